@@ -1,0 +1,1 @@
+"""Data: loading, splitting and preparing; nothing here knows of networks."""

@@ -1,0 +1,74 @@
+"""What a data set is, once loaded: raw columns, a target, a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of raw features with a target; nothing here has been fitted to anything.
+
+    Attributes:
+        name: what the person called it (a bundled set's name, a file's stem).
+        features: the raw columns: a Polars frame for tables, a float array [sample, feature]
+            for arrays and images.
+        target: class labels (any scalar type) or float64 values, [sample].
+        target_name: the target's column name.
+        task: what is to be predicted.
+        image_shape: (height, width) where every row is an image whose pixels are the features.
+        pixel_maximum: the brightest value a pixel can take (255, or 16 for digits), for images.
+        test_rows: rows that the source itself sets aside for the test, or None.
+        missing_tokens: texts that were read as missing besides the empty cell.
+        fingerprint: hash of the raw contents, the same for the same data on every machine.
+    """
+
+    name: str
+    features: pl.DataFrame | np.ndarray
+    target: np.ndarray
+    target_name: str
+    task: Task
+    fingerprint: str
+    column_names: tuple[str, ...]
+    image_shape: tuple[int, int] | None = None
+    pixel_maximum: float | None = None
+    test_rows: np.ndarray | None = None
+    missing_tokens: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.target)
+
+    @cached_property
+    def classes(self) -> tuple[str | int | float | bool, ...] | None:
+        """The class labels in sorted order, as plain Python values; None for regression."""
+        if self.task == "regression":
+            return None
+        return tuple(np.unique(self.target).tolist())
+
+    def rows(self, indices: np.ndarray) -> pl.DataFrame | np.ndarray:
+        """The raw features of the rows named, in their order."""
+        return self.features[indices]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the three parts; they share none and together are every row used."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows in each part."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}

@@ -1,0 +1,94 @@
+"""Losses that networks are trained on, and the penalties on their weights.
+
+A loss maps the outputs ``[output, batch]`` of one network and the targets to one number per sample;
+the training step takes their weighted mean over the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PyTree
+
+Targets = Int[Array, "batch"] | Float[Array, "output batch"]
+LossFunction = Callable[[Float[Array, "output batch"], Array], Float[Array, "batch"]]
+
+
+class Loss(NamedTuple):
+    """A loss for one task: its per-sample function and the equation it computes."""
+
+    task: str
+    per_sample: LossFunction
+    equation: str
+
+
+def cross_entropy(
+    outputs: Float[Array, "output batch"], targets: Int[Array, "batch"]
+) -> Float[Array, "batch"]:
+    """−log softmax(outputs)[target], in nats; the targets are class numbers."""
+    chosen = targets[None, :] == jnp.arange(outputs.shape[0])[:, None]
+    return jax.nn.logsumexp(outputs, axis=0) - jnp.sum(outputs, axis=0, where=chosen)
+
+
+def squared_error(
+    outputs: Float[Array, "output batch"], targets: Float[Array, "output batch"]
+) -> Float[Array, "batch"]:
+    """(y − f)², averaged over the outputs."""
+    return jnp.mean((targets - outputs) ** 2, axis=0)
+
+
+def absolute_error(
+    outputs: Float[Array, "output batch"], targets: Float[Array, "output batch"]
+) -> Float[Array, "batch"]:
+    """|y − f|, averaged over the outputs."""
+    return jnp.mean(jnp.abs(targets - outputs), axis=0)
+
+
+def huber(
+    outputs: Float[Array, "output batch"], targets: Float[Array, "output batch"]
+) -> Float[Array, "batch"]:
+    """½r² where |r| ≤ 1, |r| − ½ beyond, r = y − f, averaged over the outputs (Huber 1964).
+
+    Targets are standardised while training, so the bend at 1 is one standard deviation of the target.
+    """
+    size = jnp.abs(targets - outputs)
+    near = jnp.minimum(size, 1)
+    return jnp.mean(near * (size - 0.5 * near), axis=0)
+
+
+LOSSES: Mapping[str, Loss] = MappingProxyType(
+    {
+        "cross_entropy": Loss("classification", cross_entropy, "−log softmax(f)_y"),
+        "mse": Loss("regression", squared_error, "(y − f)²"),
+        "mae": Loss("regression", absolute_error, "|y − f|"),
+        "huber": Loss("regression", huber, "½r² if |r| ≤ 1 else |r| − ½, r = y − f"),
+    }
+)
+"""Losses by name."""
+
+DEFAULT_LOSS: Mapping[str, str] = MappingProxyType({"classification": "cross_entropy", "regression": "mse"})
+"""The loss a task is trained on when none is named."""
+
+
+def is_weight(path: tuple[object, ...]) -> bool:
+    """Whether a leaf of a parameter tree is a weight: everything is, save a leaf named ``bias``."""
+    return not path or getattr(path[-1], "name", None) != "bias"
+
+
+def weight_leaves(params: PyTree[Float[Array, "..."]]) -> list[Array]:
+    """The leaves that penalties and weight decay act on."""
+    return [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params) if is_weight(path)]
+
+
+def l1_penalty(params: PyTree[Float[Array, "..."]]) -> Float[Array, ""]:
+    """Σ |w| over weights, not biases; the step multiplies it by λ."""
+    return sum((jnp.sum(jnp.abs(weight)) for weight in weight_leaves(params)), start=jnp.zeros(()))
+
+
+def l2_penalty(params: PyTree[Float[Array, "..."]]) -> Float[Array, ""]:
+    """½ Σ w² over weights, not biases; the step multiplies it by λ."""
+    return 0.5 * sum((jnp.sum(weight**2) for weight in weight_leaves(params)), start=jnp.zeros(()))

@@ -1,0 +1,126 @@
+"""The multilayer perceptron: how one network is initialised and what it computes.
+
+Everything here is written for a single network; `couloir.training` alone knows that there are many.
+Weights are ``[output, input]`` and signals ``[feature, batch]``: under `jax.vmap` the first layer of a
+whole population is then one wide matrix product, since its members see the same batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Activation = Callable[[Array], Array]
+
+ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
+    {
+        "sigmoid": jax.nn.sigmoid,
+        "tanh": jnp.tanh,
+        "relu": jax.nn.relu,
+        "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.01),
+        "elu": jax.nn.elu,
+        "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+        "silu": jax.nn.silu,
+        "softplus": jax.nn.softplus,
+        "linear": lambda x: x,
+    }
+)
+"""Elementwise activations by name."""
+
+RECTIFIED = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu"})
+"""Activations that pass about half of their input: their weights start larger (He et al. 2015)."""
+
+
+class Layer(NamedTuple):
+    """One layer's parameters: ``weight [output, input]`` and ``bias [output]``."""
+
+    weight: Float[Array, "*member output input"]
+    bias: Float[Array, "*member output"]
+
+
+Network = tuple[Layer, ...]
+
+
+def initialise(key: Array, widths: Sequence[int], activation: str, dtype: jnp.dtype) -> Network:
+    """Draw one network's starting parameters.
+
+    Hidden layers in front of a rectified activation: normal with variance 2/inputs (He et al. 2015).
+    All others, the output layer among them: uniform on ±√(6/(inputs + outputs)) (Glorot & Bengio 2010).
+    Biases are 0.
+
+    Args:
+        key: the member's key; each layer draws from `fold_in(key, layer)`.
+        widths: numbers of inputs, of hidden units layer by layer, and of outputs.
+        activation: a name in `ACTIVATIONS`.
+        dtype: of the parameters.
+    """
+    layers = []
+    for number, (inputs, outputs) in enumerate(pairwise(widths)):
+        layer_key = jax.random.fold_in(key, number)
+        hidden = number < len(widths) - 2
+        if hidden and activation in RECTIFIED:
+            weight = jax.random.normal(layer_key, (outputs, inputs), dtype) * (2 / inputs) ** 0.5
+        else:
+            limit = (6 / (inputs + outputs)) ** 0.5
+            weight = jax.random.uniform(layer_key, (outputs, inputs), dtype, -limit, limit)
+        layers.append(Layer(weight, jnp.zeros(outputs, dtype)))
+    return tuple(layers)
+
+
+Drop = Callable[[Float[Array, "unit batch"], int], Float[Array, "unit batch"]]
+
+
+def forward(
+    network: Network, inputs: Float[Array, "feature batch"], activation: str, drop: Drop | None = None
+) -> Float[Array, "output batch"]:
+    """What one network answers: ``h ← φ(W h + b)`` through the hidden layers, ``W h + b`` at the end.
+
+    Args:
+        network: the layers, first to last.
+        inputs: the prepared rows, as columns.
+        activation: a name in `ACTIVATIONS`, used in every hidden layer.
+        drop: applied to each hidden layer's signal with the layer's number (dropout while training);
+            None switches nothing off, as when predicting.
+
+    Returns:
+        logits [class, batch], or values in standardised target units [output, batch].
+    """
+    function = ACTIVATIONS[activation]
+    signal = inputs
+    for number, layer in enumerate(network[:-1]):
+        signal = function(layer.weight @ signal + layer.bias[:, None])
+        if drop is not None:
+            signal = drop(signal, number)
+    last = network[-1]
+    return last.weight @ signal + last.bias[:, None]
+
+
+def dropout(key: Array, probability: Float[Array, ""]) -> Drop:
+    """Inverted dropout (Srivastava et al. 2014): each unit is 0 with probability p, otherwise ÷ (1 − p).
+
+    Sixteen random bits decide for each unit and sample, so p is rounded to a multiple of 2⁻¹⁶; the
+    scale uses the rounded p, so that the expected signal is exactly the undropped one.
+
+    Args:
+        key: a fresh key for every step; each layer draws from `fold_in(key, layer)`.
+        probability: p in [0, 1), a traced number: changing it compiles nothing.
+    """
+    threshold = jnp.round(probability * 65536).astype(jnp.uint32)
+    scale = 65536 / (65536 - threshold.astype(probability.dtype))
+
+    def drop(signal: Float[Array, "unit batch"], number: int) -> Float[Array, "unit batch"]:
+        bits = jax.random.bits(jax.random.fold_in(key, number), signal.shape, jnp.uint16)
+        return jnp.where(bits >= threshold, signal * scale.astype(signal.dtype), 0)
+
+    return drop
+
+
+def parameter_count(widths: Sequence[int]) -> int:
+    """Number of weights and biases: Σ (inputs + 1)·outputs over the layers."""
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
