@@ -1,0 +1,283 @@
+"""What a column holds: text is read as numbers, truth values, dates or categories, and never by guessing.
+
+After `type_column` a column's kind can be read off its Polars type:
+
+=============  ====================  =======================================================
+kind           Polars type           meaning
+=============  ====================  =======================================================
+numeric        Int64, Float64        numbers; NaN has become missing
+boolean        Boolean               true and false
+date           Date, Datetime        ISO dates; prepared as days since 1970
+categorical    String                texts, few enough to become categories
+text           String                too many different texts to be categories (`is_free_text`)
+empty          Null                  no cell has a value
+=============  ====================  =======================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+
+from couloir.errors import InputError
+
+Place = Callable[[int], str]
+"""Names a row for a person: index of the row -> "row 7"."""
+
+NUMERIC_SHARE = 0.9
+"""A text column with at least this share of numbers is meant to be numeric; the rest are mistakes."""
+
+MISSING_WORDS = frozenset(
+    {"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n/a", "missing"}
+)
+"""Texts that people write for a missing number; a numeric column that holds one is refused, with advice."""
+
+LARGEST = 1e100
+"""Beyond this a number is taken for a mistake, as an infinite one is."""
+
+MANY_CATEGORIES = 50
+MOST_CATEGORIES = 1000
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
+_ISO_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+_WRITTEN_NUMBER = "|".join(
+    (
+        r"^[€$£¥]?\s?[-+]?\d{1,3}(,\d{3})+(\.\d+)?$",  # 1,234.5 and $1,234
+        r"^[-+]?\d+(\.\d{3})*,\d+$",  # 1,5 and 1.234,5
+        r"^[€$£¥]\s?[-+]?\d+(\.\d+)?$",  # $12
+        r"^[-+]?\d+(\.\d+)?\s?%$",  # 12 %
+    )
+)
+"""Numbers as people write them, which are refused as categories."""
+
+
+def quoted(value: object) -> str:
+    """A value as it is shown in a sentence: in quotes, on one line, cut at 40 characters."""
+    text = str(value).encode("unicode_escape").decode("ascii") if not str(value).isprintable() else str(value)
+    return f"'{text[:37]}...'" if len(text) > 40 else f"'{text}'"
+
+
+def is_free_text(texts: pl.Series) -> bool:
+    """Whether a text column has too many different values to be categories.
+
+    So it is when more than half of the rows have a value of their own, or when there are more than
+    50 values and they are more than a tenth of the rows, or when there are more than 1000.
+    """
+    distinct, rows = texts.drop_nulls().n_unique(), len(texts)
+    return distinct > min(max(MANY_CATEGORIES, rows / 10), rows / 2, MOST_CATEGORIES)
+
+
+def column_kind(column: pl.Series) -> str:
+    """The kind of a column that `type_column` has returned; see the table at the top of this module."""
+    if column.dtype == pl.Null:
+        return "empty"
+    if column.dtype.is_numeric():
+        return "numeric"
+    if column.dtype == pl.Boolean:
+        return "boolean"
+    if column.dtype.is_temporal():
+        return "date"
+    return "text" if is_free_text(column) else "categorical"
+
+
+def type_column(column: pl.Series, missing: Sequence[str], place: Place) -> pl.Series:
+    """The column with the type that its cells show.
+
+    Args:
+        column: as read: text from a CSV file, any simple type from a frame.
+        missing: texts that stand for a missing cell, besides the empty one.
+        place: names a row for a person.
+
+    Raises:
+        InputError: a column of numbers holds a few cells that are not, or an infinite one; a column's
+            type is not one that a table can hold.
+    """
+    dtype = column.dtype
+    if dtype in (pl.Categorical, pl.Enum):
+        return _tidy(column.cast(pl.String), missing)
+    if dtype == pl.String:
+        return _type_text(_tidy(column, missing), place)
+    if dtype.is_numeric():
+        return _type_numbers(column, missing, place)
+    if dtype in (pl.Boolean, pl.Date, pl.Datetime):
+        return _filled(column)
+    if dtype == pl.Null:
+        return column
+    if dtype == pl.Duration:
+        return (column.dt.total_microseconds() / 86_400e6).alias(column.name)
+    raise InputError(
+        f"Column {quoted(column.name)} holds {dtype.base_type().__name__.lower()} values, which cannot be "
+        "learnt from: turn it into numbers or text, or leave it out."
+    )
+
+
+def conform_column(column: pl.Series, kind: str, missing: Sequence[str], place: Place) -> pl.Series:
+    """A column of new data, read as the kind that the column of this name had in training.
+
+    Raises:
+        InputError: a cell cannot be read as that kind.
+    """
+    if kind == "categorical":
+        return _tidy(_as_text(column), missing)
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        return _conform_text(_tidy(column.cast(pl.String), missing), kind, place)
+    column = type_column(column, missing, place)
+    if column.dtype == pl.Null:
+        return column
+    if (kind == "date") != column.dtype.is_temporal():
+        raise InputError(
+            f"Column {quoted(column.name)} was {_a(kind)} column in training but is "
+            f"{_a(column_kind(column))} column here: give it the values it had in training."
+        )
+    return column if kind == "date" else column.cast(pl.Float64)
+
+
+def numbers_of(column: pl.Series) -> np.ndarray:
+    """A numeric, boolean, date or empty column as float64, missing as NaN; dates as days since 1970."""
+    if column.dtype.is_temporal():
+        column = column.cast(pl.Datetime("us")).dt.epoch("us") / 86_400e6
+    return column.cast(pl.Float64).to_numpy()
+
+
+def _a(kind: str) -> str:
+    """The kind with its article."""
+    return ("an " if kind[0] in "aeiou" else "a ") + kind
+
+
+def _filled(column: pl.Series) -> pl.Series:
+    """The column, or one of type Null where no cell has a value."""
+    return column.cast(pl.Null) if column.null_count() == len(column) else column
+
+
+def _tidy(texts: pl.Series, missing: Sequence[str]) -> pl.Series:
+    """The texts without surrounding blanks; empty ones and the missing tokens as missing."""
+    texts = texts.str.strip_chars()
+    blank = texts.is_in(["", *(token.strip() for token in missing)]).fill_null(True)
+    return texts.to_frame().select(pl.when(~blank).then(pl.first()).alias(texts.name)).to_series()
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """Any column as text; whole floats as '3', as a CSV file would have them."""
+    if column.dtype.is_float() and bool((column.drop_nulls() == column.drop_nulls().floor()).all()):
+        column = column.cast(pl.Int64, strict=False)
+    return column.cast(pl.String)
+
+
+def _type_numbers(column: pl.Series, missing: Sequence[str], place: Place) -> pl.Series:
+    """Numbers as Int64 or Float64, NaN and numeric missing tokens as missing, infinity refused."""
+    values = column.cast(pl.Float64).fill_nan(None)
+    tokens = pl.Series([*missing], dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
+    gone = values.is_in(tokens.to_list()) | values.is_null()
+    _refuse_infinite(values, place)
+    if bool(gone.all()):
+        return pl.Series(column.name, [None] * len(column), dtype=pl.Null)
+    typed = column.cast(pl.Int64, strict=False) if column.dtype.is_integer() else values
+    typed = values if typed.null_count() > values.null_count() else typed
+    return (
+        typed.to_frame()
+        .select(pl.when(~gone.fill_null(True)).then(pl.first()).alias(column.name))
+        .to_series()
+    )
+
+
+def _type_text(texts: pl.Series, place: Place) -> pl.Series:
+    """Tidied text as numbers, truth values or dates where every cell allows it, as text otherwise."""
+    present = texts.drop_nulls()
+    if present.is_empty():
+        return texts.cast(pl.Null)
+    if bool(present.str.to_lowercase().is_in(["true", "false"]).all()):
+        return texts.str.to_lowercase() == "true"
+    numbers = texts.cast(pl.Float64, strict=False)
+    wrong = texts.is_not_null() & numbers.is_null()
+    if not bool(wrong.any()):
+        return _type_numbers(_whole(texts, numbers), (), place)
+    _refuse_nearly_numeric(texts, wrong, place)
+    return _dates(texts, present)
+
+
+def _whole(texts: pl.Series, numbers: pl.Series) -> pl.Series:
+    """The numbers as integers where every text is one."""
+    integers = texts.cast(pl.Int64, strict=False)
+    return integers if integers.null_count() == texts.null_count() else numbers
+
+
+def _dates(texts: pl.Series, present: pl.Series) -> pl.Series:
+    """ISO dates or moments where every cell is one; the texts themselves otherwise."""
+    first = present[0]
+    if _ISO_DATE.match(first):
+        parsed = texts.str.to_date("%Y-%m-%d", strict=False)
+    elif _ISO_MOMENT.match(first):
+        parsed = texts.str.to_datetime(strict=False, time_unit="us")
+    else:
+        return texts
+    return parsed if parsed.null_count() == texts.null_count() else texts
+
+
+def _refuse_nearly_numeric(texts: pl.Series, wrong: pl.Series, place: Place) -> None:
+    """Raise where nearly all cells are numbers, or all are but for words that mean missing."""
+    bad = texts.filter(wrong)
+    share = 1 - len(bad) / (len(texts) - texts.null_count())
+    words = bad.str.to_lowercase().is_in(list(MISSING_WORDS))
+    if share >= NUMERIC_SHARE or (share > 0 and bool(words.all())):
+        raise _not_a_number(texts, wrong, place)
+    written = bad.str.contains(_WRITTEN_NUMBER)
+    if (len(bad) - int(written.sum())) <= (1 - NUMERIC_SHARE) * len(texts) and bool(written.any()):
+        first = int(wrong.arg_max() or 0)
+        raise InputError(
+            f"Column {quoted(texts.name)} holds numbers written as {quoted(texts[first])} in {place(first)}: "
+            "write them with a point before the decimals and nothing else, as in 1234.5."
+        )
+
+
+def _not_a_number(texts: pl.Series, wrong: pl.Series, place: Place) -> InputError:
+    """The error for a text in a numeric column, with both ways out."""
+    first, count = int(wrong.arg_max() or 0), int(wrong.sum())
+    others = "" if count == 1 else f" (and {count - 1} more such cell{'s' if count > 2 else ''})"
+    text = texts[first]
+    return InputError(
+        f"Column {quoted(texts.name)} is numeric but holds {quoted(text)} in {place(first)}{others}: "
+        f"mend the cell, or have this text read as missing with --missing {_shell(text)}."
+    )
+
+
+def _shell(text: str) -> str:
+    """A text as it has to be typed in a shell."""
+    import shlex
+
+    return shlex.quote(text)
+
+
+def _conform_text(texts: pl.Series, kind: str, place: Place) -> pl.Series:
+    """Tidied text read as the kind given."""
+    if kind == "date":
+        typed = _dates(texts, texts.drop_nulls()) if texts.null_count() < len(texts) else texts.cast(pl.Null)
+        if typed.dtype == pl.String:
+            first = int(texts.is_not_null().arg_max() or 0)
+            raise InputError(
+                f"Column {quoted(texts.name)} held dates in training but holds {quoted(texts[first])} in "
+                f"{place(first)}: write every cell as 2024-12-31."
+            )
+        return typed
+    numbers = texts.cast(pl.Float64, strict=False)
+    if kind == "boolean":
+        lower = texts.str.to_lowercase()
+        numbers = lower.replace_strict({"true": 1.0, "false": 0.0}, default=numbers, return_dtype=pl.Float64)
+    wrong = texts.is_not_null() & numbers.is_null()
+    if bool(wrong.any()):
+        raise _not_a_number(texts, wrong, place)
+    return _type_numbers(numbers.alias(texts.name), (), place)
+
+
+def _refuse_infinite(values: pl.Series, place: Place) -> None:
+    """Raise for the first number that is infinite, or so large that its square would be."""
+    beyond = (values.abs() > LARGEST).fill_null(False)
+    if bool(beyond.any()):
+        first = int(beyond.arg_max() or 0)
+        size = "is infinite" if np.isinf(values[first]) else f"holds {values[first]:.6g}, which is too large,"
+        raise InputError(
+            f"Column {quoted(values.name)} {size} in {place(first)}: "
+            "mend the cell, or leave it empty to have it read as missing."
+        )

@@ -1,0 +1,139 @@
+"""What Python hands over, frames and arrays, in the two forms that the rest of the package knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from couloir.data.columns import quoted
+from couloir.data.dataset import Dataset
+from couloir.errors import InputError
+
+
+def frame_place(row: int) -> str:
+    """Names a row of a frame or an array."""
+    return f"row {row} (counted from 0)"
+
+
+def polars_frame(frame: Any) -> pl.DataFrame:
+    """A Polars or pandas frame as a Polars frame, without the help of pyarrow."""
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    names = [str(column) for column in frame.columns]
+    repeated = next((column for i, column in enumerate(names) if column in names[:i]), None)
+    if repeated is not None:
+        raise InputError(f"Two columns of the frame are called {quoted(repeated)}: rename one.")
+    return pl.DataFrame([_polars_column(name, frame.iloc[:, i]) for i, name in enumerate(names)])
+
+
+def _polars_column(name: str, column: Any) -> pl.Series:
+    """A pandas column as a Polars one; None, NaN, NaT and NA become missing."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufbM":
+        return pl.Series(name, column.to_numpy())
+    values = [None if absent else value for value, absent in zip(column, column.isna(), strict=True)]
+    try:
+        return pl.Series(name, values, strict=True)
+    except (TypeError, pl.exceptions.PolarsError):
+        return pl.Series(name, [None if value is None else str(value) for value in values])
+
+
+def is_frame(source: Any) -> bool:
+    """Whether the source is a Polars or pandas frame."""
+    pandas = type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns")
+    return isinstance(source, (pl.DataFrame, pl.LazyFrame)) or pandas
+
+
+def target_column(target: Any) -> pl.Series:
+    """A target in any form as a Polars column."""
+    if isinstance(target, pl.Series):
+        return target
+    if type(target).__module__.split(".")[0] == "pandas" and hasattr(target, "dtype"):
+        return _polars_column(str(target.name) if target.name is not None else "", target)
+    array = np.asarray(target)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise InputError(
+            f"y has the shape {array.shape}: give one number or label for each row, as [sample]."
+        )
+    try:
+        return pl.Series("", array.tolist() if array.dtype.kind in "OUS" else array)
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise InputError("y holds values of several types: give numbers, or texts, throughout.") from error
+
+
+def check_lengths(rows: int, targets: int) -> None:
+    """Raise where X and y differ in length."""
+    if rows != targets:
+        raise InputError(f"X has {rows} rows and y has {targets}: give one target for each row.")
+
+
+def feature_array(features: Any) -> np.ndarray:
+    """X as a number array [sample, feature] or [sample, height, width]."""
+    try:
+        array = np.asarray(features)
+    except ValueError as error:
+        raise InputError("X has rows of different lengths: give an array [sample, feature].") from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"X holds {'Python objects' if array.dtype.kind == 'O' else array.dtype.name + ' values'}, "
+            "not numbers: give a Polars or pandas frame where columns are text."
+        )
+    if array.ndim not in (2, 3):
+        raise InputError(
+            f"X has the shape {array.shape}: give an array [sample, feature], "
+            "or images [sample, height, width]."
+        )
+    if array.size == 0:
+        raise InputError(f"X has the shape {array.shape}, so that there is nothing to learn from: give rows.")
+    return array if array.dtype in (np.uint8, np.float32) else array.astype(np.float64)
+
+
+def raw_arrays(array: np.ndarray, column: pl.Series, target_name: str, name: str) -> Dataset:
+    """Arrays as a data set that is not yet checked."""
+    shape = array.shape[1:] if array.ndim == 3 else None
+    brightest = None
+    if shape is not None:
+        brightest = 255.0 if array.dtype == np.uint8 else float(np.abs(array).max()) or 1.0
+    flat = array.reshape(len(array), -1)
+    return Dataset(
+        name=name,
+        features=flat,
+        target=np.empty(0),
+        target_name=target_name,
+        task="classification",
+        fingerprint="",
+        column_names=_array_names(flat.shape[1], shape),
+        image_shape=shape,
+        pixel_maximum=brightest,
+    )
+
+
+def _array_names(width: int, shape: tuple[int, ...] | None) -> tuple[str, ...]:
+    """Names for columns that have none."""
+    if shape is None:
+        return tuple(f"x{number}" for number in range(width))
+    return tuple(f"pixel {row},{column}" for row in range(shape[0]) for column in range(shape[1]))
+
+
+def clean_array(array: np.ndarray, missing: tuple[str, ...], raw: Dataset) -> np.ndarray:
+    """The array with numeric missing tokens as NaN, and nothing infinite."""
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        row, column = np.argwhere(np.isinf(array))[0]
+        raise InputError(
+            f"Column {quoted(raw.column_names[column])} is infinite in {frame_place(row)}: "
+            "mend the value, or give NaN to have it read as missing."
+        )
+    if raw.image_shape and array.dtype.kind == "f" and np.isnan(array).any():
+        row = np.argwhere(np.isnan(array))[0][0]
+        raise InputError(
+            f"The image in {frame_place(row)} has a pixel that is NaN: mend or leave out the image."
+        )
+    tokens = pl.Series([*missing], dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
+    if tokens.is_empty() or raw.image_shape:
+        return array
+    return np.where(np.isin(array, tokens.to_numpy()), np.nan, array)

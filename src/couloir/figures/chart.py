@@ -1,0 +1,78 @@
+"""What a drawing function returns: a Plotly figure and the words that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from couloir.figures import theme
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    import polars as pl
+
+
+class Run(Protocol):
+    """What the figures read of a run: run.json and its tables (`couloir.runs.StoredRun` has all of them)."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The content of run.json."""
+
+    @property
+    def history(self) -> pl.DataFrame:
+        """One row per member and epoch."""
+
+    @property
+    def leaderboard(self) -> pl.DataFrame:
+        """One row per member, best first."""
+
+    @property
+    def predictions(self) -> pl.DataFrame:
+        """The winner's predictions of the validation rows."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure with its words; in a notebook it shows as the figure.
+
+    Attributes:
+        name: a short name in lower case, for links and files.
+        title: what the figure shows.
+        sentence: what to see in it, computed from its numbers; where there is no figure, why not.
+        alt: the figure in words, for those who cannot see it.
+        figure: the drawing, in light colours; None where there is nothing to draw.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    alt: str = ""
+    figure: go.Figure | None = None
+
+    def _repr_mimebundle_(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        if self.figure is None:
+            return {"text/plain": f"{self.title}: {self.sentence}"}
+        return self.figure._repr_mimebundle_(*arguments, **options)
+
+
+def new_figure(title: str, x: str, y: str, height: int = 420) -> go.Figure:
+    """An empty figure in the theme, with its title and the titles of its axes."""
+    import plotly.graph_objects as go
+
+    return go.Figure(
+        layout={
+            "template": theme.template(),
+            "title": {"text": title},
+            "xaxis": {"title": {"text": x}},
+            "yaxis": {"title": {"text": y}},
+            "height": height,
+        }
+    )
+
+
+def logarithmic_where_wide(values: list[float], ratio: float = 20.0) -> dict[str, Any]:
+    """Axis settings: logarithmic where positive values span more than the ratio, linear otherwise."""
+    if values and min(values) > 0 and max(values) / min(values) > ratio:
+        return {"type": "log", "tickformat": ".3~g"}
+    return {"type": "linear"}

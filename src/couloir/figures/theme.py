@@ -1,0 +1,167 @@
+"""The visual language of every figure: one colour, dash and marker for each update rule, in light and dark.
+
+The colours of the eight rules were searched for numerically: under normal vision and under simulated
+protanopia, deuteranopia and tritanopia (Machado, Oliveira & Fernandes 2009) any two of them stay clearly
+apart, and each has a contrast of at least 3 to the paper it is drawn on. Dash and marker repeat what the
+colour says.
+
+A figure is always built with the light colours. `recoloured` exchanges each for its dark partner, and so does
+the script in the report page, from the same table.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
+
+# role: (on light paper, on dark paper). Every light colour occurs once, so that it can be looked up.
+PALETTE: dict[str, tuple[str, str]] = {
+    "paper": ("#fdfcf9", "#16191e"),
+    "ink": ("#23272e", "#e8e6e1"),
+    "quiet": ("#5c636c", "#a3a9b2"),
+    "grid": ("#e5e2da", "#30353d"),
+    "right": ("#2f6f8f", "#5fa8cc"),
+    "right-faint": ("#eef3f4", "#1b242b"),
+    "wrong": ("#b5471d", "#f08a5d"),
+    "wrong-faint": ("#f8ede6", "#2a211e"),
+    "sgd": ("#8a8b8c", "#6f6f6f"),
+    "momentum": ("#5a65d5", "#6273e3"),
+    "nesterov": ("#104647", "#c3f8f2"),
+    "adagrad": ("#4f3900", "#feba63"),
+    "adadelta": ("#11a462", "#22c48c"),
+    "rmsprop": ("#46059b", "#cdb2f0"),
+    "adam": ("#c1610c", "#d93924"),
+    "adamw": ("#96298a", "#a93a99"),
+    "further-1": ("#3a7ca5", "#7fb7d9"),
+    "further-2": ("#7a5c3e", "#c9a47f"),
+    "further-3": ("#6b7a1e", "#b6c456"),
+    "further-4": ("#a83a52", "#e58a9d"),
+}
+
+_DASHES = {
+    "sgd": "solid",
+    "momentum": "dash",
+    "nesterov": "dot",
+    "adagrad": "dashdot",
+    "adadelta": "longdash",
+    "rmsprop": "dash",
+    "adam": "solid",
+    "adamw": "dot",
+}
+_SYMBOLS = {
+    "sgd": "circle",
+    "momentum": "square",
+    "nesterov": "diamond",
+    "adagrad": "triangle-up",
+    "adadelta": "triangle-down",
+    "rmsprop": "pentagon",
+    "adam": "star",
+    "adamw": "hexagram",
+}
+
+
+@dataclass(frozen=True)
+class RuleStyle:
+    """How one update rule is drawn everywhere: a colour, a dash of its line, a marker."""
+
+    colour: str
+    dash: str
+    symbol: str
+
+
+def colour(role: str) -> str:
+    """The light colour of a role in `PALETTE`."""
+    return PALETTE[role][0]
+
+
+def faint(hexadecimal: str) -> str:
+    """The same colour, nearly transparent, for areas."""
+    red, green, blue = (int(hexadecimal[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.16)"
+
+
+def rule_style(rule: str) -> RuleStyle:
+    """The style of an update rule; a rule without one of its own always gets the same of the spare ones."""
+    if rule in _DASHES:
+        return RuleStyle(colour(rule), _DASHES[rule], _SYMBOLS[rule])
+    # A checksum of the name, not its place in a list: the same rule looks the same in every run.
+    number = zlib.crc32(rule.encode())
+    spare = (number % 4) + 1
+    symbols = ("circle-open", "square-open", "diamond-open", "triangle-up-open", "pentagon-open")
+    dashes = ("solid", "dash", "dot", "longdashdot")
+    return RuleStyle(colour(f"further-{spare}"), dashes[number // 4 % 4], symbols[number // 16 % 5])
+
+
+@functools.cache
+def dark_colours() -> dict[str, str]:
+    """Light colour → dark colour, faint areas included."""
+    pairs = dict(PALETTE.values())
+    return pairs | {faint(light): faint(dark) for light, dark in PALETTE.values()}
+
+
+def template() -> dict[str, Any]:
+    """The Plotly template of every figure, in light colours."""
+    axis = {
+        "gridcolor": colour("grid"),
+        "linecolor": colour("quiet"),
+        "tickcolor": colour("quiet"),
+        "zeroline": False,
+        "automargin": True,
+        "title": {"standoff": 10, "font": {"size": 14}},
+        "tickfont": {"size": 13, "color": colour("quiet")},
+    }
+    layout = {
+        "paper_bgcolor": colour("paper"),
+        "plot_bgcolor": colour("paper"),
+        "font": {"family": FONT, "size": 14, "color": colour("ink")},
+        "title": {"font": {"size": 18}, "x": 0, "xref": "paper", "xanchor": "left"},
+        "xaxis": axis,
+        "yaxis": axis,
+        "height": 420,
+        "margin": {"l": 10, "r": 16, "t": 64, "b": 10},
+        "hoverlabel": {
+            "bgcolor": colour("paper"),
+            "bordercolor": colour("quiet"),
+            "font": {"family": FONT, "size": 13, "color": colour("ink")},
+            "align": "left",
+        },
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.0,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "font": {"size": 13},
+        },
+    }
+    return {"layout": layout}
+
+
+def exchange(value: Any, key: str = "") -> Any:
+    """A figure's content with every light colour exchanged for its dark partner.
+
+    Only what stands under a key that names a colour is exchanged: a class may be called "#23272e".
+    """
+    if isinstance(value, dict):
+        return {name: exchange(content, name) for name, content in value.items()}
+    if isinstance(value, list | tuple):
+        return [exchange(content, key) for content in value]
+    if isinstance(value, str) and key.lower().endswith(("color", "colorscale")):
+        return dark_colours().get(value, value)
+    return value
+
+
+def recoloured(figure: go.Figure) -> go.Figure:
+    """The figure for dark paper."""
+    import json
+
+    import plotly.graph_objects as go
+
+    return go.Figure(exchange(json.loads(figure.to_json())))

@@ -1,0 +1,74 @@
+"""Numbers and names as a reader wants them: three significant digits, no 1e-05, thousands with a comma."""
+
+from __future__ import annotations
+
+import html
+import math
+
+METRIC_NAMES = {
+    "log_loss": "log loss",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "mse": "mean squared error",
+    "mae": "mean absolute error",
+    "r2": "R²",
+}
+SHARES = ("accuracy", "balanced_accuracy")
+HIGHER_IS_BETTER = (*SHARES, "r2")
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with so many significant digits: 0.0712, 1,257, 4.1×10⁻⁷; "–" where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    if exponent < -4 or exponent >= 9:
+        mantissa = f"{value / 10.0**exponent:.{digits - 1}f}".rstrip("0").rstrip(".")
+        return _signed(f"{mantissa}×10{str(exponent).translate(_SUPERSCRIPTS)}")
+    text = f"{value:,.{max(0, digits - 1 - exponent)}f}"
+    return _signed(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def count(value: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun: "1 row", "1,257 rows"."""
+    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def percent(share: float | None) -> str:
+    """A share of one in per cent, with one decimal: 97.8 %."""
+    if share is None or math.isnan(share):
+        return "–"
+    return f"{100 * share:.1f}\u202f%"
+
+
+def metric(name: str, value: float | None) -> str:
+    """The value of a metric, as a percentage where it is a share, without its name."""
+    return percent(value) if name in SHARES else number(value)
+
+
+def joined(items: list[str], limit: int = 6) -> str:
+    """A list in words: "a, b and c"; what exceeds the limit is counted."""
+    if len(items) > limit:
+        items = [*items[: limit - 1], f"{len(items) - limit + 1} others"]
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "none"
+
+
+def short(text: object, limit: int = 40) -> str:
+    """Text from the data as it is, cut where it is endless; not fit for markup until escaped."""
+    shown = str(text)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def plain(text: object, limit: int = 40) -> str:
+    """Text from the data for a Plotly label, which reads markup: shown as it is, cut where it is endless."""
+    return html.escape(short(text, limit), quote=False)

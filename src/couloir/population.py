@@ -1,0 +1,322 @@
+"""Who is trained: members, the options they come from, and how they are grouped for training.
+
+A member is one network with its own hyperparameters. Lists of options multiply into members; members
+that share array shapes and static choices form a cohort, which one compiled program trains; a cohort
+too large for the processor's cache is dealt out over chunks of equal layout, so that it still compiles
+once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
+from typing import Any
+
+from couloir.errors import InputError, unknown
+from couloir.losses import DEFAULT_LOSS, LOSSES
+from couloir.networks import ACTIVATIONS, parameter_count
+from couloir.optimizers import RULES, Rule, from_optax
+from couloir.schedules import SCHEDULES
+
+RATES_PER_RULE = 8
+"""Learning rates that each rule gets by default, two to a decade."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network's hyperparameters.
+
+    Attributes:
+        rule: the update rule.
+        learning_rate: its α.
+        momentum: its β, for the rules that have one.
+        hidden: units of each hidden layer; empty for a linear model.
+        activation, loss, schedule: names in the registries of those modules.
+        batch_size: samples a step.
+        epochs: the budget, and the schedule's horizon.
+        l1, l2: weights λ of the penalties Σ|w| and ½Σw².
+        dropout: probability that a hidden unit is off in a training step.
+        noise: standard deviation of what is added to the prepared inputs in training.
+        warmup: share of the budget over which the learning rate first rises.
+        restart: member seed; the same restart means the same initial weights for the same shapes.
+    """
+
+    rule: Rule
+    learning_rate: float
+    momentum: float | None = None
+    hidden: tuple[int, ...] = (64,)
+    activation: str = "relu"
+    loss: str = "cross_entropy"
+    batch_size: int = 64
+    epochs: int = 100
+    l1: float = 0.0
+    l2: float = 0.0
+    dropout: float = 0.0
+    noise: float = 0.0
+    schedule: str = "constant"
+    warmup: float = 0.0
+    restart: int = 0
+
+    def hyper(self) -> dict[str, float]:
+        """The numbers the rule reads: its customary ones, with this member's own in their place."""
+        own = {"learning_rate": self.learning_rate, "momentum": self.momentum}
+        return {
+            name: own[name] if own.get(name) is not None else default
+            for name, default in self.rule.defaults.items()
+        }  # type: ignore[misc]
+
+    def describe(self) -> dict[str, Any]:
+        """All hyperparameters as plain values, the rule by its name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rule"}
+        return {"optimizer": self.rule.name, **values, "hidden": list(self.hidden)}
+
+
+# From options to members ------------------------------------------------------------------------------
+
+Option = Any
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person asked for: each option a single value or a sequence that multiplies the population.
+
+    None stands for the default: for `optimizer` every rule in `RULES`, for `learning_rate` eight values
+    around each rule's customary one, for `loss` the task's, for `momentum` the rule's.
+    """
+
+    optimizer: Option = None
+    learning_rate: Option = None
+    momentum: Option = None
+    hidden: Option = ((64,),)
+    activation: Option = "relu"
+    batch_size: Option = 64
+    epochs: Option = 100
+    l1: Option = 0.0
+    l2: Option = 0.0
+    dropout: Option = 0.0
+    noise: Option = 0.0
+    schedule: Option = "constant"
+    warmup: Option = 0.0
+    loss: Option = None
+    restarts: int = 1
+
+    def members(self, task: str, limit: int | None = None) -> list[Member]:
+        """Every combination of the options, as members.
+
+        Args:
+            task: "classification" or "regression".
+            limit: keep at most so many, spread evenly over the combinations.
+
+        Raises:
+            InputError: an unknown name, a number out of its range, a loss of the other task.
+        """
+        rules = [find_rule(each) for each in _listed(self.optimizer if self.optimizer is not None else RULES)]
+        members = [
+            replace(start, **dict(zip(rest, values, strict=True)))
+            for rule in rules
+            for start in self._rule_members(rule)
+            for rest, values in _combinations(self._shared_values(task))
+        ]
+        if limit is not None and limit < len(members):
+            _in_range("members", limit, 1, None, whole=True)
+            members = [members[round(i * (len(members) - 1) / max(limit - 1, 1))] for i in range(limit)]
+        return members
+
+    def _rule_members(self, rule: Rule) -> list[Member]:
+        rates = _listed(self.learning_rate) if self.learning_rate is not None else customary_rates(rule)
+        rates = [_in_range("learning rate", rate, 0, None, open_low=True) for rate in rates]
+        momenta: list[Any] = [None]
+        if "momentum" in rule.defaults:
+            given = _listed(self.momentum) if self.momentum is not None else [rule.defaults["momentum"]]
+            momenta = [_in_range("momentum", value, 0, 1) for value in given]
+        return [Member(rule, rate, momentum) for rate in rates for momentum in momenta]
+
+    def _shared_values(self, task: str) -> dict[str, list[Any]]:
+        losses = _listed(self.loss if self.loss is not None else DEFAULT_LOSS[task])
+        return {
+            "hidden": hidden_layers(self.hidden),
+            "activation": [_named("activation", name, ACTIVATIONS) for name in _listed(self.activation)],
+            "loss": [_loss_for(task, name) for name in losses],
+            "batch_size": [_in_range("batch size", n, 1, None, whole=True) for n in _listed(self.batch_size)],
+            "epochs": [_in_range("epochs", n, 1, None, whole=True) for n in _listed(self.epochs)],
+            "l1": [_in_range("l1", value, 0, None) for value in _listed(self.l1)],
+            "l2": [_in_range("l2", value, 0, None) for value in _listed(self.l2)],
+            "dropout": [_in_range("dropout", value, 0, 1) for value in _listed(self.dropout)],
+            "noise": [_in_range("noise", value, 0, None) for value in _listed(self.noise)],
+            "schedule": [_named("schedule", name, SCHEDULES) for name in _listed(self.schedule)],
+            "warmup": [_in_range("warmup", value, 0, 1) for value in _listed(self.warmup)],
+            "restart": list(range(_in_range("restarts", self.restarts, 1, None, whole=True))),
+        }
+
+
+def customary_rates(rule: Rule, count: int = RATES_PER_RULE) -> list[float]:
+    """Learning rates around a rule's customary one, two to a decade: α·10^(k/2), k = −3 … 4 for eight."""
+    first = -((count - 1) // 2)
+    middle = rule.defaults["learning_rate"]
+    return [float(f"{middle * 10 ** (k / 2):.3g}") for k in range(first, first + count)]
+
+
+def find_rule(named: str | Rule) -> Rule:
+    """The rule of a name: one of `RULES`, or an Optax optimizer as ``optax.NAME``."""
+    if isinstance(named, Rule):
+        return named
+    if isinstance(named, str) and named.startswith("optax."):
+        import optax
+
+        factory = getattr(optax, named.removeprefix("optax."), None)
+        if not callable(factory):
+            raise unknown("optimizer", named, [f"optax.{name}" for name in optax.__all__])
+        return from_optax(named, factory, learning_rate=1e-3)
+    return RULES[_named("optimizer", named, RULES)]
+
+
+def hidden_layers(value: Option) -> list[tuple[int, ...]]:
+    """Hidden layers from what was given: 64, (64, 64), or a sequence of such tuples.
+
+    A flat sequence of whole numbers is ONE network, layer by layer; several are a sequence of sequences.
+    """
+    if isinstance(value, int):
+        value = (value,)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise InputError(f"The hidden layers '{value}' are not whole numbers: give for example (64, 64).")
+    networks = [value] if all(isinstance(units, int) for units in value) else value
+    return [
+        tuple(_in_range("hidden units", units, 1, None, whole=True) for units in _listed(network))
+        for network in networks
+    ]
+
+
+def _combinations(values: Mapping[str, list[Any]]) -> Iterable[tuple[list[str], tuple[Any, ...]]]:
+    return ((list(values), combination) for combination in product(*values.values()))
+
+
+def _listed(value: Option) -> list[Any]:
+    if isinstance(value, (str, Rule)) or not isinstance(value, Iterable):
+        return [value]
+    return list(dict.fromkeys(value))
+
+
+def _named(what: str, name: object, registry: Iterable[str]) -> str:
+    if name not in registry:
+        raise unknown(what, name, registry)
+    return str(name)
+
+
+def _loss_for(task: str, name: object) -> str:
+    if name in LOSSES and LOSSES[str(name)].task != task:
+        fitting = ", ".join(key for key, loss in LOSSES.items() if loss.task == task)
+        raise InputError(
+            f"The loss '{name}' is for {LOSSES[str(name)].task}, and this is {task}: use {fitting}, "
+            "or set the task."
+        )
+    return _named("loss", name, LOSSES)
+
+
+def _in_range(
+    what: str, value: Any, low: float, high: float | None, whole: bool = False, open_low: bool = False
+) -> Any:
+    """The number, if it is one in [low, high) (or (low, high)); an InputError that says so otherwise."""
+    number = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+    inside = number and (value > low if open_low else value >= low) and (high is None or value < high)
+    if not inside or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        above = f"above {low:g}" if open_low else f"of at least {low:g}"
+        below = f" and below {high:g}" if high is not None else ""
+        raise InputError(f"The {what} {value!r} cannot be used: give {kind} {above}{below}.")
+    return int(value) if whole else float(value)
+
+
+# From members to cohorts and chunks -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What the members of one compiled program share: shapes and static choices."""
+
+    hidden: tuple[int, ...]
+    activation: str
+    loss: str
+    batch_size: int
+    noise: float
+
+    @classmethod
+    def of(cls, member: Member) -> Cohort:
+        """The cohort a member belongs to.
+
+        The noise is part of it, though a change of its value compiles nothing: members that share σ
+        share the noisy inputs too, and the first layer stays one wide product.
+        """
+        return cls(member.hidden, member.activation, member.loss, member.batch_size, member.noise)
+
+    def widths(self, inputs: int, outputs: int) -> tuple[int, ...]:
+        """Units of every layer from the inputs to the outputs."""
+        return (inputs, *self.hidden, outputs)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Members of one cohort that train side by side, grouped by rule.
+
+    Attributes:
+        cohort: what they share.
+        layout: the rules with the number of places each has, in the order of the places.
+        places: for every place the member's number in the population; inert places repeat one.
+        inert: for every place whether it is only padding.
+    """
+
+    cohort: Cohort
+    layout: tuple[tuple[Rule, int], ...]
+    places: tuple[int, ...]
+    inert: tuple[bool, ...]
+
+
+def plan_chunks(members: Sequence[Member], inputs: int, outputs: int, most: int | None = None) -> list[Chunk]:
+    """Group members into cohorts, and deal each cohort out over chunks of one layout.
+
+    Args:
+        members: the population.
+        inputs, outputs: the data's numbers of prepared features and of outputs.
+        most: members in a chunk, about; None picks from the shapes.
+    """
+    cohorts: dict[Cohort, dict[Rule, list[int]]] = {}
+    for number, member in enumerate(members):
+        cohorts.setdefault(Cohort.of(member), {}).setdefault(member.rule, []).append(number)
+    chunks = []
+    for cohort, by_rule in cohorts.items():
+        size = most or chunk_size(cohort.widths(inputs, outputs))
+        count = math.ceil(sum(map(len, by_rule.values())) / size)
+        chunks += [_chunk(cohort, by_rule, number, count) for number in range(count)]
+    return chunks
+
+
+def _chunk(cohort: Cohort, by_rule: Mapping[Rule, list[int]], number: int, count: int) -> Chunk:
+    """The number-th of count chunks: every rule's members dealt out in turn, short hands padded."""
+    layout, places, inert = [], [], []
+    for rule, numbers in by_rule.items():
+        size = math.ceil(len(numbers) / count)
+        hand = numbers[number::count]
+        padding = size - len(hand)
+        layout.append((rule, size))
+        places += hand + [numbers[0]] * padding
+        inert += [False] * len(hand) + [True] * padding
+    return Chunk(cohort, tuple(layout), tuple(places), tuple(inert))
+
+
+def chunk_size(widths: Sequence[int]) -> int:
+    """Members that train side by side fastest for a network's shape: 64, fewer for large networks.
+
+    Measured on two cores: 16 to 64 are about equal, and at 256 the state falls out of the cache. Large
+    networks fill the processor with fewer members, which then cost less memory.
+    """
+    at_most = 2**26 // parameter_count(widths)
+    return max(8, min(64, at_most))
+
+
+def summary(member: Member) -> str:
+    """A member in a few words: what differs from the defaults."""
+    default = Member(member.rule, member.learning_rate, member.momentum, loss=member.loss)
+    changed = {k: v for k, v in asdict(member).items() if k != "rule" and v != getattr(default, k)}
+    more = "".join(f", {name} {value}" for name, value in changed.items())
+    return f"{member.rule.name}, learning rate {member.learning_rate:g}{more}"

@@ -1,0 +1,143 @@
+"""Putting the page together: words and tables from the run, figures as data, style and script inlined.
+
+The page loads nothing: Plotly's script stands in it once, and its own policy forbids every connection.
+Names and labels come from a person's data and may be anything, so Jinja escapes them all, and the figures'
+JSON is written without the characters that could end a script element.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from couloir import figures
+from couloir.figures import theme
+from couloir.report import summary, tables
+
+if TYPE_CHECKING:
+    from couloir.figures import Chart, Run
+
+
+def write_report(run: Run, path: str | os.PathLike[str]) -> Path:
+    """Write the page of a run to a file and return its path; the file is whole or absent.
+
+    Args:
+        run: run.json and the tables of a run, as `couloir.runs.StoredRun` holds them.
+        path: where the page goes; folders that are missing are made.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    page = render(run)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        # mkstemp makes files that only the owner can read; a report is as open as any other new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def render(run: Run) -> str:
+    """The page of a run as HTML text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("couloir.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    charts = _charts(run)
+    scripts = {"plotly": _plotly_script(), "own": _resource("page.js")}
+    return environment.get_template("page.html.jinja").render(
+        charts={chart.name: chart for chart in charts},
+        figure_data=Markup(_figure_data(charts)),
+        style=Markup(_style()),
+        scripts={name: Markup(text) for name, text in scripts.items()},
+        policy=_policy(scripts),
+        style_name=_style_name,
+        summary=summary.summarise(run),
+        tables=tables.tabulate(run),
+    )
+
+
+def _charts(run: Run) -> list[Chart]:
+    classification = run.record["data"]["task"] == "classification"
+    return [
+        figures.learning_curves(run),
+        figures.curves_by_rule(run),
+        figures.learning_rate_response(run),
+        figures.generalisation_gap(run),
+        figures.confusion(run) if classification else figures.predicted_against_true(run),
+        figures.importance(run),
+    ]
+
+
+def _figure_data(charts: list[Chart]) -> str:
+    """The figures as JSON that may stand inside a script element."""
+    drawn = {}
+    for chart in charts:
+        if chart.figure is not None:
+            content = json.loads(chart.figure.to_json())
+            # On the page the title is a heading, and the template is the same for all.
+            content["layout"].pop("title", None)
+            content["layout"].pop("template", None)
+            drawn[chart.name] = content
+    text = json.dumps({"figures": drawn, "template": theme.template(), "dark": theme.dark_colours()})
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _style() -> str:
+    """The style sheet, headed by the colours of the theme as variables, in light and dark."""
+    light, dark = (
+        "".join(f"--{role}:{pair[side]};" for role, pair in theme.PALETTE.items()) for side in (0, 1)
+    )
+    colours = f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    classes = "".join(f".rule-{role}{{--rule:var(--{role})}}" for role in theme.PALETTE)
+    return f"{colours}{classes}\n{_resource('style.css')}"
+
+
+def _style_name(rule: str) -> str:
+    """The name of a rule's colour in the style sheet."""
+    colour = theme.rule_style(rule).colour
+    return next(role for role, pair in theme.PALETTE.items() if pair[0] == colour)
+
+
+def _policy(scripts: dict[str, str]) -> str:
+    """The content security policy: only our own scripts run, and nothing is fetched from anywhere."""
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts.values())
+    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
+
+
+@cache
+def _resource(name: str) -> str:
+    return (resources.files("couloir.report") / name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+@cache
+def _plotly_script() -> str:
+    from plotly.offline import get_plotlyjs
+
+    # A browser reads every line end as one character, and the policy's hash is of what it reads.
+    script: str = get_plotlyjs().replace("\r\n", "\n").replace("\r", "\n")
+    if "</script" in script.lower() or "<!--" in script:
+        raise RuntimeError("Plotly's script holds text that would end the script element it stands in.")
+    return script

@@ -1,0 +1,52 @@
+"""What every test runs under: the shipped float32 settings, made stricter, and away from the user's files.
+
+Shapes and types in the signatures of the mathematics are checked at run time (jaxtyping, beartype), and
+NumPy's silent adding of axes is an error in JAX. Folders for the ledger and for compiled programs are
+temporary, in this process and in those that tests start.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_HOME = tempfile.mkdtemp(prefix="couloir-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ["COULOIR_HOME"] = _HOME
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(_HOME) / "jax")
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+os.environ.pop("JAX_ENABLE_X64", None)
+
+import jax  # noqa: E402 (JAX reads the environment when it is imported)
+import pytest  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
+
+# In force even where a pytest plug-in imported JAX before this file.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_enable_x64", False)
+
+# Before any test module imports couloir. Only the mathematics is checked in this way: it carries shapes in
+# its signatures, while other modules name Polars and scikit-learn types that they import only when called.
+CHECKED = ("networks", "losses", "optimizers", "schedules", "training")
+install_import_hook([f"couloir.{module}" for module in CHECKED], "beartype.beartype")
+
+SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Arrays made in this test are float64, as with ``precision="float64"``."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data beside the project; the test is skipped where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the shared data folder (../shared/data from the project's root) is not here")
+    return SHARED_DATA
