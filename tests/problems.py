@@ -20,9 +20,7 @@ class Problem(NamedTuple):
 def ravine(steepness: float) -> Problem:
     """½ (x² + κ y²): a valley κ times as steep across as along, with its minimum at 0."""
     curvature = np.array([1.0, steepness])
-    return Problem(
-        lambda w: 0.5 * float(curvature @ w**2), lambda w: curvature * w, (1.5, -1.0), (0.0, 0.0)
-    )
+    return Problem(lambda w: 0.5 * float(curvature @ w**2), lambda w: curvature * w, (1.5, -1.0), (0.0, 0.0))
 
 
 ROSENBROCK = Problem(

@@ -52,7 +52,9 @@ class RuleReference(NamedTuple):
         return parameters - h["learning_rate"] * h["momentum"] * memory["velocity"]
 
 
-def gradient_descent(w: Vector, g: Vector, memory: Memory, h: Hyper, weights: Vector) -> tuple[Vector, Memory]:
+def gradient_descent(
+    w: Vector, g: Vector, memory: Memory, h: Hyper, weights: Vector
+) -> tuple[Vector, Memory]:
     return -(h["learning_rate"] * g), {}
 
 

@@ -120,11 +120,12 @@ def conform_column(column: pl.Series, kind: str, missing: Sequence[str], place: 
     Raises:
         InputError: a cell cannot be read as that kind.
     """
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        texts = _tidy(column.cast(pl.String), missing)
+        return texts if kind == "categorical" else _conform_text(texts, kind, place)
+    column = type_column(column, missing, place)
     if kind == "categorical":
         return _tidy(_as_text(column), missing)
-    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return _conform_text(_tidy(column.cast(pl.String), missing), kind, place)
-    column = type_column(column, missing, place)
     if column.dtype == pl.Null:
         return column
     if (kind == "date") != column.dtype.is_temporal():
@@ -255,7 +256,7 @@ def _conform_text(texts: pl.Series, kind: str, place: Place) -> pl.Series:
     if kind == "date":
         typed = _dates(texts, texts.drop_nulls()) if texts.null_count() < len(texts) else texts.cast(pl.Null)
         if typed.dtype == pl.String:
-            first = int(texts.is_not_null().arg_max() or 0)
+            first = int((texts.is_not_null() & ~texts.str.contains(_ISO_DATE.pattern)).arg_max() or 0)
             raise InputError(
                 f"Column {quoted(texts.name)} held dates in training but holds {quoted(texts[first])} in "
                 f"{place(first)}: write every cell as 2024-12-31."

@@ -58,12 +58,14 @@ def target_column(target: Any) -> pl.Series:
         array = array[:, 0]
     if array.ndim != 1:
         raise InputError(
-            f"y has the shape {array.shape}: give one number or label for each row, as [sample]."
+            f"The target y has the shape {array.shape}: give one number or label for each row, as [sample]."
         )
+    if array.dtype.kind == "U" and not all(isinstance(value, str) for value in target):
+        raise InputError("The target y holds texts and other values: give numbers, or texts, throughout.")
     try:
         return pl.Series("", array.tolist() if array.dtype.kind in "OUS" else array)
     except (TypeError, pl.exceptions.PolarsError) as error:
-        raise InputError("y holds values of several types: give numbers, or texts, throughout.") from error
+        raise InputError("The target y holds values of several types: give numbers, or texts, throughout.") from error
 
 
 def check_lengths(rows: int, targets: int) -> None:

@@ -227,7 +227,8 @@ def _separator(text: str, path: Path) -> str:
     if counts[expected] == 1 and counts[best] > 1:
         raise InputError(
             f"The file {quoted(path.name)} looks separated by {SEPARATORS[best]}, not by "
-            f"{SEPARATORS[expected]}: save it with {SEPARATORS[expected]}, or rename it to end in .txt, where the first line decides."
+            f"{SEPARATORS[expected]}: save it with {SEPARATORS[expected]}, or rename it to "
+            "end in .txt, where the first line decides."
         )
     return expected
 

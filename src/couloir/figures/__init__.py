@@ -5,13 +5,13 @@ what to see in it.
 """
 
 from couloir.figures.chart import Chart, Run
+from couloir.figures.response import learning_rate_response
 from couloir.figures.results import confusion, importance, predicted_against_true
 from couloir.figures.theme import recoloured
 from couloir.figures.training import (
     curves_by_rule,
     generalisation_gap,
     learning_curves,
-    learning_rate_response,
 )
 
 __all__ = [

@@ -71,8 +71,12 @@ def new_figure(title: str, x: str, y: str, height: int = 420) -> go.Figure:
     )
 
 
-def logarithmic_where_wide(values: list[float], ratio: float = 20.0) -> dict[str, Any]:
-    """Axis settings: logarithmic where positive values span more than the ratio, linear otherwise."""
+def logarithmic_where_wide(values: list[float], ratio: float = 20.0, fine: float = 150.0) -> dict[str, Any]:
+    """Axis settings: logarithmic where positive values span more than the ratio, linear otherwise.
+
+    Ticks stand at 1, 2, 5, 10 … up to the span `fine`, at powers of ten beyond it.
+    """
     if values and min(values) > 0 and max(values) / min(values) > ratio:
-        return {"type": "log", "tickformat": ".3~g"}
+        step = "D2" if max(values) / min(values) < fine else 1
+        return {"type": "log", "dtick": step, "tickformat": ",.3~r"}
     return {"type": "linear"}

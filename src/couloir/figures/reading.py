@@ -25,10 +25,13 @@ def loss_name(run: Run) -> str:
 
 
 def loss_axis(run: Run, part: str) -> str:
-    """The title of an axis that shows the loss on a part, with its unit."""
-    if is_classification(run):
-        return f"{part} loss (log loss, nats)"
-    return f"{part} loss (mean squared error, squares of {words.plain(run.record['data']['target'], 24)})"
+    """The title of an axis that shows the loss on a part, with its unit; short, for phones."""
+    return f"{part} {'log loss' if is_classification(run) else 'MSE'} ({loss_unit(run)})".lstrip()
+
+
+def loss_unit(run: Run) -> str:
+    """The unit of the loss: nats, or the square of the target's."""
+    return "nats" if is_classification(run) else f"{words.plain(run.record['data']['target'], 18)}²"
 
 
 def members(run: Run) -> list[dict[str, Any]]:

@@ -37,7 +37,12 @@ def confusion(run: Run) -> Chart:
     ticks["ticktext"] = [words.plain(label, 16) for label in labels]
     figure.update_layout(xaxis=ticks, yaxis={**ticks, "autorange": "reversed"})
     sentence = _confusion_sentence(labels, counts)
-    alt = f"Confusion matrix of {words.count(len(labels), 'class', 'classes')}. {sentence}"
+    found = [
+        f"{words.short(label, 16)} {row[i]} of {sum(row)}"
+        for i, (label, row) in enumerate(zip(labels, counts, strict=True))
+    ]
+    alt = f"Confusion matrix of {words.count(len(labels), 'class', 'classes')}. Predicted as they are: "
+    alt += f"{words.joined(found, limit=20)}."
     return Chart("confusion", title, sentence, alt, figure)
 
 
@@ -72,7 +77,12 @@ def _add_cells(
         hoverongaps=False,
         zmin=0,
         zmax=most,
-        colorscale=[[0, theme.colour(f"{role}-faint")], [1, theme.colour(role)]],
+        # A cell without rows is blank; one row already has a tint.
+        colorscale=[
+            [0, theme.colour("blank")],
+            [1e-6, theme.colour(f"{role}-faint")],
+            [1, theme.colour(role)],
+        ],
         showscale=False,
         xgap=2,
         ygap=2,
@@ -96,6 +106,8 @@ def _confusion_sentence(labels: list[str], counts: list[list[int]]) -> str:
 def predicted_against_true(run: Run) -> Chart:
     """Predicted against true target of the validation rows; on the diagonal a prediction is exact."""
     title = "Predicted against true, on validation"
+    if reading.is_classification(run):
+        return Chart("predicted", title, "Left out: the run predicts classes; see its confusion matrix.")
     rows = run.predictions.select("row", "true", "predicted").rows()
     rows = [row for row in rows if reading.finite(row[1]) and reading.finite(row[2])]
     if not rows:
@@ -109,14 +121,15 @@ def predicted_against_true(run: Run) -> Chart:
         x=[row[1] for row in shown],
         y=[row[2] for row in shown],
         customdata=[row[0] for row in shown],
-        name="a row",
+        name="validation row",
         mode="markers",
         marker={"color": theme.colour("right"), "size": 6, "opacity": 0.45},
         hovertemplate="row %{customdata}<br>true %{x:.4~g}, predicted %{y:.4~g}<extra></extra>",
     )
     figure.add_scatter(x=ends, y=ends, name="exact", mode="lines", line=quiet, hoverinfo="skip")
     sentence = _predicted_sentence(rows, len(shown))
-    alt = f"Scatter chart of predicted against true {words.short(run.record['data']['target'])}. {sentence}"
+    alt = f"Scatter chart of {words.count(len(shown), 'row')}, predicted over true "
+    alt += f"{words.short(run.record['data']['target'])}, both from {number(ends[0])} to {number(ends[1])}."
     return Chart("predicted", title, sentence, alt, figure)
 
 
@@ -145,8 +158,7 @@ def importance(run: Run) -> Chart:
     named = [{**entry, "column": words.short(entry["column"])} for entry in columns]
     ordered = sorted(named, key=lambda entry: entry["increase"], reverse=True)
     shown = ordered[:MOST_COLUMNS]
-    unit = "nats" if reading.is_classification(run) else f"squares of {run.record['data']['target']}"
-    x_title = f"rise of the {reading.loss_name(run)} when shuffled ({words.plain(unit)})"
+    x_title = reading.loss_axis(run, "rise of")
     figure = new_figure(title, x_title, "", height=120 + 30 * len(shown))
     figure.add_bar(
         x=[entry["increase"] for entry in shown],
@@ -174,7 +186,10 @@ def importance(run: Run) -> Chart:
         },
     )
     sentence = _importance_sentence(ordered, len(shown))
-    alt = f"Bar chart of {words.count(len(shown), 'column')}, largest first. {sentence}"
+    bars = words.joined(
+        [f"{entry['column']} {number(entry['increase'])}" for entry in shown], limit=MOST_COLUMNS
+    )
+    alt = f"Bar chart of {words.count(len(shown), 'column')}, largest first: {bars}."
     return Chart("importance", title, sentence, alt, figure)
 
 

@@ -1,4 +1,4 @@
-"""How training went: learning curves, rule against rule, the response to the learning rate, the gap."""
+"""How training went: the winner's learning curves, rule against rule, the gap to new rows."""
 
 from __future__ import annotations
 
@@ -22,24 +22,44 @@ def learning_curves(run: Run) -> Chart:
     points = reading.curve(run, winner["member"], "training_loss", "validation_loss")
     if not points:
         return Chart("learning-curves", title, "The history holds no epoch of the winner.")
-    epochs, training, validation = (list(column) for column in zip(*points, strict=True))
-    figure = new_figure(title, "epoch", reading.loss_axis(run, "mean"))
+    values = [value for point in points for value in point[1:]]
+    figure = new_figure(title, "epoch", reading.loss_axis(run, ""))
     style = theme.rule_style(winner["optimizer"])
-    _add_line(figure, "training", epochs, training, {"color": style.colour, "width": 2, "dash": "dot"})
-    _add_line(figure, "validation", epochs, validation, {"color": style.colour, "width": 2.5})
+    _add_line(figure, run, "training", points, {"color": style.colour, "width": 2, "dash": "dot"})
+    _add_line(figure, run, "validation", points, {"color": style.colour, "width": 2.5})
     figure.data[1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
     _mark_epoch(figure, winner["best_epoch"])
-    figure.update_layout(hovermode="x unified", yaxis=logarithmic_where_wide(training + validation))
+    figure.update_layout(hovermode="x unified", yaxis=logarithmic_where_wide(values))
     sentence = _learning_sentence(points, winner["best_epoch"], reading.loss_name(run))
-    alt = f"Line chart of training and validation loss over {words.count(len(points), 'epoch')}. {sentence}"
+    alt = f"Line chart over {words.count(len(points), 'epoch')}: validation loss from {number(points[0][2])} "
+    alt += (
+        f"to {number(points[-1][2])}, training loss from {number(points[0][1])} to {number(points[-1][1])}."
+    )
     return Chart("learning-curves", title, sentence, alt, figure)
 
 
-def _add_line(figure: go.Figure, name: str, x: list[Any], y: list[float], line: dict[str, Any]) -> None:
-    # A curve of one epoch is a point: it needs a marker to be seen.
-    mode = "lines" if len(x) > 1 else "markers"
+def _add_line(
+    figure: go.Figure, run: Run, part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
+) -> None:
+    """One part's loss; where the pointer rests, the score is shown beside it."""
+    score = "accuracy" if reading.is_classification(run) else "r2"
+    scores: dict[int, float] = {}
+    if f"{part}_{score}" in run.history.columns:
+        scores = dict(reading.curve(run, run.record["winner"]["member"], f"{part}_{score}"))
+    epochs = [point[0] for point in points]
     figure.add_scatter(
-        x=x, y=y, name=name, mode=mode, line=line, marker={"color": line["color"]}, hovertemplate="%{y:.3~g}"
+        x=epochs,
+        y=[point[1 if part == "training" else 2] for point in points],
+        customdata=[
+            f", {words.METRIC_NAMES[score]} {words.metric(score, scores[epoch])}" if epoch in scores else ""
+            for epoch in epochs
+        ],
+        name=part,
+        # A curve of one epoch is a point: it needs a marker to be seen.
+        mode="lines" if len(points) > 1 else "markers",
+        line=line,
+        marker={"color": line["color"]},
+        hovertemplate="%{y:.3~g}%{customdata}",
     )
 
 
@@ -96,28 +116,28 @@ def curves_by_rule(run: Run) -> Chart:
     figure.update_layout(yaxis=logarithmic_where_wide(values))
     sentence = _rules_sentence(run, best, curves)
     ends = words.joined([f"{row['optimizer']} {number(row['validation_loss'])}" for row in best], limit=12)
-    alt = f"Line chart of validation loss by epoch, one line a rule. Lowest loss of each: {ends}. {sentence}"
+    alt = f"Line chart of validation loss by epoch, one line a rule. Lowest loss of each: {ends}."
     return Chart("rules", title, sentence, alt, figure)
 
 
 def _add_rule_curve(figure: go.Figure, row: dict[str, Any], points: list[tuple[Any, ...]]) -> None:
     rule, style = row["optimizer"], theme.rule_style(row["optimizer"])
-    epochs, losses = zip(*points, strict=True)
+    line = {"color": style.colour, "width": 2, "dash": style.dash}
+    common = {"name": words.plain(rule), "legendgroup": rule, "line": line}
+    hover = f"{words.plain(rule)} at {number(row['learning_rate'])}<br>epoch %{{x}}: %{{y:.3~g}}"
+    epochs, losses = (list(column) for column in zip(*points, strict=True))
+    kept = [(epoch, loss) for epoch, loss in points if epoch == row["best_epoch"]] or [points[-1]]
     figure.add_scatter(
-        x=epochs,
-        y=losses,
-        name=words.plain(rule),
+        x=epochs, y=losses, mode="lines", showlegend=False, hovertemplate=f"{hover}<extra></extra>", **common
+    )
+    # The kept epoch is a trace of its own, so that the legend shows line and marker together.
+    figure.add_scatter(
+        x=[kept[0][0]],
+        y=[kept[0][1]],
         mode="lines+markers",
-        line={"color": style.colour, "width": 2, "dash": style.dash},
-        marker={
-            "color": style.colour,
-            "symbol": style.symbol,
-            # Only the kept epoch carries the marker; the rest have size 0, so that the legend shows it too.
-            "size": [11 if epoch == row["best_epoch"] else 0 for epoch in epochs],
-            "opacity": 1,
-        },
-        hovertemplate=f"{words.plain(rule)} at {number(row['learning_rate'])}<br>"
-        "epoch %{x}: %{y:.3~g}<extra></extra>",
+        marker={"color": style.colour, "symbol": style.symbol, "size": 11},
+        hovertemplate=f"{hover}, kept<extra></extra>",
+        **common,
     )
 
 
@@ -126,127 +146,25 @@ def _rules_sentence(run: Run, best: list[dict[str, Any]], curves: dict[str, list
     lowest, highest = ordered[0], ordered[-1]
     text = f"{lowest['optimizer']} reaches the lowest validation loss, {number(lowest['validation_loss'])}, "
     text += f"at epoch {lowest['best_epoch']}."
+    if len(ordered) == 1:
+        return text + _lost_sentence(run)
     near = 1.1 * lowest["validation_loss"]
     arrivals = {
         rule: next((e for e, loss in points if loss <= near), None) for rule, points in curves.items()
     }
     arrived = sorted((epoch, rule) for rule, epoch in arrivals.items() if epoch is not None)
-    if len(ordered) > 1 and arrived:
-        epoch, rule = arrived[0]
-        text += f" The first to come within 10\u202f% of that is {rule}, at epoch {epoch};"
-        text += f" {len(arrived)} of {len(ordered)} rules come so near."
-        text += f" {highest['optimizer']} ends highest, at {number(highest['validation_loss'])}."
-    if lost := reading.diverged_rules(run):
-        text += f" Every member of {words.joined(lost)} diverged."
-    return text
+    others = [f"{rule} (at epoch {epoch})" for epoch, rule in arrived if rule != lowest["optimizer"]]
+    if others:
+        text += f" Within 10\u202f% of that {'comes' if len(others) == 1 else 'come'} {words.joined(others)}."
+    else:
+        text += " No other rule comes within 10\u202f% of that."
+    text += f" {highest['optimizer']} stays highest: its lowest is {number(highest['validation_loss'])}."
+    return text + _lost_sentence(run)
 
 
-def learning_rate_response(run: Run) -> Chart:
-    """The best validation loss at each learning rate, one line a rule; × where every member diverged.
-
-    Where more is varied than rule and rate, a point is the best over the rest.
-    """
-    title = "Validation loss against learning rate"
-    rows = reading.members(run)
-    if len({row["learning_rate"] for row in rows}) < 2:
-        only = number(rows[0]["learning_rate"]) if rows else "–"
-        return Chart("learning-rate", title, f"Left out: all members have the same learning rate, {only}.")
-    response = {rule: _response(rows, rule) for rule in dict.fromkeys(row["optimizer"] for row in rows)}
-    values = [row["validation_loss"] for row in reading.scored(rows)]
-    if not values:
-        return Chart("learning-rate", title, "No member can be drawn: all of them diverged.")
-    figure = new_figure(title, "learning rate", reading.loss_axis(run, "best validation"), height=500)
-    scale = logarithmic_where_wide(values, ratio=5)
-    span = max(values) / min(values) if scale["type"] == "log" else max(values) - min(values)
-    top = max(values) * span**0.12 if scale["type"] == "log" else max(values) + 0.12 * (span or 1.0)
-    for rule, points in response.items():
-        _add_response(figure, rule, points, top)
-    figure.update_layout(xaxis={"type": "log", "tickformat": ".3~g"}, yaxis=scale)
-    sentence = _response_sentence(response)
-    alt = f"Chart of the best validation loss against the learning rate, one line a rule. {sentence}"
-    return Chart("learning-rate", title, sentence, alt, figure)
-
-
-def _response(rows: list[dict[str, Any]], rule: str) -> list[tuple[float, float | None, int, int]]:
-    """(learning rate, best validation loss or None, members diverged, members) of one rule, by rate."""
-    of_rule = [row for row in rows if row["optimizer"] == rule]
-    points = []
-    for rate in sorted({row["learning_rate"] for row in of_rule}):
-        here = [row for row in of_rule if row["learning_rate"] == rate]
-        losses = [row["validation_loss"] for row in reading.scored(here)]
-        diverged = sum(row["status"] == "diverged" for row in here)
-        points.append((rate, min(losses, default=None), diverged, len(here)))
-    return points
-
-
-def _add_response(
-    figure: go.Figure, rule: str, points: list[tuple[float, float | None, int, int]], top: float
-) -> None:
-    style, name = theme.rule_style(rule), words.plain(rule)
-    drawn = [point for point in points if point[1] is not None]
-    lost = [point for point in points if point[1] is None]
-    figure.add_scatter(
-        x=[point[0] for point in drawn],
-        y=[point[1] for point in drawn],
-        customdata=[f"<br>{point[2]} of {point[3]} diverged" if point[2] else "" for point in drawn],
-        name=name,
-        legendgroup=rule,
-        mode="lines+markers",
-        line={"color": style.colour, "width": 2, "dash": style.dash},
-        marker={"color": style.colour, "symbol": style.symbol, "size": 9},
-        hovertemplate=f"{name} at %{{x:.3~g}}: %{{y:.3~g}}%{{customdata}}<extra></extra>",
-    )
-    if lost:
-        figure.add_scatter(
-            x=[point[0] for point in lost],
-            y=[top] * len(lost),
-            name=f"{name}: diverged",
-            legendgroup=rule,
-            showlegend=False,
-            mode="markers",
-            marker={
-                "color": style.colour,
-                "symbol": "x-thin",
-                "size": 11,
-                "line": {"width": 2.5, "color": style.colour},
-            },
-            hovertemplate=f"{name} at %{{x:.3~g}}: diverged<extra></extra>",
-        )
-
-
-def _response_sentence(response: dict[str, list[tuple[float, float | None, int, int]]]) -> str:
-    best = {
-        rule: min((point for point in points if point[1] is not None), key=lambda point: point[1] or 0.0)
-        for rule, points in response.items()
-        if any(point[1] is not None for point in points)
-    }
-    rule = min(best, key=lambda name: best[name][1] or 0.0)
-    rate, loss = best[rule][0], best[rule][1] or 0.0
-    text = f"{rule} does best, at a learning rate of {number(rate)} (loss {number(loss)})"
-    near = [point[0] for point in response[rule] if point[1] is not None and point[1] <= 1.1 * loss]
-    if len(near) > 1:
-        text += f", and stays within 10\u202f% of that from {number(min(near))} to {number(max(near))}"
-    text += "."
-    for side, pick in (("highest", -1), ("lowest", 0)):
-        edge = [name for name in best if len(response[name]) > 1 and best[name][0] == response[name][pick][0]]
-        if edge:
-            verb = "has its best rate" if len(edge) == 1 else "have their best rates"
-            further = "higher" if side == "highest" else "lower"
-            text += f" {words.joined(edge)} {verb} at the {side} tried: still {further} ones may be better."
-    lost = {name: points for name, points in response.items() if any(point[2] for point in points)}
-    if lost:
-        total = sum(point[2] for points in lost.values() for point in points)
-        where = words.joined([_diverged_words(*item) for item in lost.items()], limit=8)
-        text += f" {words.count(total, 'member')} diverged (×): {where}."
-    return text
-
-
-def _diverged_words(rule: str, points: list[tuple[float, float | None, int, int]]) -> str:
-    rates = [point[0] for point in points if point[2]]
-    above = all(point[2] for point in points if point[0] >= rates[0])
-    if above and len(rates) > 1:
-        return f"{rule} from {number(rates[0])} up"
-    return f"{rule} at {words.joined([number(rate) for rate in rates])}"
+def _lost_sentence(run: Run) -> str:
+    lost = reading.diverged_rules(run)
+    return f" Every member of {words.joined(lost)} diverged." if lost else ""
 
 
 def generalisation_gap(run: Run) -> Chart:
@@ -262,13 +180,21 @@ def generalisation_gap(run: Run) -> Chart:
     values = [row[column] for row in rows for column in ("training_loss", "validation_loss")]
     scale = logarithmic_where_wide(values, ratio=5)
     _add_diagonal(figure, values)
-    for rule in dict.fromkeys(row["optimizer"] for row in rows):
-        _add_gap_points(figure, rule, [row for row in rows if row["optimizer"] == rule])
-    figure.update_layout(xaxis=scale, yaxis=scale)
+    by_rule: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_rule.setdefault(row["optimizer"], []).append(row)
+    # The large markers come last, so that none hides behind a small one.
+    for of_rule in by_rule.values():
+        if of_rule[1:]:
+            _add_gap_points(figure, of_rule[1:], best=False)
+    for of_rule in by_rule.values():
+        _add_gap_points(figure, of_rule[:1], best=True)
+    # Labels side by side need more room than labels one above the other.
+    figure.update_layout(xaxis=logarithmic_where_wide(values, ratio=5, fine=15), yaxis=scale)
     sentence = _gap_sentence(rows)
-    alt = (
-        f"Scatter chart of {words.count(len(rows), 'member')}, validation loss over training loss. {sentence}"
-    )
+    large = words.joined([_gap_words(of_rule[0]) for of_rule in by_rule.values()], limit=12)
+    alt = f"Scatter chart of {words.count(len(rows), 'member')}. Best of each rule, training and validation "
+    alt += f"loss: {large}."
     return Chart("gap", title, sentence, alt, figure)
 
 
@@ -283,9 +209,9 @@ def _add_diagonal(figure: go.Figure, values: list[float]) -> None:
     )
 
 
-def _add_gap_points(figure: go.Figure, rule: str, rows: list[dict[str, Any]]) -> None:
-    style, name = theme.rule_style(rule), words.plain(rule)
-    best = [index == 0 for index in range(len(rows))]
+def _add_gap_points(figure: go.Figure, rows: list[dict[str, Any]], best: bool) -> None:
+    """The points of one rule: its best member large and named in the legend, or the others small."""
+    style, name = theme.rule_style(rows[0]["optimizer"]), words.plain(rows[0]["optimizer"])
     figure.add_scatter(
         x=[row["training_loss"] for row in rows],
         y=[row["validation_loss"] for row in rows],
@@ -294,12 +220,14 @@ def _add_gap_points(figure: go.Figure, rule: str, rows: list[dict[str, Any]]) ->
             for row in rows
         ],
         name=name,
+        legendgroup=name,
+        showlegend=best,
         mode="markers",
         marker={
             "color": style.colour,
             "symbol": style.symbol,
-            "size": [14 if flag else 7 for flag in best],
-            "opacity": [1.0 if flag else 0.55 for flag in best],
+            "size": 14 if best else 7,
+            "opacity": 1.0 if best else 0.55,
             "line": {"color": theme.colour("paper"), "width": 1},
         },
         hovertemplate=f"{name} at %{{customdata[0]}}<br>training %{{x:.3~g}}, validation %{{y:.3~g}}"
@@ -321,3 +249,7 @@ def _gap_sentence(rows: list[dict[str, Any]]) -> str:
         f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the line: "
     )
     return text + "they do better on the rows they were trained on than on new ones."
+
+
+def _gap_words(row: dict[str, Any]) -> str:
+    return f"{row['optimizer']} {number(row['training_loss'])} and {number(row['validation_loss'])}"

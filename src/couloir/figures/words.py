@@ -13,6 +13,12 @@ METRIC_NAMES = {
     "mae": "mean absolute error",
     "r2": "R²",
 }
+LOSS_NAMES = {
+    "cross_entropy": "cross-entropy",
+    "mse": "mean squared error",
+    "mae": "mean absolute error",
+    "huber": "Huber",
+}
 SHARES = ("accuracy", "balanced_accuracy")
 HIGHER_IS_BETTER = (*SHARES, "r2")
 

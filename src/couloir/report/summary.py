@@ -125,7 +125,7 @@ def _comparisons(record: dict[str, Any], first: str) -> list[str]:
             text += ", which lies above that interval: prefer it to the network."
         elif bounds:
             text += f", inside that interval: {count(record['data']['split']['test'], 'test row')} "
-            text += "do not tell the two apart."
+            text += "hardly tell the two apart."
         else:
             text += f" against the winner's {words.metric(first, score)}."
         sentences.append(text)
@@ -140,17 +140,24 @@ def _comparisons(record: dict[str, Any], first: str) -> list[str]:
     return sentences
 
 
-def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(what, value, detail) of the few facts under the title."""
     counts, winner, first = record["counts"], record["winner"], headline_metric(record)
     names = {"finished": "ran to the end", "stopped": "stopped early", "diverged": "diverged"}
     fates = [f"{counts[key]:,} {name}" for key, name in names.items() if counts.get(key)]
-    shown = words.METRIC_NAMES[record["metric"]]
+    metric = record["metric"]
+    score = words.metric(first, (record["test"] or {}).get(first))
+    validation = words.metric(metric, record["validation"].get(metric))
+    layers = "-".join(str(width) for width in winner["hidden"])
+    detail = f"learning rate {number(winner['learning_rate'])}" + (f", hidden {layers}" if layers else "")
+    seconds = record.get("seconds", {})
+    training = f"{number(seconds['train'])}\u202fs of it training" if "train" in seconds else ""
     return [
-        (f"Test {words.METRIC_NAMES[first]}", words.metric(first, (record["test"] or {}).get(first))),
-        (f"Validation {shown}", words.metric(record["metric"], record["validation"].get(record["metric"]))),
-        ("Members", f"{record['n_members']:,}: {', '.join(fates)}"),
-        ("Winner", f"{winner['optimizer']} at {number(winner['learning_rate'])}"),
-        ("Time", f"{number(record.get('seconds', {}).get('total'))}\u202fs"),
+        (f"Test {words.METRIC_NAMES[first]}", score, _range(record, first)),
+        (f"Validation {words.METRIC_NAMES[metric]}", validation, "chosen by this"),
+        ("Winner", winner["optimizer"], detail),
+        ("Members", f"{record['n_members']:,}", ", ".join(fates)),
+        ("Time", f"{number(seconds.get('total') or sum(seconds.values()))}\u202fs", training),
     ]
 
 
@@ -191,7 +198,7 @@ def _winner(winner: dict[str, Any]) -> list[tuple[str, str]]:
     if winner.get("momentum") is not None:
         facts.append(("Momentum", number(winner["momentum"])))
     facts += [
-        ("Loss", str(winner["loss"]).replace("_", " ")),
+        ("Loss", words.LOSS_NAMES.get(winner["loss"], winner["loss"])),
         ("Batch", count(winner["batch_size"], "row")),
         ("Epochs", f"up to {winner['epochs']:,}; the weights of epoch {winner['best_epoch']} were kept"),
     ]

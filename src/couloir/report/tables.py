@@ -81,7 +81,8 @@ def _alike(rows: list[dict[str, Any]]) -> str:
         if len(values) == 1 and name != "restart":
             value = next(iter(values.values()))
             if value not in (0, 0.0):
-                shared.append(f"{head} {_text(value)}")
+                where = " where the rule has one" if name == "momentum" else ""
+                shared.append(f"{head} {_text(value)}{where}")
     return words.joined(shared, limit=20)
 
 
@@ -90,7 +91,7 @@ def _text(value: Any) -> str:
         return "–"
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number(value)
-    return words.short(str(value).replace("_", " "))
+    return words.short(words.LOSS_NAMES.get(value, str(value).replace("_", " ")))
 
 
 def _cells(row: dict[str, Any], columns: list[tuple[str, str]]) -> dict[str, Any]:
@@ -118,15 +119,22 @@ def _outcome(row: dict[str, Any]) -> str:
 def _mistakes(run: Run) -> dict[str, Any]:
     """The worst mistakes on validation: as pictures where the rows are images, as a table otherwise."""
     mistakes = run.record.get("mistakes") or []
+    rows = "validation row" if len(mistakes) == 1 else f"{len(mistakes)} validation rows"
+    heading = f"The {rows} that the winner is most wrong about."
     if mistakes and all(mistake.get("pixels") for mistake in mistakes):
         brightest = max(value for mistake in mistakes for line in mistake["pixels"] for value in line)
-        return {"kind": "pictures", "items": [_picture(mistake, brightest) for mistake in mistakes]}
+        return {
+            "kind": "pictures",
+            "heading": heading,
+            "items": [_picture(mistake, brightest) for mistake in mistakes],
+        }
     if not mistakes:
         return {"kind": "none", "items": []}
     columns = _shown_columns(run, mistakes)
     score = "given to the true class" if reading.is_classification(run) else "error"
     return {
         "kind": "table",
+        "heading": heading,
         "heads": ["row", "true", "predicted", score, *(words.short(column) for column in columns)],
         "items": [_mistake_cells(mistake, columns) for mistake in mistakes],
         "left_out": len(mistakes[0].get("values") or {}) - len(columns),

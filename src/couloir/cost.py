@@ -1,0 +1,97 @@
+"""What training a population will take, predicted from its shapes before anything is compiled."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from couloir.errors import InputError
+from couloir.networks import parameter_count
+from couloir.population import Chunk, Member
+
+# Measured on two AVX-512 cores; predictions are for orientation, and are the same on every run.
+FLOPS_PER_CORE = 40e9
+SECONDS_PER_STEP = 2e-4
+COMPILE_SECONDS = 1.0
+COMPILE_SECONDS_PER_RULE = 0.35
+COPIES = 6
+"""Parameter-sized arrays that a member keeps: weights, best weights, gradient, up to three of a rule."""
+
+
+def step_flops(widths: Sequence[int]) -> int:
+    """Floating-point operations of one member's step, per sample.
+
+    A product of a layer with one sample is 2·inputs·outputs operations. The first layer takes two
+    products (forward, gradient of its weights), later ones a third (gradient of their inputs).
+    """
+    return sum(2 * a * b * (2 if i == 0 else 3) for i, (a, b) in enumerate(pairwise(widths)))
+
+
+def compile_seconds(chunk: Chunk) -> float:
+    """Predicted time to compile a chunk's program."""
+    return COMPILE_SECONDS + COMPILE_SECONDS_PER_RULE * len(chunk.layout)
+
+
+def epoch_seconds(places: int, widths: Sequence[int], rows: int, batch_size: int) -> float:
+    """Predicted time of one epoch of members side by side."""
+    rate = FLOPS_PER_CORE * (os.cpu_count() or 1)
+    return places * rows * step_flops(widths) / rate + math.ceil(rows / batch_size) * SECONDS_PER_STEP
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A prediction: how many, how much memory, how long at most (if no member stops early)."""
+
+    members: int
+    cohorts: int
+    chunks: int
+    memory_bytes: int
+    seconds: float
+
+
+def predict(
+    chunks: Sequence[Chunk], members: Sequence[Member], data_bytes: int, rows: int, inputs: int, outputs: int
+) -> Cost:
+    """The cost of training these chunks to the end of their budgets.
+
+    Args:
+        chunks: the population as planned.
+        members: the population.
+        data_bytes: of the prepared data.
+        rows: training rows.
+        inputs, outputs: numbers of prepared features and outputs.
+    """
+    seconds, memory, compiled = 0.0, 2 * data_bytes, set()
+    for chunk in chunks:
+        widths = chunk.cohort.widths(inputs, outputs)
+        places, batch = len(chunk.places), chunk.cohort.batch_size
+        epochs = max(members[number].epochs for number in chunk.places)
+        seconds += epochs * epoch_seconds(places, widths, rows, batch)
+        memory += 4 * places * (COPIES * parameter_count(widths) + 3 * batch * sum(widths[1:]))
+        program = (chunk.cohort.hidden, chunk.cohort.activation, chunk.cohort.loss, batch, chunk.layout)
+        if program not in compiled:
+            compiled.add(program)
+            seconds += compile_seconds(chunk)
+    return Cost(
+        sum(not inert for chunk in chunks for inert in chunk.inert),
+        len({chunk.cohort for chunk in chunks}),
+        len(chunks),
+        memory,
+        seconds,
+    )
+
+
+def check_memory(cost: Cost) -> None:
+    """Raise an InputError before allocating more than the machine has."""
+    try:
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):  # not every system tells
+        return
+    if cost.memory_bytes > 0.9 * available:
+        raise InputError(
+            f"This population of {cost.members} needs about {cost.memory_bytes / 2**30:.1f} GiB and the "
+            f"machine has {available / 2**30:.1f}: lower --members, --hidden or --restarts."
+        )

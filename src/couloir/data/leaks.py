@@ -1,0 +1,189 @@
+"""Columns that a person should look at before training: answers in disguise, and columns that say nothing."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from couloir.data.columns import column_kind, numbers_of, quoted
+from couloir.data.dataset import Dataset
+
+CHANCE = 1e-6
+"""A perfect prediction is reported where it would come about by chance less often than this."""
+
+SHOWN = 5
+FEWEST_ROWS = 10
+FEW_VALUES = 20
+DENSE = 2.0
+
+
+def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
+    """Warnings about columns, from the rows given (the training part) and no others.
+
+    - **Answers.** One column alone predicts the target perfectly: each of its values goes with one target
+      value only; or the classes lie in ranges of it that do not overlap; or its correlation with a
+      regression target is 1 or -1 to within 1e-9. The first two are reported only where they are no
+      chance. For labels drawn at random with the frequencies p that they have, groups of n rows with
+      equal values are all pure with probability Π_groups Σ_classes p^n, and K classes lie in separate
+      ranges with probability K! Π_classes n_class! / n!; either has to be below 1e-6. An identifier, whose
+      groups are single rows, is therefore no answer. For a column of more than 20
+      values, rows that repeat another one in every column are counted once.
+    - **Repeats.** Two columns say the same: each value of one goes with one value of the other.
+    - **Nothing to learn.** Columns with one value only, identifiers (whole numbers, all different, that
+      fill a range), and text with too many different values, which `Preparation` leaves out.
+
+    Images are not looked at.
+
+    Returns:
+        One sentence a warning; each ends with the option that leaves the columns out.
+    """
+    if dataset.image_shape is not None or len(rows) == 0:
+        return []
+    features, target = _frame(dataset.rows(rows), dataset.column_names), dataset.target[rows]
+    kinds = {column.name: column_kind(column) for column in features.get_columns()}
+    constant = [name for name in features.columns if features[name].n_unique() == 1]
+    free_text = [name for name, kind in kinds.items() if kind == "text" and name not in constant]
+    others = [name for name in features.columns if name not in constant and name not in free_text]
+    identifiers = [name for name in others if kinds[name] == "numeric" and _is_counter(features[name])]
+    once = _first_of_equals(features, target)
+    answers = _answers(features.select(others), target, once, dataset.task)
+    told = f"alone predicts {quoted(dataset.target_name)} perfectly"
+    lines = [f"{_named([name])} {told}: {_drop([name])}" for name in answers]
+    lines += _repeats(features.select([n for n in others if n not in identifiers + answers]), once)
+    lines += _grouped(constant, ("has one value only", "have one value only"))
+    lines += _grouped(identifiers, ("numbers the rows", "number the rows"))
+    unused = "text with too many different values to be categories, and not used"
+    lines += _grouped(free_text, (f"is {unused}", f"are {unused}"))
+    return lines
+
+
+def _frame(features: pl.DataFrame | np.ndarray, names: Sequence[str]) -> pl.DataFrame:
+    """The rows as a table, NaN as missing."""
+    if isinstance(features, pl.DataFrame):
+        return features
+    return pl.DataFrame(features.astype(np.float64), schema=list(names)).fill_nan(None)
+
+
+def _named(names: list[str]) -> str:
+    """The subject of a sentence about these columns."""
+    shown = ", ".join(quoted(name) for name in names[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"Column{'s' if len(names) > 1 else ''} {shown}{more}"
+
+
+def _drop(names: list[str]) -> str:
+    """How to leave these columns out."""
+    return f"drop {'it' if len(names) == 1 else 'them'} with --drop {shlex.quote(','.join(names))}"
+
+
+def _grouped(names: list[str], predicates: tuple[str, str]) -> list[str]:
+    """One warning for all columns with the same fault."""
+    return [f"{_named(names)} {predicates[len(names) > 1]}: {_drop(names)}"] if names else []
+
+
+def _codes(column: pl.Series) -> np.ndarray:
+    """Each value as a number, in the order in which the values first appear; missing is a value too."""
+    ranks = column.rank("dense").fill_null(0).to_numpy()
+    _, first, inverse = np.unique(ranks, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _is_counter(column: pl.Series) -> bool:
+    """Whether the column holds different whole numbers that fill a range, as row numbers do."""
+    if len(column) < FEWEST_ROWS or column.null_count() or column.n_unique() < len(column):
+        return False
+    values = np.sort(numbers_of(column))
+    steps = np.diff(values)
+    if (values != np.floor(values)).any() or np.abs(values).max() > 2**53:
+        return False
+    step = np.gcd.reduce(steps.astype(np.int64))
+    return bool((values[-1] - values[0]) / step < DENSE * len(values))
+
+
+def _first_of_equals(features: pl.DataFrame, target: np.ndarray) -> np.ndarray:
+    """The rows that do not repeat an earlier one in every column and the target."""
+    labels = np.unique(target, return_inverse=True)[1]
+    numbered = features.with_columns(pl.Series(" target", labels)).with_row_index(" row")
+    whole_row = [*features.columns, " target"]
+    return numbered.unique(subset=whole_row, keep="first", maintain_order=True)[" row"].to_numpy()
+
+
+def _answers(features: pl.DataFrame, every_target: np.ndarray, once: np.ndarray, task: str) -> list[str]:
+    """The columns that alone predict the target perfectly, and not by chance."""
+    every_label = np.unique(every_target, return_inverse=True)[1]
+    found = []
+    for column in features.get_columns():
+        rows = slice(None) if column.n_unique() <= FEW_VALUES else once
+        column, target, labels = column[rows], every_target[rows], every_label[rows]
+        ordered = column.dtype != pl.String
+        if (
+            _determines(_codes(column), labels)
+            or (ordered and task == "classification" and _separates(numbers_of(column), labels))
+            or (ordered and task == "regression" and _correlates(numbers_of(column), target))
+        ):
+            found.append(column.name)
+    return found
+
+
+def _determines(codes: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether each value goes with one label only, more often than by chance."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    sorted_labels = labels[order]
+    if (np.minimum.reduceat(sorted_labels, starts) != np.maximum.reduceat(sorted_labels, starts)).any():
+        return False
+    frequencies = np.bincount(labels) / len(labels)
+    frequencies = frequencies[frequencies > 0]
+    sizes, groups = np.unique(np.diff(starts, append=len(codes)), return_counts=True)
+    # The largest frequency is taken out of the sum, which would be 0 in float64 for a large group.
+    largest = frequencies.max()
+    logarithm = sum(
+        count * (size * np.log(largest) + np.log(((frequencies / largest) ** float(size)).sum()))
+        for size, count in zip(sizes, groups, strict=True)
+    )
+    return bool(logarithm < np.log(CHANCE))
+
+
+def _separates(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether the classes lie in ranges of the values that do not overlap, and not by chance."""
+    from scipy.special import gammaln
+
+    if np.isnan(values).any():
+        return False
+    order = np.argsort(values, kind="stable")
+    values, labels = values[order], labels[order]
+    changes = np.flatnonzero(np.diff(labels))
+    counts = np.unique(labels, return_counts=True)[1]
+    if len(changes) != len(counts) - 1 or (values[changes] == values[changes + 1]).any():
+        return False
+    logarithm = gammaln(len(counts) + 1) + gammaln(counts + 1).sum() - gammaln(len(labels) + 1)
+    return bool(logarithm < np.log(CHANCE))
+
+
+def _correlates(values: np.ndarray, target: np.ndarray) -> bool:
+    """Whether the correlation is 1 or -1 to within 1e-9 over the rows that have a value."""
+    present = ~np.isnan(values)
+    if present.sum() < max(FEWEST_ROWS, len(values) / 2):
+        return False
+    a, b = values[present] - values[present].mean(), target[present] - target[present].mean()
+    sizes = np.sqrt((a @ a) * (b @ b))
+    return bool(sizes > 0 and abs(a @ b) / sizes > 1 - 1e-9)
+
+
+def _repeats(features: pl.DataFrame, once: np.ndarray) -> list[str]:
+    """A warning for each column that says the same as one before it."""
+    seen: dict[bytes, str] = {}
+    lines = []
+    for column in features.get_columns():
+        if column.n_unique() > max(FEW_VALUES, len(once) / 2):
+            continue
+        codes = _codes(column).astype(np.int32).tobytes()
+        if codes in seen:
+            lines.append(
+                f"{_named([column.name])} says the same as {quoted(seen[codes])}: {_drop([column.name])}"
+            )
+        seen.setdefault(codes, column.name)
+    return lines

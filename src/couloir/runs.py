@@ -1,0 +1,166 @@
+"""Run folders: what one command computed, whole or absent.
+
+A folder is written under a temporary name and renamed when everything in it is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from couloir.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from couloir.model import Model
+
+SCHEMA_VERSION = 1
+
+
+@dataclass
+class StoredRun:
+    """The contents of a run folder.
+
+    Attributes:
+        record: what run.json holds: command, data, winner, scores, seconds, versions.
+        history: one row per member and epoch, with every metric on both parts.
+        leaderboard: one row per member, best on validation first.
+        predictions: the winner's on the validation part: row, true, predicted.
+        model: the winner.
+        folder: where it is stored, or None.
+    """
+
+    record: dict[str, Any]
+    history: pl.DataFrame
+    leaderboard: pl.DataFrame
+    predictions: pl.DataFrame
+    model: Model
+    folder: Path | None = None
+
+    @cached_property
+    def test(self) -> dict[str, Any]:
+        """The scores on the test part."""
+        return self.record["test"]
+
+
+@contextlib.contextmanager
+def new_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A folder to fill, which takes its own name in `parent` when the block ends without an error.
+
+    Yields the temporary path; `final_name` of it is what the folder will be called. `latest` in the
+    parent then points to it.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        final = _free_name(parent, f"{time.strftime('%Y%m%d-%H%M%S')}-{_safe(name)}")
+        temporary = parent / f".{final.name}.part{os.getpid()}"
+        temporary.mkdir()
+    except OSError as error:
+        raise InputError(
+            f"Nothing can be written to the folder '{parent}' ({error.strerror}): name another with --out."
+        ) from None
+    try:
+        yield temporary
+        temporary.rename(final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _point_latest(parent, final)
+
+
+def _safe(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:40].strip(".-")
+    return kept or "run"
+
+
+def _free_name(parent: Path, name: str) -> Path:
+    candidate, number = parent / name, 2
+    while candidate.exists():
+        candidate, number = parent / f"{name}-{number}", number + 1
+    return candidate
+
+
+def _point_latest(parent: Path, final: Path) -> None:
+    """Make `latest` name the newest run: a link, or a file with the name where links are not allowed."""
+    latest, fresh = parent / "latest", parent / f".latest.{os.getpid()}"
+    try:
+        fresh.symlink_to(final.name)
+    except OSError:
+        fresh.write_text(final.name, "utf-8")
+    if latest.is_dir() and not latest.is_symlink():  # somebody's own folder: not ours to replace
+        fresh.unlink()
+        return
+    os.replace(fresh, latest)
+
+
+def write(run: StoredRun, folder: Path) -> None:
+    """Write everything but the report into a folder that exists."""
+    write_record(run, folder)
+    run.history.write_parquet(folder / "history.parquet")
+    run.leaderboard.write_parquet(folder / "leaderboard.parquet")
+    run.predictions.write_parquet(folder / "predictions.parquet")
+    run.model.save(folder)
+
+
+def write_record(run: StoredRun, folder: Path) -> None:
+    """Write run.json; a number that is not finite is a bug and raises."""
+    text = json.dumps(run.record, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "run.json").write_text(text + "\n", "utf-8")
+
+
+def resolve(path: str | Path) -> Path:
+    """The folder that a path names, through `latest` where that is a file; an InputError otherwise."""
+    folder = Path(path)
+    if folder.is_file() and folder.name == "latest":
+        folder = folder.parent / folder.read_text("utf-8").strip()
+    if not folder.is_dir():
+        others = (
+            sorted(p.parent.name for p in folder.parent.glob("*/run.json")) if folder.parent.is_dir() else []
+        )
+        known = f"the runs in '{folder.parent}' are {', '.join(others[-5:])}" if others else "train one first"
+        raise InputError(f"There is no run folder '{path}': {known}.")
+    return folder
+
+
+def read(path: str | Path) -> StoredRun:
+    """Read a run folder back.
+
+    Raises:
+        InputError: there is none, or a file in it is missing or broken.
+    """
+    import polars as pl
+
+    from couloir.model import Model
+
+    folder = resolve(path)
+    current = "run.json"
+    try:
+        record = json.loads((folder / current).read_text("utf-8"))
+        if record.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(f"schema version {record.get('schema_version')!r} is not {SCHEMA_VERSION}")
+        frames = {}
+        for current in ("history.parquet", "leaderboard.parquet", "predictions.parquet"):
+            frames[current.split(".")[0]] = pl.read_parquet(folder / current)
+        current = "model.json or model.safetensors"
+        model = Model.load(folder)
+    except FileNotFoundError:
+        raise InputError(
+            f"The run folder '{path}' has no {current}: it is not a run, or was cut short; train again."
+        ) from None
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            raise
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise InputError(
+            f"The {current} of the run folder '{path}' cannot be read ({reason}): train again."
+        ) from None
+    return StoredRun(record, folder=folder.resolve(), model=model, **frames)

@@ -1,0 +1,276 @@
+"""The verb `train`, whole: load, split, prepare, train, choose, test once, save.
+
+The order is the guarantee: nothing that is fitted or chosen has seen the test part, since the list of
+models to be tested is fixed before `couloir.results` looks at it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from couloir import cost, results, runs
+from couloir.data.dataset import Dataset, Split
+from couloir.data.preparation import Preparation
+from couloir.data.sources import load, load_features
+from couloir.data.splits import Fractions
+from couloir.errors import InputError
+from couloir.model import Model, from_network
+from couloir.planning import Conditions, Plan, Problem, balanced_weights, plan, prepare, prepared_part
+from couloir.population import Options
+from couloir.stages import Stages
+from couloir.training import Outcome, Precision, Progress, Trained, TrainingData, train_population
+
+
+class Run(runs.StoredRun):
+    """A run with its verbs: what `train` gives back and `open_run` reads."""
+
+    def predict(self, source: Any) -> np.ndarray:
+        """Labels or values for new rows: a frame, an array, or anything `couloir.load` reads."""
+        return self.model.predict(load_features(source, self.model.preparation)[0])
+
+    def probabilities(self, source: Any) -> np.ndarray:
+        """Class probabilities [sample, class] for new rows."""
+        return self.model.probabilities(load_features(source, self.model.preparation)[0])
+
+    def report(self, path: str | Path) -> Path:
+        """Write the run's page to a file and return its path."""
+        from couloir.report import write_report
+
+        return write_report(self, Path(path))
+
+    def save(self, parent: str | Path = "runs") -> Path:
+        """Write a run folder, with the report, into a folder of runs; return the new one."""
+        with runs.new_folder(Path(parent), self.record["data"]["name"]) as folder:
+            began = time.perf_counter()
+            self.report(folder / "report.html")
+            spent = round(time.perf_counter() - began, 3)
+            seconds = self.record["seconds"]
+            seconds["report"] = spent
+            seconds["total"] = round(seconds["total"] + spent, 3)
+            runs.write(self, folder)
+        self.folder = (Path(parent) / "latest").resolve()
+        return self.folder
+
+
+def open_run(path: str | Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        InputError: there is none, or something in it is broken.
+    """
+    stored = runs.read(path)
+    return Run(
+        stored.record, stored.history, stored.leaderboard, stored.predictions, stored.model, stored.folder
+    )
+
+
+class Observer(Protocol):
+    """Who watches a run: told what is happening, in order."""
+
+    def loaded(self, dataset: Dataset, split: Split, warnings: Sequence[str]) -> None:
+        """The data are there and split."""
+
+    def planned(self, plan: Plan) -> None:
+        """The population is known; training comes next."""
+
+    def epoch(self, progress: Progress) -> None:
+        """An epoch has ended."""
+
+    def stage(self, what: str) -> None:
+        """Something else that takes time begins."""
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def loaded(self, dataset: Dataset, split: Split, warnings: Sequence[str]) -> None:
+        """Nothing."""
+
+    def planned(self, plan: Plan) -> None:
+        """Nothing."""
+
+    def epoch(self, progress: Progress) -> None:
+        """Nothing."""
+
+    def stage(self, what: str) -> None:
+        """Nothing."""
+
+
+def train(
+    data: Any,
+    *,
+    seed: int = 0,
+    split: Fractions = (0.70, 0.15, 0.15),
+    metric: str | None = None,
+    patience: int | None = 10,
+    members: int | None = None,
+    minutes: float | None = None,
+    refit: bool = False,
+    class_weights: bool = False,
+    precision: Precision = "float32",
+    out: str | Path | None = None,
+    observer: Observer | None = None,
+    command: str | None = None,
+    stages: Stages | None = None,
+    **options: Any,
+) -> Run:
+    """Train a population on a data set, choose by validation, and test the choice once.
+
+    Args:
+        data: a `Dataset`, or anything `couloir.load` reads without further words.
+        seed: the run seed: split, batch order, input noise; with a restart's number, weights and dropout.
+        split: shares of training, validation and test.
+        metric: what members are stopped and chosen by; None: log loss or mean squared error.
+        patience: epochs without improvement before a member stops; None: never.
+        members: at most so many, spread evenly over the combinations.
+        minutes: end training after so long, and choose among what has been learnt.
+        refit: train the chosen member again on training and validation rows, for its best number of epochs.
+        class_weights: weigh classes in the training loss so that each has the same say.
+        precision: "float32" or "float64".
+        out: a folder of runs to save the run into; None saves nothing.
+        observer: told how it goes.
+        command: what is recorded as having been run.
+        stages: a stopwatch that has been running since before the data were loaded.
+        options: the fields of `couloir.population.Options`, single values or lists that multiply.
+
+    Returns:
+        the run: `leaderboard`, `test`, `predict`, `report`, `save`.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    stages, observer = stages or Stages(), observer or Silent()
+    conditions = Conditions(seed, split, metric, patience, members, minutes, refit, class_weights, precision)
+    with stages.timed("load"):
+        dataset = data if isinstance(data, Dataset) else load(data)
+    with stages.timed("prepare"):
+        problem = prepare(dataset, conditions)
+        observer.loaded(dataset, problem.split, problem.warnings)
+        planned = plan(problem, Options(**options), conditions)
+        cost.check_memory(planned.cost)
+    observer.planned(planned)
+    trained, status = _train(planned, conditions, observer, stages)
+    winner = trained.winner
+    if winner is None:
+        raise InputError(
+            f"All {len(trained.outcomes)} members diverged, so there is none to choose: "
+            "give smaller learning rates."
+        )
+    with stages.timed("refit"):
+        choice = _choose(planned, conditions, trained, winner, command or _as_code(options))
+    observer.stage("testing")
+    with stages.timed("evaluate"):
+        run = Run(
+            results.record(choice),
+            results.history(trained),
+            results.leaderboard(planned, trained),
+            results.predictions(problem, choice.chosen),
+            choice.final,
+        )
+    run.record |= {"status": status, "seconds": stages.rounded()}
+    if out is not None:
+        observer.stage("writing the report")
+        run.save(out)
+    return run
+
+
+def _as_code(options: Mapping[str, Any]) -> str:
+    given = "".join(f", {name}={value!r}" for name, value in options.items())
+    return f"couloir.train(data{given})"
+
+
+# Training, and ending it in good order ------------------------------------------------------------------
+
+
+def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: Stages) -> tuple[Trained, str]:
+    """Train until all members are done, the time is up, or the person interrupts."""
+    deadline = None if conditions.minutes is None else time.monotonic() + 60 * conditions.minutes
+    status = "complete"
+    with _interruptions() as interrupted:
+
+        def on_epoch(progress: Progress) -> bool:
+            nonlocal status
+            observer.epoch(progress)
+            if interrupted():
+                status = "interrupted"
+            elif deadline is not None and time.monotonic() > deadline and progress.count("training"):
+                status = "out of time"
+            return status != "complete"
+
+        trained = train_population(
+            planned.members,
+            planned.problem.data,
+            seed=conditions.seed,
+            patience=conditions.patience,
+            metric=planned.metric,
+            on_epoch=on_epoch,
+            precision=conditions.precision,
+        )
+    stages.seconds["compile"] = trained.compile_seconds
+    stages.seconds["train"] = trained.seconds
+    return trained, status
+
+
+@contextlib.contextmanager
+def _interruptions() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a flag that is read between epochs; a second one ends at once.
+
+    An exception in the middle of an epoch would lose the population, whose buffers the running program
+    has been given to reuse.
+    """
+    asked = threading.Event()
+
+    def note(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _choose(
+    planned: Plan, conditions: Conditions, trained: Trained, winner: Outcome, command: str
+) -> results.Choice:
+    """Fix the model that will be tested: the winner, or the winner refitted."""
+    assert winner.network is not None
+    chosen = from_network(winner.network, winner.member.activation, planned.problem.preparation)
+    final = _refitted(planned.problem, conditions, winner) if conditions.refit else chosen
+    epochs = winner.best_epoch if conditions.refit else None
+    return results.Choice(planned, conditions, trained, winner, chosen, final, epochs, command)
+
+
+def _refitted(problem: Problem, conditions: Conditions, winner: Outcome) -> Model:
+    """The winner's configuration trained afresh on training and validation rows, for its best epochs."""
+    rows = np.sort(np.concatenate([problem.split.train, problem.split.validation]))
+    preparation = Preparation.fit(problem.dataset, rows)
+    part = prepared_part(problem.dataset, preparation, rows)
+    data = TrainingData(
+        problem.data.task,
+        problem.data.outputs,
+        part,
+        None,
+        None if preparation.classes else np.array([preparation.target_scale]),
+        balanced_weights(part.targets) if conditions.class_weights else None,
+    )
+    trained = train_population(
+        [winner.member], data, seed=conditions.seed, epochs=winner.best_epoch, precision=conditions.precision
+    )
+    network = trained.outcomes[0].network
+    if trained.winner is None or network is None:
+        raise InputError("The refit on training and validation rows diverged: run again without --refit.")
+    return from_network(network, winner.member.activation, preparation)
