@@ -255,7 +255,7 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {
 
 
 def schedule_factor(name: str, step: int, total: int, warmup: float = 0.0) -> float:
-    """The factor at one step: a straight rise over the warm-up, then the schedule over the rest, then held."""
+    """The factor at one step: a straight rise over the warm-up, the schedule over the rest, then held."""
     step = min(step, total - 1)
     rising = round(warmup * total)
     if step < rising:

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import references
 from sklearn import metrics
 
+import references
 from couloir.losses import DEFAULT_LOSS, LOSSES, l1_penalty, l2_penalty
 from couloir.networks import Layer
 
@@ -114,7 +114,7 @@ def test_huber_by_hand() -> None:
 
 @pytest.mark.parametrize("size", [1e4, 1e30])
 def test_extreme_logits_stay_finite(size: float) -> None:
-    """Right by far: 0. Wrong by far: the difference of the logits. Undecided among all: log of their number."""
+    """Right by far: 0. Wrong by far: the difference of the logits. Undecided: log of their number."""
     logits = [[size, -size, size], [-size, size, size], [-size, -size, size]]
     values, gradient = values_and_slopes("cross_entropy", logits, [0, 0, 2])
     np.testing.assert_allclose(values[:2], [0, 2 * size], rtol=1e-6)

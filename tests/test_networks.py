@@ -1,4 +1,4 @@
-"""One network: activations, forward, backward, initial weights and dropout, against NumPy, SciPy and counts."""
+"""One network: activations, forward, backward, initial weights, dropout, against NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import references
 from scipy import stats
 
+import references
 from couloir.losses import LOSSES
 from couloir.networks import ACTIVATIONS, Layer, dropout, forward, initialise, parameter_count
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -10,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import references
-from problems import ROSENBROCK, SADDLE, SEVEN_POINTS, ravine
 
+import references
 from couloir.networks import Layer
 from couloir.optimizers import RULES, Rule, from_optax
+from problems import ROSENBROCK, SADDLE, SEVEN_POINTS, ravine
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -73,7 +74,7 @@ def random_tree(random: np.random.Generator, kind: str) -> Any:
         return spread(random, (MEMBERS, 7))
     return tuple(
         Layer(spread(random, (MEMBERS, outputs, inputs)), spread(random, (MEMBERS, outputs)))
-        for inputs, outputs in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
+        for inputs, outputs in pairwise(WIDTHS)
     )
 
 
@@ -106,8 +107,7 @@ def flat(tree: Any, member: int) -> np.ndarray:
 def weight_mask(kind: str) -> np.ndarray:
     if kind == "vector":
         return np.ones(7, bool)
-    sizes = list(zip(WIDTHS[:-1], WIDTHS[1:], strict=True))
-    return np.concatenate([np.repeat([True, False], [i * o, o]) for i, o in sizes])
+    return np.concatenate([np.repeat([True, False], [i * o, o]) for i, o in pairwise(WIDTHS)])
 
 
 def member_memory(state: dict[str, Any], member: int) -> dict[str, Any]:
@@ -130,9 +130,8 @@ def test_a_single_step_is_that_of_the_formula(name: str, kind: str) -> None:
     random = np.random.default_rng(20)
     params, gradient = random_tree(random, kind), random_tree(random, kind)
     state, hyper = random_state(random, kind, expected.memory), random_hyper(random, rule.defaults)
-    change, after = jax.jit(jax.vmap(rule.update))(
-        *jax.tree.map(jnp.asarray, (gradient, state, params, hyper))
-    )
+    computed = jax.jit(jax.vmap(rule.update))(gradient, state, params, hyper)
+    change, after = jax.tree.map(np.asarray, computed)
     assert set(after) == set(expected.memory)
 
     weights, errors = weight_mask(kind), []
@@ -494,4 +493,4 @@ def test_an_optax_rule_in_a_population_is_optax_alone(factory: Any) -> None:
         for _ in range(20):
             alone, memory = lone_step(alone, memory)
         for mine, other in zip(jax.tree.leaves(members), jax.tree.leaves(alone), strict=True):
-            np.testing.assert_allclose(mine[number], other, rtol=1e-12, atol=1e-14)
+            np.testing.assert_allclose(np.asarray(mine)[number], other, rtol=1e-12, atol=1e-14)

@@ -27,6 +27,14 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("couloir", appauthor=False)) / "compiled"
 
 
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
 @contextlib.contextmanager
 def cached() -> Iterator[None]:
     """Compile through our cache on disk, and leave JAX's settings as they were.
@@ -36,11 +44,11 @@ def cached() -> Iterator[None]:
     """
     from jax.experimental.compilation_cache import compilation_cache
 
-    if jax.config.jax_compilation_cache_dir is not None:
+    if jax.config.values["jax_compilation_cache_dir"] is not None or not _writable(cache_folder()):
         yield
         return
     settings: dict[str, Any] = {"jax_compilation_cache_dir": str(cache_folder()), **_SETTINGS}
-    before = {name: getattr(jax.config, name) for name in settings}
+    before = {name: jax.config.values[name] for name in settings}
     try:
         for name, value in settings.items():
             jax.config.update(name, value)
@@ -59,9 +67,9 @@ class Clock:
         """A clock at 0."""
         self.seconds = 0.0
 
-    def _hear(self, event: str, duration: float, **_: object) -> None:
+    def _hear(self, event: str, duration_secs: float, **_: str | int) -> None:
         if event.startswith("/jax/core/compile/"):
-            self.seconds += duration
+            self.seconds += duration_secs
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Clock]:

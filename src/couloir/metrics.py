@@ -59,10 +59,10 @@ def mean_absolute_error(outputs: Array, targets: Array, scale: Array) -> Array:
 
 
 def r2(outputs: Array, targets: Array, scale: Array) -> Array:
-    """1 − Σ(y − f)²/Σ(y − ȳ)², averaged over the outputs."""
+    """1 − Σ(y − f)²/Σ(y − ȳ)², averaged over the outputs; 0 for an output whose target is constant."""
     residual = jnp.sum((targets - outputs) ** 2, axis=1)
     total = jnp.sum((targets - jnp.mean(targets, axis=1, keepdims=True)) ** 2, axis=1)
-    return jnp.mean(1 - residual / total)
+    return jnp.mean(jnp.where(total > 0, 1 - residual / jnp.where(total > 0, total, 1), 0))
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(

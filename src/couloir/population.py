@@ -8,10 +8,12 @@ once.
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
+from numbers import Integral, Real
 from typing import Any
 
 from couloir.errors import InputError, unknown
@@ -61,11 +63,10 @@ class Member:
 
     def hyper(self) -> dict[str, float]:
         """The numbers the rule reads: its customary ones, with this member's own in their place."""
-        own = {"learning_rate": self.learning_rate, "momentum": self.momentum}
-        return {
-            name: own[name] if own.get(name) is not None else default
-            for name, default in self.rule.defaults.items()
-        }  # type: ignore[misc]
+        own = {"learning_rate": self.learning_rate}
+        if self.momentum is not None:
+            own["momentum"] = self.momentum
+        return {name: own.get(name, default) for name, default in self.rule.defaults.items()}
 
     def describe(self) -> dict[str, Any]:
         """All hyperparameters as plain values, the rule by its name."""
@@ -112,7 +113,8 @@ class Options:
         Raises:
             InputError: an unknown name, a number out of its range, a loss of the other task.
         """
-        rules = [find_rule(each) for each in _listed(self.optimizer if self.optimizer is not None else RULES)]
+        named = list(RULES) if self.optimizer is None else _listed(self.optimizer)
+        rules = dict.fromkeys(find_rule(each) for each in named)
         members = [
             replace(start, **dict(zip(rest, values, strict=True)))
             for rule in rules
@@ -165,11 +167,26 @@ def find_rule(named: str | Rule) -> Rule:
     if isinstance(named, str) and named.startswith("optax."):
         import optax
 
-        factory = getattr(optax, named.removeprefix("optax."), None)
-        if not callable(factory):
-            raise unknown("optimizer", named, [f"optax.{name}" for name in optax.__all__])
-        return from_optax(named, factory, learning_rate=1e-3)
+        name = named.removeprefix("optax.")
+        if name not in _optax_rules():
+            raise unknown("optimizer", named, [f"optax.{name}" for name in _optax_rules()])
+        return from_optax(named, getattr(optax, name), learning_rate=1e-3)
     return RULES[_named("optimizer", named, RULES)]
+
+
+def _optax_rules() -> list[str]:
+    """Optax's optimizers: what it makes from a learning rate alone."""
+    import optax
+
+    return [
+        name
+        for name, thing in vars(optax).items()
+        if inspect.isfunction(thing)
+        and not name.startswith("scale_by_")
+        and name != "lbfgs"  # wants the loss itself, not only gradients
+        and "learning_rate" in (arguments := inspect.signature(thing).parameters)
+        and all(a.default is not a.empty or a.name == "learning_rate" for a in arguments.values())
+    ]
 
 
 def hidden_layers(value: Option) -> list[tuple[int, ...]]:
@@ -177,15 +194,18 @@ def hidden_layers(value: Option) -> list[tuple[int, ...]]:
 
     A flat sequence of whole numbers is ONE network, layer by layer; several are a sequence of sequences.
     """
-    if isinstance(value, int):
+    if isinstance(value, Integral):
         value = (value,)
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InputError(f"The hidden layers '{value}' are not whole numbers: give for example (64, 64).")
-    networks = [value] if all(isinstance(units, int) for units in value) else value
-    return [
-        tuple(_in_range("hidden units", units, 1, None, whole=True) for units in _listed(network))
-        for network in networks
-    ]
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError(f"The hidden layers {value!r} are not whole numbers: give for example (64, 64).")
+    layers = list(value)
+    networks = layers if layers and all(isinstance(each, Iterable) for each in layers) else [layers]
+    return list(
+        dict.fromkeys(
+            tuple(_in_range("hidden units", units, 1, None, whole=True) for units in network)
+            for network in networks
+        )
+    )
 
 
 def _combinations(values: Mapping[str, list[Any]]) -> Iterable[tuple[list[str], tuple[Any, ...]]]:
@@ -195,10 +215,13 @@ def _combinations(values: Mapping[str, list[Any]]) -> Iterable[tuple[list[str], 
 def _listed(value: Option) -> list[Any]:
     if isinstance(value, (str, Rule)) or not isinstance(value, Iterable):
         return [value]
-    return list(dict.fromkeys(value))
+    values = list(value)
+    if not values:
+        raise InputError("An option was given an empty list: give at least one value, or leave it out.")
+    return [each for number, each in enumerate(values) if each not in values[:number]]
 
 
-def _named(what: str, name: object, registry: Iterable[str]) -> str:
+def _named(what: str, name: object, registry: Collection[str]) -> str:
     if name not in registry:
         raise unknown(what, name, registry)
     return str(name)
@@ -218,7 +241,7 @@ def _in_range(
     what: str, value: Any, low: float, high: float | None, whole: bool = False, open_low: bool = False
 ) -> Any:
     """The number, if it is one in [low, high) (or (low, high)); an InputError that says so otherwise."""
-    number = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     inside = number and (value > low if open_low else value >= low) and (high is None or value < high)
     if not inside or (whole and value != int(value)):
         kind = "a whole number" if whole else "a number"
@@ -286,7 +309,8 @@ def plan_chunks(members: Sequence[Member], inputs: int, outputs: int, most: int 
     chunks = []
     for cohort, by_rule in cohorts.items():
         size = most or chunk_size(cohort.widths(inputs, outputs))
-        count = math.ceil(sum(map(len, by_rule.values())) / size)
+        # No more chunks than the largest rule has members, or some would hold nothing but padding.
+        count = min(math.ceil(sum(map(len, by_rule.values())) / size), max(map(len, by_rule.values())))
         chunks += [_chunk(cohort, by_rule, number, count) for number in range(count)]
     return chunks
 

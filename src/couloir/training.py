@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from couloir import compilation
+from couloir.errors import InputError, unknown
 from couloir.losses import LOSSES, LossFunction, l1_penalty, l2_penalty
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.networks import Network, dropout, forward, initialise
@@ -37,13 +38,13 @@ ROWS_SCORED_AT_ONCE = 2048
 
 
 class Part(NamedTuple):
-    """Prepared rows of one part of the data.
+    """Prepared rows of one part of the data, on the host or on the device.
 
     inputs [sample, feature]; targets: class numbers [sample], or standardised values [sample, output].
     """
 
-    inputs: np.ndarray
-    targets: np.ndarray
+    inputs: Any
+    targets: Any
 
 
 @dataclass(frozen=True)
@@ -426,7 +427,10 @@ class _ChunkTraining:
 
     @property
     def training(self) -> bool:
-        return any(outcome.status == "training" for outcome in self.outcomes)
+        return any(
+            outcome.status == "training" and not inert
+            for outcome, inert in zip(self.outcomes, self.chunk.inert, strict=True)
+        )
 
     def advance(self, number: int, patience: int | None) -> int:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
@@ -637,9 +641,11 @@ def train_population(
         histories, best weights and status of every member.
     """
     metric = metric or DEFAULT_METRIC[data.task]
+    _check(members, data, metric, epochs, precision)
     outcomes = [Outcome(member) for member in members]
     planned = plan_chunks(members, data.train.inputs.shape[1], data.outputs, chunk)
-    horizon = min(max(member.epochs for member in members), epochs or 2**31)
+    budget = max(member.epochs for member in members)
+    horizon = budget if epochs is None else min(budget, epochs)
     patience = patience if data.validation is not None else None
     clock, began, seen = compilation.Clock(), time.perf_counter(), 0
     with _engine(precision), clock.running():
@@ -658,6 +664,22 @@ def train_population(
     for outcome in outcomes:
         outcome.status = "finished" if outcome.status == "training" else outcome.status
     return Trained(outcomes, metric, seen, time.perf_counter() - began - clock.seconds, clock.seconds)
+
+
+def _check(
+    members: Sequence[Member], data: TrainingData, metric: str, epochs: int | None, precision: str
+) -> None:
+    """Raise an InputError for arguments that cannot be meant."""
+    if not members:
+        raise InputError("There are no members to train: give at least one.")
+    if metric not in metrics_of(data.task):
+        raise unknown(f"{data.task} metric", metric, metrics_of(data.task))
+    if precision not in get_args(Precision):
+        raise unknown("precision", precision, get_args(Precision))
+    if epochs is not None and epochs < 1:
+        raise InputError(f"Training for {epochs} epochs leaves nothing to choose: give 1 or more.")
+    if data.sample_weights is not None and not np.all(data.sample_weights > 0):
+        raise InputError("Sample weights have to be above 0: leave out the rows that should not count.")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ empty          Null                  no cell has a value
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -41,8 +40,7 @@ LARGEST = 1e100
 MANY_CATEGORIES = 50
 MOST_CATEGORIES = 1000
 
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
-_ISO_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+_ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
 _WRITTEN_NUMBER = "|".join(
     (
         r"^[€$£¥]?\s?[-+]?\d{1,3}(,\d{3})+(\.\d+)?$",  # 1,234.5 and $1,234
@@ -207,14 +205,21 @@ def _whole(texts: pl.Series, numbers: pl.Series) -> pl.Series:
 
 def _dates(texts: pl.Series, present: pl.Series) -> pl.Series:
     """ISO dates or moments where every cell is one; the texts themselves otherwise."""
-    first = present[0]
-    if _ISO_DATE.match(first):
-        parsed = texts.str.to_date("%Y-%m-%d", strict=False)
-    elif _ISO_MOMENT.match(first):
-        parsed = texts.str.to_datetime(strict=False, time_unit="us")
-    else:
+    if not bool(present.head(1).str.contains(_ISO_DATE).all()):
         return texts
-    return parsed if parsed.null_count() == texts.null_count() else texts
+    days = texts.str.to_date("%Y-%m-%d", strict=False)
+    if days.null_count() == texts.null_count():
+        return days
+    moments = _moments(texts)
+    return moments if moments.null_count() == texts.null_count() else texts
+
+
+def _moments(texts: pl.Series) -> pl.Series:
+    """Dates with or without a time of day, missing where a text is neither; a zone's letter Z is dropped."""
+    written = texts.str.replace("T", " ").str.strip_suffix("Z")
+    shapes = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+    parsed = [written.str.to_datetime(shape, strict=False, time_unit="us") for shape in shapes]
+    return pl.select(pl.coalesce(parsed)).to_series().alias(texts.name)
 
 
 def _refuse_nearly_numeric(texts: pl.Series, wrong: pl.Series, place: Place) -> None:
@@ -256,7 +261,7 @@ def _conform_text(texts: pl.Series, kind: str, place: Place) -> pl.Series:
     if kind == "date":
         typed = _dates(texts, texts.drop_nulls()) if texts.null_count() < len(texts) else texts.cast(pl.Null)
         if typed.dtype == pl.String:
-            first = int((texts.is_not_null() & ~texts.str.contains(_ISO_DATE.pattern)).arg_max() or 0)
+            first = int((texts.is_not_null() & _moments(texts).is_null()).arg_max() or 0)
             raise InputError(
                 f"Column {quoted(texts.name)} held dates in training but holds {quoted(texts[first])} in "
                 f"{place(first)}: write every cell as 2024-12-31."

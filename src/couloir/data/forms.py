@@ -65,7 +65,9 @@ def target_column(target: Any) -> pl.Series:
     try:
         return pl.Series("", array.tolist() if array.dtype.kind in "OUS" else array)
     except (TypeError, pl.exceptions.PolarsError) as error:
-        raise InputError("The target y holds values of several types: give numbers, or texts, throughout.") from error
+        raise InputError(
+            "The target y holds values of several types: give numbers, or texts, throughout."
+        ) from error
 
 
 def check_lengths(rows: int, targets: int) -> None:

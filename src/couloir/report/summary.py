@@ -174,17 +174,22 @@ def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
         height, width = data["image_shape"]
         facts.insert(2, ("Images", f"{height} × {width} pixels, one a row"))
     if data.get("class_counts"):
-        facts.append(("Classes", _classes(data["class_counts"])))
+        facts.append(("Classes", _classes(data["classes"], data["class_counts"])))
+    if data.get("target_mean") is not None:
+        low, mean, high = (number(data[f"target_{what}"]) for what in ("minimum", "mean", "maximum"))
+        facts.append(("Its values", f"from {low} to {high}, mean {mean}"))
     missing = data.get("missing") or 0
     facts.append(("Missing", count(missing, "cell") if missing else "none"))
     facts.append(("Fingerprint", str(data["fingerprint"])[:16]))
     return facts
 
 
-def _classes(counts: dict[str, int]) -> str:
-    listed = [f"{words.short(label, 24)} ({n:,})" for label, n in list(counts.items())[:MOST_CLASSES_LISTED]]
-    rest = len(counts) - len(listed)
-    return f"{len(counts)}: {', '.join(listed)}" + (f" and {rest} more" if rest else "")
+def _classes(labels: list[Any], counts: list[int]) -> str:
+    pairs = list(zip(labels, counts, strict=True))
+    # No line breaks between a class and its count.
+    listed = [f"{words.short(label, 24)}\u00a0({n:,})" for label, n in pairs[:MOST_CLASSES_LISTED]]
+    rest = len(pairs) - len(listed)
+    return f"{len(pairs)}: {', '.join(listed)}" + (f" and {rest} more" if rest else "")
 
 
 def _winner(winner: dict[str, Any]) -> list[tuple[str, str]]:

@@ -120,7 +120,10 @@ def _mistakes(run: Run) -> dict[str, Any]:
     """The worst mistakes on validation: as pictures where the rows are images, as a table otherwise."""
     mistakes = run.record.get("mistakes") or []
     rows = "validation row" if len(mistakes) == 1 else f"{len(mistakes)} validation rows"
-    heading = f"The {rows} that the winner is most wrong about."
+    if reading.is_classification(run):
+        heading = f"The {rows} to whose true class the winner gave the least probability."
+    else:
+        heading = f"The {rows} whose prediction is farthest off."
     if mistakes and all(mistake.get("pixels") for mistake in mistakes):
         brightest = max(value for mistake in mistakes for line in mistake["pixels"] for value in line)
         return {
@@ -176,7 +179,8 @@ def _picture(mistake: dict[str, Any], brightest: float) -> dict[str, str]:
         "source": grey_png(mistake["pixels"], brightest),
         "alt": f"Row {mistake['row']}: true {true}, predicted {predicted}",
         "true": true,
-        "predicted": predicted,
+        # A right answer can be among the worst where the winner is unsure of it.
+        "reading": f"read as {predicted}" if predicted != true else "read rightly",
         "doubt": doubt,
         "row": str(mistake["row"]),
     }
