@@ -16,6 +16,8 @@ from itertools import product
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from couloir.errors import InputError, unknown
 from couloir.losses import DEFAULT_LOSS, LOSSES
 from couloir.networks import ACTIVATIONS, parameter_count
@@ -326,6 +328,34 @@ def _chunk(cohort: Cohort, by_rule: Mapping[Rule, list[int]], number: int, count
         places += hand + [numbers[0]] * padding
         inert += [False] * len(hand) + [True] * padding
     return Chunk(cohort, tuple(layout), tuple(places), tuple(inert))
+
+
+def packed(chunk: Chunk, active: np.ndarray) -> tuple[Chunk, np.ndarray]:
+    """A smaller chunk for the members that are still active, and the places they had, in order.
+
+    Each rule keeps a power of two of places, so that few different programs come up; the spare ones
+    are filled with members that are done, as inert.
+    """
+    kept: list[int] = []
+    layout = []
+    first = 0
+    for rule, size in chunk.layout:
+        own = np.arange(first, first + size)
+        first += size
+        count = int(active[own].sum())
+        if count:
+            wanted = min(1 << (count - 1).bit_length(), size)
+            kept += np.sort(own[np.argsort(~active[own], kind="stable")[:wanted]]).tolist()
+            layout.append((rule, wanted))
+    return (
+        Chunk(
+            chunk.cohort,
+            tuple(layout),
+            tuple(chunk.places[place] for place in kept),
+            tuple(not active[place] for place in kept),
+        ),
+        np.array(kept),
+    )
 
 
 def chunk_size(widths: Sequence[int]) -> int:

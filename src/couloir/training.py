@@ -21,13 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from couloir import compilation
+from couloir import compilation, cost
 from couloir.errors import InputError, unknown
 from couloir.losses import LOSSES, LossFunction, l1_penalty, l2_penalty
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.networks import Network, dropout, forward, initialise
 from couloir.optimizers import Rule
-from couloir.population import Chunk, Member, plan_chunks
+from couloir.population import Chunk, Member, packed, plan_chunks
 from couloir.schedules import factors
 
 Precision = Literal["float32", "float64"]
@@ -406,46 +406,85 @@ class _ChunkTraining:
         metric: str,
         dtype: Any,
     ) -> None:
-        self.chunk, self.data, self.on_device, self.seed, self.dtype = chunk, data, on_device, seed, dtype
-        self.outcomes = [outcomes[number] for number in chunk.places]
+        self.population, self.data, self.on_device = outcomes, data, on_device
+        self.seed, self.metric, self.dtype = seed, metric, dtype
+        self.steps = math.ceil(len(data.train.inputs) / chunk.cohort.batch_size)
+        self._lay_out(chunk)
+        self.state = _start(self.program, self.settings.keys, dtype)
+
+    def _lay_out(self, chunk: Chunk) -> None:
+        """Set up the program and its settings for the members of a chunk, in their places."""
+        self.chunk = chunk
+        self.outcomes = [self.population[number] for number in chunk.places]
         members = [outcome.member for outcome in self.outcomes]
-        restarts = [member.restart for member in members]
         cohort = chunk.cohort
         self.program = Program(
             layout=chunk.layout,
-            widths=cohort.widths(data.train.inputs.shape[1], data.outputs),
+            widths=cohort.widths(self.data.train.inputs.shape[1], self.data.outputs),
             activation=cohort.activation,
             loss=cohort.loss if callable(cohort.loss) else LOSSES[cohort.loss].per_sample,
-            task=data.task,
-            metric=metric,
+            task=self.data.task,
+            metric=self.metric,
             noisy=cohort.noise > 0,
-            one_restart=len(set(restarts)) == 1,
+            one_restart=len({member.restart for member in members}) == 1,
         )
-        self.settings = _settings(chunk, members, seed, self.program.one_restart, dtype)
-        self.steps = math.ceil(len(data.train.inputs) / cohort.batch_size)
-        self.state = _start(self.program, self.settings.keys, dtype)
+        self.settings = _settings(chunk, members, self.seed, self.program.one_restart, self.dtype)
+
+    def active(self) -> np.ndarray:
+        """For every place whether its member is still in training, [place]."""
+        return np.array(
+            [
+                outcome.status == "training" and not inert
+                for outcome, inert in zip(self.outcomes, self.chunk.inert, strict=True)
+            ]
+        )
 
     @property
     def training(self) -> bool:
-        return any(
-            outcome.status == "training" and not inert
-            for outcome, inert in zip(self.outcomes, self.chunk.inert, strict=True)
-        )
+        return bool(self.active().any())
 
     def advance(self, number: int, patience: int | None) -> int:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
-        active = [
-            outcome.status == "training" and not inert
-            for outcome, inert in zip(self.outcomes, self.chunk.inert, strict=True)
-        ]
+        active = self.active()
         self.state, scores = _epoch(
-            self.program, self.state, self.settings, self._schedule(number, np.array(active)), self.on_device
+            self.program, self.state, self.settings, self._schedule(number, active), self.on_device
         )
         scores = jax.device_get(scores)
-        for place, outcome in enumerate(self.outcomes):
-            if active[place]:
-                outcome.record(scores, place, self.program.metric, patience)
-        return sum(active) * len(self.data.train.inputs)
+        for place in np.flatnonzero(active):
+            self.outcomes[place].record(scores, int(place), self.metric, patience)
+        return int(active.sum()) * len(self.data.train.inputs)
+
+    def pack(self, number: int) -> None:
+        """After epoch `number`, put away members that are done, where that is predicted to pay.
+
+        What is predicted depends on shapes alone, so that the same run packs at the same epochs again.
+        As many epochs are taken to lie ahead as have been run, at most those of the budget.
+        """
+        active = self.active()
+        if not active.any() or active.all():
+            return
+        chunk, kept = packed(self.chunk, active)
+        budget = max(self.outcomes[place].member.epochs for place in np.flatnonzero(active))
+        rows, batch_size = len(self.data.train.inputs), chunk.cohort.batch_size
+        now, then = (
+            cost.epoch_seconds(places, self.program.widths, rows, batch_size)
+            for places in (len(active), len(kept))
+        )
+        if min(number, budget - number) * (now - then) <= cost.compile_seconds(chunk):
+            return
+        self.collect()
+        state, parts = jax.device_get(self.state), list(segments(self.chunk.layout))
+        places_of = {
+            rule: kept[(kept >= part.start) & (kept < part.stop)] - part.start for rule, part in parts
+        }
+        rule_states = tuple(
+            jax.tree.map(lambda leaf, rule=rule: leaf[places_of[rule]], rule_state)
+            for (rule, _), rule_state in zip(parts, state.rule_states, strict=True)
+            if len(places_of[rule])
+        )
+        rest = jax.tree.map(lambda leaf: leaf[kept], state._replace(rule_states=()))
+        self.state = jax.tree.map(jnp.asarray, rest._replace(rule_states=rule_states))
+        self._lay_out(chunk)
 
     def _schedule(self, number: int, active: np.ndarray) -> Schedule:
         rows, weights = epoch_batches(
@@ -535,7 +574,7 @@ def _to_device(data: TrainingData, seed: int, dtype: Any) -> DeviceData:
 class Progress:
     """Where a population stands after an epoch; what a callback is given.
 
-    `networks()` fetches every member's present weights (not the best ones), for paths.
+    `networks()` fetches the present weights (not the best ones), for paths.
     """
 
     epoch: int
@@ -555,15 +594,15 @@ class Progress:
         """The member that is ahead, if any has a score."""
         return leader(self.outcomes, self.metric)
 
-    def networks(self) -> list[Network]:
-        """Every member's present weights, [output, input] and [output] layer by layer."""
+    def networks(self) -> dict[int, Network]:
+        """The present weights by the member's number: of all that have not been packed away."""
         found: dict[int, Network] = {}
         for training in self._chunks:
             present = jax.device_get(training.state.networks)
-            for place, number in enumerate(training.chunk.places):
-                if not training.chunk.inert[place]:
-                    found[number] = jax.tree.map(lambda leaf, place=place: leaf[place], present)
-        return [found[number] for number in range(len(self.outcomes))]
+            for place in np.flatnonzero(~np.array(training.chunk.inert)):
+                number = training.chunk.places[place]
+                found[number] = jax.tree.map(lambda leaf, place=place: leaf[place], present)
+        return found
 
 
 def ranking_key(outcome: Outcome, metric: str) -> tuple[float, float]:
@@ -655,6 +694,8 @@ def train_population(
         ]
         for number in range(1, horizon + 1):
             seen += sum(part.advance(number, patience) for part in chunks if part.training)
+            for part in chunks:
+                part.pack(number)
             elapsed = time.perf_counter() - began - clock.seconds
             progress = Progress(number, horizon, outcomes, metric, seen, elapsed, clock.seconds, chunks)
             if (on_epoch is not None and on_epoch(progress)) or not any(p.training for p in chunks):

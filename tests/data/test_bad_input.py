@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (one case a line)
 """A person's mistakes: each ends in one sentence that names the thing, and in nothing else.
 
 A case is a function that makes the mistake in an empty folder, and a part of the sentence it has to end in.

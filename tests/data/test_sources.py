@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
 
-from couloir.data.sources import BUNDLED, describe, load, load_features, summary_lines
+from couloir.data.sources import BUNDLED, describe, load, summary_lines
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 TABLES = {"titanic": "survived", "penguins": "species", "mpg": "mpg", "diamonds": "price"}
@@ -91,12 +91,12 @@ CELLS = st.text(
     ),
     separator=st.sampled_from([(",", ".csv"), ("\t", ".tsv")]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_table_that_is_written_comes_back(tmp_path_factory, texts, numbers, separator):
     rows = min(len(texts), len(numbers))
     mark, ending = separator
-    # A word that makes the column a category, whatever the other cells are.
-    first = ["word", "word2", *(a for a, _ in texts[2:rows])]
+    # The mark keeps a cell from being a number by chance; nothing else does, a lone quote or comma included.
+    first = ["word", *(a and f"{a}=" for a, _ in texts[1:rows])]
     second = [f"={b}" for _, b in texts[:rows]]
     path = tmp_path_factory.getbasetemp() / f"any{ending}"
     with path.open("w", newline="", encoding="utf-8") as stream:
@@ -104,17 +104,9 @@ def test_any_table_that_is_written_comes_back(tmp_path_factory, texts, numbers, 
         writer.writerow(["number", "first", "second", "target"])
         for i in range(rows):
             writer.writerow(["" if numbers[i] is None else repr(numbers[i]), first[i], second[i], i % 2])
-    from couloir.errors import InputError
-
-    try:
-        data = load(path)
-    except InputError as error:
-        # Random cells can be numbers or words for a missing one, and then the column is refused.
-        assert "'first' is numeric but" in str(error) or "written as" in str(error)
-        return
+    data = load(path)
     assert data.features["second"].to_list() == [text.strip() for text in second]
-    if data.features["first"].dtype == pl.String:
-        assert data.features["first"].to_list() == [text.strip() or None for text in first]
+    assert data.features["first"].to_list() == [text.strip() or None for text in first]
     assert data.features["number"].to_list() == numbers[:rows]
     assert data.target.tolist() == [i % 2 for i in range(rows)]
 
@@ -269,7 +261,7 @@ def everything() -> tuple[pd.DataFrame, pl.DataFrame]:
         "whole": [1, 2, 3, 4] * 5,
         "truth": [True, False, False, True] * 5,
         "colour": ["red", None, "blue", "red"] * 5,
-        "day": np.array(["2024-01-01", "2024-02-03", "2023-05-05", "2024-01-01"] * 5, "datetime64[s]"),
+        "day": np.array(["2024-01-01", "2024-02-03", "2023-05-05", "2024-01-01"] * 5, "datetime64[us]"),
         "t": ["no", "yes"] * 10,
     }
     return pd.DataFrame(values), pl.DataFrame(values)
@@ -290,6 +282,7 @@ def test_pandas_polars_csv_and_parquet_are_the_same_data(tmp_path):
 def test_pandas_types_of_its_own():
     pandas, _ = everything()
     own = pandas.convert_dtypes()
+    own["day"] = own["day"].astype("datetime64[s]")
     own["colour"] = own["colour"].astype("category")
     own["t"] = own["t"].astype("category")
     assert load(own, target="t").fingerprint == load(pandas, target="t").fingerprint

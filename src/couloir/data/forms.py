@@ -33,7 +33,9 @@ def polars_frame(frame: Any) -> pl.DataFrame:
 def _polars_column(name: str, column: Any) -> pl.Series:
     """A pandas column as a Polars one; None, NaN, NaT and NA become missing."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufbM":
-        return pl.Series(name, column.to_numpy())
+        values = column.to_numpy()
+        # Polars does not take the unit of a second, which pandas gives to dates.
+        return pl.Series(name, values.astype("datetime64[us]") if values.dtype.kind == "M" else values)
     values = [None if absent else value for value, absent in zip(column, column.isna(), strict=True)]
     try:
         return pl.Series(name, values, strict=True)
@@ -60,7 +62,8 @@ def target_column(target: Any) -> pl.Series:
         raise InputError(
             f"The target y has the shape {array.shape}: give one number or label for each row, as [sample]."
         )
-    if array.dtype.kind == "U" and not all(isinstance(value, str) for value in target):
+    # NumPy turns a list such as [1, "a"] into texts.
+    if isinstance(target, (list, tuple)) and array.dtype.kind == "U" and not _all_texts(target):
         raise InputError("The target y holds texts and other values: give numbers, or texts, throughout.")
     try:
         return pl.Series("", array.tolist() if array.dtype.kind in "OUS" else array)
@@ -68,6 +71,13 @@ def target_column(target: Any) -> pl.Series:
         raise InputError(
             "The target y holds values of several types: give numbers, or texts, throughout."
         ) from error
+
+
+def _all_texts(values: list | tuple) -> bool:
+    """Whether there is nothing but texts in a list of them, or of lists of one."""
+    return all(
+        _all_texts(value) if isinstance(value, (list, tuple)) else isinstance(value, str) for value in values
+    )
 
 
 def check_lengths(rows: int, targets: int) -> None:

@@ -412,7 +412,7 @@ def _any_arrays(source: Any, preparation: Preparation) -> tuple[np.ndarray, np.n
             source = read_idx(path)
         else:
             source = _read_table(path).frame
-    elif isinstance(source, (tuple, list)) and len(source) == 2 and np.ndim(source[1]) == 1:
+    elif isinstance(source, (tuple, list)) and len(source) == 2 and np.ndim(source[0]) > 1:
         source, target = source
     if is_frame(source):
         raise InputError(

@@ -71,7 +71,7 @@ def new_figure(title: str, x: str, y: str, height: int = 420) -> go.Figure:
     )
 
 
-def logarithmic_where_wide(values: list[float], ratio: float = 20.0, fine: float = 150.0) -> dict[str, Any]:
+def logarithmic_where_wide(values: list[float], ratio: float = 5.0, fine: float = 150.0) -> dict[str, Any]:
     """Axis settings: logarithmic where positive values span more than the ratio, linear otherwise.
 
     Ticks stand at 1, 2, 5, 10 … up to the span `fine`, at powers of ten beyond it.

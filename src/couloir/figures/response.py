@@ -37,7 +37,7 @@ def learning_rate_response(run: Run) -> Chart:
     if not values:
         return Chart("learning-rate", title, "No member can be drawn: all of them diverged.")
     figure = new_figure(title, "learning rate", reading.loss_axis(run, "best validation"), height=500)
-    scale = logarithmic_where_wide(values, ratio=5)
+    scale = logarithmic_where_wide(values)
     span = max(values) / min(values) if scale["type"] == "log" else max(values) - min(values)
     top = max(values) * span**0.12 if scale["type"] == "log" else max(values) + 0.12 * (span or 1.0)
     for rule, points in response.items():

@@ -201,7 +201,7 @@ def _importance_sentence(ordered: list[dict[str, Any]], shown: int) -> str:
         text += f" Next comes {ordered[1]['column']}, with {number(ordered[1]['increase'])}."
     idle = [entry["column"] for entry in ordered if entry["increase"] <= 2 * entry["spread"]]
     if idle:
-        text += f" For {words.joined(idle, 4)} the rise is within two standard deviations of nothing."
+        text += f" For {words.joined(idle, 4)} the rise is within two standard deviations of zero."
     if shown < len(ordered):
         text += f" Drawn are the first {shown} of {len(ordered)} columns."
     return text

@@ -178,7 +178,7 @@ def generalisation_gap(run: Run) -> Chart:
         return Chart("gap", title, "No member can be drawn: none has both losses.")
     figure = new_figure(title, reading.loss_axis(run, "training"), reading.loss_axis(run, "validation"), 480)
     values = [row[column] for row in rows for column in ("training_loss", "validation_loss")]
-    scale = logarithmic_where_wide(values, ratio=5)
+    scale = logarithmic_where_wide(values)
     _add_diagonal(figure, values)
     by_rule: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -190,7 +190,7 @@ def generalisation_gap(run: Run) -> Chart:
     for of_rule in by_rule.values():
         _add_gap_points(figure, of_rule[:1], best=True)
     # Labels side by side need more room than labels one above the other.
-    figure.update_layout(xaxis=logarithmic_where_wide(values, ratio=5, fine=15), yaxis=scale)
+    figure.update_layout(xaxis=logarithmic_where_wide(values, fine=15), yaxis=scale)
     sentence = _gap_sentence(rows)
     large = words.joined([_gap_words(of_rule[0]) for of_rule in by_rule.values()], limit=12)
     alt = f"Scatter chart of {words.count(len(rows), 'member')}. Best of each rule, training and validation "
@@ -236,19 +236,19 @@ def _add_gap_points(figure: go.Figure, rows: list[dict[str, Any]], best: bool) -
 
 
 def _gap_sentence(rows: list[dict[str, Any]]) -> str:
-    winner = rows[0]
-    training, validation = winner["training_loss"], winner["validation_loss"]
-    text = f"The winner's validation loss, {number(validation)}, "
-    if training > 0 and validation >= training:
-        text += f"is {number(validation / training, 2)} times its training loss, {number(training)}"
+    training, validation = rows[0]["training_loss"], rows[0]["validation_loss"]
+    text = f"The winner's validation loss is {number(validation)}, its training loss {number(training)}: "
+    if validation < training:
+        text += "no gap at all, so it does not overfit."
+    elif training > 0:
+        text += f"{number(validation / training, 2)} times as much, a gap of {number(validation - training)}."
     else:
-        text += f"stands against a training loss of {number(training)}"
-    text += f": a gap of {number(validation - training)}."
+        text += f"a gap of {number(validation - training)}."
     above = sum(row["validation_loss"] > row["training_loss"] for row in rows)
     text += (
-        f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the line: "
+        f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the line, "
     )
-    return text + "they do better on the rows they were trained on than on new ones."
+    return text + "doing better on rows they were trained on than on new ones."
 
 
 def _gap_words(row: dict[str, Any]) -> str:

@@ -162,7 +162,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
-    kinds = [count(n, f"{words.short(kind)} column") for kind, n in (data.get("column_kinds") or {}).items()]
+    kinds = [f"{n:,} {words.short(kind)}" for kind, n in (data.get("column_kinds") or {}).items()]
     split = data["split"]
     parts = f"{split['train']:,} to train, {split['validation']:,} to validate, {split['test']:,} to test"
     facts = [

@@ -29,6 +29,10 @@ VARIED = {
 }
 
 
+# Narrow heads keep the table on a phone's screen.
+SHORT_NAMES = {"mae": "MAE", "balanced_accuracy": "balanced"}
+
+
 def tabulate(run: Run) -> dict[str, Any]:
     """Every table of the page: heads and cells as text."""
     rows = reading.members(run)
@@ -52,7 +56,8 @@ def _columns(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """(column of the leaderboard, heading); the validation metric that chose comes first."""
     columns = [("rank", "rank"), ("optimizer", "rule"), ("learning_rate", "learning rate")]
     columns += [(name, head) for name, head in VARIED.items() if _varies(rows, name)]
-    scores = {"validation_loss": f"validation {reading.loss_name(run)}"}
+    loss = "log loss" if reading.is_classification(run) else "MSE"
+    scores = {"validation_loss": f"validation {loss}"}
     for name in run.leaderboard.columns:
         metric = name.removeprefix("validation_")
         if (
@@ -60,10 +65,10 @@ def _columns(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
             and metric in words.METRIC_NAMES
             and metric not in ("log_loss", "mse")
         ):
-            scores[name] = f"validation {words.METRIC_NAMES[metric]}"
+            scores[name] = f"validation {SHORT_NAMES.get(metric, words.METRIC_NAMES[metric])}"
     chosen = f"validation_{run.record['metric']}"
     columns += sorted(scores.items(), key=lambda item: item[0] != chosen)
-    columns += [("training_loss", f"training {reading.loss_name(run)}"), ("best_epoch", "best epoch")]
+    columns += [("training_loss", f"training {loss}"), ("best_epoch", "best epoch")]
     return [*columns, ("status", "outcome")]
 
 

@@ -1,0 +1,957 @@
+"""The engine: what becomes of a member, alone and in company, against plain loops and closed forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import references
+from sklearn import metrics as sklearn_metrics
+
+from couloir import training
+from couloir.networks import Network, initialise, parameter_count
+from couloir.optimizers import RULES, from_optax
+from couloir.population import Member
+from couloir.training import (
+    EpochScores,
+    Outcome,
+    Part,
+    Progress,
+    Trained,
+    TrainingData,
+    epoch_batches,
+    leader,
+    train_population,
+)
+
+FEATURES, CLASSES, BATCH = 5, 3, 8
+HIDDEN = (6, 4)
+SEED = 3
+
+
+# Data, members and what is read off a training ----------------------------------------------------------
+
+
+def classification(rows: int = 43, validation: int = 17, seed: int = 0) -> TrainingData:
+    """Three overlapping classes; 43 rows in batches of 8 end in a batch of 3."""
+    random = np.random.default_rng(seed)
+    inputs = random.normal(size=(rows + validation, FEATURES))
+    logits = inputs @ random.normal(size=(FEATURES, CLASSES)) + random.normal(
+        size=(rows + validation, CLASSES)
+    )
+    targets = np.argmax(logits, axis=1)
+    return TrainingData(
+        "classification",
+        CLASSES,
+        Part(inputs[:rows], targets[:rows]),
+        Part(inputs[rows:], targets[rows:]),
+    )
+
+
+def regression(rows: int = 43, validation: int = 17, outputs: int = 2) -> TrainingData:
+    """Linear targets with noise, one standardised unit of which is 3 (and 0.5) target units."""
+    random = np.random.default_rng(1)
+    inputs = random.normal(size=(rows + validation, FEATURES))
+    slopes = random.normal(size=(FEATURES, outputs))
+    targets = inputs @ slopes + 0.7 + 0.3 * random.normal(size=(rows + validation, outputs))
+    return TrainingData(
+        "regression",
+        outputs,
+        Part(inputs[:rows], targets[:rows]),
+        Part(inputs[rows:], targets[rows:]),
+        target_scale=np.array([3.0, 0.5])[:outputs],
+    )
+
+
+def member(rule: str = "sgd", rate: float = 0.1, **changed: Any) -> Member:
+    settings: dict[str, Any] = {
+        "hidden": HIDDEN,
+        "activation": "tanh",
+        "batch_size": BATCH,
+        "epochs": 12,
+        **changed,
+    }
+    return Member(RULES[rule], rate, **settings)
+
+
+def quartet(**changed: Any) -> list[Member]:
+    """Two rules, two restarts: one layout, so that the tests which use it share one program."""
+    return [
+        member("sgd", 0.1, restart=0, **changed),
+        member("sgd", 0.3, restart=1, **changed),
+        member("adam", 0.01, restart=0, **changed),
+        member("adam", 0.03, restart=1, **changed),
+    ]
+
+
+class Watch:
+    """A callback that keeps every member's present weights at the end of every epoch."""
+
+    def __init__(self) -> None:
+        self.networks: list[list[Network]] = []
+
+    def __call__(self, progress: Progress) -> None:
+        self.networks.append(progress.networks())
+
+
+def watched(members: Sequence[Member], data: TrainingData, **settings: Any) -> tuple[Trained, Any]:
+    """A training, and its networks by epoch (from 0 for the first) and member."""
+    watch = Watch()
+    trained = train_population(
+        members, data, **{"seed": SEED, "patience": None, "on_epoch": watch, **settings}
+    )
+    return trained, watch.networks
+
+
+def leaves(network: Any) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(network)]
+
+
+def difference(one: Any, other: Any) -> float:
+    """The largest difference of two networks in any array, relative to that array's largest entry."""
+    pairs = list(zip(leaves(one), leaves(other), strict=True))
+    return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in pairs)
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(leaves(one), leaves(other), strict=True))
+
+
+def answers(network: Any, rows: Any, activation: Callable[[Any], Any] = jnp.tanh) -> Any:
+    """What a network answers to rows [sample, feature], written the usual way round: [sample, output]."""
+    for weight, bias in network[:-1]:
+        rows = activation(rows @ weight.T + bias)
+    weight, bias = network[-1]
+    return rows @ weight.T + bias
+
+
+def answers_in_numpy(network: Any, rows: np.ndarray, activation: Callable[[Any], Any]) -> np.ndarray:
+    return answers([(np.asarray(w), np.asarray(b)) for w, b in network], rows, activation)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def class_scores(network: Any, part: Part, activation: Callable[[Any], Any] = np.tanh) -> dict[str, float]:
+    """Scikit-learn's scores of a network."""
+    logits = answers_in_numpy(network, np.asarray(part.inputs), activation)
+    found, labels = np.argmax(logits, axis=1), np.arange(CLASSES)
+    return {
+        "log_loss": sklearn_metrics.log_loss(part.targets, softmax(logits), labels=labels),
+        "accuracy": sklearn_metrics.accuracy_score(part.targets, found),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(part.targets, found),
+    }
+
+
+def value_scores(network: Any, part: Part, scale: np.ndarray, activation: Any) -> dict[str, float]:
+    """Scikit-learn's scores of a network, in target units."""
+    outputs = answers_in_numpy(network, np.asarray(part.inputs), activation) * scale
+    targets = part.targets * scale
+    return {
+        "mse": sklearn_metrics.mean_squared_error(targets, outputs),
+        "mae": sklearn_metrics.mean_absolute_error(targets, outputs),
+        "r2": sklearn_metrics.r2_score(targets, outputs),
+    }
+
+
+def member_key(restart: int, seed: int = SEED) -> Any:
+    """The key that a member's own draws come from: the run seed, then the restart."""
+    root = jax.random.key(seed, impl="threefry2x32")
+    return jax.random.fold_in(jax.random.fold_in(root, 0), restart)
+
+
+def first_weights(each: Member, outputs: int, dtype: Any, seed: int = SEED) -> Network:
+    widths = (FEATURES, *each.hidden, outputs)
+    return initialise(
+        jax.random.fold_in(member_key(each.restart, seed), 0), widths, each.activation, jnp.dtype(dtype)
+    )
+
+
+# A member alone is the member in company ----------------------------------------------------------------
+
+COMPANY_EPOCHS = 40
+COMPANY_STEPS = COMPANY_EPOCHS * 5
+TIMES = (1.0, 10.0)
+SHY = {"hidden": HIDDEN, "batch_size": BATCH, "epochs": COMPANY_EPOCHS, "dropout": 0.2, "noise": 0.1}
+
+
+def subject(name: str, times: float) -> Member:
+    """A member with dropout and noise, at its rule's customary rate or a multiple of it."""
+    rule = RULES[name]
+    return Member(rule, times * rule.defaults["learning_rate"], restart=1, **SHY)
+
+
+SUBJECTS = [subject(name, times) for name in RULES for times in TIMES]
+COMPANY = [
+    *SUBJECTS,
+    # Another rate, restart, penalty and more dropout, in the same cohort; and one of another cohort.
+    *(
+        replace(subject(name, 3.0), restart=number % 3, dropout=0.4, l1=1e-4, l2=1e-3)
+        for number, name in enumerate(RULES)
+    ),
+    replace(subject("sgd", 2.0), noise=0.3),
+]
+
+
+@pytest.fixture(scope="module")
+def company_data() -> TrainingData:
+    return classification(rows=40)
+
+
+@pytest.fixture(scope="module")
+def company(company_data: TrainingData) -> tuple[Trained, Any]:
+    return watched(COMPANY, company_data, precision="float64")
+
+
+@pytest.fixture(scope="module")
+def company_in_single(company_data: TrainingData) -> tuple[Trained, Any]:
+    return watched(COMPANY, company_data, epochs=2)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_member_alone_is_the_member_in_company(
+    name: str, company: tuple[Trained, Any], company_data: TrainingData
+) -> None:
+    for times in TIMES:
+        trained, alone = watched([subject(name, times)], company_data, precision="float64")
+        number = SUBJECTS.index(subject(name, times))
+        outcome = company[0].outcomes[number]
+        assert outcome.epochs_run == COMPANY_EPOCHS
+        assert company_data.train.inputs.shape[0] / BATCH * COMPANY_EPOCHS == COMPANY_STEPS
+        assert difference(alone[-1][0], company[1][-1][number]) < 1e-9
+        assert trained.outcomes[0].best_epoch == outcome.best_epoch
+        assert trained.outcomes[0].validation[-1] == pytest.approx(outcome.validation[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_member_alone_is_the_member_in_company_in_float32(
+    name: str, company_in_single: tuple[Trained, Any], company_data: TrainingData
+) -> None:
+    for times in TIMES:
+        _, alone = watched([subject(name, times)], company_data, epochs=2)
+        number = SUBJECTS.index(subject(name, times))
+        assert difference(alone[-1][0], company_in_single[1][-1][number]) < 1e-5
+
+
+def test_neither_the_place_nor_the_size_of_a_chunk_matters(
+    company: tuple[Trained, Any], company_data: TrainingData
+) -> None:
+    _, dealt = watched(COMPANY[::-1], company_data, precision="float64", chunk=13)
+    found = dealt[-1][::-1]
+    for number, each in enumerate(COMPANY):
+        assert difference(found[number], company[1][-1][number]) < 1e-9, each
+
+
+def test_members_in_company_do_differ(company: tuple[Trained, Any]) -> None:
+    """Rates, restarts, dropout and noise all reach the weights; else the tests above say nothing."""
+    last = company[1][-1]
+    for number in range(len(last)):
+        for other in range(number):
+            assert difference(last[number], last[other]) > 1e-3
+
+
+def test_dropout_and_noise_are_off_when_members_are_scored(
+    company: tuple[Trained, Any], company_data: TrainingData
+) -> None:
+    trained, networks = company
+    for number in range(len(SUBJECTS)):
+        expected = class_scores(
+            networks[-1][number], company_data.validation, lambda signal: np.maximum(signal, 0)
+        )
+        assert trained.outcomes[number].validation[-1] == pytest.approx(expected, rel=1e-10)
+
+
+# A population is what plain loops over one network are ---------------------------------------------------
+
+LOOP_EPOCHS = 17
+LOOP_BUDGET = 20
+LION = from_optax("lion", optax.lion, learning_rate=1e-3, weight_decay=0.01)
+LOOPED = {
+    "sgd": member("sgd", 0.2, schedule="cosine", warmup=0.1, l1=1e-3, restart=2),
+    "momentum": member("momentum", 0.03, momentum=0.8, schedule="step", l1=1e-3, l2=1e-2),
+    "nesterov": member("nesterov", 0.05, momentum=0.7, l2=1e-2),
+    "adam": member("adam", 0.02, schedule="one_cycle", l2=3e-2, restart=1),
+    "adamw": member("adamw", 0.02, schedule="exponential", warmup=0.2),
+    "lion": replace(member(rate=3e-3), rule=LION),
+}
+LOOPED = {name: replace(each, epochs=LOOP_BUDGET) for name, each in LOOPED.items()}
+
+
+def loop_loss(network: Any, rows: Any, targets: Any, weights: Any, l1: Any, l2: Any) -> Any:
+    """The weighted mean of a sample's losses over the batch, plus λ₁Σ|w| + ½λ₂Σw² over the weights."""
+    outputs = answers(network, rows)
+    if targets.ndim == 1:
+        samples = -jnp.take_along_axis(jax.nn.log_softmax(outputs), targets[:, None], axis=1)[:, 0]
+    else:
+        samples = jnp.mean((outputs - targets) ** 2, axis=1)
+    penalty = sum(l1 * jnp.sum(jnp.abs(w)) + l2 / 2 * jnp.sum(w**2) for w, _ in network)
+    return jnp.dot(samples, weights) / jnp.sum(weights) + penalty
+
+
+loop_gradient = jax.jit(jax.grad(loop_loss))
+
+
+class LoopRule:
+    """One member's rule: where it asks for the gradient and the direction it goes, by Optax or by hand."""
+
+    def __init__(self, name: str, each: Member, network: Any) -> None:
+        self.name, self.momentum = name, each.momentum
+        self.velocity = jax.tree.map(jnp.zeros_like, network)
+        self.optax = {
+            "sgd": optax.identity(),
+            "adam": optax.scale_by_adam(),
+            "adamw": optax.chain(
+                optax.scale_by_adam(),
+                optax.add_decayed_weights(0.01, mask=lambda tree: [(True, False) for _ in tree]),
+            ),
+            "lion": optax.chain(optax.scale_by_lion(), optax.add_decayed_weights(0.01)),
+        }.get(name)
+        self.state = self.optax.init(network) if self.optax else None
+
+    def place(self, network: Any, rate: float) -> Any:
+        if self.name != "nesterov":
+            return network
+        return jax.tree.map(lambda w, z: w - rate * self.momentum * z, network, self.velocity)
+
+    def direction(self, gradient: Any, network: Any) -> Any:
+        if self.optax is not None:
+            change, self.state = self.optax.update(gradient, self.state, network)
+            return change
+        self.velocity = jax.tree.map(lambda z, g: self.momentum * z + g, self.velocity, gradient)
+        return self.velocity
+
+
+def loop(name: str, each: Member, data: TrainingData, epochs: int) -> list[Any]:
+    """One network trained batch by batch, the last one short and without padding; its weights by epoch."""
+    network = [tuple(layer) for layer in first_weights(each, data.outputs, float)]
+    rule, step, visited = LoopRule(name, each, network), 0, []
+    count = len(data.train.inputs)
+    weights = np.ones(count) if data.sample_weights is None else data.sample_weights
+    steps = math.ceil(count / each.batch_size)
+    for number in range(1, epochs + 1):
+        order = epoch_batches(count, each.batch_size, SEED, number)[0].ravel()[:count]
+        for start in range(0, count, each.batch_size):
+            rows = order[start : start + each.batch_size]
+            factor = references.schedule_factor(each.schedule, step, each.epochs * steps, each.warmup)
+            rate = each.learning_rate * factor
+            batch = (data.train.inputs[rows], data.train.targets[rows], weights[rows])
+            gradient = loop_gradient(rule.place(network, rate), *batch, each.l1, each.l2)
+            change = rule.direction(gradient, network)
+            network = jax.tree.map(lambda w, d, rate=rate: w - rate * d, network, change)
+            step += 1
+        visited.append(network)
+    return visited
+
+
+def class_weighted(data: TrainingData) -> TrainingData:
+    """The same rows, each weighted by how rare its class is."""
+    share = np.bincount(data.train.targets, minlength=CLASSES) / len(data.train.targets)
+    return replace(data, sample_weights=(1 / (CLASSES * share))[data.train.targets])
+
+
+@pytest.fixture(scope="module")
+def loop_data() -> TrainingData:
+    return class_weighted(classification())
+
+
+@pytest.fixture(scope="module")
+def population(loop_data: TrainingData) -> tuple[Trained, Any]:
+    return watched(list(LOOPED.values()), loop_data, epochs=LOOP_EPOCHS, precision="float64")
+
+
+@pytest.mark.parametrize("name", LOOPED)
+def test_a_population_is_a_loop_over_each_of_its_networks(
+    name: str, population: tuple[Trained, Any], loop_data: TrainingData, float64: None
+) -> None:
+    """The same initial weights, batches, schedule, penalties and class weights; more than 100 steps."""
+    number = list(LOOPED).index(name)
+    expected = loop(name, LOOPED[name], loop_data, LOOP_EPOCHS)
+    for epoch in (0, LOOP_EPOCHS - 1):
+        assert difference(population[1][epoch][number], expected[epoch]) < 1e-10
+    assert difference(expected[0], expected[-1]) > 1e-2
+
+
+@pytest.mark.parametrize("name", LOOPED)
+def test_histories_are_scikit_learn_s_scores(
+    name: str, population: tuple[Trained, Any], loop_data: TrainingData
+) -> None:
+    trained, networks = population
+    number = list(LOOPED).index(name)
+    outcome = trained.outcomes[number]
+    for epoch in range(LOOP_EPOCHS):
+        expected = class_scores(networks[epoch][number], loop_data.validation)
+        assert outcome.validation[epoch] == pytest.approx(expected, rel=1e-10)
+
+
+def test_class_weights_change_the_path(population: tuple[Trained, Any], loop_data: TrainingData) -> None:
+    plain = replace(loop_data, sample_weights=None)
+    _, networks = watched(list(LOOPED.values()), plain, epochs=1, precision="float64")
+    for number in range(len(LOOPED)):
+        assert difference(networks[0][number], population[1][0][number]) > 1e-4
+
+
+def test_equal_class_weights_are_none(population: tuple[Trained, Any], loop_data: TrainingData) -> None:
+    """A weighted mean does not depend on the weights' scale."""
+    members = list(LOOPED.values())
+    plain = replace(loop_data, sample_weights=None)
+    sevens = replace(loop_data, sample_weights=np.full(len(loop_data.train.inputs), 7.0))
+    _, expected = watched(members, plain, epochs=2, precision="float64")
+    _, networks = watched(members, sevens, epochs=2, precision="float64")
+    for found, wanted in zip(networks[-1], expected[-1], strict=True):
+        assert difference(found, wanted) < 1e-12
+
+
+def test_several_outputs_are_a_loop_and_scored_in_target_units(float64: None) -> None:
+    data = regression()
+    each = member("momentum", 0.03, momentum=0.8, loss="mse")
+    trained, networks = watched([each], data, epochs=5, precision="float64")
+    expected = loop("momentum", each, data, 5)
+    assert difference(networks[-1][0], expected[-1]) < 1e-10
+    scores = value_scores(networks[-1][0], data.validation, data.target_scale, np.tanh)
+    assert trained.outcomes[0].validation[-1] == pytest.approx(scores, rel=1e-10)
+
+
+# The order of the rows -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "batch"), [(1, 1), (1, 8), (8, 8), (9, 8), (43, 8), (43, 1), (43, 43), (43, 64)]
+)
+def test_an_epoch_is_every_row_once_and_padding_of_weight_0(count: int, batch: int) -> None:
+    rows, weights = epoch_batches(count, batch, SEED, 1)
+    assert rows.shape == weights.shape == (-(-count // batch), batch)
+    assert sorted(rows[weights == 1]) == list(range(count))
+    assert weights.sum() == count
+    assert set(np.unique(weights)) <= {0.0, 1.0}
+    assert rows.min() >= 0
+    assert rows.max() < count
+    assert np.all(weights.sum(axis=1) > 0), "a batch of padding only"
+
+
+def test_each_epoch_has_its_own_order_and_the_seed_fixes_it() -> None:
+    orders = [tuple(epoch_batches(43, 8, SEED, number)[0].ravel()) for number in range(1, 30)]
+    assert len(set(orders)) == len(orders)
+    assert orders[4] == tuple(epoch_batches(43, 8, SEED, 5)[0].ravel())
+    assert orders[4] != tuple(epoch_batches(43, 8, SEED + 1, 5)[0].ravel())
+    # Whatever the batch size, an epoch's order is the same: batch sizes are compared on equal terms.
+    assert orders[4][:43] == tuple(epoch_batches(43, 5, SEED, 5)[0].ravel()[:43])
+
+
+# Seeds ---------------------------------------------------------------------------------------------------
+
+SMALLEST = 1e-30
+"""A learning rate that changes no weight in float32: what is seen after an epoch is where it began."""
+
+
+def at_start(members: Sequence[Member], seed: int = SEED) -> list[Network]:
+    still = [replace(each, learning_rate=SMALLEST) for each in members]
+    return watched(still, classification(), epochs=1, seed=seed)[1][0]
+
+
+def test_initial_weights_are_the_restart_s() -> None:
+    members = quartet()
+    found = at_start(members)
+    for each, network in zip(members, found, strict=True):
+        assert difference([network[0].weight], [first_weights(each, CLASSES, "float32")[0].weight]) < 1e-6
+        assert same_bits([layer.bias for layer in network], [np.zeros(n) for n in (*HIDDEN, CLASSES)])
+    assert same_bits(found[0], found[2]), "two rules with the same restart"
+    assert same_bits(found[1], found[3])
+    for layer, other in zip(found[0], found[1], strict=True):
+        assert not np.any(layer.weight == other.weight)
+    for layer, other in zip(found[0], at_start(members, seed=SEED + 1)[0], strict=True):
+        assert not np.any(layer.weight == other.weight)
+
+
+def test_members_of_one_restart_only_start_like_the_others() -> None:
+    """One key for all of a program is the same as a key each."""
+    together = at_start([replace(each, restart=1) for each in quartet()])
+    for network in together:
+        assert difference([network[0].weight], [at_start(quartet())[1][0].weight]) < 1e-6
+
+
+def test_the_same_seed_twice_is_identical_and_another_is_not() -> None:
+    data = classification()
+    one, networks = watched(quartet(), data)
+    two, again = watched(quartet(), data)
+    other, elsewhere = watched(quartet(), data, seed=SEED + 1)
+    assert [outcome.validation for outcome in one.outcomes] == [o.validation for o in two.outcomes]
+    assert [outcome.training for outcome in one.outcomes] == [o.training for o in two.outcomes]
+    for number in range(4):
+        assert same_bits(networks[-1][number], again[-1][number])
+        assert difference(networks[-1][number], elsewhere[-1][number]) > 1e-3
+    assert other.outcomes[0].validation != one.outcomes[0].validation
+
+
+# One trace of each program -------------------------------------------------------------------------------
+
+
+def rich(factor: float, **changed: Any) -> list[Member]:
+    """Every number that a member has, at some value."""
+    settings = {"l1": 1e-4, "l2": 1e-3, "dropout": 0.1, "noise": 0.05, "schedule": "cosine", **changed}
+    settings = {name: v * factor if isinstance(v, float) else v for name, v in settings.items()}
+    return [replace(each, learning_rate=factor * each.learning_rate) for each in quartet(**settings)]
+
+
+class Compilations:
+    """Counts the programs that XLA is given to compile while it listens."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def hear(self, event: str, duration: float, **_: object) -> None:
+        self.count += event == "/jax/core/compile/backend_compile_duration"
+
+    def __enter__(self) -> Compilations:
+        jax.monitoring.register_event_duration_secs_listener(self.hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        jax.monitoring.unregister_event_duration_listener(self.hear)
+
+
+@pytest.fixture(scope="module")
+def compiled_once() -> TrainingData:
+    """Data that the quartet with everything switched on has been trained on."""
+    data = classification()
+    with Compilations() as first:
+        train_population(rich(1.0), data, seed=SEED, epochs=1)
+    assert first.count > 0, "the counter hears nothing"
+    return data
+
+
+@pytest.mark.parametrize(
+    ("members", "settings"),
+    [
+        (rich(0.5), {}),
+        (rich(2.0), {"seed": 11}),
+        (rich(1.0, schedule="one_cycle", warmup=0.1), {"epochs": 3}),
+        (rich(1.0, epochs=2), {"patience": 1}),
+        ([replace(each, momentum=0.5, l1=0.0) for each in rich(1.0)][:3] + rich(1.0)[3:], {}),
+        ([*rich(1.0)[:2], *(replace(each, restart=5) for each in rich(1.0)[2:])], {}),
+    ],
+    ids=["numbers", "seed", "schedule", "budget", "strength-0", "restarts"],
+)
+def test_new_numbers_compile_nothing(
+    compiled_once: TrainingData, members: list[Member], settings: dict[str, Any]
+) -> None:
+    traces = training._epoch._cache_size()
+    with Compilations() as heard:
+        trained = train_population(members, compiled_once, **{"epochs": 2, **settings})
+    assert training._epoch._cache_size() == traces
+    assert heard.count == 0
+    assert trained.outcomes[0].epochs_run >= 2
+
+
+def test_new_data_of_the_same_shape_compiles_nothing(compiled_once: TrainingData) -> None:
+    """The data is an argument of the program, not a constant in it."""
+    with Compilations() as heard:
+        train_population(rich(1.0), class_weighted(classification(seed=5)), epochs=2)
+    assert heard.count == 0
+
+
+def test_the_chunks_of_a_cohort_share_one_program(compiled_once: TrainingData) -> None:
+    """Four times the members, in chunks of four laid out like the quartet."""
+    members = [
+        replace(each, learning_rate=each.learning_rate * (1 + part / 10)) for each in rich(1.0) for part in range(4)
+    ]
+    members = [replace(each, restart=number % 7) for number, each in enumerate(members)]
+    traces = training._epoch._cache_size()
+    with Compilations() as heard:
+        trained = train_population(members, compiled_once, epochs=1, chunk=4)
+    assert training._epoch._cache_size() == traces
+    assert heard.count == 0
+    assert len(trained.outcomes) == 16
+
+
+# Stopping ------------------------------------------------------------------------------------------------
+
+
+def misleading() -> TrainingData:
+    """Validation labels that have nothing to do with the inputs: what is learnt makes validation worse."""
+    data = classification()
+    labels = np.random.default_rng(9).integers(0, CLASSES, len(data.validation.targets))
+    return replace(data, validation=Part(data.validation.inputs, labels))
+
+
+BUDGET = 30
+
+
+@pytest.fixture(scope="module")
+def to_the_end() -> tuple[Trained, Any]:
+    return watched(quartet(epochs=BUDGET), misleading())
+
+
+def first_best(ranks: Sequence[Any]) -> int:
+    """The first epoch, from 1, of the smallest rank."""
+    return 1 + min(range(len(ranks)), key=lambda number: ranks[number])
+
+
+def stop_after(ranks: Sequence[Any], patience: int) -> int:
+    """The first epoch with `patience` epochs behind it that were no better than the best before them."""
+    for number in range(1, len(ranks) + 1):
+        if number - first_best(ranks[:number]) == patience:
+            return number
+    return len(ranks)
+
+
+def test_without_patience_every_member_runs_to_its_budget(to_the_end: tuple[Trained, Any]) -> None:
+    for outcome in to_the_end[0].outcomes:
+        assert outcome.status == "finished"
+        assert outcome.epochs_run == len(outcome.training) == BUDGET
+        assert outcome.diverged_epoch is None
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(to_the_end: tuple[Trained, Any]) -> None:
+    trained, networks = to_the_end
+    for number, outcome in enumerate(trained.outcomes):
+        losses = [scores["log_loss"] for scores in outcome.validation]
+        assert outcome.best_epoch == first_best(losses)
+        assert outcome.score == min(losses)
+        assert same_bits(outcome.network, networks[outcome.best_epoch - 1][number])
+        assert outcome.best_epoch < BUDGET, "validation never worsened: the case shows nothing"
+        assert difference(outcome.network, networks[-1][number]) > 1e-2
+
+
+@pytest.mark.parametrize("patience", [1, 3, 7])
+def test_a_member_stops_when_its_patience_is_at_an_end(
+    patience: int, to_the_end: tuple[Trained, Any]
+) -> None:
+    trained, networks = watched(quartet(epochs=BUDGET), misleading(), patience=patience)
+    ends = []
+    for number, (outcome, whole) in enumerate(
+        zip(trained.outcomes, to_the_end[0].outcomes, strict=True)
+    ):
+        end = stop_after([scores["log_loss"] for scores in whole.validation], patience)
+        ends.append(end)
+        assert outcome.validation == whole.validation[:end]
+        assert outcome.training == whole.training[:end]
+        assert outcome.status == ("stopped" if end < BUDGET else "finished")
+        assert same_bits(outcome.network, to_the_end[1][outcome.best_epoch - 1][number])
+        # From its last epoch on it stands still, while others go on.
+        assert same_bits(networks[-1][number], to_the_end[1][end - 1][number])
+    assert len(set(ends)) > 1
+    assert min(ends) < BUDGET
+    assert len(networks) == max(ends)
+
+
+def test_ties_of_the_metric_are_broken_by_the_log_loss() -> None:
+    trained, networks = watched(quartet(epochs=BUDGET), misleading(), metric="accuracy")
+    broken = 0
+    for number, outcome in enumerate(trained.outcomes):
+        ranks = [(-scores["accuracy"], scores["log_loss"]) for scores in outcome.validation]
+        assert outcome.best_epoch == first_best(ranks)
+        assert outcome.score == -min(ranks)[0]
+        assert same_bits(outcome.network, networks[outcome.best_epoch - 1][number])
+        broken += outcome.best_epoch != first_best([rank[0] for rank in ranks])
+    assert broken, "no tie was broken by the log loss: the case shows nothing"
+    best = min(
+        trained.outcomes, key=lambda o: (-o.score, o.validation[o.best_epoch - 1]["log_loss"])
+    )
+    assert trained.winner is best
+    assert trained.metric == "accuracy"
+
+
+def scores_of(loss: float, improved: bool, finite: bool = True) -> EpochScores:
+    values = {"log_loss": np.array([loss])}
+    return EpochScores(values, values, np.array([improved]), np.array([finite]))
+
+
+@pytest.mark.parametrize(
+    ("improved", "patience", "budget", "status", "epochs", "best"),
+    [
+        ("1000", 3, 9, "stopped", 4, 1),
+        ("1001000", 3, 9, "stopped", 7, 4),
+        ("10101", 2, 5, "finished", 5, 5),
+        ("10", 1, 9, "stopped", 2, 1),
+        ("000", 3, 9, "stopped", 3, 0),
+        ("1000000", None, 7, "finished", 7, 1),
+        ("100", 2, 3, "finished", 3, 1),
+    ],
+)
+def test_patience_by_hand(
+    improved: str, patience: int | None, budget: int, status: str, epochs: int, best: int
+) -> None:
+    outcome = Outcome(member(epochs=budget))
+    for number, mark in enumerate(improved):
+        assert outcome.status == "training"
+        outcome.record(scores_of(1.0 + number, mark == "1"), 0, "log_loss", patience)
+    assert (outcome.status, outcome.epochs_run, outcome.best_epoch) == (status, epochs, best)
+    assert best == 0 or outcome.score == float(best)
+
+
+def test_without_validation_every_member_ends_with_its_last_weights() -> None:
+    data = replace(classification(), validation=None)
+    trained, networks = watched(quartet(epochs=5), data, patience=2)
+    for number, outcome in enumerate(trained.outcomes):
+        assert (outcome.status, outcome.best_epoch) == ("finished", 5)
+        assert same_bits(outcome.network, networks[-1][number])
+        expected = class_scores(networks[-1][number], data.train)
+        assert outcome.training[-1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_every_member_has_a_budget_of_its_own() -> None:
+    budgets = (2, 5, 3, 1)
+    members = [replace(each, epochs=n) for each, n in zip(quartet(schedule="cosine"), budgets, strict=True)]
+    trained, networks = watched(members, classification())
+    assert [outcome.epochs_run for outcome in trained.outcomes] == list(budgets)
+    assert {outcome.status for outcome in trained.outcomes} == {"finished"}
+    assert len(networks) == 5
+    for number, budget in enumerate(budgets):
+        assert same_bits(networks[-1][number], networks[budget - 1][number])
+    assert trained.member_samples == sum(budgets) * 43
+
+
+def test_a_cap_on_epochs_leaves_the_schedules_their_horizon() -> None:
+    members, data = quartet(epochs=10, schedule="cosine"), classification()
+    _, whole = watched(members, data)
+    trained, capped = watched(members, data, epochs=4)
+    assert len(capped) == 4
+    assert {(o.status, o.epochs_run) for o in trained.outcomes} == {("finished", 4)}
+    for number in range(4):
+        assert same_bits(capped[-1][number], whole[3][number])
+    _, short = watched([replace(each, epochs=4) for each in members], data)
+    assert difference(short[-1][0], capped[-1][0]) > 1e-3, "the horizon makes no difference"
+
+
+# Divergence ----------------------------------------------------------------------------------------------
+
+WILD = 1e6
+
+
+def lines(rates: Sequence[float]) -> list[Member]:
+    """Linear models that descend by SGD, at different rates."""
+    return [
+        member("sgd", rate, hidden=(), loss="mse", epochs=12, restart=number)
+        for number, rate in enumerate(rates)
+    ]
+
+
+def epoch_of_overflow(each: Member, data: TrainingData) -> int:
+    """When a linear model's loss, weights or validation error stop being finite, in plain NumPy."""
+    with jax.enable_x64(True):
+        ((weight, bias),) = first_weights(each, data.outputs, float)
+    weight, bias = np.array(weight), np.array(bias)
+    count = len(data.train.inputs)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for number in range(1, each.epochs + 1):
+            finite = True
+            order = epoch_batches(count, BATCH, SEED, number)[0].ravel()[:count]
+            for start in range(0, count, BATCH):
+                x = data.train.inputs[order[start : start + BATCH]]
+                error = x @ weight.T + bias - data.train.targets[order[start : start + BATCH]]
+                finite &= bool(np.isfinite(np.mean(error**2)))
+                slope = 2 * error / error.size
+                weight, bias = weight - each.learning_rate * slope.T @ x, bias - each.learning_rate * slope.sum(0)
+            miss = (data.validation.inputs @ weight.T + bias - data.validation.targets) * data.target_scale
+            if not (finite and np.isfinite(np.mean(miss**2)) and np.isfinite(weight).all()):
+                return number
+    raise AssertionError("it does not diverge")
+
+
+def test_a_diverged_member_is_marked_kept_and_never_chosen() -> None:
+    data = regression()
+    members = lines([0.01, WILD, 0.05])
+    trained, networks = watched(members, data, precision="float64")
+    wild = trained.outcomes[1]
+    assert wild.status == "diverged"
+    assert wild.diverged_epoch == wild.epochs_run == epoch_of_overflow(members[1], data) > 1
+    assert wild.diverged_epoch < 12
+    assert all(math.isfinite(scores["mse"]) for scores in wild.validation[:-1])
+    for network in (wild.network, networks[-1][1]):
+        assert all(np.isfinite(leaf).all() for leaf in leaves(network))
+    assert [trained.outcomes[n].status for n in (0, 2)] == ["finished", "finished"]
+    assert trained.winner is min((trained.outcomes[0], trained.outcomes[2]), key=lambda o: o.score)
+
+
+def test_a_diverged_member_leaves_its_neighbours_alone() -> None:
+    data = regression()
+    trained, networks = watched(lines([0.01, WILD, 0.05]), data, precision="float64")
+    tame, quiet = watched(lines([0.01, 0.02, 0.05]), data, precision="float64")
+    without, alone = watched([lines([0.01, WILD, 0.05])[n] for n in (0, 2)], data, precision="float64")
+    for number, place in ((0, 0), (2, 1)):
+        assert same_bits(networks[-1][number], quiet[-1][number])
+        assert trained.outcomes[number].validation == tame.outcomes[number].validation
+        assert difference(networks[-1][number], alone[-1][place]) < 1e-12
+        assert trained.outcomes[number].best_epoch == without.outcomes[place].best_epoch
+
+
+def test_when_all_diverge_there_is_no_winner() -> None:
+    trained = train_population(lines([WILD, 10 * WILD, 3 * WILD]), regression(), precision="float64")
+    assert {outcome.status for outcome in trained.outcomes} == {"diverged"}
+    assert trained.winner is None
+    assert max(outcome.epochs_run for outcome in trained.outcomes) < 12
+
+
+def test_a_diverged_member_is_not_chosen_even_if_it_was_ahead() -> None:
+    ahead = Outcome(member(), "diverged", 1, 0.1, [], [{"log_loss": 0.1}, {"log_loss": math.nan}])
+    behind = Outcome(member(), "stopped", 1, 0.5, [], [{"log_loss": 0.5}])
+    unscored = Outcome(member())
+    assert leader([ahead, behind, unscored], "log_loss") is behind
+    assert leader([ahead, unscored], "log_loss") is None
+
+
+# No leakage ----------------------------------------------------------------------------------------------
+
+
+def test_validation_never_reaches_what_is_fitted() -> None:
+    data = classification()
+    poisoned = replace(
+        data,
+        validation=Part(
+            1e3 * data.validation.inputs[::-1] + 7, np.zeros_like(data.validation.targets)
+        ),
+    )
+    clean, networks = watched(quartet(), data)
+    dirty, elsewhere = watched(quartet(), poisoned)
+    _, bare = watched(quartet(), replace(data, validation=None))
+    for number in range(4):
+        for epoch in range(12):
+            assert same_bits(networks[epoch][number], elsewhere[epoch][number])
+        assert clean.outcomes[number].training == dirty.outcomes[number].training
+        assert clean.outcomes[number].validation != dirty.outcomes[number].validation
+        # A program without a validation part is another program: equal but for rounding.
+        assert difference(bare[-1][number], networks[-1][number]) < 1e-4
+
+
+# Penalties, noise and other losses -----------------------------------------------------------------------
+
+
+def test_linear_networks_find_the_least_squares_line_and_the_ridge_line() -> None:
+    """Without hidden layers MSE is least squares; input noise of variance σ² makes it ridge (Bishop 1995)."""
+    data = regression(rows=200)
+    count, sigma = 200, 0.7
+    design = np.column_stack([data.train.inputs, np.ones(count)])
+    least = np.linalg.lstsq(design, data.train.targets)[0].T
+    budget = {"hidden": (), "loss": "mse", "batch_size": count, "epochs": 600}
+    members = [
+        member("sgd", 0.3, schedule="constant", **budget),
+        member("adam", 0.05, schedule="cosine", **budget),
+        member("sgd", 0.1, schedule="cosine", noise=sigma, **budget),
+        member("adam", 0.05, schedule="cosine", noise=sigma, **budget),
+    ]
+    _, networks = watched(members, data, precision="float64")
+    found = [np.column_stack(networks[-1][number][0]) for number in range(4)]
+    assert np.max(np.abs(found[0] - least)) < 1e-9
+    assert np.max(np.abs(found[1] - least)) < 1e-3
+    penalty = np.diag([count * sigma**2] * FEATURES + [0.0])
+    ridge = np.linalg.solve(design.T @ design + penalty, design.T @ data.train.targets).T
+    for lines_found in found[2:]:
+        assert np.max(np.abs(lines_found - ridge)) < 0.1
+    assert np.max(np.abs(ridge - least)) > 0.4
+
+
+def test_l2_is_ridge_regression() -> None:
+    """The gradient of mean(r²)/outputs + ½λΣw² is 0 at the ridge solution, biases free."""
+    data, strength = regression(), 0.6
+    count = len(data.train.inputs)
+    each = member("sgd", 0.2, hidden=(), loss="mse", batch_size=count, epochs=400, l2=strength)
+    _, networks = watched([each], data, precision="float64")
+    design = np.column_stack([data.train.inputs, np.ones(count)])
+    penalty = np.diag([count * data.outputs * strength / 2] * FEATURES + [0.0])
+    ridge = np.linalg.solve(design.T @ design + penalty, design.T @ data.train.targets).T
+    assert np.max(np.abs(np.column_stack(networks[-1][0][0]) - ridge)) < 1e-9
+
+
+def doubled_squares(outputs: Any, targets: Any) -> Any:
+    return 2 * jnp.mean((outputs - targets) ** 2, axis=0)
+
+
+def test_a_person_s_own_loss() -> None:
+    """Twice the squared error at half the rate is the squared error."""
+    data = regression()
+    own = member("sgd", 0.05, loss=doubled_squares, epochs=6)
+    known = member("sgd", 0.1, loss="mse", epochs=6)
+    trained, networks = watched([own, known], data, precision="float64")
+    assert difference(networks[-1][0], networks[-1][1]) < 1e-12
+    assert set(trained.outcomes[0].validation[-1]) == {"mse", "mae", "r2"}
+
+
+@pytest.mark.parametrize("loss", ["mae", "huber"])
+def test_members_are_ranked_by_the_metric_whatever_their_loss(loss: str) -> None:
+    data = regression()
+    trained, networks = watched([member("adam", 0.01, loss=loss, epochs=2, l2=0.1)], data)
+    scores = value_scores(networks[-1][0], data.validation, data.target_scale, np.tanh)
+    assert trained.outcomes[0].validation[-1] == pytest.approx(scores, rel=1e-4)
+    assert trained.metric == "mse"
+
+
+# What is handed back -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_precision_is_the_dtype_and_jax_is_left_as_it_was(precision: Any) -> None:
+    for before in (False, True):
+        with jax.enable_x64(before):
+            trained = train_population(quartet(epochs=1), classification(), precision=precision)
+            assert jax.config.jax_enable_x64 is before
+    network = trained.outcomes[0].network
+    assert {leaf.dtype for leaf in leaves(network)} == {np.dtype(precision)}
+    assert sum(leaf.size for leaf in leaves(network)) == parameter_count((FEATURES, *HIDDEN, CLASSES))
+    assert network[0].weight.shape == (HIDDEN[0], FEATURES)
+    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(network))
+
+
+def test_a_callback_that_returns_true_ends_the_training() -> None:
+    trained = train_population(
+        quartet(), classification(), patience=None, on_epoch=lambda progress: progress.epoch == 3
+    )
+    assert [outcome.epochs_run for outcome in trained.outcomes] == [3] * 4
+    assert {outcome.status for outcome in trained.outcomes} == {"finished"}
+    assert all(outcome.network is not None for outcome in trained.outcomes)
+
+
+def test_progress_says_where_the_population_stands() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def note(progress: Progress) -> None:
+        best = progress.best()
+        assert best is not None
+        states = ("training", "finished", "stopped", "diverged")
+        assert sum(progress.count(state) for state in states) == len(progress.outcomes) == 4
+        seen.append(
+            {
+                "epoch": progress.epoch,
+                "epochs": progress.epochs,
+                "training": progress.count("training"),
+                "samples": progress.member_samples,
+                "best": best.score,
+                "clock": (progress.seconds, progress.compile_seconds),
+                "metric": progress.metric,
+            }
+        )
+
+    budgets = (2, 6, 3, 4)
+    members = [replace(each, epochs=n) for each, n in zip(quartet(), budgets, strict=True)]
+    trained = train_population(members, classification(), seed=SEED, patience=None, on_epoch=note)
+    epochs = range(1, 7)
+    assert [line["epoch"] for line in seen] == list(epochs)
+    assert {(line["epochs"], line["metric"]) for line in seen} == {(6, "log_loss")}
+    assert [line["training"] for line in seen] == [sum(n > epoch for n in budgets) for epoch in epochs]
+    active = [sum(n >= epoch for n in budgets) for epoch in epochs]
+    assert [line["samples"] for line in seen] == list(43 * np.cumsum(active))
+    bests = [
+        min(s["log_loss"] for o in trained.outcomes for s in o.validation[:epoch]) for epoch in epochs
+    ]
+    assert [line["best"] for line in seen] == bests
+    for one, two in zip(seen, seen[1:], strict=False):
+        assert all(earlier <= later for earlier, later in zip(one["clock"], two["clock"], strict=True))
+    assert seen[0]["clock"][0] > 0
+    assert trained.member_samples == seen[-1]["samples"]
+    assert trained.seconds >= seen[-1]["clock"][0]
+
+
+def test_outcomes_come_in_the_order_of_the_members() -> None:
+    members = [quartet()[number] for number in (3, 0, 2, 1)]
+    members.insert(2, member("sgd", 0.2, hidden=(3,)))
+    trained = train_population(members, classification(), epochs=1, chunk=2)
+    assert [outcome.member for outcome in trained.outcomes] == members
+    assert trained.outcomes[2].network[0].weight.shape == (3, FEATURES)
