@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import references
 from sklearn import metrics as sklearn_metrics
 
+import references
 from couloir import training
 from couloir.networks import Network, initialise, parameter_count
 from couloir.optimizers import RULES, from_optax
@@ -98,7 +99,8 @@ class Watch:
         self.networks: list[list[Network]] = []
 
     def __call__(self, progress: Progress) -> None:
-        self.networks.append(progress.networks())
+        present = progress.networks()
+        self.networks.append([present[number] for number in range(len(progress.outcomes))])
 
 
 def watched(members: Sequence[Member], data: TrainingData, **settings: Any) -> tuple[Trained, Any]:
@@ -561,7 +563,9 @@ def test_new_data_of_the_same_shape_compiles_nothing(compiled_once: TrainingData
 def test_the_chunks_of_a_cohort_share_one_program(compiled_once: TrainingData) -> None:
     """Four times the members, in chunks of four laid out like the quartet."""
     members = [
-        replace(each, learning_rate=each.learning_rate * (1 + part / 10)) for each in rich(1.0) for part in range(4)
+        replace(each, learning_rate=each.learning_rate * (1 + part / 10))
+        for each in rich(1.0)
+        for part in range(4)
     ]
     members = [replace(each, restart=number % 7) for number, each in enumerate(members)]
     traces = training._epoch._cache_size()
@@ -627,9 +631,7 @@ def test_a_member_stops_when_its_patience_is_at_an_end(
 ) -> None:
     trained, networks = watched(quartet(epochs=BUDGET), misleading(), patience=patience)
     ends = []
-    for number, (outcome, whole) in enumerate(
-        zip(trained.outcomes, to_the_end[0].outcomes, strict=True)
-    ):
+    for number, (outcome, whole) in enumerate(zip(trained.outcomes, to_the_end[0].outcomes, strict=True)):
         end = stop_after([scores["log_loss"] for scores in whole.validation], patience)
         ends.append(end)
         assert outcome.validation == whole.validation[:end]
@@ -653,9 +655,7 @@ def test_ties_of_the_metric_are_broken_by_the_log_loss() -> None:
         assert same_bits(outcome.network, networks[outcome.best_epoch - 1][number])
         broken += outcome.best_epoch != first_best([rank[0] for rank in ranks])
     assert broken, "no tie was broken by the log loss: the case shows nothing"
-    best = min(
-        trained.outcomes, key=lambda o: (-o.score, o.validation[o.best_epoch - 1]["log_loss"])
-    )
+    best = min(trained.outcomes, key=lambda o: (-o.score, o.validation[o.best_epoch - 1]["log_loss"]))
     assert trained.winner is best
     assert trained.metric == "accuracy"
 
@@ -750,7 +750,10 @@ def epoch_of_overflow(each: Member, data: TrainingData) -> int:
                 error = x @ weight.T + bias - data.train.targets[order[start : start + BATCH]]
                 finite &= bool(np.isfinite(np.mean(error**2)))
                 slope = 2 * error / error.size
-                weight, bias = weight - each.learning_rate * slope.T @ x, bias - each.learning_rate * slope.sum(0)
+                weight, bias = (
+                    weight - each.learning_rate * slope.T @ x,
+                    bias - each.learning_rate * slope.sum(0),
+                )
             miss = (data.validation.inputs @ weight.T + bias - data.validation.targets) * data.target_scale
             if not (finite and np.isfinite(np.mean(miss**2)) and np.isfinite(weight).all()):
                 return number
@@ -806,9 +809,7 @@ def test_validation_never_reaches_what_is_fitted() -> None:
     data = classification()
     poisoned = replace(
         data,
-        validation=Part(
-            1e3 * data.validation.inputs[::-1] + 7, np.zeros_like(data.validation.targets)
-        ),
+        validation=Part(1e3 * data.validation.inputs[::-1] + 7, np.zeros_like(data.validation.targets)),
     )
     clean, networks = watched(quartet(), data)
     dirty, elsewhere = watched(quartet(), poisoned)
@@ -938,11 +939,9 @@ def test_progress_says_where_the_population_stands() -> None:
     assert [line["training"] for line in seen] == [sum(n > epoch for n in budgets) for epoch in epochs]
     active = [sum(n >= epoch for n in budgets) for epoch in epochs]
     assert [line["samples"] for line in seen] == list(43 * np.cumsum(active))
-    bests = [
-        min(s["log_loss"] for o in trained.outcomes for s in o.validation[:epoch]) for epoch in epochs
-    ]
+    bests = [min(s["log_loss"] for o in trained.outcomes for s in o.validation[:epoch]) for epoch in epochs]
     assert [line["best"] for line in seen] == bests
-    for one, two in zip(seen, seen[1:], strict=False):
+    for one, two in itertools.pairwise(seen):
         assert all(earlier <= later for earlier, later in zip(one["clock"], two["clock"], strict=True))
     assert seen[0]["clock"][0] > 0
     assert trained.member_samples == seen[-1]["samples"]

@@ -10,8 +10,11 @@ traceback and 1.
 from __future__ import annotations
 
 import io
+import os
+import re
 import shlex
 import sys
+import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
     from couloir.planning import Plan
     from couloir.workflow import Run
 
-DONE, MISTAKE, INTERRUPTED = 0, 2, 130
+DONE, BROKEN_PIPE, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+SAVED = -1
+"""What `train` returns when it was interrupted and has saved; Typer itself returns 130 when it was not."""
 
 app = typer.Typer(
     add_completion=False,
@@ -89,21 +94,91 @@ def train(
     dry_run: ask.DryRun = False,
     quiet: ask.Quiet = False,
     json: ask.AsJson = False,
-) -> None:
+) -> int:
     """Train a population of networks on DATA, choose by validation, test once, save the run."""
-    from couloir.display import Display, print_result
+    from couloir.display import Display, print_plan, print_result
+    from couloir.output import check_folder
 
-    with Display(quiet=quiet) as display:
+    asked = _sorted_out(context.params)
+    check_folder(Path(out))
+    with Display(quiet=quiet, minutes=asked.conditions.get("minutes")) as display:
         display.stage("starting")
-        asked = _sorted_out(context.params)
-        if dry_run:
-            display.planned(_planned(data, asked))
-            return
-        run = _trained(data, asked, out, display, context.obj)
-    print_result(run, Path(out), as_json=json, quiet=quiet)
-    if run.record["status"] == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        planned = _planned(data, asked) if dry_run else None
+        run = None if dry_run else _trained(data, asked, out, display, context.obj)
+    if planned is not None:
+        print_plan(planned, as_json=json)
+    if run is not None:
+        print_result(run, Path(out), as_json=json, quiet=quiet)
+    if run is None or run.record["status"] != "interrupted":
+        return DONE
+    print(f"Interrupted: what had been learnt is saved; to begin again: {context.obj}", file=sys.stderr)
+    return SAVED
 
+
+RunFolder = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run folder, as runs/latest.", show_default=False)
+]
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="New rows, in any form that train reads; needs no target.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A .csv, .tsv or .parquet. Default: CSV on stdout."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+) -> None:
+    """Predict the target of new rows with a run's model."""
+    from couloir import runs
+    from couloir.output import check_table_path, write_table
+    from couloir.predictions import predict_table
+
+    if output is not None:
+        check_table_path(Path(output), force)
+    table = predict_table(runs.read(run).model, data)
+    if output is None:
+        sys.stdout.write(table.write_csv())
+    else:
+        write_table(table, Path(output))
+        print(f"{output}: {len(table):,} predictions")
+
+
+@app.command()
+def report(
+    run: RunFolder,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Default: report.html in the run folder."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+) -> None:
+    """Write a run's page again, from the numbers in its folder."""
+    from couloir import runs
+    from couloir.output import check_path
+    from couloir.report import write_report
+
+    stored = runs.read(run)
+    page = Path(output) if output is not None else runs.resolve(run) / "report.html"
+    check_path(page, force or output is None)
+    write_report(stored, page)
+    print(page)
+    if show and not webbrowser.open(page.resolve().as_uri()):
+        print("No browser could be started: open the file by hand.", file=sys.stderr)
+
+
+# What train does, besides showing it -------------------------------------------------------------------
 
 LOADING = ("target", "task", "drop", "missing")
 CONDITIONS = ("seed", "metric", "members", "minutes", "refit", "class_weights", "precision")
@@ -178,10 +253,13 @@ def main(given: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _mistake(str(error))
     except typer.TyperException as error:
-        return _mistake(_usage(error))
+        return _mistake(_usage(error, words))
+    except BrokenPipeError:  # the reader, as in `| head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     if code == INTERRUPTED:
-        print("Interrupted.", file=sys.stderr)
-    return code if isinstance(code, int) else DONE
+        print("Interrupted: nothing was saved.", file=sys.stderr)
+    return INTERRUPTED if code == SAVED else code or DONE
 
 
 def _mistake(sentence: str) -> int:
@@ -198,19 +276,18 @@ def _check_command(words: Sequence[str]) -> None:
         raise unknown("command", named, commands)
 
 
-def _usage(error: typer.TyperException) -> str:
+def _usage(error: typer.TyperException, words: Sequence[str]) -> str:
     """Typer's complaint about a command line as one sentence that says what to do."""
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "couloir"
+    command = next((word for word in words if not word.startswith("-")), None)
+    see = f"see 'couloir {command} --help'" if command else "see 'couloir --help'"
     option, near = getattr(error, "option_name", None), getattr(error, "possibilities", None)
-    see = f"see '{command} --help'"
     if option and near:
         return f"There is no option '{option}': did you mean '{near[0]}'?"
     if type(error).__name__ == "NoSuchOption":
         return f"There is no option '{option}': {see}."
     message = " ".join(error.format_message().split()).rstrip(".")
-    if "unexpected extra argument" in message:
-        return (
-            f"{message}: lists are written with commas, as in 64,64, and names with spaces in quotes; {see}."
-        )
+    extra = re.search(r"unexpected extra argument\S* \((.*)\)$", message)
+    if extra:
+        lists = "lists are written with commas, as in 64,64, and a name with spaces in quotes"
+        return f"There is no place for '{extra[1]}' in the command: {lists}; {see}."
     return f"{message}: {see}."

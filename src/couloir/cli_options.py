@@ -26,7 +26,7 @@ def _option(name: str, panel: str, metavar: str, text: str, read: Read | None = 
 
 
 def _flag(name: str, panel: str, text: str) -> Any:
-    return typer.Option(name, rich_help_panel=panel, help=text, show_default=False)
+    return typer.Option(name, rich_help_panel=panel, metavar=" ", help=text, show_default=False)
 
 
 Data = Annotated[

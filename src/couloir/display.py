@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
+import math
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -21,7 +24,7 @@ from couloir.figures import words
 if TYPE_CHECKING:
     from couloir.data.dataset import Dataset, Split
     from couloir.planning import Plan
-    from couloir.training import Outcome, Progress
+    from couloir.training import Progress, Status
     from couloir.workflow import Run
 
 PLAIN_SECONDS = 2.0
@@ -30,6 +33,11 @@ PLAIN_SECONDS = 2.0
 LIVE_SECONDS = 0.1
 """Seconds between two looks at the population where it is one."""
 
+WORTH_SAYING = 1.0
+"""Seconds of compiling from which on it is mentioned."""
+
+LABEL_WIDTH = 9
+
 
 class Display:
     """An observer of a run that shows how it goes: live on a terminal, in lines elsewhere.
@@ -37,13 +45,17 @@ class Display:
     Used as a context: what is live is cleared away at its end, also when that is an error.
     """
 
-    def __init__(self, quiet: bool = False) -> None:
-        """A display on standard error; a quiet one shows nothing."""
-        self.console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
-        self.quiet = quiet
+    def __init__(self, quiet: bool = False, minutes: float | None = None) -> None:
+        """A display on standard error.
+
+        Args:
+            quiet: show nothing.
+            minutes: the bound on the time of training, for the time that is left.
+        """
+        self.console = Console(stderr=True, highlight=False)
+        self.quiet, self.minutes = quiet, minutes
         self.live: Live | None = None
-        self.looked = 0.0
-        self.said_compiling = False
+        self.looked, self.compiling_said = -math.inf, False
 
     def __enter__(self) -> Display:
         """Begin to show."""
@@ -55,6 +67,7 @@ class Display:
     def __exit__(self, *_: Any) -> None:
         """Clear what is live."""
         if self.live is not None:
+            self.live.update("")
             self.live.stop()
 
     def loaded(self, dataset: Dataset, split: Split, warnings: Sequence[str]) -> None:
@@ -62,56 +75,69 @@ class Display:
 
     def planned(self, plan: Plan) -> None:
         """Say what the data are and what is going to be trained."""
-        for line in [*data_lines(plan), *plan_lines(plan)]:
-            self._say(line)
-        self.began = time.monotonic()
-        self.stage("compiling")
+        if not self.quiet:
+            for label, text in (*data_lines(plan), *plan_lines(plan)):
+                say(self.console, label, text)
+        self.stage("compiling the program")
 
     def epoch(self, progress: Progress) -> None:
-        """Show where the population stands, not more often than one can read."""
-        now, last = time.monotonic(), progress.epoch == progress.epochs or not progress.count("training")
+        """Show where the population stands, not more often than can be read."""
+        now, over = time.monotonic(), progress.epoch == progress.epochs or not progress.count("training")
         pause = PLAIN_SECONDS if self.live is None else LIVE_SECONDS
-        if self.quiet or (now - self.looked < pause and not last):
+        if self.quiet or (now - self.looked < pause and not over):
             return
         self.looked = now
-        if progress.compile_seconds > 1 and not self.said_compiling:
-            self.said_compiling = True
-            self._say(f"compiled in {progress.compile_seconds:.1f} s (kept for the next time)")
+        if progress.compile_seconds > WORTH_SAYING and not self.compiling_said:
+            self.compiling_said = True
+            say(self.console, "compiled", f"in {progress.compile_seconds:.1f} s")
         if self.live is not None:
-            self.live.update(_live(progress))
+            self.live.update(_live(progress, self.minutes))
         else:
-            self._say(", ".join(_progress_parts(progress)))
+            parts = [*_standing(progress), _pace(progress), _left(progress, self.minutes)]
+            say(self.console, f"epoch {progress.epoch}", ", ".join(filter(None, parts)))
 
     def stage(self, what: str) -> None:
         """Show that something else takes time now."""
         if self.live is not None:
-            self.live.update(Spinner("dots", text=Text(f"{what} …")))
-
-    def _say(self, line: str) -> None:
-        if not self.quiet:
-            self.console.print(line, markup=False)
+            self.live.update(Spinner("dots", text=Text(f"{what} …"), style="cyan"))
 
 
-def data_lines(plan: Plan) -> list[str]:
+def say(console: Console, label: str, text: str) -> None:
+    """Print a label and what belongs to it, folded beside the label on a terminal, in one line elsewhere."""
+    if not console.is_terminal:
+        console.print(f"{label:<{LABEL_WIDTH}} {text}".rstrip(), markup=False, soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=LABEL_WIDTH, style="yellow" if label == "warning" else "dim")
+    grid.add_column()
+    grid.add_row(Text(label), Text(text))
+    console.print(grid)
+
+
+def data_lines(plan: Plan) -> Iterable[tuple[str, str]]:
     """What was found in the data, how it is split, and what to beware of."""
     from couloir.data.description import summary_lines
 
     problem = plan.problem
+    for number, line in enumerate(summary_lines(problem.dataset)):
+        yield "" if number else "data", line
     sizes = problem.split.sizes
-    split = (
-        f"{sizes['train']:,} rows to train, {sizes['validation']:,} to choose, {sizes['test']:,} to test once"
+    parts = (
+        f"{sizes['train']:,} to learn from, {sizes['validation']:,} to choose by, {sizes['test']:,} to test"
     )
-    return [*summary_lines(problem.dataset), split, *(f"warning: {each}" for each in problem.warnings)]
+    yield "rows", parts
+    for warning in problem.warnings:
+        yield "warning", warning
 
 
-def plan_lines(plan: Plan) -> list[str]:
+def plan_lines(plan: Plan) -> Iterable[tuple[str, str]]:
     """The population and what it is predicted to take."""
     cost = plan.cost
-    return [
-        f"{words.count(cost.members, 'member')} in {words.count(cost.cohorts, 'cohort')} and "
-        f"{words.count(cost.chunks, 'chunk')}, about {cost.memory_bytes / 2**20:,.0f} MiB, "
-        f"at most about {duration(cost.seconds)}"
-    ]
+    cohorts = words.count(cost.cohorts, "cohort")
+    chunks = f" in {cost.chunks} chunks" if cost.chunks > cost.cohorts else ""
+    yield "plan", f"{words.count(cost.members, 'member')}, {cohorts}{chunks}"
+    memory = max(cost.memory_bytes / 2**20, 1)
+    yield "", f"about {memory:,.0f} MiB, and {duration(cost.seconds)} if none stops early"
 
 
 def duration(seconds: float) -> str:
@@ -124,52 +150,230 @@ def duration(seconds: float) -> str:
 # Progress -------------------------------------------------------------------------------------------------
 
 
-def _progress_parts(progress: Progress) -> list[str]:
-    counts = [
-        f"{progress.count(status)} {status}"
-        for status in ("training", "stopped", "diverged")
-        if progress.count(status)
-    ]
+def _standing(progress: Progress) -> list[str]:
+    """How many members are where, and which is ahead."""
+    statuses: tuple[Status, ...] = ("training", "finished", "stopped", "diverged")
+    counts = [f"{progress.count(status)} {status}" for status in statuses if progress.count(status)]
     best = progress.best()
-    return [
-        f"epoch {progress.epoch} of {progress.epochs}",
-        *counts,
-        *([] if best is None else [f"best {_score(best, progress.metric)}"]),
-        f"{_pace(progress):,.0f} member-samples/s",
-        f"at most {duration(_left(progress))} left",
-    ]
+    if best is None:
+        return counts
+    name = words.METRIC_NAMES.get(progress.metric, progress.metric)
+    rule, rate = best.member.rule.name, words.number(best.member.learning_rate)
+    return [*counts, f"best {name} {shown(progress.metric, best.score)} ({rule} at {rate})"]
 
 
-def _score(best: Outcome, metric: str) -> str:
-    name = words.METRIC_NAMES.get(metric, metric)
-    rate = words.number(best.member.learning_rate)
-    return f"{name} {words.metric(metric, best.score)} by {best.member.rule.name} at {rate}"
+def _pace(progress: Progress) -> str:
+    return pace(progress.member_samples / max(progress.seconds, 1e-9))
 
 
-def _pace(progress: Progress) -> float:
-    return progress.member_samples / max(progress.seconds, 1e-9)
+def pace(rate: float) -> str:
+    """A speed of training, to three digits."""
+    return f"{words.number(float(f'{rate:.3g}'))} member-samples/s"
 
 
-def _left(progress: Progress) -> float:
-    return (progress.epochs - progress.epoch) * progress.seconds / progress.epoch
+def _left(progress: Progress, minutes: float | None) -> str:
+    """The longest that it can still take: until the last epoch, or until the time is up."""
+    seconds = (progress.epochs - progress.epoch) * progress.seconds / progress.epoch
+    if minutes is not None:
+        seconds = min(seconds, 60 * minutes - progress.seconds - progress.compile_seconds)
+    over = progress.epoch == progress.epochs or not progress.count("training")
+    return "" if over else f"at most {duration(max(seconds, 0))} left"
 
 
-def _live(progress: Progress) -> Group:
-    first, *rest = _progress_parts(progress)
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(first, ProgressBar(total=progress.epochs, completed=progress.epoch, width=30), rest[-1])
-    return Group(grid, Text(", ".join(rest[:-1])))
+def _live(progress: Progress, minutes: float | None) -> RenderableType:
+    bar = ProgressBar(total=progress.epochs, completed=progress.epoch, width=24)
+    first = Table.grid(padding=(0, 2))
+    first.add_row(f"epoch {progress.epoch} of {progress.epochs}", bar, _left(progress, minutes))
+    *counts, best = _standing(progress)
+    return Group(
+        "",
+        first,
+        Text(", ".join(counts or [best])),
+        Text(best if counts else "", style="bold"),
+        Text(_pace(progress), style="dim"),
+    )
 
 
 # Results --------------------------------------------------------------------------------------------------
 
+SHORT_NAMES = {"mse": "MSE", "mae": "MAE", "balanced_accuracy": "balanced"}
+"""Metrics whose names are too long for the head of a column."""
+
+SETTINGS = (
+    ("hidden", "hidden"),
+    ("activation", "activation"),
+    ("loss", "loss"),
+    ("batch_size", "batch size"),
+    ("epochs", "epochs"),
+    ("momentum", "momentum"),
+    ("l1", "L1"),
+    ("l2", "L2"),
+    ("dropout", "dropout"),
+    ("noise", "noise"),
+    ("schedule", "schedule"),
+    ("warmup", "warm-up"),
+    ("restart", "restart"),
+)
+"""Hyperparameters besides rule and rate, by their names in the leaderboard and in words."""
+
+
+def print_plan(plan: Plan, as_json: bool = False) -> None:
+    """Print what would be trained on standard output."""
+    if as_json:
+        from couloir.data.description import describe
+
+        sizes = plan.problem.split.sizes
+        data = {**describe(plan.problem.dataset), "split": sizes, "warnings": plan.problem.warnings}
+        print(json.dumps({"data": data, "plan": asdict(plan.cost)}, indent=1, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for label, text in (*data_lines(plan), *plan_lines(plan)):
+        say(console, label, text)
+
 
 def print_result(run: Run, out: Path, as_json: bool = False, quiet: bool = False) -> None:
-    """Print what a run found on standard output."""
+    """Print what a run found on standard output: everything, run.json, or the winner and the folder."""
     if as_json:
-        json.dump(run.record, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
-        print()
+        print(json.dumps(run.record, indent=1, ensure_ascii=False, allow_nan=False))
         return
+    console = Console(highlight=False)
+    if not quiet:
+        for label, text in _ending(run):
+            say(console, label, text)
+        console.print(leaderboard(run))
+    say(console, "winner", winner_words(run))
+    if not quiet:
+        for label, text in _verdict(run):
+            say(console, label, text)
+    say(console, "saved", _nearby(run.folder))
+    if not quiet:
+        for label, text in _next_commands(run, out):
+            say(console, label, text)
+
+
+def shown(metric: str, value: float | None) -> str:
+    """A score as it stands in a terminal, where a narrow space may be none."""
+    return words.metric(metric, value).replace("\u202f", " ")
+
+
+def leaderboard(run: Run) -> Table:
+    """The best member of each rule, best first, and how many members of the rule diverged."""
+    metrics = _shown_metrics(run)
+    varying = [(key, name) for key, name in SETTINGS if _varies(run, key)]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title=None)
+    table.add_column("rule", no_wrap=True)
+    table.add_column("rate", justify="right", no_wrap=True)
+    for metric in metrics:
+        table.add_column(SHORT_NAMES.get(metric, words.METRIC_NAMES[metric]), justify="right")
+    table.add_column("at epoch", justify="right")
+    table.add_column("ended", no_wrap=True)
+    table.add_column("diverged", justify="right")
+    if varying:
+        table.add_column("with")
+    for place, (rule, rows) in enumerate(_by_rule(run).items()):
+        best = rows[0]
+        lost = sum(row["status"] == "diverged" for row in rows)
+        table.add_row(
+            rule,
+            words.number(best["learning_rate"]),
+            *(shown(metric, best[_column(metric)]) for metric in metrics),
+            "–" if best["best_epoch"] is None else str(best["best_epoch"]),
+            str(best["status"]),
+            f"{lost} of {len(rows)}",
+            *([", ".join(f"{name} {best[key]}" for key, name in varying)] if varying else []),
+            style="" if place else "bold",
+        )
+    return table
+
+
+def _by_rule(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the leaderboard by rule; rules and rows best first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in run.leaderboard.iter_rows(named=True):
+        found.setdefault(row["optimizer"], []).append(row)
+    return found
+
+
+def _varies(run: Run, key: str) -> bool:
+    # Momentum is none for rules that have none, which is no difference to show.
+    return run.leaderboard[key].drop_nulls().n_unique() > 1
+
+
+def _column(metric: str) -> str:
+    return "validation_loss" if metric in ("log_loss", "mse") else f"validation_{metric}"
+
+
+def _shown_metrics(run: Run) -> list[str]:
+    """The loss, and the metric that was chosen by or else the customary one."""
+    loss, usual = ("mse", "r2") if run.record["data"]["task"] == "regression" else ("log_loss", "accuracy")
+    chosen_by = run.record["metric"]
+    return [loss, usual if chosen_by == loss else chosen_by]
+
+
+def winner_words(run: Run) -> str:
+    """The winner in one line: rule, rate, network, and its test score with the interval."""
     winner = run.record["winner"]
-    print(f"{winner['optimizer']} at {words.number(winner['learning_rate'])}: {run.test}")
-    print(run.folder)
+    layers = "-".join(map(str, winner["hidden"])) or "no"
+    network = f"{layers} hidden units, {winner['activation']}" if winner["hidden"] else "no hidden layer"
+    return (
+        f"{winner['optimizer']} at learning rate {words.number(winner['learning_rate'])}, {network}: "
+        f"test {_test_words(run)}"
+    )
+
+
+def _test_words(run: Run) -> str:
+    regression = run.record["data"]["task"] == "regression"
+    metric, other = ("r2", "mae") if regression else ("accuracy", "log_loss")
+    low, high = run.test["intervals"][metric]
+    interval = f"95 % interval {shown(metric, low)} to {shown(metric, high)}"
+    score = f"{words.METRIC_NAMES[metric]} {shown(metric, run.test[metric])} ({interval})"
+    return f"{score}, {words.METRIC_NAMES[other]} {shown(other, run.test[other])}"
+
+
+def _verdict(run: Run) -> Iterable[tuple[str, str]]:
+    """The models to beat, and how often this test part has been used."""
+    record = run.record
+    metric = "r2" if record["data"]["task"] == "regression" else "accuracy"
+    rivals = [
+        f"{r['name']} {shown(metric, r['test'][metric])}" for r in (record["linear"], record["baseline"])
+    ]
+    yield "against", ", ".join(rivals)
+    times = record["ledger"]["times_scored"]
+    if times is not None and times > 1:
+        yield "note", f"this test part has now been scored {times} times, and tells a little less each time"
+
+
+def _ending(run: Run) -> Iterable[tuple[str, str]]:
+    """How training ended, and how fast it was."""
+    record, seconds = run.record, run.record["seconds"]
+    if record["status"] != "complete":
+        epochs = max(run.leaderboard["epochs_run"].to_list())
+        label = {"interrupted": "stopped", "out of time": "time up"}[record["status"]]
+        why = "by Ctrl-C " if label == "stopped" else ""
+        yield (
+            label,
+            f"{why}after {words.count(epochs, 'epoch')}: chosen among what has been learnt until then",
+        )
+    yield (
+        "trained",
+        f"{words.count(record['n_members'], 'member')} in {seconds['train']:.1f} s, "
+        f"{pace(record['throughput']['member_samples_per_second'])}; {seconds['total']:.1f} s in all",
+    )
+
+
+def _nearby(folder: Path | None) -> str:
+    """A folder's path, from here where it is below."""
+    if folder is None:
+        return "nowhere"
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
+def _next_commands(run: Run, out: Path) -> Iterable[tuple[str, str]]:
+    """What a person may want to type now."""
+    latest = shlex.quote(str(out / "latest"))
+    new = "new.csv" if run.model.preparation.tabular else "new.npz"
+    if run.record["status"] == "interrupted":
+        yield "again", run.record["command"]
+    yield "next", f"couloir predict {latest} {new} -o predictions.csv"
+    yield "", f"couloir report {latest} --open"

@@ -111,7 +111,7 @@ def dropout(key: Array, probability: Float[Array, ""]) -> Drop:
         key: a fresh key for every step; each layer draws from `fold_in(key, layer)`.
         probability: p in [0, 1), a traced number: changing it compiles nothing.
     """
-    threshold = jnp.round(probability * 65536).astype(jnp.uint32)
+    threshold = jnp.minimum(jnp.round(probability * 65536), 65535).astype(jnp.uint32)
     scale = 65536 / (65536 - threshold.astype(probability.dtype))
 
     def drop(signal: Float[Array, "unit batch"], number: int) -> Float[Array, "unit batch"]:

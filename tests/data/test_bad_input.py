@@ -84,6 +84,8 @@ TABLE_CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a workbook called csv": (lambda f: raw(f, b"PK\x03\x04" + bytes(40)), "'t.csv' is not text"),
     "a wrong ending": (lambda f: raw(f, b"x", "t.xlsx"), "'t.xlsx' has an ending that is not known"),
     "a missing file": (lambda f: (table(f, GOOD, "sales.csv"), load(f / "sale.csv")), "nearest name there is 'sales.csv'"),
+    "a name that no file can have": (lambda f: load("x" * 5000 + ".csv"), "no file"),
+    "an address": (lambda f: load("https://example.org/t.csv"), "download the file"),
     "a missing folder": (lambda f: load(f / "no" / "sales.csv"), "no folder"),
     "a wrong bundled name": (lambda f: load("digit"), "nearest name is 'digits'"),
     "a bundled name in capitals": (lambda f: load("Breast-Cancer"), "nearest name is 'breast_cancer'"),
@@ -187,6 +189,12 @@ ARRAY_CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "y of mixed types": (lambda f: load((NUMBERS, [1, "a"] * 10)), "texts and other values"),
     "a number for a source": (lambda f: load(5), "A int is not a data source"),
     "a frame without its target": (lambda f: load(FRAME, target="x"), "no column 'x'"),
+    "a target in X as well": (lambda f: load((FRAME, FRAME["t"])), "X has a column 't'"),
+    "a frame without columns": (lambda f: load(pl.DataFrame()), "the columns are none"),
+    "a frame without rows": (lambda f: load(FRAME.clear(), target="t"), "There are 0 rows"),
+    "a frame of Python objects": (
+        lambda f: load(FRAME.with_columns(pl.Series("o", [object()] * 20, dtype=pl.Object)), target="t"), "'o' holds object values"),
+    "a frame of bytes": (lambda f: load(FRAME.with_columns(b=pl.lit(b"x")), target="t"), "'b' holds binary values"),
     "a frame of lists": (lambda f: load(FRAME.with_columns(l=[[1]] * 20), target="t"), "'l' holds list values"),
     "a frame with text among numbers": (
         lambda f: load(FRAME.with_columns(s=pl.Series([str(i) for i in range(19)] + ["x"])), target="t"),

@@ -169,6 +169,12 @@ def test_what_was_not_seen_in_training_is_handled():
     assert found[0, rooms.start] == pytest.approx((median - rooms.mean) / rooms.scale)
 
 
+def test_an_absurd_number_in_new_data_overflows_nothing():
+    _, preparation = fitted(mixed())
+    new = mixed().with_columns(pl.lit(-1e99).alias("age")).drop("target")
+    assert preparation.inputs(new)[0, preparation.feature_names.index("age")] == -1e6
+
+
 def test_a_column_that_never_varied_but_for_gaps_stays_0():
     frame = mixed().with_columns(pl.Series("rooms", [None if i % 5 == 0 else 3 for i in range(120)]))
     _, preparation = fitted(frame)

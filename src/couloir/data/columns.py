@@ -16,6 +16,7 @@ empty          Null                  no cell has a value
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -52,9 +53,15 @@ _WRITTEN_NUMBER = "|".join(
 """Numbers as people write them, which are refused as categories."""
 
 
+def one_line(value: object) -> str:
+    """A value as text without line breaks and other characters that cannot be seen."""
+    text = str(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
 def quoted(value: object) -> str:
     """A value as it is shown in a sentence: in quotes, on one line, cut at 40 characters."""
-    text = str(value).encode("unicode_escape").decode("ascii") if not str(value).isprintable() else str(value)
+    text = one_line(value)
     return f"'{text[:37]}...'" if len(text) > 40 else f"'{text}'"
 
 
@@ -250,10 +257,8 @@ def _not_a_number(texts: pl.Series, wrong: pl.Series, place: Place) -> InputErro
 
 
 def _shell(text: str) -> str:
-    """A text as it has to be typed in a shell."""
-    import shlex
-
-    return shlex.quote(text)
+    """A text as it has to be typed in a shell, or what to type where it is long or unseen."""
+    return shlex.quote(text) if text.isprintable() and len(text) <= 40 else "TEXT"
 
 
 def _conform_text(texts: pl.Series, kind: str, place: Place) -> pl.Series:

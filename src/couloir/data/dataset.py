@@ -20,11 +20,12 @@ class Dataset:
 
     Attributes:
         name: what the person called it (a bundled set's name, a file's stem).
-        features: the raw columns: a Polars frame for tables, a float array [sample, feature]
-            for arrays and images.
+        features: the raw columns: a Polars frame for tables, a number array [sample, feature]
+            for arrays and images (bytes stay bytes).
         target: class labels (any scalar type) or float64 values, [sample].
         target_name: the target's column name.
         task: what is to be predicted.
+        column_names: the feature columns, in order; x0, x1 … for arrays, "pixel row,column" for images.
         image_shape: (height, width) where every row is an image whose pixels are the features.
         pixel_maximum: the brightest value a pixel can take (255, or 16 for digits), for images.
         test_rows: rows that the source itself sets aside for the test, or None.

@@ -22,7 +22,7 @@ def fingerprint(features: pl.DataFrame | np.ndarray, names: Iterable[str], targe
     whole numbers from 0 to 255 count as bytes, in whatever type they came.
     """
     digest = hashlib.sha256()
-    _add_texts(digest, list(names))
+    _add_texts(digest, pl.Series([*names], dtype=pl.String))
     if isinstance(features, pl.DataFrame):
         for column in features.get_columns():
             _add_column(digest, column)
@@ -35,17 +35,16 @@ def fingerprint(features: pl.DataFrame | np.ndarray, names: Iterable[str], targe
 def _add_column(digest: hashlib._Hash, column: pl.Series) -> None:
     """Add one column of a table."""
     if column.dtype == pl.String:
-        _add_texts(digest, column.to_list())
+        _add_texts(digest, column)
     else:
         _add_numbers(digest, numbers_of(column))
 
 
-def _add_texts(digest: hashlib._Hash, texts: list[str | None]) -> None:
+def _add_texts(digest: hashlib._Hash, texts: pl.Series) -> None:
     """Add texts with their lengths, so that no two lists give the same bytes; -1 is a missing one."""
-    encoded = [None if text is None else text.encode() for text in texts]
-    lengths = np.array([-1 if text is None else len(text) for text in encoded], "<i8")
+    lengths = texts.str.len_bytes().cast(pl.Int64).fill_null(-1).to_numpy().astype("<i8")
     digest.update(b"text" + len(texts).to_bytes(8, "little") + lengths.tobytes())
-    digest.update(b"".join(text for text in encoded if text is not None))
+    digest.update((texts.str.join("")[0] or "").encode())
 
 
 def _add_numbers(digest: hashlib._Hash, values: np.ndarray) -> None:

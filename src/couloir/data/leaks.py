@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import column_kind, numbers_of, quoted
+from couloir.data.columns import column_kind, numbers_of, one_line, quoted
 from couloir.data.dataset import Dataset
 
 CHANCE = 1e-6
@@ -76,7 +76,7 @@ def _named(names: list[str]) -> str:
 
 def _drop(names: list[str]) -> str:
     """How to leave these columns out."""
-    return f"drop {'it' if len(names) == 1 else 'them'} with --drop {shlex.quote(','.join(names))}"
+    return f"drop {'it' if len(names) == 1 else 'them'} with --drop {shlex.quote(one_line(','.join(names)))}"
 
 
 def _grouped(names: list[str], predicates: tuple[str, str]) -> list[str]:
@@ -169,7 +169,7 @@ def _correlates(values: np.ndarray, target: np.ndarray) -> bool:
     if present.sum() < max(FEWEST_ROWS, len(values) / 2):
         return False
     a, b = values[present] - values[present].mean(), target[present] - target[present].mean()
-    sizes = np.sqrt((a @ a) * (b @ b))
+    sizes = np.sqrt(a @ a) * np.sqrt(b @ b)
     return bool(sizes > 0 and abs(a @ b) / sizes > 1 - 1e-9)
 
 

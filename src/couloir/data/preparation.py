@@ -17,15 +17,18 @@ from couloir.data.columns import column_kind, numbers_of, quoted
 from couloir.data.dataset import Dataset, Task
 from couloir.errors import InputError
 
+FARTHEST = 1e6
+"""Features end at this many standard deviations, so that an absurd cell in new data overflows nothing."""
+
 
 @dataclass(frozen=True)
 class ColumnPreparation:
     """How one raw column becomes features.
 
-    A number x becomes (x - mean) / scale, a missing one is taken as `fill` first; where training rows
-    had any missing, a second feature is 1 where it is missing and 0 elsewhere. A category becomes one
-    feature for each category, 1 for its own and 0 for the others; all are 0 for a category that was not
-    seen in training.
+    A number x becomes (x - mean) / scale, limited to ±1e6, and a missing one is taken as `fill` first;
+    where training rows had any missing, a second feature is 1 where it is missing and 0 elsewhere. A
+    category becomes one feature for each category, 1 for its own and 0 for the others; all are 0 for a
+    category that was not seen in training.
 
     Attributes:
         name: the raw column.
@@ -147,10 +150,7 @@ class Preparation:
         """
         if self.image_shape:
             array = np.asarray(features)
-            # Cast, then divide in place: three times as fast as one division that casts.
-            result = array.reshape(len(array), -1).astype(dtype)
-            result /= self.pixel_maximum or 1.0
-            return result
+            return np.divide(array.reshape(len(array), -1), self.pixel_maximum or 1.0, dtype=dtype)
         if isinstance(features, pl.DataFrame) != self.tabular:
             wanted = "a table with named columns" if self.tabular else "an array of numbers [sample, feature]"
             raise InputError(f"The model was trained on {wanted}: give new rows in the same form.")
@@ -232,7 +232,8 @@ class Preparation:
         absent = np.isnan(values)
         if absent.any():
             values = np.where(absent, scaling["fill"], values)
-        result[:, scaling["positions"]] = (values - scaling["mean"]) / scaling["scale"]
+        scaled = (values - scaling["mean"]) / scaling["scale"]
+        result[:, scaling["positions"]] = np.clip(scaled, -FARTHEST, FARTHEST)
         markers = [numeric[i].stop - 1 for i in scaling["marked"]]
         result[:, markers] = absent[:, scaling["marked"]]
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from couloir.data.bundled import BUNDLED, bundled
-from couloir.data.columns import conform_column, quoted, type_column
+from couloir.data.columns import conform_column, one_line, quoted, type_column
 from couloir.data.dataset import Dataset, Task
 from couloir.data.description import describe, summary_lines
 from couloir.data.fingerprints import fingerprint
@@ -27,7 +27,16 @@ from couloir.data.forms import (
 )
 from couloir.data.idx import idx_folder
 from couloir.data.preparation import Preparation
-from couloir.data.reading import Place, Table, existing, read_idx, read_npz, read_parquet, read_text_table
+from couloir.data.reading import (
+    Place,
+    Table,
+    existing,
+    is_there,
+    read_idx,
+    read_npz,
+    read_parquet,
+    read_text_table,
+)
 from couloir.data.targets import read_target
 from couloir.errors import InputError, unknown
 
@@ -153,8 +162,10 @@ def _path(source: str | Path) -> Path:
     """The path, where something is at it; near names of bundled sets are suggested too."""
     import difflib
 
+    if "://" in str(source):
+        raise InputError(f"The address {quoted(source)} cannot be read: download the file and give its path.")
     path = Path(source).expanduser()
-    bare = not path.exists() and path.name == str(source) and not path.suffix
+    bare = path.name == str(source) and not path.suffix and not is_there(path)
     near = difflib.get_close_matches(str(source).lower().replace("-", "_"), BUNDLED, n=1, cutoff=0.6)
     if bare and near:
         raise InputError(
@@ -166,8 +177,8 @@ def _path(source: str | Path) -> Path:
 
 def _stem(path: Path) -> str:
     """The file's name without its endings."""
-    stem = path.name.removesuffix(".gz")
-    return Path(stem).stem
+    packed = path.name.lower().endswith(".gz")
+    return Path(path.name[:-3] if packed else path.name).stem
 
 
 def _read_table(path: Path) -> Table:
@@ -205,6 +216,11 @@ def _load_pair(
     if is_frame(features):
         table = Table(polars_frame(features), frame_place, "frame")
         check_lengths(table.frame.height, len(column))
+        if target_name in table.frame.columns:
+            raise InputError(
+                f"X has a column {quoted(target_name)} and y is called so too: take the target out of X, "
+                "or call y by another name with target=."
+            )
         return _from_parts(table, column, target_name, task, drop, missing)
     array = feature_array(features)
     check_lengths(len(array), len(column))
@@ -259,11 +275,14 @@ def _find_target(names: Sequence[str], target: str | None, source: str) -> str:
     """The target column's name, given or found."""
     if target is not None:
         if target not in names:
-            raise unknown("column", target, names)
+            raise unknown("column", one_line(target), map(one_line, names))
         return target
     found = [name for name in names if name.lower() in TARGET_NAMES]
     if len(found) != 1:
-        shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+        shown = (
+            ", ".join(map(one_line, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            or "none"
+        )
         raise InputError(
             f"Say which column of {quoted(source)} is the target, with --target NAME: "
             f"the columns are {shown}."
@@ -317,7 +336,7 @@ def _kept(names: Sequence[str], drop: tuple[str, ...], target_name: str) -> tupl
         if column == target_name:
             raise InputError(f"The target {quoted(column)} is among the columns to drop: drop another.")
         if column not in names:
-            raise unknown("column", column, names)
+            raise unknown("column", one_line(column), map(one_line, names))
     kept = tuple(column for column in names if column not in drop)
     if not kept:
         raise InputError("No column is left besides the target: give at least one to learn from.")
@@ -335,7 +354,7 @@ def _any_table(source: Any) -> tuple[Table, Any]:
     if isinstance(source, (str, Path)):
         if str(source) in BUNDLED:
             return _any_table(bundled(str(source)))
-        path = existing(Path(source).expanduser())
+        path = _path(source)
         if path.is_file() and not path.name.lower().endswith(".npz"):
             return _read_table(path), None
     raise InputError(

@@ -75,7 +75,7 @@ def _infer(typed: pl.Series) -> Task:
 
 def _whole(typed: pl.Series) -> bool:
     """Whether all numbers are whole."""
-    return typed.dtype.is_integer() or bool((typed == typed.floor()).all())
+    return typed.dtype.is_integer() or bool(((typed == typed.floor()) & (typed.abs() < 2**53)).all())
 
 
 def _labels(typed: pl.Series) -> np.ndarray:

@@ -24,6 +24,11 @@ def loss_name(run: Run) -> str:
     return "log loss" if is_classification(run) else "mean squared error"
 
 
+def chosen_by_loss(run: Run) -> bool:
+    """Whether the epochs kept and the winner were chosen by the loss that the figures draw."""
+    return run.record["metric"] in ("log_loss", "mse")
+
+
 def loss_axis(run: Run, part: str) -> str:
     """The title of an axis that shows the loss on a part, with its unit; short, for phones."""
     return f"{part} {'log loss' if is_classification(run) else 'MSE'} ({loss_unit(run)})".lstrip()

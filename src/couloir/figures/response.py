@@ -44,10 +44,18 @@ def learning_rate_response(run: Run) -> Chart:
         _add_response(figure, rule, points, top)
     if any(point.loss is None for points in response.values() for point in points):
         _name_diverged(figure, top, scale["type"] == "log")
-    figure.update_layout(xaxis={"type": "log", "tickformat": ",.3~r"}, yaxis=scale)
+    figure.update_layout(xaxis=_rate_axis(sorted({row["learning_rate"] for row in rows})), yaxis=scale)
     sentence = _response_sentence(response)
     alt = f"Line chart over the learning rate. Best loss of each rule: {_response_words(response)}."
     return Chart("learning-rate", title, sentence, alt, figure)
+
+
+def _rate_axis(rates: list[float]) -> dict[str, Any]:
+    """Axis settings: a tick at each rate where they are few, powers of ten otherwise."""
+    axis: dict[str, Any] = {"type": "log", "tickformat": ",.3~r"}
+    if len(rates) <= 5:
+        return axis | {"tickvals": rates, "ticktext": [number(rate) for rate in rates]}
+    return axis | ({"dtick": "D2"} if rates[-1] / rates[0] < 150 else {})
 
 
 def _response(rows: list[dict[str, Any]], rule: str) -> list[Point]:

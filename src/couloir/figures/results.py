@@ -97,7 +97,13 @@ def _confusion_sentence(labels: list[str], counts: list[list[int]]) -> str:
     if not cells:
         return f"{text} There is no mistake."
     most, i, j = max(cells, key=lambda cell: cell[0])
-    text += f" The commonest mistake is {labels[i]} taken for {labels[j]}, {words.count(most, 'time')}."
+    taken = f"{labels[i]} taken for {labels[j]}"
+    if most > 1:
+        text += f" The commonest mistake is {taken}, {most:,} times."
+    elif len(cells) == 1:
+        text += f" The one mistake is {taken}."
+    else:
+        text += f" No mistake is made twice; one of them is {taken}."
     recalls = [(row[i] / sum(row), labels[i]) for i, row in enumerate(counts) if sum(row)]
     share, worst = min(recalls)
     return f"{text} Hardest is {worst}: {words.percent(share)} of its rows are found."

@@ -29,8 +29,12 @@ def learning_curves(run: Run) -> Chart:
     _add_line(figure, run, "validation", points, {"color": style.colour, "width": 2.5})
     figure.data[1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
     _mark_epoch(figure, winner["best_epoch"])
-    figure.update_layout(hovermode="x unified", yaxis=logarithmic_where_wide(values))
-    sentence = _learning_sentence(points, winner["best_epoch"], reading.loss_name(run))
+    figure.update_layout(
+        hovermode="x unified",
+        xaxis=_epoch_axis([point[0] for point in points]),
+        yaxis=logarithmic_where_wide(values),
+    )
+    sentence = _learning_sentence(run, points)
     alt = f"Line chart over {words.count(len(points), 'epoch')}: validation loss from {number(points[0][2])} "
     alt += (
         f"to {number(points[-1][2])}, training loss from {number(points[0][1])} to {number(points[-1][1])}."
@@ -63,6 +67,11 @@ def _add_line(
     )
 
 
+def _epoch_axis(epochs: list[int]) -> dict[str, Any]:
+    """Axis settings: few epochs get a tick each, as there is nothing between two of them."""
+    return {"dtick": 1} if max(epochs) - min(epochs) < 10 else {}
+
+
 def _mark_epoch(figure: go.Figure, epoch: int) -> None:
     line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
     figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=line)
@@ -82,11 +91,16 @@ def _mark_epoch(figure: go.Figure, epoch: int) -> None:
     )
 
 
-def _learning_sentence(points: list[tuple[Any, ...]], best_epoch: int, loss: str) -> str:
+def _learning_sentence(run: Run, points: list[tuple[Any, ...]]) -> str:
+    best_epoch, loss = run.record["winner"]["best_epoch"], reading.loss_name(run)
     at_best = next((point for point in points if point[0] == best_epoch), points[-1])
     epoch, training, validation = at_best
     first, last = points[0], points[-1]
-    if epoch == first[0]:
+    if not reading.chosen_by_loss(run):
+        metric = words.METRIC_NAMES[run.record["metric"]]
+        text = f"The weights of epoch {epoch} were kept, for their validation {metric}; "
+        text += f"validation {loss} is {number(validation)} there"
+    elif epoch == first[0]:
         text = f"Validation {loss} was never below that of epoch {epoch}, {number(validation)}"
     else:
         text = f"Validation {loss} fell from {number(first[2])} after epoch {first[0]} "
@@ -113,7 +127,8 @@ def curves_by_rule(run: Run) -> Chart:
         if row["optimizer"] in curves:
             _add_rule_curve(figure, row, curves[row["optimizer"]])
     values = [value for points in curves.values() for _, value in points]
-    figure.update_layout(yaxis=logarithmic_where_wide(values))
+    epochs = [epoch for points in curves.values() for epoch, _ in points]
+    figure.update_layout(xaxis=_epoch_axis(epochs), yaxis=logarithmic_where_wide(values))
     sentence = _rules_sentence(run, best, curves)
     ends = words.joined([f"{row['optimizer']} {number(row['validation_loss'])}" for row in best], limit=12)
     alt = f"Line chart of validation loss by epoch, one line a rule. Lowest loss of each: {ends}."
@@ -146,6 +161,9 @@ def _rules_sentence(run: Run, best: list[dict[str, Any]], curves: dict[str, list
     lowest, highest = ordered[0], ordered[-1]
     text = f"{lowest['optimizer']} reaches the lowest validation loss, {number(lowest['validation_loss'])}, "
     text += f"at epoch {lowest['best_epoch']}."
+    if not reading.chosen_by_loss(run):
+        text = f"At the epochs kept, {lowest['optimizer']} has the lowest validation loss, "
+        text += f"{number(lowest['validation_loss'])}."
     if len(ordered) == 1:
         return text + _lost_sentence(run)
     near = 1.1 * lowest["validation_loss"]
@@ -158,7 +176,7 @@ def _rules_sentence(run: Run, best: list[dict[str, Any]], curves: dict[str, list
         text += f" Within 10\u202f% of that {'comes' if len(others) == 1 else 'come'} {words.joined(others)}."
     else:
         text += " No other rule comes within 10\u202f% of that."
-    text += f" {highest['optimizer']} stays highest: its lowest is {number(highest['validation_loss'])}."
+    text += f" {highest['optimizer']} ends highest, with {number(highest['validation_loss'])}."
     return text + _lost_sentence(run)
 
 
@@ -244,6 +262,8 @@ def _gap_sentence(rows: list[dict[str, Any]]) -> str:
         text += f"{number(validation / training, 2)} times as much, a gap of {number(validation - training)}."
     else:
         text += f"a gap of {number(validation - training)}."
+    if len(rows) == 1:
+        return text
     above = sum(row["validation_loss"] > row["training_loss"] for row in rows)
     text += (
         f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the line, "

@@ -6,6 +6,8 @@
   const config = {
     responsive: true,
     displaylogo: false,
+    // Without this a button of the tool bar sends the data to a server.
+    showSendToCloud: false,
     // On a touch screen a drag scrolls the page: no zooming, no tool bar.
     displayModeBar: touch ? false : "hover",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],

@@ -31,7 +31,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "winner": _winner(record["winner"]),
         "choice": _choice(record),
         "command": record.get("command", ""),
-        "seconds": [(stage, f"{value:.1f}\u202fs") for stage, value in record.get("seconds", {}).items()],
+        "seconds": _seconds(record.get("seconds", {})),
         "versions": list(record.get("versions", {}).items()),
         "machine": _machine(record),
     }
@@ -217,10 +217,13 @@ def _choice(record: dict[str, Any]) -> list[str]:
     """How the choice was made, so that a reader can trust the test score."""
     data, metric = record["data"], words.METRIC_NAMES[record["metric"]]
     highest = "highest" if record["metric"] in words.HIGHER_IS_BETTER else "lowest"
+    validation = count(data["split"]["validation"], "validation row")
     text = f"Each member learnt from the {data['split']['train']:,} training rows alone. "
-    text += f"The winner is the one with the {highest} {metric} on the "
-    text += f"{count(data['split']['validation'], 'validation row')}, at its own best epoch; because it is "
-    text += f"the best of {record['n_members']:,}, that number is a little flattering. "
+    if record["n_members"] == 1:
+        text += f"How long to train was decided by the {highest} {metric} on the {validation}. "
+    else:
+        text += f"The winner is the one with the {highest} {metric} on the {validation}, at its own best "
+        text += f"epoch; as the best of {record['n_members']:,} that number is a little flattering. "
     text += (
         f"The {count(data['split']['test'], 'test row')} took no part in any choice: winner and baselines "
     )
@@ -240,6 +243,16 @@ def _choice(record: dict[str, Any]) -> list[str]:
             f"{count(refit, 'epoch')}; the test score is that network's, the curves are those before."
         )
     return sentences
+
+
+def _seconds(seconds: dict[str, float]) -> list[tuple[str, str]]:
+    """Stage and duration, the total last; a stage that took no time at all did not happen."""
+    stages = [(stage, value) for stage, value in seconds.items() if value > 0 and stage != "total"]
+    if "total" in seconds:
+        stages.append(("total", seconds["total"]))
+    return [
+        (stage, f"{value:.1f}\u202fs" if value >= 0.05 else "under 0.1\u202fs") for stage, value in stages
+    ]
 
 
 def _machine(record: dict[str, Any]) -> str:

@@ -40,13 +40,15 @@ def tabulate(run: Run) -> dict[str, Any]:
     lost = reading.diverged_rules(run)
     first_lost = {rule: next(row["member"] for row in rows if row["optimizer"] == rule) for rule in lost}
     best = [row for row in rows if row["member"] in scored or row["member"] in first_lost.values()]
-    columns = _columns(run, rows)
+    columns, more = _columns(run, rows), len(rows) > MOST_MEMBERS
     return {
         "heads": [head for _, head in columns],
         "best": [_cells(row, columns) for row in best],
         "all": [_cells(row, columns) for row in rows[:MOST_MEMBERS]],
-        "members": len(rows),
-        "most": MOST_MEMBERS,
+        "all_heading": f"The best {MOST_MEMBERS} of {len(rows):,} members"
+        if more
+        else f"All {words.count(len(rows), 'member')}",
+        "more": more,
         "alike": _alike(rows),
         "mistakes": _mistakes(run),
     }

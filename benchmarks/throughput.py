@@ -1,0 +1,466 @@
+"""How fast a population trains: this engine, its peers, and the processor's matrix products.
+
+    python benchmarks/throughput.py [--quick] [--members 1,16,64,256] [--without sklearn,torch]
+
+Everything is measured in one run, on MNIST, through `couloir.training.train_population`: the code that
+users run, with scoring on validation and the checks for divergence on. An epoch's seconds hold all of
+that; compiling stands apart. The first epoch of every line is a warm-up and is left out. Each line gives
+the median and the best of its epochs. Shares and ratios compare best with best, since other work on the
+machine only ever adds time.
+
+FLOPs are those of the matrix products alone: 2·inputs·outputs a sample for each product. The first layer
+has two products (forward, gradient of its weights), every later layer three (the gradient of its inputs
+too). Scoring, the update rule and the activations count as nothing, so they lower the share.
+
+The GEMM rate is NumPy's: the best square float32 product of 1024, 2048 and 4096, over probes made all
+through the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _shared import machine, mnist_rows, table, write_json
+
+from couloir.optimizers import RULES
+from couloir.population import Member
+from couloir.training import Part, Progress, TrainingData, train_population
+
+INPUTS, CLASSES, BATCH = 784, 10, 128
+NETWORKS = ((15,), (128, 64))
+PEERS = ("sklearn", "torch")
+PEER_LINES = ("scikit-learn MLPClassifier", "PyTorch loop", "PyTorch population")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    train_rows: int = 12_800
+    validation_rows: int = 2_000
+    epochs: int = 5
+    rounds: int = 4
+    gemm_sizes: tuple[int, ...] = (1024, 2048, 4096)
+
+
+QUICK = Scale(train_rows=3_840, validation_rows=600, epochs=4, rounds=2, gemm_sizes=(1024, 2048))
+
+
+@dataclass
+class Line:
+    """One row of the table: who trained how many members of which network, and its epochs' seconds."""
+
+    network: str
+    who: str
+    members: int
+    rows: int
+    flops_per_sample: int
+    seconds: list[float]
+    compile_seconds: float = 0.0
+    ratios: dict[str, float] = field(default_factory=dict)
+    gemm_share: float = math.nan
+
+    def rate(self, seconds: float) -> float:
+        """Member-samples per second for an epoch of so many seconds."""
+        return self.members * self.rows / seconds
+
+    @property
+    def best(self) -> float:
+        """Seconds of the fastest epoch."""
+        return min(self.seconds)
+
+    @property
+    def median(self) -> float:
+        """Seconds of the median epoch."""
+        return statistics.median(self.seconds)
+
+    def gflops(self, seconds: float) -> float:
+        """GFLOP/s of an epoch of so many seconds."""
+        return self.rate(seconds) * self.flops_per_sample / 1e9
+
+
+def flops_per_sample(widths: Sequence[int]) -> int:
+    """Floating-point operations of one training sample: 4·in·out in the first layer, 6·in·out later."""
+    products = [inputs * outputs for inputs, outputs in pairwise(widths)]
+    return 2 * (2 * products[0] + 3 * sum(products[1:]))
+
+
+def name_of(hidden: Sequence[int]) -> str:
+    """A network as people write it: 784-15-10."""
+    return "-".join(map(str, (INPUTS, *hidden, CLASSES)))
+
+
+class Gemm:
+    """The processor's rate at square float32 products, probed again and again through the run."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        generator = np.random.default_rng(0)
+        self.matrices = {size: generator.random((size, size), np.float32) for size in sizes}
+        self.best = dict.fromkeys(sizes, 0.0)
+        for _ in range(3):
+            self.probe()
+
+    def probe(self) -> None:
+        """Time every size once more."""
+        for size, matrix in self.matrices.items():
+            began = time.perf_counter()
+            matrix @ matrix
+            self.best[size] = max(self.best[size], 2 * size**3 / (time.perf_counter() - began) / 1e9)
+
+    @property
+    def rate(self) -> float:
+        """The best GFLOP/s seen."""
+        return max(self.best.values())
+
+
+# This engine -----------------------------------------------------------------------------------------
+
+
+def population(kind: str, count: int, hidden: tuple[int, ...], epochs: int, **more: float) -> list[Member]:
+    """So many members with rates close to the customary one: Adam alone, or all rules in equal parts.
+
+    The rates differ so that no two members are the same, and stay close so that none diverges.
+    """
+    rules = [RULES["adam"]] if kind == "adam" else list(RULES.values())
+    each = count // len(rules)
+    start = Member(rules[0], 1e-3, hidden=hidden, batch_size=BATCH, epochs=epochs, **more)
+    return [
+        replace(start, rule=rule, learning_rate=rule.defaults["learning_rate"] * (1 - number / (4 * each)))
+        for rule in rules
+        for number in range(each)
+    ]
+
+
+def engine_epochs(members: Sequence[Member], data: TrainingData) -> tuple[list[float], float]:
+    """Seconds of every epoch after the first, and the seconds spent on compiling."""
+    ends: list[float] = []
+    compiling: list[float] = []
+
+    def note(progress: Progress) -> None:
+        ends.append(progress.seconds)
+        compiling.append(progress.compile_seconds)
+
+    trained = train_population(members, data, patience=None, on_epoch=note)
+    diverged = sum(outcome.status == "diverged" for outcome in trained.outcomes)
+    if diverged:
+        raise RuntimeError(f"{diverged} members diverged: their epochs would not be those of a training run.")
+    return [late - early for early, late in pairwise(ends)], compiling[-1]
+
+
+def engine_line(kind: str, count: int, hidden: tuple[int, ...], data: TrainingData, scale: Scale) -> Line:
+    """This engine with so many members."""
+    seconds, compiling = engine_epochs(population(kind, count, hidden, scale.epochs + 1), data)
+    who = f"couloir, {'Adam' if kind == 'adam' else f'{len(RULES)} rules'}"
+    return _line(hidden, who, count, data, seconds, compiling)
+
+
+def _line(
+    hidden: tuple[int, ...],
+    who: str,
+    count: int,
+    data: TrainingData,
+    seconds: list[float],
+    compiling: float = 0.0,
+) -> Line:
+    flops = flops_per_sample((INPUTS, *hidden, CLASSES))
+    return Line(name_of(hidden), who, count, len(data.train.targets), flops, seconds, compiling)
+
+
+# What dropout, noise and scoring cost ------------------------------------------------------------------
+
+
+def extra_costs(hidden: tuple[int, ...], count: int, data: TrainingData, scale: Scale) -> dict[str, Any]:
+    """Percent of time that dropout, noise and scoring add for Adam members, measured in turns.
+
+    The turns A B C D A B C D … spread what else the machine does over all of them. "scoring" compares
+    with a run whose validation part, and so the training rows watched, is a single row.
+    """
+    one_row = replace(data, validation=Part(data.train.inputs[:1], data.train.targets[:1]))
+    variants = {
+        "plain": (population("adam", count, hidden, 3), data),
+        "dropout 0.2": (population("adam", count, hidden, 3, dropout=0.2), data),
+        "noise 0.1": (population("adam", count, hidden, 3, noise=0.1), data),
+        "unscored": (population("adam", count, hidden, 3), one_row),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(scale.rounds):
+        for name, (members, rows) in variants.items():
+            seconds[name] += engine_epochs(members, rows)[0]
+
+    def percent(slow: str, fast: str) -> dict[str, float]:
+        pairs = [high / low - 1 for high, low in zip(seconds[slow], seconds[fast], strict=True)]
+        best = min(seconds[slow]) / min(seconds[fast]) - 1
+        return {"best": 100 * best, "median": 100 * statistics.median(pairs)}
+
+    costs = {name: percent(name, "plain") for name in ("dropout 0.2", "noise 0.1")}
+    costs["scoring"] = percent("plain", "unscored")
+    return {"network": name_of(hidden), "members": count, "percent": costs, "seconds": seconds}
+
+
+# Peers: one network at a time, or a population of batched products ---------------------------------------
+
+
+def timed(one_epoch: Callable[[], None], epochs: int) -> list[float]:
+    """Seconds of so many calls, after one that warms up."""
+    one_epoch()
+    seconds = []
+    for _ in range(epochs):
+        began = time.perf_counter()
+        one_epoch()
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def sklearn_epoch(hidden: tuple[int, ...], data: TrainingData) -> Callable[[], None]:
+    """One pass of scikit-learn's MLPClassifier with Adam over the training rows."""
+    from sklearn.neural_network import MLPClassifier
+
+    network = MLPClassifier(hidden, solver="adam", batch_size=BATCH, early_stopping=False, random_state=0)
+
+    def one_epoch() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network.partial_fit(data.train.inputs, data.train.targets, classes=range(CLASSES))
+
+    return one_epoch
+
+
+def torch_loop_epoch(hidden: tuple[int, ...], data: TrainingData) -> Callable[[], None]:
+    """One pass of an ordinary PyTorch training loop, one network, eager."""
+    import torch
+
+    widths = (INPUTS, *hidden, CLASSES)
+    layers: list[Any] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+    network = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    rows, labels = torch.from_numpy(data.train.inputs), torch.from_numpy(data.train.targets)
+
+    def one_epoch() -> None:
+        for batch in torch.randperm(len(rows)).split(BATCH):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(network(rows[batch]), labels[batch]).backward()
+            optimizer.step()
+
+    return one_epoch
+
+
+def torch_population_epoch(hidden: tuple[int, ...], data: TrainingData, count: int) -> Callable[[], None]:
+    """One pass of a population in PyTorch: parameters stacked over members, products batched."""
+    import torch
+
+    layers = []
+    for inputs, outputs in pairwise((INPUTS, *hidden, CLASSES)):
+        weight = torch.randn(count, inputs, outputs) * (2 / inputs) ** 0.5
+        layers.append((weight.requires_grad_(), torch.zeros(count, 1, outputs, requires_grad=True)))
+    optimizer = torch.optim.Adam([leaf for layer in layers for leaf in layer], fused=True)
+    rows, labels = torch.from_numpy(data.train.inputs), torch.from_numpy(data.train.targets)
+
+    def one_epoch() -> None:
+        for batch in torch.randperm(len(rows)).split(BATCH):
+            signal = rows[batch].expand(count, -1, -1)
+            for number, (weight, bias) in enumerate(layers):
+                signal = torch.baddbmm(bias, signal.relu() if number else signal, weight)
+            targets = labels[batch].repeat(count)
+            loss = torch.nn.functional.cross_entropy(signal.flatten(0, 1), targets, reduction="sum")
+            optimizer.zero_grad()
+            (loss / len(batch)).backward()
+            optimizer.step()
+
+    return one_epoch
+
+
+def peer_lines(
+    hidden: tuple[int, ...], data: TrainingData, scale: Scale, without: Sequence[str]
+) -> list[Line]:
+    """The peers that are installed and wanted."""
+    made: list[tuple[str, int, Callable[[], None]]] = []
+    if "sklearn" not in without:
+        made.append((PEER_LINES[0], 1, sklearn_epoch(hidden, data)))
+    if "torch" not in without and _has_torch():
+        made.append((PEER_LINES[1], 1, torch_loop_epoch(hidden, data)))
+        made.append((PEER_LINES[2], 64, torch_population_epoch(hidden, data, 64)))
+    return [_line(hidden, who, count, data, timed(once, scale.epochs)) for who, count, once in made]
+
+
+def _has_torch() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("torch") is not None
+
+
+# The whole run ---------------------------------------------------------------------------------------
+
+
+def training_data(scale: Scale) -> tuple[TrainingData, str]:
+    """The rows that everything is measured on, and where they come from."""
+    pixels, labels, source = mnist_rows(scale.train_rows + scale.validation_rows)
+    cut = scale.train_rows
+    parts = Part(pixels[:cut], labels[:cut]), Part(pixels[cut:], labels[cut:])
+    return TrainingData("classification", CLASSES, *parts), source
+
+
+def measure(
+    scale: Scale,
+    counts: Sequence[int],
+    without: Sequence[str] = (),
+    networks: Sequence[tuple[int, ...]] = NETWORKS,
+) -> dict[str, Any]:
+    """Everything, as what is written to the JSON."""
+    data, source = training_data(scale)
+    about, gemm, lines, costs = machine(), Gemm(scale.gemm_sizes), [], []
+    for hidden in networks:
+        found = []
+        for kind in ("adam", "mix"):
+            for count in (count for count in counts if kind == "adam" or count >= 2 * len(RULES)):
+                found.append(engine_line(kind, count, hidden, data, scale))
+                gemm.probe()
+        costs.append(extra_costs(hidden, min(64, max(counts)), data, scale))
+        found += peer_lines(hidden, data, scale, without)
+        gemm.probe()
+        _compare(found)
+        lines += found
+    for line in lines:
+        line.gemm_share = line.gflops(line.best) / gemm.rate
+    return {
+        "machine": about,
+        "data": {"source": source, "train": scale.train_rows, "validation": scale.validation_rows},
+        "gemm_gflops": {str(size): rate for size, rate in gemm.best.items()},
+        "gemm_rate": gemm.rate,
+        "lines": [_as_json(line) for line in lines],
+        "costs": costs,
+        "bars": bars(lines, costs),
+    }
+
+
+def _compare(lines: list[Line]) -> None:
+    """Fill in every line's rate as a multiple of each peer's."""
+    peers = {line.who: line.rate(line.best) for line in lines if line.who in PEER_LINES}
+    for line in lines:
+        line.ratios = {who: line.rate(line.best) / rate for who, rate in peers.items()}
+
+
+def _as_json(line: Line) -> dict[str, Any]:
+    speeds = {
+        f"{what}_{name}": function(seconds)
+        for name, seconds in (("best", line.best), ("median", line.median))
+        for what, function in (("member_samples_per_second", line.rate), ("gflops", line.gflops))
+    }
+    return {**asdict(line), **speeds}
+
+
+def bars(lines: Sequence[Line], costs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was to be reached, with what was reached; a bar whose line was not measured is left out."""
+    found = {(line.network, line.who, line.members): line for line in lines}
+    small = name_of(NETWORKS[0])
+    wanted: list[tuple[str, float | None, float]] = []
+    for who, least in (("couloir, Adam", 0.6), (f"couloir, {len(RULES)} rules", 0.5)):
+        line = found.get((small, who, 64))
+        wanted.append(
+            (f"{small}, {who}, 64 members: share of GEMM", line.gemm_share if line else None, least)
+        )
+    for network in dict.fromkeys(line.network for line in lines):
+        for count, least in ((64, 10.0), (1, 2.0)):
+            line = found.get((network, "couloir, Adam", count))
+            ratio = line.ratios.get(PEER_LINES[0]) if line else None
+            wanted.append((f"{network}, {count} members: times scikit-learn", ratio, least))
+    reached = [
+        {"bar": name, "at_least": least, "reached": value, "passed": value >= least}
+        for name, value, least in wanted
+        if value is not None
+    ]
+    for cost in costs:
+        for name, most in (("dropout 0.2", 15.0), ("noise 0.1", 50.0)):
+            value = cost["percent"][name]["best"]
+            label = f"{cost['network']}, {name}: percent of time added"
+            reached.append({"bar": label, "at_most": most, "reached": value, "passed": value < most})
+    return reached
+
+
+def report(results: dict[str, Any]) -> str:
+    """The tables."""
+    about, data = results["machine"], results["data"]
+    heading = ["network, who", "members", "member-samples/s", "median", "GFLOP/s", "of GEMM", "×sklearn"]
+    heading += ["×torch loop", "×torch population", "compile s"]
+    rows = []
+    for line in results["lines"]:
+        ratios = [line["ratios"].get(who) for who in PEER_LINES]
+        rows.append(
+            [
+                f"{line['network']}, {line['who']}",
+                str(line["members"]),
+                f"{line['member_samples_per_second_best']:,.0f}",
+                f"{line['member_samples_per_second_median']:,.0f}",
+                f"{line['gflops_best']:.1f}",
+                f"{line['gemm_share']:.0%}",
+                *("–" if ratio is None else f"{ratio:.1f}" for ratio in ratios),
+                f"{line['compile_seconds']:.1f}",
+            ]
+        )
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    load = "unknown" if about["load_at_start"] is None else f"{about['load_at_start']:.1f}"
+    return "\n".join(
+        [
+            f"{about['processor']}, {about['cores']} cores, load at the start {load}; {versions}",
+            f"{data['source']}: {data['train']:,} training rows, {data['validation']:,} validation rows, "
+            f"batch {BATCH}; NumPy's GEMM rate {results['gemm_rate']:.0f} GFLOP/s",
+            "",
+            table(heading, rows),
+            "",
+            _cost_table(results["costs"]),
+            "",
+            _bar_table(results["bars"]),
+        ]
+    )
+
+
+def _cost_table(costs: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        [f"{cost['network']}, {name}", f"{percent['best']:+.1f} %", f"{percent['median']:+.1f} %"]
+        for cost in costs
+        for name, percent in cost["percent"].items()
+    ]
+    return table(["time added", "best epochs", "median of pairs"], rows)
+
+
+def _bar_table(reached: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for bar in reached:
+        wanted = f"≥ {bar['at_least']:g}" if "at_least" in bar else f"< {bar['at_most']:g}"
+        rows.append([bar["bar"], wanted, f"{bar['reached']:.3g}", "yes" if bar["passed"] else "NO"])
+    return table(["bar", "wanted", "reached", "passed"], rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer rows and epochs: about a minute")
+    parser.add_argument("--members", help="population sizes, with commas (1,16,64,256; quick: 1,64)")
+    parser.add_argument("--without", default="", help="peers to leave out: sklearn, torch")
+    parser.add_argument("--out", type=Path, default=Path("throughput.json"), help="where the JSON goes")
+    options = parser.parse_args(arguments)
+    without = [name for name in options.without.split(",") if name]
+    unknown = [name for name in without if name not in PEERS]
+    if unknown:
+        parser.error(f"there is no peer '{unknown[0]}' to leave out: the choices are {', '.join(PEERS)}")
+    counts = options.members or ("1,64" if options.quick else "1,16,64,256")
+    if not all(count.isdigit() and int(count) > 0 for count in counts.split(",")):
+        parser.error(f"--members '{counts}' is not a list of whole numbers such as 1,64")
+    results = measure(QUICK if options.quick else Scale(), [int(n) for n in counts.split(",")], without)
+    print(report(results))
+    write_json(options.out, results)
+    print(f"\nWritten to {options.out}.")
+
+
+if __name__ == "__main__":
+    main()
