@@ -10,7 +10,10 @@ from couloir.errors import InputError
 
 def texts(text: str, option: str) -> list[str]:
     """Names separated by commas; one that holds a comma stands in double quotes."""
-    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    except csv.Error:  # a line break or the like in a name
+        names = []
     if not names or not all(names):
         raise InputError(f"A name is lacking in {option} '{text}': write one name, or several as in a,b.")
     return names

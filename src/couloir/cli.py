@@ -103,7 +103,7 @@ def train(
     check_folder(Path(out))
     with Display(quiet=quiet, minutes=asked.conditions.get("minutes")) as display:
         display.stage("starting")
-        planned = _planned(data, asked) if dry_run else None
+        planned = _planned(data, asked, display) if dry_run else None
         run = None if dry_run else _trained(data, asked, out, display, context.obj)
     if planned is not None:
         print_plan(planned, as_json=json)
@@ -222,13 +222,13 @@ def _trained(data: str, asked: Asked, out: str, display: Display, command: str) 
     )
 
 
-def _planned(data: str, asked: Asked) -> Plan:
-    from couloir.planning import Conditions, plan, prepare
+def _planned(data: str, asked: Asked, display: Display) -> Plan:
+    from couloir.planning import Conditions
     from couloir.population import Options
+    from couloir.workflow import plan_run
 
-    conditions = Conditions(**asked.conditions)
-    problem = prepare(couloir.load(data, **asked.loading), conditions)
-    return plan(problem, Options(**asked.options), conditions)
+    dataset = couloir.load(data, **asked.loading)
+    return plan_run(dataset, Conditions(**asked.conditions), Options(**asked.options), display, Stages())
 
 
 # From the command line to an exit code -----------------------------------------------------------------

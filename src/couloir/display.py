@@ -91,7 +91,7 @@ class Display:
             self.compiling_said = True
             say(self.console, "compiled", f"in {progress.compile_seconds:.1f} s")
         if self.live is not None:
-            self.live.update(_live(progress, self.minutes))
+            self.live.update(_live(progress, self.minutes), refresh=True)
         else:
             parts = [*_standing(progress), _pace(progress), _left(progress, self.minutes)]
             say(self.console, f"epoch {progress.epoch}", ", ".join(filter(None, parts)))
@@ -99,13 +99,18 @@ class Display:
     def stage(self, what: str) -> None:
         """Show that something else takes time now."""
         if self.live is not None:
-            self.live.update(Spinner("dots", text=Text(f"{what} …"), style="cyan"))
+            self.live.update(Spinner("dots", text=Text(f"{what} …"), style="cyan"), refresh=True)
 
 
-def say(console: Console, label: str, text: str) -> None:
-    """Print a label and what belongs to it, folded beside the label on a terminal, in one line elsewhere."""
-    if not console.is_terminal:
-        console.print(f"{label:<{LABEL_WIDTH}} {text}".rstrip(), markup=False, soft_wrap=True)
+def say(console: Console, label: str, text: str, whole: bool = False) -> None:
+    """Print a label and what belongs to it: folded beside the label on a terminal, in one line elsewhere.
+
+    What is `whole` is never folded, so that it can be copied: a path, a command.
+    """
+    if whole or not console.is_terminal:
+        line = Text(f"{label:<{LABEL_WIDTH}} {text}".rstrip())
+        line.stylize("dim" if label != "warning" else "yellow", 0, LABEL_WIDTH)
+        console.print(line, soft_wrap=True)
         return
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=LABEL_WIDTH, style="yellow" if label == "warning" else "dim")
@@ -245,10 +250,10 @@ def print_result(run: Run, out: Path, as_json: bool = False, quiet: bool = False
     if not quiet:
         for label, text in _verdict(run):
             say(console, label, text)
-    say(console, "saved", _nearby(run.folder))
+    say(console, "saved", _nearby(run.folder), whole=True)
     if not quiet:
         for label, text in _next_commands(run, out):
-            say(console, label, text)
+            say(console, label, text, whole=True)
 
 
 def shown(metric: str, value: float | None) -> str:

@@ -88,13 +88,13 @@ class Model:
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` (weights) and `model.json` (everything else)."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         tensors = {}
         for number, (weight, bias) in enumerate(self.layers):
             tensors[f"layer{number}.weight"] = np.ascontiguousarray(weight)
             tensors[f"layer{number}.bias"] = np.ascontiguousarray(bias)
-        save_file(tensors, folder / "model.safetensors")
+        (folder / "model.safetensors").write_bytes(save(tensors))
         description = {
             "model_version": MODEL_VERSION,
             "activation": self.activation,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 Activation = Callable[[Array], Array]
@@ -47,7 +48,7 @@ class Layer(NamedTuple):
 Network = tuple[Layer, ...]
 
 
-def initialise(key: Array, widths: Sequence[int], activation: str, dtype: jnp.dtype) -> Network:
+def initialise(key: Array, widths: Sequence[int], activation: str, dtype: DTypeLike) -> Network:
     """Draw one network's starting parameters.
 
     Hidden layers in front of a rectified activation: normal with variance 2/inputs (He et al. 2015).

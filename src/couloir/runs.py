@@ -53,10 +53,10 @@ class StoredRun:
 
 
 @contextlib.contextmanager
-def new_folder(parent: Path, name: str) -> Iterator[Path]:
+def new_folder(parent: Path, name: str) -> Iterator[tuple[Path, Path]]:
     """A folder to fill, which takes its own name in `parent` when the block ends without an error.
 
-    Yields the temporary path; `final_name` of it is what the folder will be called. `latest` in the
+    Yields the path to write to, and the path that the folder will have in the end. `latest` in the
     parent then points to it.
     """
     try:
@@ -69,7 +69,7 @@ def new_folder(parent: Path, name: str) -> Iterator[Path]:
             f"Nothing can be written to the folder '{parent}' ({error.strerror}): name another with --out."
         ) from None
     try:
-        yield temporary
+        yield temporary, final
         temporary.rename(final)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -147,6 +147,10 @@ def read(path: str | Path) -> StoredRun:
         record = json.loads((folder / current).read_text("utf-8"))
         if record.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(f"schema version {record.get('schema_version')!r} is not {SCHEMA_VERSION}")
+        if lacking := [
+            key for key in ("command", "data", "winner", "validation", "test") if key not in record
+        ]:
+            raise ValueError(f"it lacks '{lacking[0]}'")
         frames = {}
         for current in ("history.parquet", "leaderboard.parquet", "predictions.parquet"):
             frames[current.split(".")[0]] = pl.read_parquet(folder / current)

@@ -23,6 +23,7 @@ from couloir.data.sources import load, load_features
 from couloir.data.splits import Fractions
 from couloir.errors import InputError
 from couloir.model import Model, from_network
+from couloir.output import check_folder
 from couloir.planning import Conditions, Plan, Problem, balanced_weights, plan, prepare, prepared_part
 from couloir.population import Options
 from couloir.stages import Stages
@@ -48,7 +49,7 @@ class Run(runs.StoredRun):
 
     def save(self, parent: str | Path = "runs") -> Path:
         """Write a run folder, with the report, into a folder of runs; return the new one."""
-        with runs.new_folder(Path(parent), self.record["data"]["name"]) as folder:
+        with runs.new_folder(Path(parent), self.record["data"]["name"]) as (folder, final):
             began = time.perf_counter()
             self.report(folder / "report.html")
             spent = round(time.perf_counter() - began, 3)
@@ -56,7 +57,7 @@ class Run(runs.StoredRun):
             seconds["report"] = spent
             seconds["total"] = round(seconds["total"] + spent, 3)
             runs.write(self, folder)
-        self.folder = (Path(parent) / "latest").resolve()
+        self.folder = final.resolve()
         return self.folder
 
 
@@ -148,14 +149,10 @@ def train(
         InputError: something given cannot be used.
     """
     stages, observer = stages or Stages(), observer or Silent()
+    if out is not None:
+        check_folder(Path(out))
     conditions = Conditions(seed, split, metric, patience, members, minutes, refit, class_weights, precision)
-    with stages.timed("load"):
-        dataset = data if isinstance(data, Dataset) else load(data)
-    with stages.timed("prepare"):
-        problem = prepare(dataset, conditions)
-        observer.loaded(dataset, problem.split, problem.warnings)
-        planned = plan(problem, Options(**options), conditions)
-        cost.check_memory(planned.cost)
+    planned = plan_run(data, conditions, Options(**options), observer, stages)
     observer.planned(planned)
     trained, status = _train(planned, conditions, observer, stages)
     winner = trained.winner
@@ -172,7 +169,7 @@ def train(
             results.record(choice),
             results.history(trained),
             results.leaderboard(planned, trained),
-            results.predictions(problem, choice.chosen),
+            results.predictions(planned.problem, choice.chosen),
             choice.final,
         )
     run.record |= {"status": status, "seconds": stages.rounded()}
@@ -180,6 +177,22 @@ def train(
         observer.stage("writing the report")
         run.save(out)
     return run
+
+
+def plan_run(data: Any, conditions: Conditions, options: Options, observer: Observer, stages: Stages) -> Plan:
+    """All that comes before training: load, split, prepare, and lay out the population.
+
+    Raises:
+        InputError: something given cannot be used, or the population does not fit into memory.
+    """
+    with stages.timed("load"):
+        dataset = data if isinstance(data, Dataset) else load(data)
+    with stages.timed("prepare"):
+        problem = prepare(dataset, conditions)
+        observer.loaded(dataset, problem.split, problem.warnings)
+        planned = plan(problem, options, conditions)
+    cost.check_memory(planned.cost)
+    return planned
 
 
 def _as_code(options: Mapping[str, Any]) -> str:
@@ -194,7 +207,7 @@ def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: St
     """Train until all members are done, the time is up, or the person interrupts."""
     deadline = None if conditions.minutes is None else time.monotonic() + 60 * conditions.minutes
     status = "complete"
-    with _interruptions() as interrupted:
+    with _interruptions(observer) as interrupted:
 
         def on_epoch(progress: Progress) -> bool:
             nonlocal status
@@ -220,7 +233,7 @@ def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: St
 
 
 @contextlib.contextmanager
-def _interruptions() -> Iterator[Callable[[], bool]]:
+def _interruptions(observer: Observer) -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a flag that is read between epochs; a second one ends at once.
 
     An exception in the middle of an epoch would lose the population, whose buffers the running program
@@ -232,6 +245,7 @@ def _interruptions() -> Iterator[Callable[[], bool]]:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
+        observer.stage("interrupted: ending after this epoch (Ctrl-C again ends at once and saves nothing)")
 
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set

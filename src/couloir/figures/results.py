@@ -166,20 +166,7 @@ def importance(run: Run) -> Chart:
     shown = ordered[:MOST_COLUMNS]
     x_title = reading.loss_axis(run, "rise of")
     figure = new_figure(title, x_title, "", height=120 + 30 * len(shown))
-    figure.add_bar(
-        x=[entry["increase"] for entry in shown],
-        y=list(range(len(shown))),
-        customdata=[[words.plain(entry["column"]), number(entry["spread"])] for entry in shown],
-        error_x={
-            "array": [entry["spread"] for entry in shown],
-            "color": theme.colour("quiet"),
-            "thickness": 1.5,
-            "width": 3,
-        },
-        orientation="h",
-        marker={"color": theme.colour("right")},
-        hovertemplate="%{customdata[0]}: %{x:.3~g} ± %{customdata[1]}<extra></extra>",
-    )
+    _add_bars(figure, shown)
     ticks = [words.plain(entry["column"], 22) for entry in shown]
     figure.update_layout(
         showlegend=False,
@@ -197,6 +184,23 @@ def importance(run: Run) -> Chart:
     )
     alt = f"Bar chart of {words.count(len(shown), 'column')}, largest first: {bars}."
     return Chart("importance", title, sentence, alt, figure)
+
+
+def _add_bars(figure: go.Figure, shown: list[dict[str, Any]]) -> None:
+    figure.add_bar(
+        x=[entry["increase"] for entry in shown],
+        y=list(range(len(shown))),
+        customdata=[[words.plain(entry["column"]), number(entry["spread"])] for entry in shown],
+        error_x={
+            "array": [entry["spread"] for entry in shown],
+            "color": theme.colour("quiet"),
+            "thickness": 1.5,
+            "width": 3,
+        },
+        orientation="h",
+        marker={"color": theme.colour("right")},
+        hovertemplate="%{customdata[0]}: %{x:.3~g} ± %{customdata[1]}<extra></extra>",
+    )
 
 
 def _importance_sentence(ordered: list[dict[str, Any]], shown: int) -> str:

@@ -120,9 +120,9 @@ def _comparisons(record: dict[str, Any], first: str) -> list[str]:
     if linear is not None:
         text = f"{record['linear']['name'].capitalize()} reaches {words.metric(first, linear)}"
         if bounds and linear < bounds[0]:
-            text += ", which lies below that interval: here the network is worth its cost."
+            text += ", which lies below that interval: the network does better here."
         elif bounds and linear > bounds[1]:
-            text += ", which lies above that interval: prefer it to the network."
+            text += ", which lies above that interval: it does better here, and is simpler."
         elif bounds:
             text += f", inside that interval: {count(record['data']['split']['test'], 'test row')} "
             text += "hardly tell the two apart."
