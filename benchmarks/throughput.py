@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -291,7 +292,17 @@ def peer_lines(
     if "torch" not in without and _has_torch():
         made.append((PEER_LINES[1], 1, torch_loop_epoch(hidden, data)))
         made.append((PEER_LINES[2], 64, torch_population_epoch(hidden, data, 64)))
-    return [_line(hidden, who, count, data, timed(once, scale.epochs)) for who, count, once in made]
+    lines = []
+    for who, count, one_epoch in made:
+        lines.append(_line(hidden, who, count, data, timed(one_epoch, scale.epochs)))
+        _tell(lines[-1])
+    return lines
+
+
+def _tell(line: Line) -> None:
+    """One line as soon as it is measured, on standard error."""
+    speed = f"{line.gflops(line.best):.1f} GFLOP/s"
+    print(f"{line.network}, {line.who}, {line.members}: {speed}", file=sys.stderr, flush=True)
 
 
 def _has_torch() -> bool:
@@ -311,20 +322,18 @@ def training_data(scale: Scale) -> tuple[TrainingData, str]:
     return TrainingData("classification", CLASSES, *parts), source
 
 
-def measure(
-    scale: Scale,
-    counts: Sequence[int],
-    without: Sequence[str] = (),
-    networks: Sequence[tuple[int, ...]] = NETWORKS,
-) -> dict[str, Any]:
+def measure(scale: Scale, counts: Sequence[int], without: Sequence[str] = ()) -> dict[str, Any]:
     """Everything, as what is written to the JSON."""
     data, source = training_data(scale)
-    about, gemm, lines, costs = machine(), Gemm(scale.gemm_sizes), [], []
-    for hidden in networks:
-        found = []
+    about, gemm = machine(), Gemm(scale.gemm_sizes)
+    lines: list[Line] = []
+    costs: list[dict[str, Any]] = []
+    for hidden in NETWORKS:
+        found: list[Line] = []
         for kind in ("adam", "mix"):
             for count in (count for count in counts if kind == "adam" or count >= 2 * len(RULES)):
                 found.append(engine_line(kind, count, hidden, data, scale))
+                _tell(found[-1])
                 gemm.probe()
         costs.append(extra_costs(hidden, min(64, max(counts)), data, scale))
         found += peer_lines(hidden, data, scale, without)

@@ -265,14 +265,14 @@ def leaderboard(run: Run) -> Table:
     """The best member of each rule, best first, and how many members of the rule diverged."""
     metrics = _shown_metrics(run)
     varying = [(key, name) for key, name in SETTINGS if _varies(run, key)]
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title=None)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("rule", no_wrap=True)
     table.add_column("rate", justify="right", no_wrap=True)
     for metric in metrics:
-        table.add_column(SHORT_NAMES.get(metric, words.METRIC_NAMES[metric]), justify="right")
-    table.add_column("at epoch", justify="right")
+        table.add_column(SHORT_NAMES.get(metric, words.METRIC_NAMES[metric]), justify="right", no_wrap=True)
+    table.add_column("epoch", justify="right", no_wrap=True)
     table.add_column("ended", no_wrap=True)
-    table.add_column("diverged", justify="right")
+    table.add_column("diverged", justify="right", no_wrap=True)
     if varying:
         table.add_column("with")
     for place, (rule, rows) in enumerate(_by_rule(run).items()):
@@ -378,7 +378,5 @@ def _next_commands(run: Run, out: Path) -> Iterable[tuple[str, str]]:
     """What a person may want to type now."""
     latest = shlex.quote(str(out / "latest"))
     new = "new.csv" if run.model.preparation.tabular else "new.npz"
-    if run.record["status"] == "interrupted":
-        yield "again", run.record["command"]
     yield "next", f"couloir predict {latest} {new} -o predictions.csv"
     yield "", f"couloir report {latest} --open"

@@ -37,15 +37,16 @@ def log_loss(outputs: Array, targets: Array, scale: Array) -> Array:
 
 def accuracy(outputs: Array, targets: Array, scale: Array) -> Array:
     """Share of samples whose largest logit is the true class."""
-    return jnp.mean(jnp.argmax(outputs, axis=0) == targets)
+    return jnp.mean(jnp.argmax(outputs, axis=0) == targets, dtype=outputs.dtype)
 
 
 def balanced_accuracy(outputs: Array, targets: Array, scale: Array) -> Array:
     """Mean over the classes present of the share of each that is recognised."""
     members = targets[None, :] == jnp.arange(outputs.shape[0])[:, None]
     right = members & (jnp.argmax(outputs, axis=0) == targets)[None, :]
-    sizes = jnp.sum(members, axis=1)
-    return jnp.sum(jnp.sum(right, axis=1) / jnp.maximum(sizes, 1)) / jnp.sum(sizes > 0)
+    sizes = jnp.sum(members, axis=1, dtype=outputs.dtype)
+    recalls = jnp.sum(right, axis=1, dtype=outputs.dtype) / jnp.maximum(sizes, 1)
+    return jnp.sum(recalls) / jnp.sum(sizes > 0, dtype=outputs.dtype)
 
 
 def mean_squared_error(outputs: Array, targets: Array, scale: Array) -> Array:

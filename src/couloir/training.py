@@ -33,8 +33,11 @@ from couloir.schedules import factors
 Precision = Literal["float32", "float64"]
 Status = Literal["training", "finished", "stopped", "diverged"]
 
-ROWS_SCORED_AT_ONCE = 2048
-"""Samples in a block when a population is scored: bounds the memory that hidden layers take."""
+ROWS_SCORED_AT_ONCE = 256
+"""Samples in a block when a population is scored, so that hidden layers stay in the cache."""
+
+MOST_ROWS_WATCHED = 1000
+"""Training rows that the training curves come from, at most: scoring them is time not spent on training."""
 
 
 class Part(NamedTuple):
@@ -549,9 +552,11 @@ def _settings(chunk: Chunk, members: Sequence[Member], seed: int, one_restart: b
 
 
 def _watched_rows(data: TrainingData, seed: int) -> np.ndarray:
-    """Training rows for the training curves: as many as validation has, so that both are as noisy."""
+    """Training rows for the training curves: as many as validation has, up to a thousand."""
     count = len(data.train.inputs)
-    wanted = count if data.validation is None else min(count, len(data.validation.inputs))
+    wanted = min(count, MOST_ROWS_WATCHED)
+    if data.validation is not None:
+        wanted = min(wanted, len(data.validation.inputs))
     return np.sort(np.random.default_rng([seed, 0]).choice(count, wanted, replace=False))
 
 

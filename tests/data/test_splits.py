@@ -115,6 +115,13 @@ def test_a_class_that_cannot_be_in_every_part_is_refused():
         split_rows(replace(data, test_rows=rare))
 
 
+def test_a_class_that_the_sources_test_rows_lack_is_refused():
+    data = classes_of_sizes([30, 30, 9])
+    own = np.flatnonzero(data.target < 2)[:20]
+    with pytest.raises(InputError, match=r"Class '2'.*9 rows.*test part"):
+        split_rows(replace(data, test_rows=own))
+
+
 def test_too_few_rows_for_a_part_are_refused():
     target = np.linspace(0, 1, 12)
     data = load((target[:, None], target))
