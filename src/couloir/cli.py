@@ -262,6 +262,20 @@ def main(given: Sequence[str] | None = None) -> int:
     return INTERRUPTED if code == SAVED else code or DONE
 
 
+def run() -> None:
+    """The `couloir` command: run the command line, and leave at once.
+
+    Taking JAX's compiled programs apart in good order takes most of a second, and the system does it in
+    no time; everything that matters has been written and flushed by then.
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
 def _mistake(sentence: str) -> int:
     """Print what is wrong as one line, and return the exit code that goes with it."""
     print(" ".join(sentence.split()), file=sys.stderr)

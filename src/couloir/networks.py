@@ -122,6 +122,16 @@ def dropout(key: Array, probability: Float[Array, ""]) -> Drop:
     return drop
 
 
+def standard_normal(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Array:
+    """Standard normal numbers from sixteen random bits each: Φ⁻¹((bits + ½)/2¹⁶).
+
+    For noise on inputs, in half the time of `jax.random.normal`, which draws 32 bits: the mean is 0, the
+    variance 1 to within 1e-4, and none lies beyond ±4.33.
+    """
+    bits = jax.random.bits(key, tuple(shape), jnp.uint16).astype(dtype)
+    return jnp.sqrt(2).astype(dtype) * jax.lax.erf_inv((bits + 0.5) / 32768 - 1)
+
+
 def parameter_count(widths: Sequence[int]) -> int:
     """Number of weights and biases: Σ (inputs + 1)·outputs over the layers."""
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))

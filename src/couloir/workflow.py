@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,6 +155,7 @@ def train(
     conditions = Conditions(seed, split, metric, patience, members, minutes, refit, class_weights, precision)
     planned = plan_run(data, conditions, Options(**options), observer, stages)
     observer.planned(planned)
+    _import_ahead()
     trained, status = _train(planned, conditions, observer, stages)
     winner = trained.winner
     if winner is None:
@@ -193,6 +195,12 @@ def plan_run(data: Any, conditions: Conditions, options: Options, observer: Obse
         planned = plan(problem, options, conditions)
     cost.check_memory(planned.cost)
     return planned
+
+
+def _import_ahead() -> None:
+    """Import what testing and the report will need while the population trains, which needs no Python."""
+    for name in ("sklearn.linear_model", "couloir.report.page", "plotly.graph_objects", "jinja2"):
+        threading.Thread(target=import_module, args=(name,), daemon=True).start()
 
 
 def _as_code(options: Mapping[str, Any]) -> str:
