@@ -13,7 +13,15 @@ from scipy import stats
 
 import references
 from couloir.losses import LOSSES
-from couloir.networks import ACTIVATIONS, Layer, dropout, forward, initialise, parameter_count
+from couloir.networks import (
+    ACTIVATIONS,
+    Layer,
+    dropout,
+    forward,
+    initialise,
+    parameter_count,
+    standard_normal,
+)
 
 SINGLE = jnp.dtype("float32")
 DOUBLE = jnp.dtype("float64")
@@ -310,3 +318,22 @@ def test_a_member_s_dropout_is_the_same_in_company() -> None:
     for member in range(4):
         alone = alone_program(keys[member], rates[member], signal[member])
         np.testing.assert_array_equal(together[member], alone)
+
+
+# Noise on inputs ----------------------------------------------------------------------------------------
+
+
+def test_standard_normal_has_the_moments_and_quantiles_of_a_normal() -> None:
+    drawn = np.asarray(standard_normal(jax.random.key(5), (400, 500), SINGLE), float)
+    count = drawn.size
+    assert abs(drawn.mean()) < 5 / np.sqrt(count)
+    assert abs(drawn.var() - 1) < 5 * np.sqrt(2 / count)
+    for level in (-2.5, -1.0, 0.0, 0.7, 3.0):
+        share = float(stats.norm.cdf(level))
+        assert abs(np.mean(drawn < level) - share) < 5 * np.sqrt(share * (1 - share) / count)
+    assert np.abs(drawn).max() < 4.33
+
+
+def test_standard_normal_is_drawn_anew_for_another_key() -> None:
+    one, other = (np.asarray(standard_normal(jax.random.key(k), (50, 40), SINGLE)) for k in (1, 2))
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(one.size)
