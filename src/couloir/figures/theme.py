@@ -144,6 +144,7 @@ def template() -> dict[str, Any]:
             "yanchor": "bottom",
             "font": {"size": 13},
         },
+        "modebar": {"orientation": "v"},  # beside the plot, where it does not lie on the legend
     }
     return {"layout": layout}
 
