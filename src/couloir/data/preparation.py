@@ -17,18 +17,17 @@ from couloir.data.columns import column_kind, numbers_of, quoted
 from couloir.data.dataset import Dataset, Task
 from couloir.errors import InputError
 
-FARTHEST = 1e6
-"""Features end at this many standard deviations, so that an absurd cell in new data overflows nothing."""
-
 
 @dataclass(frozen=True)
 class ColumnPreparation:
     """How one raw column becomes features.
 
-    A number x becomes (x - mean) / scale, limited to ±1e6, and a missing one is taken as `fill` first;
-    where training rows had any missing, a second feature is 1 where it is missing and 0 elsewhere. A
-    category becomes one feature for each category, 1 for its own and 0 for the others; all are 0 for a
-    category that was not seen in training.
+    A number x becomes (x - mean) / scale, and a missing one is taken as `fill` first; where training
+    rows had any missing, a second feature is 1 where it is missing and 0 elsewhere. A number beyond
+    those of the training rows is taken as the nearest of them: a network is not to be trusted out there,
+    and one mistyped cell can cost more than all other rows together. A category becomes one feature for
+    each category, 1 for its own and 0 for the others; all are 0 for a category that was not seen in
+    training.
 
     Attributes:
         name: the raw column.
@@ -37,6 +36,8 @@ class ColumnPreparation:
         start: the first of its features.
         stop: one past its last feature.
         fill: median of the training rows, in the column's own units.
+        low: the smallest value of the training rows, and
+        high: the largest, in the column's own units.
         mean: of the filled training rows.
         scale: their standard deviation (divisor n); where it is 0 the feature is always 0, for nothing
             has been learnt about other values.
@@ -50,6 +51,8 @@ class ColumnPreparation:
     start: int = 0
     stop: int = 0
     fill: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
     mean: float = 0.0
     scale: float = 1.0
     marker: bool = False
@@ -214,6 +217,8 @@ class Preparation:
             "numeric": numeric,
             "positions": slice(None) if whole else positions,
             "fill": np.array([column.fill for column in numeric]),
+            "low": np.array([column.low for column in numeric]),
+            "high": np.array([column.high for column in numeric]),
             "mean": np.array([column.mean for column in numeric]),
             "scale": np.array([column.scale or np.inf for column in numeric]),
             "marked": np.array([i for i, column in enumerate(numeric) if column.marker], int),
@@ -232,8 +237,9 @@ class Preparation:
         absent = np.isnan(values)
         if absent.any():
             values = np.where(absent, scaling["fill"], values)
+        values = np.clip(values, scaling["low"], scaling["high"])
         scaled = (values - scaling["mean"]) / scaling["scale"]
-        result[:, scaling["positions"]] = np.clip(scaled, -FARTHEST, FARTHEST)
+        result[:, scaling["positions"]] = scaled
         markers = [numeric[i].stop - 1 for i in scaling["marked"]]
         result[:, markers] = absent[:, scaling["marked"]]
 
@@ -289,8 +295,9 @@ def _fit_numbers(values: np.ndarray, names: Sequence[str], kinds: Sequence[str])
     fill[whole] = np.median(values[:, whole], axis=0) if len(whole) else 0.0
     filled = np.where(absent, fill, values)
     mean, scale = filled.mean(axis=0), filled.std(axis=0)
+    low, high = filled.min(axis=0), filled.max(axis=0)
     # The deviation of equal numbers can be a rounding error instead of 0.
-    scale = np.where(filled.max(axis=0) > filled.min(axis=0), scale, 0.0)
+    scale = np.where(high > low, scale, 0.0)
     columns = []
     for i, raw in enumerate(known.tolist()):
         marker = bool(absent[:, i].any())
@@ -300,6 +307,8 @@ def _fit_numbers(values: np.ndarray, names: Sequence[str], kinds: Sequence[str])
                     names[raw],
                     kinds[raw],
                     fill=float(fill[i]),
+                    low=float(low[i]),
+                    high=float(high[i]),
                     mean=float(mean[i]),
                     scale=float(scale[i]),
                     marker=marker,
