@@ -398,6 +398,16 @@ def test_a_small_population_is_divided_among_the_lanes_but_not_below_four() -> N
     assert [chunk_size((8, 4, 2), members, 2) for members in (64, 20, 8, 2)] == [32, 10, 4, 4]
 
 
+def test_noise_is_drawn_for_chunks_twice_as_large() -> None:
+    assert chunk_size((784, 15, 10), 1000, 2, noisy=True) == 2**19 // 11935
+    (quiet, noisy) = (
+        [len(chunk.places) for chunk in plan_chunks(members(hidden=15, noise=noise), 784, 10, most=None)]
+        for noise in (0.0, 0.1)
+    )
+    assert sum(quiet) == sum(noisy) == 64
+    assert max(noisy) >= max(quiet)
+
+
 def test_an_accelerator_takes_wide_chunks() -> None:
     assert chunk_size((784, 15, 10), 64, 1) == 2**27 // 11935
 

@@ -317,7 +317,7 @@ def plan_chunks(members: Sequence[Member], inputs: int, outputs: int, most: int 
     chunks = []
     for cohort, by_rule in cohorts.items():
         total = sum(map(len, by_rule.values()))
-        size = most or chunk_size(cohort.widths(inputs, outputs), total, lanes())
+        size = most or chunk_size(cohort.widths(inputs, outputs), total, lanes(), cohort.noise > 0)
         # No more chunks than the largest rule has members, or some would hold nothing but padding.
         count = min(math.ceil(total / size), max(map(len, by_rule.values())))
         chunks += [_chunk(cohort, by_rule, number, count) for number in range(count)]
@@ -365,18 +365,20 @@ def packed(chunk: Chunk, active: np.ndarray) -> tuple[Chunk, np.ndarray]:
     )
 
 
-def chunk_size(widths: Sequence[int], members: int, lanes: int) -> int:
+def chunk_size(widths: Sequence[int], members: int, lanes: int, noisy: bool = False) -> int:
     """Members to a chunk, when chunks train side by side in as many lanes as the processor has cores.
 
     About a quarter of a million parameters, but 4 to 64 members: then the rules' state stays in the
     cache, and a core that has a chunk to itself loses no time in waiting for the others inside a product.
     (Measured on two cores, 64 members, as a share of the rate of a bare matrix product: 784-15-10 by 64
     in one lane 55 %, by 16 in two lanes 70 %; 784-128-64-10 51 % and, by 4, 80 %.) A population too small
-    to fill the lanes so is divided among them. An accelerator has one lane, and wants wide products.
+    to fill the lanes so is divided among them. Input noise is drawn once for each chunk, so noisy chunks
+    are twice as large. An accelerator has one lane, and wants wide products.
     """
     if lanes == 1:
         return max(8, 2**27 // parameter_count(widths))
-    fitting = min(64, 2**18 // parameter_count(widths), math.ceil(members / lanes))
+    parameters = 2**19 if noisy else 2**18
+    fitting = min(64, parameters // parameter_count(widths), math.ceil(members / lanes))
     return max(4, fitting)
 
 
