@@ -90,20 +90,8 @@ class Observer(Protocol):
         """Something else that takes time begins."""
 
 
-class Silent:
-    """An observer that says nothing."""
-
-    def loaded(self, dataset: Dataset, split: Split, warnings: Sequence[str]) -> None:
-        """Nothing."""
-
-    def planned(self, plan: Plan) -> None:
-        """Nothing."""
-
-    def epoch(self, progress: Progress) -> None:
-        """Nothing."""
-
-    def stage(self, what: str) -> None:
-        """Nothing."""
+class Silent(Observer):
+    """An observer that says nothing: it has the protocol's methods, which do nothing."""
 
 
 def train(
@@ -155,7 +143,7 @@ def train(
     conditions = Conditions(seed, split, metric, patience, members, minutes, refit, class_weights, precision)
     planned = plan_run(data, conditions, Options(**options), observer, stages)
     observer.planned(planned)
-    _import_ahead()
+    _import_ahead(report=out is not None)
     trained, status = _train(planned, conditions, observer, stages)
     winner = trained.winner
     if winner is None:
@@ -197,9 +185,12 @@ def plan_run(data: Any, conditions: Conditions, options: Options, observer: Obse
     return planned
 
 
-def _import_ahead() -> None:
+def _import_ahead(report: bool) -> None:
     """Import what testing and the report will need while the population trains, which needs no Python."""
-    for name in ("sklearn.linear_model", "couloir.report.page", "plotly.graph_objects", "jinja2"):
+    names = ["sklearn.linear_model"]
+    if report:
+        names += ["couloir.report.page", "plotly.graph_objects", "jinja2"]
+    for name in names:
         threading.Thread(target=import_module, args=(name,), daemon=True).start()
 
 
