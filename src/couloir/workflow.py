@@ -79,15 +79,19 @@ class Observer(Protocol):
 
     def loaded(self, dataset: Dataset, split: Split, warnings: Sequence[str]) -> None:
         """The data are there and split."""
+        return
 
     def planned(self, plan: Plan) -> None:
         """The population is known; training comes next."""
+        return
 
     def epoch(self, progress: Progress) -> None:
         """An epoch has ended."""
+        return
 
     def stage(self, what: str) -> None:
         """Something else that takes time begins."""
+        return
 
 
 class Silent(Observer):
