@@ -171,7 +171,7 @@ def test_training_leaves_jax_as_it_was_even_when_it_is_broken_off(folder: Path, 
     with pytest.raises(Stop):
         training(precision=precision, on_epoch=broken_off)
     assert settings() == before
-    assert any(name.startswith("jit_epoch-") for name in entries(folder))
+    assert any(name.startswith("jit_epoch_of_folds-") for name in entries(folder))
 
 
 def test_seconds_of_compiling_and_of_training_are_kept_apart(folder: Path) -> None:

@@ -51,7 +51,15 @@ def sample(name: str, seed: int, count: int = 37) -> tuple[np.ndarray, np.ndarra
 
 
 def found(name: str, outputs: Any, targets: Any, scale: np.ndarray = SCALE) -> float:
-    return float(METRICS[name].score(jnp.asarray(outputs), jnp.asarray(targets), jnp.asarray(scale)))
+    """The score with every sample counted once, and the same with rows of weight 0 added: they are one."""
+    outputs, targets = np.asarray(outputs), np.asarray(targets)
+    weights = np.ones(outputs.shape[-1], outputs.dtype)
+    score = METRICS[name].score(*map(jnp.asarray, (outputs, targets, scale, weights)))
+    padded = [np.concatenate([each, 0 * each[..., :1]], axis=-1) for each in (outputs, targets)]
+    more = np.append(weights, 0).astype(weights.dtype)
+    again = METRICS[name].score(*map(jnp.asarray, (*padded, scale, more)))
+    assert float(again) == pytest.approx(float(score), rel=1e-12)
+    return float(score)
 
 
 def test_every_metric_has_a_reference_and_none_is_left_over() -> None:
@@ -72,7 +80,8 @@ def test_scores_in_float32(name: str) -> None:
     if targets.dtype != np.int64:
         targets = targets.astype(np.float32)
     expected = REFERENCES[name](single.astype(float), targets.astype(float if targets.ndim > 1 else int))
-    score = METRICS[name].score(jnp.asarray(single), jnp.asarray(targets), jnp.asarray(SCALE, np.float32))
+    weights = np.ones(single.shape[-1], np.float32)
+    score = METRICS[name].score(*map(jnp.asarray, (single, targets, SCALE.astype(np.float32), weights)))
     assert float(score) == pytest.approx(expected, rel=1e-5)
 
 

@@ -26,7 +26,6 @@ from couloir.population import (
     customary_rates,
     find_rule,
     hidden_layers,
-    packed,
     plan_chunks,
 )
 from couloir.schedules import SCHEDULES
@@ -418,30 +417,43 @@ def test_widths_are_those_of_the_layers_between_inputs_and_outputs() -> None:
     assert Cohort.of(Member(RULES["sgd"], 0.1, hidden=())).widths(5, 3) == (5, 3)
 
 
-# Packing stopped members away ----------------------------------------------------------------------------
+# Folds, and a population that shrinks --------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 12), st.integers(1, 80))
+@settings(deadline=None)
+def test_every_member_is_once_in_every_fold(counts: list[int], folds: int, most: int) -> None:
+    rules = list(RULES.values())
+    population = [Member(rules[n], 0.1 * (i + 1)) for n, count in enumerate(counts) for i in range(count)]
+    chunks = plan_chunks(population, 5, 3, most=most, folds=range(folds))
+    there = [
+        (fold, number)
+        for chunk in chunks
+        for fold in chunk.folds
+        for number, off in zip(chunk.places, chunk.inert, strict=True)
+        if not off
+    ]
+    assert sorted(there) == [(fold, number) for fold in range(folds) for number in range(len(population))]
+    assert len({(chunk.layout, len(chunk.folds)) for chunk in chunks}) == 1, "more than one program"
+    for chunk in chunks:
+        assert chunk.trainings == len(chunk.places) * len(chunk.folds)
+        check_chunk(chunk, population)
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.data())
 @settings(deadline=None)
-def test_packing_keeps_the_active_members_and_powers_of_two(counts: list[int], data: st.DataObject) -> None:
+def test_a_shrunken_population_keeps_its_numbers_in_powers_of_two(
+    counts: list[int], data: st.DataObject
+) -> None:
     rules = list(RULES.values())
     population = [Member(rules[n], 0.1 * (i + 1)) for n, count in enumerate(counts) for i in range(count)]
-    (chunk,) = plan_chunks(population, 5, 3, most=100)
-    flags = st.lists(st.booleans(), min_size=len(population), max_size=len(population)).filter(any)
-    active = np.array(data.draw(flags))
-    small, kept = packed(chunk, active)
-    check_chunk(small, population)
-    assert small.cohort == chunk.cohort
-    assert list(kept) == sorted(set(kept.tolist()))
-    assert small.places == tuple(chunk.places[place] for place in kept)
-    assert small.inert == tuple(not active[place] for place in kept)
-    assert [n for n, off in zip(small.places, small.inert, strict=True) if not off] == list(
-        np.flatnonzero(active)
-    )
-    sizes = dict(chunk.layout)
-    for rule, size in small.layout:
-        own = sum(
-            not off and population[n].rule is rule for n, off in zip(small.places, small.inert, strict=True)
-        )
-        assert 1 <= own <= size <= sizes[rule]
-        assert size == sizes[rule] or (size & (size - 1) == 0 and size < 2 * own)
+    numbers = range(len(population))
+    active = data.draw(st.sets(st.sampled_from(list(numbers)), min_size=1))
+    chunks = plan_chunks({n: population[n] for n in sorted(active)}, 5, 3, most=100, rounded=True)
+    there = [n for chunk in chunks for n, off in zip(chunk.places, chunk.inert, strict=True) if not off]
+    assert sorted(there) == sorted(active)
+    for chunk in chunks:
+        for rule, size in chunk.layout:
+            own = sum(population[n].rule is rule for n in active)
+            assert size & (size - 1) == 0
+            assert size < 2 * own

@@ -22,7 +22,6 @@ from couloir.networks import Network, initialise, parameter_count
 from couloir.optimizers import RULES, from_optax
 from couloir.population import Member
 from couloir.training import (
-    EpochScores,
     Outcome,
     Part,
     Progress,
@@ -680,11 +679,6 @@ def test_ties_of_the_metric_are_broken_by_the_log_loss() -> None:
     assert trained.metric == "accuracy"
 
 
-def scores_of(loss: float, improved: bool, finite: bool = True) -> EpochScores:
-    values = {"log_loss": np.array([loss])}
-    return EpochScores(values, values, np.array([improved]), np.array([finite]))
-
-
 @pytest.mark.parametrize(
     ("improved", "patience", "budget", "status", "epochs", "best"),
     [
@@ -703,7 +697,8 @@ def test_patience_by_hand(
     outcome = Outcome(member(epochs=budget))
     for number, mark in enumerate(improved):
         assert outcome.status == "training"
-        outcome.record(scores_of(1.0 + number, mark == "1"), 0, "log_loss", patience)
+        scores = {"log_loss": 1.0 + number}
+        outcome.record(scores, scores, mark == "1", True, "log_loss", patience)
     assert (outcome.status, outcome.epochs_run, outcome.best_epoch) == (status, epochs, best)
     assert best == 0 or outcome.score == float(best)
 

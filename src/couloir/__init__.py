@@ -21,7 +21,9 @@ from couloir.stages import IMPORTING
 
 if TYPE_CHECKING:
     from couloir.data.sources import load
-    from couloir.workflow import Run, open_run, train
+    from couloir.racing import race
+    from couloir.searching import search
+    from couloir.workflow import Run, cross_validate, open_run, train
 
 __version__ = "0.1.0"
 
@@ -30,10 +32,13 @@ _HOMES = {
     "train": "couloir.workflow",
     "open_run": "couloir.workflow",
     "Run": "couloir.workflow",
+    "cross_validate": "couloir.workflow",
+    "race": "couloir.racing",
+    "search": "couloir.searching",
 }
 _MODULES = ("networks", "losses", "optimizers", "schedules", "metrics", "population", "training", "figures")
 
-__all__ = ["InputError", "Run", "load", "open_run", "train"]
+__all__ = ["InputError", "Run", "cross_validate", "load", "open_run", "race", "search", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,15 +64,24 @@ def cached() -> Iterator[None]:
 
 
 class Clock:
-    """Seconds that JAX has spent on tracing, lowering and compiling while the clock was running."""
+    """Seconds that JAX has spent on tracing, lowering and compiling while the clock was running.
+
+    Programs that compile at the same time, in several threads, count once.
+    """
 
     def __init__(self) -> None:
         """A clock at 0."""
         self.seconds = 0.0
+        self._counted_to = -math.inf
+        self._lock = threading.Lock()
 
     def _hear(self, event: str, duration_secs: float, **_: str | int) -> None:
-        if event.startswith("/jax/core/compile/"):
-            self.seconds += duration_secs
+        if not event.startswith("/jax/core/compile/"):
+            return
+        with self._lock:
+            now = time.perf_counter()
+            self.seconds += max(0.0, min(duration_secs, now - self._counted_to))
+            self._counted_to = now
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Clock]:

@@ -67,16 +67,17 @@ def predict(
     seconds, memory, compiled = 0.0, 2 * data_bytes, set()
     for chunk in chunks:
         widths = chunk.cohort.widths(inputs, outputs)
-        places, batch = len(chunk.places), chunk.cohort.batch_size
+        places, batch = chunk.trainings, chunk.cohort.batch_size
         epochs = max(members[number].epochs for number in chunk.places)
         seconds += epochs * epoch_seconds(places, widths, rows, batch)
         memory += 4 * places * (COPIES * parameter_count(widths) + 3 * batch * sum(widths[1:]))
-        program = (chunk.cohort.hidden, chunk.cohort.activation, chunk.cohort.loss, batch, chunk.layout)
+        cohort = chunk.cohort
+        program = (cohort.hidden, cohort.activation, cohort.loss, batch, chunk.layout, len(chunk.folds))
         if program not in compiled:
             compiled.add(program)
             seconds += compile_seconds(chunk)
     return Cost(
-        sum(not inert for chunk in chunks for inert in chunk.inert),
+        sum(not inert for chunk in chunks for inert in chunk.inert for _ in chunk.folds),
         len({chunk.cohort for chunk in chunks}),
         len(chunks),
         memory,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,13 @@ RESAMPLES = 1000
 
 Answers = np.ndarray
 Scores = dict[str, float]
+
+
+class Judged(NamedTuple):
+    """Answers for rows that a model was chosen by and not fitted to; row numbers ascending."""
+
+    rows: np.ndarray
+    answers: Answers
 
 
 def scores(answers: Answers, truth: np.ndarray) -> Scores:

@@ -1,4 +1,4 @@
-"""A trained network with its preparation: raw rows in, labels or values out.
+"""A trained network with its preparation, or several of them: raw rows in, labels or values out.
 
 Plain NumPy in float64: predicting imports no JAX and compiles nothing.
 """
@@ -6,6 +6,7 @@ Plain NumPy in float64: predicting imports no JAX and compiles nothing.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -46,8 +47,71 @@ ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType
 """The activations of `couloir.networks`, for predicting."""
 
 
+class Predictor(ABC):
+    """What predicts from raw rows: one network, or several."""
+
+    preparation: Preparation
+    """How new data are to be read; a network's own way of preparing them is its own matter."""
+
+    @abstractmethod
+    def answers(self, features: Any) -> np.ndarray:
+        """Class probabilities [sample, class], or values [sample] in target units, for raw features."""
+
+    @abstractmethod
+    def _networks(self) -> Sequence[Model]:
+        """The networks it consists of."""
+
+    @abstractmethod
+    def _description(self) -> dict[str, Any]:
+        """What is to be written besides the networks."""
+
+    def probabilities(self, features: Any) -> np.ndarray:
+        """Class probabilities [sample, class] for raw features, classes in sorted order.
+
+        Raises:
+            InputError: the model predicts a number, not a class.
+        """
+        if self.preparation.classes is None:
+            raise InputError("This model predicts a number, so it has no class probabilities: use predict.")
+        return self.answers(features)
+
+    def predict(self, features: Any) -> np.ndarray:
+        """Labels or values [sample] for raw features."""
+        answers = self.answers(features)
+        if self.preparation.classes is None:
+            return answers
+        return np.array(self.preparation.classes)[np.argmax(answers, axis=1)]
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` (weights) and `model.json` (everything else)."""
+        from safetensors.numpy import save
+
+        tensors, networks = {}, []
+        preparations = {id(self.preparation): self.preparation}
+        for number, network in enumerate(self._networks()):
+            preparations.setdefault(id(network.preparation), network.preparation)
+            for layer, (weight, bias) in enumerate(network.layers):
+                tensors[f"network{number}.layer{layer}.weight"] = np.ascontiguousarray(weight)
+                tensors[f"network{number}.layer{layer}.bias"] = np.ascontiguousarray(bias)
+            networks.append(
+                {
+                    "activation": network.activation,
+                    "layers": len(network.layers),
+                    "preparation": list(preparations).index(id(network.preparation)),
+                }
+            )
+        (folder / "model.safetensors").write_bytes(save(tensors))
+        description = {
+            "model_version": MODEL_VERSION,
+            **self._description(),
+            "networks": networks,
+            "preparations": [preparation.to_json() for preparation in preparations.values()],
+        }
+        (folder / "model.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
+
+
 @dataclass(frozen=True)
-class Model:
+class Model(Predictor):
     """Layers (weight [output, input], bias [output]), their activation, and the preparation."""
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
@@ -69,52 +133,83 @@ class Model:
         outputs = self.outputs(inputs)
         return softmax(outputs) if self.preparation.classes else self.preparation.restore(outputs)[:, 0]
 
-    def probabilities(self, features: Any) -> np.ndarray:
-        """Class probabilities [sample, class] for raw features, classes in sorted order.
-
-        Raises:
-            InputError: the model predicts a number, not a class.
-        """
-        if self.preparation.classes is None:
-            raise InputError("This model predicts a number, so it has no class probabilities: use predict.")
+    def answers(self, features: Any) -> np.ndarray:
+        """Class probabilities [sample, class], or values [sample] in target units, for raw features."""
         return self.predict_prepared(self.preparation.inputs(features, np.float64))
 
-    def predict(self, features: Any) -> np.ndarray:
-        """Labels or values [sample] for raw features."""
-        answers = self.predict_prepared(self.preparation.inputs(features, np.float64))
-        if self.preparation.classes is None:
-            return answers
-        return np.array(self.preparation.classes)[np.argmax(answers, axis=1)]
+    def _networks(self) -> Sequence[Model]:
+        return [self]
 
-    def save(self, folder: Path) -> None:
-        """Write `model.safetensors` (weights) and `model.json` (everything else)."""
-        from safetensors.numpy import save
+    def _description(self) -> dict[str, Any]:
+        return {}
 
-        tensors = {}
-        for number, (weight, bias) in enumerate(self.layers):
-            tensors[f"layer{number}.weight"] = np.ascontiguousarray(weight)
-            tensors[f"layer{number}.bias"] = np.ascontiguousarray(bias)
-        (folder / "model.safetensors").write_bytes(save(tensors))
-        description = {
-            "model_version": MODEL_VERSION,
-            "activation": self.activation,
-            "layers": len(self.layers),
-            "preparation": self.preparation.to_json(),
-        }
-        (folder / "model.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
 
-    @classmethod
-    def load(cls, folder: Path) -> Model:
-        """Read what `save` wrote; what is broken raises what the reading library raises."""
-        from safetensors.numpy import load_file
+@dataclass(frozen=True)
+class Ensemble(Predictor):
+    """Networks whose answers are averaged.
 
-        description = json.loads((folder / "model.json").read_text("utf-8"))
-        tensors = load_file(folder / "model.safetensors")
-        layers = tuple(
-            (tensors[f"layer{number}.weight"], tensors[f"layer{number}.bias"])
-            for number in range(description["layers"])
+    Attributes:
+        preparation: how new data are to be read.
+        networks: each with a preparation of its own, which networks of one fold share.
+        weights: of the networks in the average; their sum is 1.
+        temperature: T in softmax(log p / T), applied to averaged probabilities (Guo et al. 2017).
+    """
+
+    preparation: Preparation
+    networks: tuple[Model, ...]
+    weights: tuple[float, ...]
+    temperature: float = 1.0
+
+    def answers(self, features: Any) -> np.ndarray:
+        """Averaged class probabilities [sample, class], or values [sample] in target units."""
+        prepared: dict[int, np.ndarray] = {}
+        total: Any = 0.0
+        for network, weight in zip(self.networks, self.weights, strict=True):
+            own = network.preparation
+            if id(own) not in prepared:
+                prepared[id(own)] = own.inputs(features, np.float64)
+            total = total + weight * network.predict_prepared(prepared[id(own)])
+        return total if self.temperature == 1.0 else scaled(total, self.temperature)
+
+    def _networks(self) -> Sequence[Model]:
+        return self.networks
+
+    def _description(self) -> dict[str, Any]:
+        return {"weights": list(self.weights), "temperature": self.temperature}
+
+
+def load_model(folder: Path) -> Model | Ensemble:
+    """Read what `save` wrote; what is broken raises what the reading library raises."""
+    from safetensors.numpy import load_file
+
+    description = json.loads((folder / "model.json").read_text("utf-8"))
+    if description["model_version"] != MODEL_VERSION:
+        raise ValueError(f"model version {description['model_version']!r} is not {MODEL_VERSION}")
+    tensors = load_file(folder / "model.safetensors")
+    preparations = [Preparation.from_json(each) for each in description["preparations"]]
+    networks = tuple(
+        Model(
+            tuple(
+                (
+                    tensors[f"network{number}.layer{layer}.weight"],
+                    tensors[f"network{number}.layer{layer}.bias"],
+                )
+                for layer in range(own["layers"])
+            ),
+            own["activation"],
+            preparations[own["preparation"]],
         )
-        return cls(layers, description["activation"], Preparation.from_json(description["preparation"]))
+        for number, own in enumerate(description["networks"])
+    )
+    if "weights" not in description:
+        return networks[0]
+    return Ensemble(preparations[0], networks, tuple(description["weights"]), description["temperature"])
+
+
+def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """softmax(log p / T), [..., class]: T above 1 makes less sure, below 1 surer; the order is kept."""
+    logarithms = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(float).tiny))
+    return softmax(logarithms / temperature)
 
 
 def softmax(outputs: np.ndarray) -> np.ndarray:

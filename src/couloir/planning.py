@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from couloir import cost
-from couloir.data.dataset import Dataset, Split
+from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.leaks import check_columns
 from couloir.data.preparation import Preparation
-from couloir.data.splits import Fractions, split_rows
+from couloir.data.splits import Fractions, fold_rows, split_rows
 from couloir.errors import InputError, unknown
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.population import Chunk, Member, Options, plan_chunks
@@ -18,22 +18,43 @@ from couloir.training import Part, Precision, TrainingData
 
 CUSTOMARY_BATCH = 64
 
+INNER = 0.15
+"""Share of a fold's training rows that its members are stopped by."""
+
+
+@dataclass(frozen=True)
+class PreparedFold:
+    """One fold: its rows, the preparation fitted to those it learns from, and what is trained on."""
+
+    rows: Fold
+    preparation: Preparation
+    data: TrainingData
+
 
 @dataclass(frozen=True)
 class Problem:
-    """A data set split and prepared; the test part is only row numbers here."""
+    """A data set split and prepared; the test part is only row numbers here.
+
+    Where members are judged by cross-validation there are folds, the training part is everything but the
+    test part, and there is no validation part.
+    """
 
     dataset: Dataset
     split: Split
     preparation: Preparation
     data: TrainingData
     warnings: list[str]
+    folds: tuple[PreparedFold, ...] = ()
 
     @property
-    def validation(self) -> Part:
-        """The prepared validation part, which a problem always has."""
-        assert self.data.validation is not None
-        return self.data.validation
+    def trained_on(self) -> list[TrainingData]:
+        """What the population is trained on: the folds, or the training part."""
+        return [fold.data for fold in self.folds] or [self.data]
+
+    def truth(self, rows: np.ndarray) -> np.ndarray:
+        """Class numbers, or values in target units, of some rows."""
+        target = self.dataset.target[rows]
+        return self.preparation.targets(target) if self.dataset.classes else target.astype(np.float64)
 
     def widths(self, member: Member) -> tuple[int, ...]:
         """Units of every layer of a member, from the inputs to the outputs."""
@@ -64,6 +85,8 @@ class Conditions:
     refit: bool = False
     class_weights: bool = False
     precision: Precision = "float32"
+    cv: int | None = None
+    ensemble: int | None = None
 
     def __post_init__(self) -> None:
         """Raise an InputError for what cannot be meant."""
@@ -81,27 +104,52 @@ class Conditions:
             raise InputError(
                 f"The number of members {self.members!r} cannot be used: give a whole number, 1 or more."
             )
+        for what, value, least in (("folds", self.cv, 2), ("networks to average", self.ensemble, 1)):
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise InputError(
+                    f"The number of {what} {value!r} cannot be used: give a whole number, {least} or more."
+                )
         if self.precision not in ("float32", "float64"):
             raise unknown("precision", self.precision, ("float32", "float64"))
 
 
 def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
-    """Split a data set, and fit its preparation to the training part."""
-    split = split_rows(dataset, conditions.split, conditions.seed)
-    preparation = Preparation.fit(dataset, split.train)
-    classes = len(dataset.classes) if dataset.classes else None
-    if conditions.class_weights and classes is None:
+    """Split a data set, and fit its preparation to the training part; in folds, to each one's own."""
+    if conditions.class_weights and dataset.classes is None:
         raise InputError("Class weights need classes, and this is regression: leave out --class-weights.")
-    train = prepared_part(dataset, preparation, split.train)
-    data = TrainingData(
+    split = split_rows(dataset, conditions.split, conditions.seed)
+    if conditions.cv is None:
+        preparation, data = prepare_rows(dataset, split.train, split.validation, conditions)
+        warnings = check_columns(dataset, split.train)
+        return Problem(dataset, split, preparation, data, warnings)
+    rest = np.sort(np.concatenate([split.train, split.validation]))
+    split = Split(rest, rest[:0], split.test)
+    preparation, data = prepare_rows(dataset, rest, None, conditions)
+    inner = None if conditions.patience is None else INNER
+    folds = [
+        PreparedFold(fold, *prepare_rows(dataset, fold.train, fold.stopping, conditions))
+        for fold in fold_rows(dataset, rest, conditions.cv, conditions.seed, inner)
+    ]
+    return Problem(dataset, split, preparation, data, check_columns(dataset, rest), tuple(folds))
+
+
+def prepare_rows(
+    dataset: Dataset, train: np.ndarray, validation: np.ndarray | None, conditions: Conditions
+) -> tuple[Preparation, TrainingData]:
+    """Rows to learn from and rows to stop by, prepared as the former say; no or empty latter: None."""
+    preparation = Preparation.fit(dataset, train)
+    classes = len(dataset.classes) if dataset.classes else None
+    part = prepared_part(dataset, preparation, train)
+    return preparation, TrainingData(
         task=dataset.task,
         outputs=classes or 1,
-        train=train,
-        validation=prepared_part(dataset, preparation, split.validation),
+        train=part,
+        validation=None
+        if validation is None or not len(validation)
+        else prepared_part(dataset, preparation, validation),
         target_scale=None if classes else np.array([preparation.target_scale]),
-        sample_weights=balanced_weights(train.targets) if conditions.class_weights else None,
+        sample_weights=balanced_weights(part.targets) if conditions.class_weights else None,
     )
-    return Problem(dataset, split, preparation, data, check_columns(dataset, split.train))
 
 
 def prepared_part(dataset: Dataset, preparation: Preparation, rows: np.ndarray) -> Part:
@@ -121,8 +169,25 @@ def plan(problem: Problem, options: Options, conditions: Conditions) -> Plan:
     Raises:
         InputError: an option cannot be used with these data.
     """
-    task, rows = problem.data.task, len(problem.data.train.inputs)
-    metric = conditions.metric or DEFAULT_METRIC[task]
+    task, parts = problem.data.task, problem.trained_on
+    rows = min(len(part.train.inputs) for part in parts)
+    metric = chosen_metric(task, conditions.metric)
+    members = [fitting(member, rows) for member in options.members(task, conditions.members)]
+    inputs, outputs = problem.data.train.inputs.shape[1], problem.data.outputs
+    chunks = plan_chunks(members, inputs, outputs, folds=range(len(parts)))
+    held = [part for data in parts for part in (data.train, data.validation) if part is not None]
+    data_bytes = sum(part.inputs.nbytes for part in held)
+    predicted = cost.predict(chunks, members, data_bytes, rows, inputs, outputs)
+    return Plan(problem, members, chunks, predicted, metric)
+
+
+def chosen_metric(task: str, named: str | None) -> str:
+    """What members are stopped and chosen by: what was named, or the task's customary metric.
+
+    Raises:
+        InputError: it is none, or one of the other task.
+    """
+    metric = named or DEFAULT_METRIC[task]
     if metric not in metrics_of(task):
         if metric in METRICS:
             raise InputError(
@@ -130,15 +195,10 @@ def plan(problem: Problem, options: Options, conditions: Conditions) -> Plan:
                 f"use {', '.join(metrics_of(task))}."
             )
         raise unknown("metric", metric, metrics_of(task))
-    members = [_fitting(member, rows) for member in options.members(task, conditions.members)]
-    inputs, outputs = problem.data.train.inputs.shape[1], problem.data.outputs
-    chunks = plan_chunks(members, inputs, outputs)
-    data_bytes = problem.data.train.inputs.nbytes + problem.validation.inputs.nbytes
-    predicted = cost.predict(chunks, members, data_bytes, rows, inputs, outputs)
-    return Plan(problem, members, chunks, predicted, metric)
+    return metric
 
 
-def _fitting(member: Member, rows: int) -> Member:
+def fitting(member: Member, rows: int) -> Member:
     """The member, if its batches fit the training part; the customary batch shrinks to small data."""
     if member.batch_size <= rows:
         return member

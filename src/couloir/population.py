@@ -13,12 +13,12 @@ import math
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from itertools import product
 from numbers import Integral, Real
 from typing import Any
 
 import jax
-import numpy as np
 
 from couloir.errors import InputError, unknown
 from couloir.losses import DEFAULT_LOSS, LOSSES
@@ -173,13 +173,19 @@ def find_rule(named: str | Rule) -> Rule:
     if isinstance(named, Rule):
         return named
     if isinstance(named, str) and named.startswith("optax."):
-        import optax
-
-        name = named.removeprefix("optax.")
-        if name not in _optax_rules():
-            raise unknown("optimizer", named, [f"optax.{name}" for name in _optax_rules()])
-        return from_optax(named, getattr(optax, name), learning_rate=1e-3)
+        return _optax_rule(named)
     return RULES[_named("optimizer", named, RULES)]
+
+
+@cache
+def _optax_rule(named: str) -> Rule:
+    """One rule object for each name, so that members of it share a segment of the program."""
+    import optax
+
+    name = named.removeprefix("optax.")
+    if name not in _optax_rules():
+        raise unknown("optimizer", named, [f"optax.{name}" for name in _optax_rules()])
+    return from_optax(named, getattr(optax, name), learning_rate=1e-3)
 
 
 def _optax_rules() -> list[str]:
@@ -288,87 +294,99 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Members of one cohort that train side by side, grouped by rule.
+    """Members of one cohort that train side by side, grouped by rule, in one or more folds.
 
     Attributes:
         cohort: what they share.
         layout: the rules with the number of places each has, in the order of the places.
         places: for every place the member's number in the population; inert places repeat one.
         inert: for every place whether it is only padding.
+        folds: the numbers of the folds that every place is trained in.
     """
 
     cohort: Cohort
     layout: tuple[tuple[Rule, int], ...]
     places: tuple[int, ...]
     inert: tuple[bool, ...]
+    folds: tuple[int, ...] = (0,)
+
+    @property
+    def trainings(self) -> int:
+        """Networks in it: places times folds."""
+        return len(self.places) * len(self.folds)
 
 
-def plan_chunks(members: Sequence[Member], inputs: int, outputs: int, most: int | None = None) -> list[Chunk]:
+def plan_chunks(
+    members: Mapping[int, Member] | Sequence[Member],
+    inputs: int,
+    outputs: int,
+    most: int | None = None,
+    folds: Sequence[int] = (0,),
+    rounded: bool = False,
+) -> list[Chunk]:
     """Group members into cohorts, and deal each cohort out over chunks of one layout.
 
     Args:
-        members: the population.
+        members: the population, or some of it by number.
         inputs, outputs: the data's numbers of prepared features and of outputs.
-        most: members in a chunk, about; None picks from the shapes.
+        most: networks in a chunk, about; None picks from the shapes.
+        folds: the numbers of the folds that every member is trained in.
+        rounded: round every rule's places up to a power of two, so that few different programs come up
+            as a population shrinks; the spare places are inert.
     """
+    numbered = members if isinstance(members, Mapping) else dict(enumerate(members))
     cohorts: dict[Cohort, dict[Rule, list[int]]] = {}
-    for number, member in enumerate(members):
+    for number, member in numbered.items():
         cohorts.setdefault(Cohort.of(member), {}).setdefault(member.rule, []).append(number)
     chunks = []
     for cohort, by_rule in cohorts.items():
-        total = sum(map(len, by_rule.values()))
+        total = sum(map(len, by_rule.values())) * len(folds)
         size = most or chunk_size(cohort.widths(inputs, outputs), total, lanes(), cohort.noise > 0)
-        # No more chunks than the largest rule has members, or some would hold nothing but padding.
-        count = min(math.ceil(total / size), max(map(len, by_rule.values())))
-        chunks += [_chunk(cohort, by_rule, number, count) for number in range(count)]
+        wanted = math.ceil(total / size)
+        # No more hands than the largest rule has members, or some would hold nothing but padding.
+        hands = min(wanted, max(map(len, by_rule.values())))
+        blocks = _blocks(folds, math.ceil(wanted / hands))
+        chunks += [
+            _chunk(cohort, by_rule, number, hands, block, rounded)
+            for block in blocks
+            for number in range(hands)
+        ]
     return chunks
 
 
-def _chunk(cohort: Cohort, by_rule: Mapping[Rule, list[int]], number: int, count: int) -> Chunk:
+def _blocks(folds: Sequence[int], wanted: int) -> list[tuple[int, ...]]:
+    """The folds in blocks of one size, so that one program serves them: at least as many as wanted."""
+    count = next((n for n in range(wanted, len(folds)) if len(folds) % n == 0), len(folds))
+    size = len(folds) // count
+    return [tuple(folds[start : start + size]) for start in range(0, len(folds), size)]
+
+
+def _chunk(
+    cohort: Cohort,
+    by_rule: Mapping[Rule, list[int]],
+    number: int,
+    count: int,
+    folds: tuple[int, ...],
+    rounded: bool,
+) -> Chunk:
     """The number-th of count chunks: every rule's members dealt out in turn, short hands padded."""
     layout, places, inert = [], [], []
     for rule, numbers in by_rule.items():
         size = math.ceil(len(numbers) / count)
+        if rounded:
+            size = 1 << (size - 1).bit_length()
         hand = numbers[number::count]
         padding = size - len(hand)
         layout.append((rule, size))
         places += hand + [numbers[0]] * padding
         inert += [False] * len(hand) + [True] * padding
-    return Chunk(cohort, tuple(layout), tuple(places), tuple(inert))
-
-
-def packed(chunk: Chunk, active: np.ndarray) -> tuple[Chunk, np.ndarray]:
-    """A smaller chunk for the members that are still active, and the places they had, in order.
-
-    Each rule keeps a power of two of places, so that few different programs come up; the spare ones
-    are filled with members that are done, as inert.
-    """
-    kept: list[int] = []
-    layout = []
-    first = 0
-    for rule, size in chunk.layout:
-        own = np.arange(first, first + size)
-        first += size
-        count = int(active[own].sum())
-        if count:
-            wanted = min(1 << (count - 1).bit_length(), size)
-            kept += np.sort(own[np.argsort(~active[own], kind="stable")[:wanted]]).tolist()
-            layout.append((rule, wanted))
-    return (
-        Chunk(
-            chunk.cohort,
-            tuple(layout),
-            tuple(chunk.places[place] for place in kept),
-            tuple(not active[place] for place in kept),
-        ),
-        np.array(kept),
-    )
+    return Chunk(cohort, tuple(layout), tuple(places), tuple(inert), folds)
 
 
 def chunk_size(widths: Sequence[int], members: int, lanes: int, noisy: bool = False) -> int:
-    """Members to a chunk, when chunks train side by side in as many lanes as the processor has cores.
+    """Networks to a chunk, when chunks train side by side in as many lanes as the processor has cores.
 
-    About a quarter of a million parameters, but 4 to 64 members: then the rules' state stays in the
+    About a quarter of a million parameters, but 4 to 64 networks: then the rules' state stays in the
     cache, and a core that has a chunk to itself loses no time in waiting for the others inside a product.
     (Measured on two cores, 64 members, as a share of the rate of a bare matrix product: 784-15-10 by 64
     in one lane 55 %, by 16 in two lanes 70 %; 784-128-64-10 51 % and, by 4, 80 %.) A population too small

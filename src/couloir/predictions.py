@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
-    from couloir.model import Model
+    from couloir.model import Predictor
 
 
-def predict_table(model: Model, source: Any) -> pl.DataFrame:
+def predict_table(model: Predictor, source: Any) -> pl.DataFrame:
     """One row for each row of the source, in its order.
 
     Columns: `row`, counted from 0 as in the run's own tables; `prediction`, a label or a value in the
     target's units; for classes `probability_LABEL` of each.
 
     Args:
-        model: a trained model.
+        model: a trained network, or several.
         source: a path, a bundled set's name, arrays, or a frame.
 
     Raises:
@@ -29,7 +29,7 @@ def predict_table(model: Model, source: Any) -> pl.DataFrame:
     from couloir.data.sources import load_features
 
     features, _ = load_features(source, model.preparation)
-    answers = model.predict_prepared(model.preparation.inputs(features, np.float64))
+    answers = model.answers(features)
     rows = np.arange(len(answers))
     classes = model.preparation.classes
     if classes is None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -19,129 +19,226 @@ import polars as pl
 from couloir import evaluation, ledger, runs
 from couloir.data.dataset import Dataset
 from couloir.data.description import describe
+from couloir.data.preparation import Preparation
+from couloir.evaluation import Judged
 from couloir.metrics import DEFAULT_METRIC, metrics_of
-from couloir.model import Model
+from couloir.model import Ensemble, Predictor, scaled
 from couloir.networks import parameter_count
-from couloir.planning import Conditions, Plan, Problem
-from couloir.training import Outcome, Trained, ranking_key
+from couloir.outcomes import Outcome, Trained, ranking_key
+from couloir.planning import Conditions, Problem
+from couloir.population import Member
+from couloir.selection.ensemble import calibration_error, reliability
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A model on the list that is tested.
+
+    Attributes:
+        name: "winner", "refitted" or "ensemble".
+        model: the model.
+        rows: what it was fitted to.
+        validation: its scores where it was chosen, None for what was refitted afterwards.
+        networks: how many it averages.
+    """
+
+    name: str
+    model: Predictor
+    rows: np.ndarray
+    validation: evaluation.Scores | None = None
+    networks: int = 1
+
+
+class Winner(NamedTuple):
+    """The chosen member: its number, itself, its best epoch, and for how many it was trained again."""
+
+    number: int
+    member: Member
+    best_epoch: int
+    refit_epochs: int | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
     """A trained population with its winner: all that is fixed before the test.
 
-    `chosen` has the weights that won on validation; `final` is the model to test and keep, the same
-    unless it was refitted for `refit_epochs` on training and validation rows.
+    Attributes:
+        problem: the data, split and prepared.
+        conditions: what was asked for.
+        metric: what members were chosen by.
+        members: how many there were.
+        cohorts: how many programs.
+        counts: how many members ended in which way.
+        samples_per_second: training samples seen, summed over members, per second of training.
+        winner: the chosen member.
+        judged: its answers for the rows it was chosen by.
+        training: its scores on what it learnt from.
+        importance: of the columns, on rows it was chosen by; None for images.
+        finalists: every model to be tested.
+        headline: the place among them of the one that is kept.
+        command: what was run.
+        kind: "train", "race" or "search".
+        more: what else run.json is to say.
+        tables: what else was measured.
     """
 
-    planned: Plan
+    problem: Problem
     conditions: Conditions
-    trained: Trained
-    winner: Outcome
-    chosen: Model
-    final: Model
-    refit_epochs: int | None
+    metric: str
+    members: int
+    cohorts: int
+    counts: dict[str, int]
+    samples_per_second: float
+    winner: Winner
+    judged: Judged
+    training: evaluation.Scores
+    importance: list[dict[str, Any]] | None
+    finalists: list[Finalist]
+    headline: int
     command: str
+    kind: str = "train"
+    more: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    @property
+    def final(self) -> Predictor:
+        """The model that is kept."""
+        return self.finalists[self.headline].model
 
 
 def record(choice: Choice) -> dict[str, Any]:
     """Everything that run.json holds, save how the run ended and how long it took."""
-    problem, trained = choice.planned.problem, choice.trained
-    validation = problem.validation
-    answers = choice.chosen.predict_prepared(validation.inputs)
-    truth = _truth(problem, problem.split.validation)
-    training = choice.chosen.predict_prepared(problem.data.train.inputs)
+    problem, judged = choice.problem, choice.judged
+    truth = problem.truth(judged.rows)
     return {
         "schema_version": runs.SCHEMA_VERSION,
+        "kind": choice.kind,
         "command": choice.command,
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seed": choice.conditions.seed,
-        "metric": choice.planned.metric,
+        "metric": choice.metric,
         "data": _data_record(problem),
-        "n_members": len(choice.planned.members),
-        "n_cohorts": choice.planned.cost.cohorts,
-        "counts": {
-            status: sum(outcome.status == status for outcome in trained.outcomes)
-            for status in ("finished", "stopped", "diverged")
-        },
+        "n_members": choice.members,
+        "n_cohorts": choice.cohorts,
+        "counts": choice.counts,
         "winner": _winner_record(choice),
-        "validation": evaluation.scores(answers, truth),
-        "training": evaluation.scores(training, _truth(problem, problem.split.train)),
-        "importance": None
-        if problem.dataset.image_shape
-        else evaluation.importance(choice.chosen, validation.inputs, truth, choice.conditions.seed),
-        "mistakes": _mistakes(problem, answers, truth),
+        "validation": evaluation.scores(judged.answers, truth),
+        "training": choice.training,
+        "importance": choice.importance,
+        "mistakes": _mistakes(problem, judged, truth),
+        **choice.more,
         **_test(choice),
-        "throughput": {
-            "member_samples_per_second": round(trained.member_samples / max(trained.seconds, 1e-9))
-        },
+        "throughput": {"member_samples_per_second": round(choice.samples_per_second)},
         "versions": _versions(),
         "device": jax.default_backend(),
     }
 
 
+def counts(trained: Trained) -> dict[str, int]:
+    """How many members ended in which way; in folds, by the worst of a member's ends."""
+    order = ("diverged", "left", "stopped", "finished")
+    ends = [
+        next(status for status in order if any(fold[number].status == status for fold in trained.folds))
+        for number in range(len(trained.outcomes))
+    ]
+    return {status: ends.count(status) for status in ("finished", "stopped", "left", "diverged")}
+
+
 def _winner_record(choice: Choice) -> dict[str, Any]:
-    member = choice.winner.member
+    winner = choice.winner
     return {
-        "member": choice.trained.outcomes.index(choice.winner),
-        **member.describe(),
-        "n_parameters": parameter_count(choice.planned.problem.widths(member)),
-        "best_epoch": choice.winner.best_epoch,
-        "refit_epochs": choice.refit_epochs,
+        "member": winner.number,
+        **winner.member.describe(),
+        "n_parameters": parameter_count(choice.problem.widths(winner.member)),
+        "best_epoch": winner.best_epoch,
+        "refit_epochs": winner.refit_epochs,
     }
-
-
-def _truth(problem: Problem, rows: np.ndarray) -> np.ndarray:
-    """Class numbers, or values in target units."""
-    target = problem.dataset.target[rows]
-    return problem.preparation.targets(target) if problem.dataset.classes else target.astype(np.float64)
 
 
 def _test(choice: Choice) -> dict[str, Any]:
-    """Score the frozen list on the test part: the final model, the naive answer, a linear model.
+    """Score the frozen list on the test part: the finalists, the naive answer, a linear model.
 
-    The models to beat are fitted on the rows that the final model was trained on.
+    The models to beat are fitted on the rows that the model which is kept was fitted to.
     """
-    problem, model = choice.planned.problem, choice.final
-    split, classes = problem.split, problem.data.outputs if problem.dataset.classes else None
-    fitted_on = np.concatenate([split.train, split.validation]) if choice.refit_epochs else split.train
-    known = model.preparation.inputs(problem.dataset.rows(fitted_on), np.float64)
-    naive = evaluation.naive(_truth(problem, fitted_on), classes)
-    linear = evaluation.linear(known, _truth(problem, fitted_on), classes)
+    problem, headline = choice.problem, choice.finalists[choice.headline]
+    dataset, split = problem.dataset, problem.split
+    classes = problem.data.outputs if dataset.classes else None
+    preparation = Preparation.fit(dataset, headline.rows)
+    known = preparation.inputs(dataset.rows(headline.rows), np.float64)
+    naive = evaluation.naive(problem.truth(headline.rows), classes)
+    linear = evaluation.linear(known, problem.truth(headline.rows), classes)
 
-    times = ledger.enter(problem.dataset.fingerprint, split.test, choice.command)
-    inputs = model.preparation.inputs(problem.dataset.rows(split.test), np.float64)
-    truth, answers = _truth(problem, split.test), model.predict_prepared(inputs)
-    test: dict[str, Any] = evaluation.scores(answers, truth)
+    times = ledger.enter(dataset.fingerprint, split.test, choice.command)
+    raw, truth = dataset.rows(split.test), problem.truth(split.test)
+    answers = [finalist.model.answers(raw) for finalist in choice.finalists]
+    test: dict[str, Any] = evaluation.scores(answers[choice.headline], truth)
     test["intervals"] = {
         name: list(pair)
-        for name, pair in evaluation.intervals(answers, truth, choice.conditions.seed).items()
+        for name, pair in evaluation.intervals(
+            answers[choice.headline], truth, choice.conditions.seed
+        ).items()
     }
     if classes:
-        test["confusion"] = evaluation.confusion(answers, truth)
+        test["confusion"] = evaluation.confusion(answers[choice.headline], truth)
     return {
         "test": test,
+        "finalists": [
+            {
+                "name": finalist.name,
+                "networks": finalist.networks,
+                "headline": number == choice.headline,
+                "validation": finalist.validation,
+                "test": evaluation.scores(found, truth),
+            }
+            for number, (finalist, found) in enumerate(zip(choice.finalists, answers, strict=True))
+        ],
         "baseline": {
             "name": "majority class" if classes else "mean",
             "test": evaluation.scores(naive(len(truth)), truth),
         },
         "linear": {
             "name": "logistic regression" if classes else "linear regression",
-            "test": evaluation.scores(linear(inputs), truth),
+            "test": evaluation.scores(linear(preparation.inputs(raw, np.float64)), truth),
         },
         "ledger": {"times_scored": times},
+        **_calibration(choice, answers[choice.headline], truth),
     }
+
+
+def _calibration(choice: Choice, answers: evaluation.Answers, truth: np.ndarray) -> dict[str, Any]:
+    """How far the probabilities of an ensemble can be trusted, before and after its temperature."""
+    model = choice.final
+    if not isinstance(model, Ensemble) or not choice.problem.dataset.classes:
+        return {}
+    plain = scaled(answers, 1 / model.temperature)
+    return {
+        "calibration": {
+            **choice.more.get("calibration", {}),
+            "temperature": model.temperature,
+            "test_error": calibration_error(plain, truth),
+            "test_error_scaled": calibration_error(answers, truth),
+            "reliability": _bins(plain, truth),
+            "reliability_scaled": _bins(answers, truth),
+        }
+    }
+
+
+def _bins(answers: evaluation.Answers, truth: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {"confidence": bin.confidence, "accuracy": bin.accuracy, "count": bin.samples}
+        for bin in reliability(answers, truth)
+    ]
 
 
 def _data_record(problem: Problem) -> dict[str, Any]:
     return {**describe(problem.dataset), "split": problem.split.sizes, "warnings": problem.warnings}
 
 
-def _mistakes(problem: Problem, answers: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
-    """The worst mistakes on validation, with what the rows hold."""
-    dataset, found = problem.dataset, []
+def _mistakes(problem: Problem, judged: Judged, truth: np.ndarray) -> list[dict[str, Any]]:
+    """The worst mistakes on the rows that the winner was chosen by, with what these hold."""
+    dataset, answers, found = problem.dataset, judged.answers, []
     for position in evaluation.worst(answers, truth):
-        row = int(problem.split.validation[position])
+        row = int(judged.rows[position])
         entry: dict[str, Any] = {"row": row, "values": None, "pixels": None}
         if dataset.classes:
             entry |= {
@@ -201,12 +298,12 @@ def _column(part: str, metric: str) -> str:
     return f"{part}_loss" if metric in DEFAULT_METRIC.values() else f"{part}_{metric}"
 
 
-def leaderboard(planned: Plan, trained: Trained) -> pl.DataFrame:
+def leaderboard(problem: Problem, trained: Trained) -> pl.DataFrame:
     """One row per member, best on validation first; diverged ones last."""
     outcomes = trained.outcomes
     order = sorted(range(len(outcomes)), key=lambda number: ranking_key(outcomes[number], trained.metric))
     rows = [
-        {"rank": rank, "member": number, **_leaderboard_row(planned.problem, outcomes[number])}
+        {"rank": rank, "member": number, **_leaderboard_row(problem, outcomes[number])}
         for rank, number in enumerate(order, start=1)
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -229,10 +326,9 @@ def _leaderboard_row(problem: Problem, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def predictions(problem: Problem, chosen: Model) -> pl.DataFrame:
-    """The winner's answers on the validation part, from the weights it was chosen for."""
-    answers = chosen.predict_prepared(problem.validation.inputs)
-    truth, rows = _truth(problem, problem.split.validation), problem.split.validation
+def predictions(problem: Problem, judged: Judged) -> pl.DataFrame:
+    """The winner's answers for the rows it was chosen by, from weights that were not fitted to them."""
+    answers, truth, rows = judged.answers, problem.truth(judged.rows), judged.rows
     columns: dict[str, Any] = {"row": rows, "true": problem.dataset.target[rows]}
     if not problem.dataset.classes:
         return pl.DataFrame({**columns, "predicted": answers})

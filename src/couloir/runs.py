@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,9 @@ from couloir.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
-    from couloir.model import Model
+    from couloir.model import Predictor
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass
@@ -37,14 +37,16 @@ class StoredRun:
         predictions: the winner's on the validation part: row, true, predicted.
         model: the winner.
         folder: where it is stored, or None.
+        tables: what else the run measured, by name; each is a Parquet file of that name.
     """
 
     record: dict[str, Any]
     history: pl.DataFrame
     leaderboard: pl.DataFrame
     predictions: pl.DataFrame
-    model: Model
+    model: Predictor
     folder: Path | None = None
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @cached_property
     def test(self) -> dict[str, Any]:
@@ -74,7 +76,23 @@ def new_folder(parent: Path, name: str) -> Iterator[tuple[Path, Path]]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _point_latest(parent, final)
+    point_latest(final)
+
+
+def claim_folder(parent: Path, name: str) -> Path:
+    """A new folder that has its own name from the start, for a run that is to survive being killed.
+
+    It is a run once it has a run.json.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = _free_name(parent, f"{time.strftime('%Y%m%d-%H%M%S')}-{_safe(name)}")
+        folder.mkdir()
+    except OSError as error:
+        raise InputError(
+            f"Nothing can be written to the folder '{parent}' ({error.strerror}): name another with --out."
+        ) from None
+    return folder.resolve()
 
 
 def _safe(name: str) -> str:
@@ -89,8 +107,9 @@ def _free_name(parent: Path, name: str) -> Path:
     return candidate
 
 
-def _point_latest(parent: Path, final: Path) -> None:
+def point_latest(final: Path) -> None:
     """Make `latest` name the newest run: a link, or a file with the name where links are not allowed."""
+    parent = final.parent
     latest, fresh = parent / "latest", parent / f".latest.{os.getpid()}"
     try:
         fresh.symlink_to(final.name)
@@ -104,17 +123,22 @@ def _point_latest(parent: Path, final: Path) -> None:
 
 def write(run: StoredRun, folder: Path) -> None:
     """Write everything but the report into a folder that exists."""
-    write_record(run, folder)
     run.history.write_parquet(folder / "history.parquet")
     run.leaderboard.write_parquet(folder / "leaderboard.parquet")
     run.predictions.write_parquet(folder / "predictions.parquet")
+    for name, table in run.tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
     run.model.save(folder)
+    run.record["tables"] = list(run.tables)
+    write_record(run, folder)  # last: a folder that has it is whole
 
 
 def write_record(run: StoredRun, folder: Path) -> None:
     """Write run.json; a number that is not finite is a bug and raises."""
     text = json.dumps(run.record, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "run.json").write_text(text + "\n", "utf-8")
+    temporary = folder / f".run.json.part{os.getpid()}"
+    temporary.write_text(text + "\n", "utf-8")
+    os.replace(temporary, folder / "run.json")
 
 
 def resolve(path: str | Path) -> Path:
@@ -139,7 +163,7 @@ def read(path: str | Path) -> StoredRun:
     """
     import polars as pl
 
-    from couloir.model import Model
+    from couloir.model import load_model
 
     folder = resolve(path)
     current = "run.json"
@@ -152,10 +176,11 @@ def read(path: str | Path) -> StoredRun:
         ]:
             raise ValueError(f"it lacks '{lacking[0]}'")
         frames = {}
-        for current in ("history.parquet", "leaderboard.parquet", "predictions.parquet"):
-            frames[current.split(".")[0]] = pl.read_parquet(folder / current)
+        for name in ("history", "leaderboard", "predictions", *record.get("tables", ())):
+            current = f"{name}.parquet"
+            frames[name] = pl.read_parquet(folder / current)
         current = "model.json or model.safetensors"
-        model = Model.load(folder)
+        model = load_model(folder)
     except FileNotFoundError:
         raise InputError(
             f"The run folder '{path}' has no {current}: it is not a run, or was cut short; train again."
@@ -167,4 +192,5 @@ def read(path: str | Path) -> StoredRun:
         raise InputError(
             f"The {current} of the run folder '{path}' cannot be read ({reason}): train again."
         ) from None
-    return StoredRun(record, folder=folder.resolve(), model=model, **frames)
+    first = {name: frames.pop(name) for name in ("history", "leaderboard", "predictions")}
+    return StoredRun(record, folder=folder.resolve(), model=model, tables=frames, **first)

@@ -2,8 +2,8 @@
 
 Read from the top. One member's loss; one step, in which the gradients of all members are computed
 together and each rule then changes its own; one epoch, which is a scan over steps and ends by scoring
-every member; and the loop over epochs with early stopping. Only this module knows that there is more
-than one network.
+every member; and the loop over epochs with early stopping. Folds (and replicates: other seeds, other
+splits) are an outer axis around the epoch. Only this module knows that there is more than one network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -28,17 +28,20 @@ from couloir.losses import LOSSES, LossFunction, l1_penalty, l2_penalty
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.networks import Network, dropout, forward, initialise, standard_normal
 from couloir.optimizers import Rule
-from couloir.population import Chunk, Member, lanes, packed, plan_chunks
+from couloir.outcomes import Outcome, Rung, RungResult, Status, Trained, leader, thin_out
+from couloir.population import Chunk, Member, lanes, plan_chunks
 from couloir.schedules import factors
 
 Precision = Literal["float32", "float64"]
-Status = Literal["training", "finished", "stopped", "diverged"]
 
 ROWS_SCORED_AT_ONCE = 256
 """Samples in a block when a population is scored, so that hidden layers stay in the cache."""
 
 MOST_ROWS_WATCHED = 1000
 """Training rows that the training curves come from, at most: scoring them is time not spent on training."""
+
+LEAST_ROWS_WATCHED = 200
+"""Where there is no validation part to compare with, a fifth of the training rows, but so many at least."""
 
 
 class Part(NamedTuple):
@@ -109,7 +112,10 @@ def member_loss(
 
 @dataclass(frozen=True)
 class Program:
-    """All that a compiled program depends on besides the shapes of its arguments."""
+    """All that a compiled program depends on besides the shapes of its arguments.
+
+    `uneven` says that some fold has fewer steps to an epoch than another, and sits the last ones out.
+    """
 
     layout: tuple[tuple[Rule, int], ...]
     widths: tuple[int, ...]
@@ -119,6 +125,7 @@ class Program:
     metric: str
     noisy: bool
     one_restart: bool
+    uneven: bool = False
 
 
 class Settings(NamedTuple):
@@ -154,13 +161,21 @@ class Schedule(NamedTuple):
     rates: Float[Array, "step place"]
 
 
+class Scored(NamedTuple):
+    """Rows that members are scored on; weight 0 marks what only fills a fold up to the largest one's size."""
+
+    inputs: Any
+    targets: Any
+    weights: Any
+
+
 class DeviceData(NamedTuple):
     """The parts on the device; `watched` are the training rows that the training scores come from."""
 
     train: Part
-    watched: Part
-    validation: Part | None
-    target_scale: Float[Array, "output"]
+    watched: Scored
+    validation: Scored | None
+    target_scale: Any
 
 
 class EpochScores(NamedTuple):
@@ -261,7 +276,9 @@ def _gradients(
     return every(networks, (inputs, targets, now.weights), settings.regularization, settings.keys)
 
 
-def score(program: Program, networks: Network, part: Part, scale: Array) -> dict[str, Float[Array, "place"]]:
+def score(
+    program: Program, networks: Network, part: Scored, scale: Array
+) -> dict[str, Float[Array, "place"]]:
     """Every metric of the task for every member, with nothing switched off or added."""
     count = part.inputs.shape[0]
     block = min(count, ROWS_SCORED_AT_ONCE)
@@ -274,7 +291,9 @@ def score(program: Program, networks: Network, part: Part, scale: Array) -> dict
     outputs = jnp.moveaxis(jax.lax.map(answer, blocks), 0, 2)
     outputs = outputs.reshape(*outputs.shape[:2], -1)[:, :, :count]
     return {
-        name: jax.vmap(METRICS[name].score, in_axes=(0, None, None))(outputs, part.targets.T, scale)
+        name: jax.vmap(METRICS[name].score, in_axes=(0, None, None, None))(
+            outputs, part.targets.T, scale, part.weights
+        )
         for name in metrics_of(program.task)
     }
 
@@ -289,15 +308,21 @@ def epoch(
     """One pass over the training part, then every member scored and its best kept."""
 
     def advance(carry: Any, now: Schedule) -> tuple[Any, None]:
-        state, finite = carry
-        state, losses = step(program, settings, state, now, data.train)
-        return (state, finite & jnp.isfinite(losses)), None
+        before, finite = carry
+        state, losses = step(program, settings, before, now, data.train)
+        finite_now = jnp.isfinite(losses)
+        if program.uneven:  # a step of total weight 0 changes nothing, a rule's step count included
+            live = jnp.sum(now.weights) > 0
+            state = jax.tree.map(lambda new, old: jnp.where(live, new, old), state, before)
+            finite_now |= ~live
+        return (state, finite & finite_now), None
 
     finite = jnp.ones(schedule.rates.shape[1], bool)
     (state, finite), _ = jax.lax.scan(advance, (state, finite), schedule)
     training = score(program, state.networks, data.watched, data.target_scale)
-    judged = data.validation if data.validation is not None else data.watched
-    validation = score(program, state.networks, judged, data.target_scale)
+    validation = training
+    if data.validation is not None:
+        validation = score(program, state.networks, data.validation, data.target_scale)
     sign = -1 if METRICS[program.metric].more_is_better else 1
     ranking = sign * validation[program.metric]
     tie = validation[DEFAULT_METRIC[program.task]]
@@ -332,8 +357,32 @@ def _with_best(
     )
 
 
-_start = jax.jit(start, static_argnames=("program", "dtype"))
-_epoch = jax.jit(epoch, static_argnames="program", donate_argnames="state")
+# Folds: everything below has a leading fold axis --------------------------------------------------------
+
+_SHARED = Settings(hyper=None, regularization=None, keys=0, noise=None, noise_key=0)  # type: ignore[arg-type]
+"""Which of the settings each fold has for itself: 0; and which are the same for all: None."""
+
+
+def start_folds(program: Program, keys: Array, dtype: Any) -> PopulationState:
+    """The population before its first step, in every fold."""
+    return jax.vmap(lambda own: start(program, own, dtype))(keys)
+
+
+def epoch_of_folds(
+    program: Program, state: PopulationState, settings: Settings, schedule: Schedule, data: DeviceData
+) -> tuple[PopulationState, EpochScores]:
+    """One epoch in every fold, each with its own rows, batch order and weights."""
+    one, axes = partial(epoch, program), (0, _SHARED, 0, 0)
+    if schedule.step.shape[0] > 1:
+        return jax.vmap(one, in_axes=axes)(state, settings, schedule, data)
+    # A single fold runs without the axis, which costs some of the speed of the wide products.
+    own = settings._replace(keys=settings.keys[0], noise_key=settings.noise_key[0])
+    first = jax.tree.map(lambda leaf: leaf[0], (state, schedule, data))
+    return jax.tree.map(lambda leaf: leaf[None], one(first[0], own, first[1], first[2]))
+
+
+_start = jax.jit(start_folds, static_argnames=("program", "dtype"))
+_epoch = jax.jit(epoch_of_folds, static_argnames="program", donate_argnames="state")
 
 
 # On the host: batches, budgets, stopping ----------------------------------------------------------------
@@ -356,92 +405,69 @@ def epoch_batches(count: int, batch_size: int, seed: int, number: int) -> tuple[
     return rows.reshape(steps, batch_size), weights.reshape(steps, batch_size).astype(float)
 
 
-@dataclass
-class Outcome:
-    """How one member has fared so far.
+class _Folds:
+    """Folds of equal numbers of features, on the host and stacked on the device, filled up to one size."""
 
-    `training` and `validation` hold a dict of metrics for every epoch run. `score` is the best
-    validation value of the metric that members are chosen by; `best_epoch` 0 means none yet.
-    `network` is the member's best weights, layers of (weight [output, input], bias [output]).
-    """
+    def __init__(
+        self, numbers: Sequence[int], data: Sequence[TrainingData], seeds: Sequence[int], dtype: Any
+    ) -> None:
+        self.numbers, self.data, self.seeds, self.dtype = tuple(numbers), data, seeds, dtype
+        self.on_device = _stacked([_to_device(*each, dtype) for each in zip(data, seeds, strict=True)])
 
-    member: Member
-    status: Status = "training"
-    best_epoch: int = 0
-    score: float = math.nan
-    training: list[dict[str, float]] = field(default_factory=list)
-    validation: list[dict[str, float]] = field(default_factory=list)
-    network: Network | None = None
-
-    @property
-    def epochs_run(self) -> int:
-        """Epochs that this member was trained for."""
-        return len(self.validation)
+    def some(self, numbers: Sequence[int]) -> _Folds:
+        """A part of these folds, with the same sizes on the device."""
+        if tuple(numbers) == self.numbers:
+            return self
+        at = [self.numbers.index(number) for number in numbers]
+        part = object.__new__(_Folds)
+        part.numbers, part.dtype = tuple(numbers), self.dtype
+        part.data, part.seeds = [self.data[i] for i in at], [self.seeds[i] for i in at]
+        part.on_device = jax.tree.map(lambda leaf: leaf[jnp.array(at)], self.on_device)
+        return part
 
     @property
-    def diverged_epoch(self) -> int | None:
-        """The epoch in which its loss or parameters stopped being finite, or None."""
-        return self.epochs_run if self.status == "diverged" else None
+    def rows(self) -> list[int]:
+        """Training rows of each fold."""
+        return [len(data.train.inputs) for data in self.data]
 
-    def record(self, scores: EpochScores, place: int, metric: str, patience: int | None) -> None:
-        """Take note of one more epoch and decide whether it was the last."""
-        self.training.append({name: float(values[place]) for name, values in scores.training.items()})
-        self.validation.append({name: float(values[place]) for name, values in scores.validation.items()})
-        if scores.improved[place]:
-            self.best_epoch, self.score = self.epochs_run, self.validation[-1][metric]
-        if not scores.finite[place]:
-            self.status = "diverged"
-        elif self.epochs_run >= self.member.epochs:
-            self.status = "finished"
-        elif patience is not None and self.epochs_run - self.best_epoch >= patience:
-            self.status = "stopped"
+    def steps(self, batch_size: int) -> list[int]:
+        """Steps to an epoch of each fold."""
+        return [math.ceil(rows / batch_size) for rows in self.rows]
 
 
 class _ChunkTraining:
     """One chunk on its way through the epochs: arrays on the device, bookkeeping on the host."""
 
     def __init__(
-        self,
-        chunk: Chunk,
-        outcomes: Sequence[Outcome],
-        data: TrainingData,
-        on_device: DeviceData,
-        seed: int,
-        metric: str,
-        dtype: Any,
+        self, chunk: Chunk, outcomes: Sequence[Sequence[Outcome]], folds: _Folds, metric: str
     ) -> None:
-        self.population, self.data, self.on_device = outcomes, data, on_device
-        self.seed, self.metric, self.dtype = seed, metric, dtype
-        self.steps = math.ceil(len(data.train.inputs) / chunk.cohort.batch_size)
-        self._lay_out(chunk)
-        self.state = _start(self.program, self.settings.keys, dtype)
-
-    def _lay_out(self, chunk: Chunk) -> None:
-        """Set up the program and its settings for the members of a chunk, in their places."""
-        self.chunk = chunk
-        self.outcomes = [self.population[number] for number in chunk.places]
-        members = [outcome.member for outcome in self.outcomes]
-        cohort = chunk.cohort
+        self.chunk, self.metric = chunk, metric
+        self.folds = folds.some(chunk.folds)
+        self.outcomes = [[outcomes[fold][number] for number in chunk.places] for fold in chunk.folds]
+        self.members = [outcome.member for outcome in self.outcomes[0]]
+        self.steps = self.folds.steps(chunk.cohort.batch_size)
+        cohort, data = chunk.cohort, self.folds.data[0]
         self.program = Program(
             layout=chunk.layout,
-            widths=cohort.widths(self.data.train.inputs.shape[1], self.data.outputs),
+            widths=cohort.widths(data.train.inputs.shape[1], data.outputs),
             activation=cohort.activation,
             loss=cohort.loss if callable(cohort.loss) else LOSSES[cohort.loss].per_sample,
-            task=self.data.task,
+            task=data.task,
             metric=self.metric,
             noisy=cohort.noise > 0,
-            one_restart=len({member.restart for member in members}) == 1,
+            one_restart=len({member.restart for member in self.members}) == 1,
+            uneven=len(set(self.steps)) > 1,
         )
-        self.settings = _settings(chunk, members, self.seed, self.program.one_restart, self.dtype)
+        self.settings = _settings(
+            chunk, self.members, self.folds.seeds, self.program.one_restart, folds.dtype
+        )
+        self.state: PopulationState | None = None
+        self.fresh = True
 
     def active(self) -> np.ndarray:
-        """For every place whether its member is still in training, [place]."""
-        return np.array(
-            [
-                outcome.status == "training" and not inert
-                for outcome, inert in zip(self.outcomes, self.chunk.inert, strict=True)
-            ]
-        )
+        """For every fold and place whether its member is still in training, [fold, place]."""
+        training = [[outcome.status == "training" for outcome in fold] for fold in self.outcomes]
+        return np.array(training) & ~np.array(self.chunk.inert)
 
     @property
     def training(self) -> bool:
@@ -450,86 +476,182 @@ class _ChunkTraining:
     def advance(self, number: int, patience: int | None) -> int:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
         active = self.active()
+        if self.state is None:
+            self.state = _start(self.program, self.settings.keys, self.folds.dtype)
         self.state, scores = _epoch(
-            self.program, self.state, self.settings, self._schedule(number, active), self.on_device
+            self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
         )
-        scores = jax.device_get(scores)
-        for place in np.flatnonzero(active):
-            self.outcomes[place].record(scores, int(place), self.metric, patience)
-        return int(active.sum()) * len(self.data.train.inputs)
-
-    def pack(self, number: int) -> None:
-        """After epoch `number`, put away members that are done, where that is predicted to pay.
-
-        What is predicted depends on shapes alone, so that the same run packs at the same epochs again.
-        As many epochs are taken to lie ahead as have been run, at most those of the budget.
-        """
-        active = self.active()
-        if not active.any() or active.all():
-            return
-        chunk, kept = packed(self.chunk, active)
-        budget = max(self.outcomes[place].member.epochs for place in np.flatnonzero(active))
-        rows, batch_size = len(self.data.train.inputs), chunk.cohort.batch_size
-        now, then = (
-            cost.epoch_seconds(places, self.program.widths, rows, batch_size)
-            for places in (len(active), len(kept))
-        )
-        if min(number, budget - number) * (now - then) <= cost.compile_seconds(chunk):
-            return
-        self.collect()
-        state, parts = jax.device_get(self.state), list(segments(self.chunk.layout))
-        places_of = {
-            rule: kept[(kept >= part.start) & (kept < part.stop)] - part.start for rule, part in parts
-        }
-        rule_states = tuple(
-            jax.tree.map(lambda leaf, rule=rule: leaf[places_of[rule]], rule_state)
-            for (rule, _), rule_state in zip(parts, state.rule_states, strict=True)
-            if len(places_of[rule])
-        )
-        rest = jax.tree.map(lambda leaf: leaf[kept], state._replace(rule_states=()))
-        self.state = jax.tree.map(jnp.asarray, rest._replace(rule_states=rule_states))
-        self._lay_out(chunk)
+        scores, self.fresh = jax.device_get(scores), False
+        for fold, place in np.argwhere(active):
+            training, validation = (
+                {name: float(values[fold, place]) for name, values in part.items()}
+                for part in (scores.training, scores.validation)
+            )
+            improved, finite = scores.improved[fold, place], scores.finite[fold, place]
+            self.outcomes[fold][place].record(training, validation, improved, finite, self.metric, patience)
+        return int(active.sum(axis=1) @ np.array(self.folds.rows))
 
     def _schedule(self, number: int, active: np.ndarray) -> Schedule:
-        rows, weights = epoch_batches(
-            len(self.data.train.inputs), self.chunk.cohort.batch_size, self.seed, number
-        )
-        if self.data.sample_weights is not None:
-            weights = weights * self.data.sample_weights[rows]
-        steps = np.arange(self.steps) + (number - 1) * self.steps
-        curves = {
-            key: factors(key[0], steps, key[2] * self.steps, key[1])
-            for key in {_curve(outcome.member) for outcome in self.outcomes}
-        }
-        rates = np.stack(
-            [outcome.member.learning_rate * curves[_curve(outcome.member)] for outcome in self.outcomes],
-            axis=1,
-        )
+        """The steps of epoch `number`; a fold with fewer of them is filled up with steps of weight 0."""
+        most, own = max(self.steps), [self._fold_schedule(number, fold) for fold in range(len(self.steps))]
+
+        def stack(name: str) -> np.ndarray:
+            return np.stack([_filled(steps[name], most) for steps in own])
+
         return Schedule(
-            jnp.asarray(steps, jnp.int32),
-            jnp.asarray(rows),
-            jnp.asarray(weights, self.dtype),
-            jnp.asarray(rates * active, self.dtype),
+            jnp.asarray(stack("step"), jnp.int32),
+            jnp.asarray(stack("rows")),
+            jnp.asarray(stack("weights"), self.folds.dtype),
+            jnp.asarray(stack("rates") * active[:, None, :], self.folds.dtype),
         )
+
+    def _fold_schedule(self, number: int, fold: int) -> dict[str, np.ndarray]:
+        """One fold's steps of epoch `number`."""
+        data, count = self.folds.data[fold], self.steps[fold]
+        rows, weights = epoch_batches(
+            len(data.train.inputs), self.chunk.cohort.batch_size, self.folds.seeds[fold], number
+        )
+        if data.sample_weights is not None:
+            weights = weights * data.sample_weights[rows]
+        steps = np.arange(count) + (number - 1) * count
+        curves = {
+            key: factors(key[0], steps, key[2] * count, key[1]) for key in set(map(_curve, self.members))
+        }
+        rates = [member.learning_rate * curves[_curve(member)] for member in self.members]
+        return {"step": steps, "rows": rows, "weights": weights, "rates": np.stack(rates, axis=1)}
 
     def collect(self) -> None:
         """Bring every member's best weights to the host."""
+        if self.state is None:
+            return
         networks = jax.device_get(self.state.best_networks)
-        for place, (outcome, inert) in enumerate(zip(self.outcomes, self.chunk.inert, strict=True)):
-            if not inert:
-                outcome.network = jax.tree.map(lambda leaf, place=place: leaf[place].copy(), networks)
+        for fold, outcomes in enumerate(self.outcomes):
+            for place, (outcome, inert) in enumerate(zip(outcomes, self.chunk.inert, strict=True)):
+                if not inert:
+                    outcome.network = jax.tree.map(lambda leaf, at=(fold, place): leaf[at].copy(), networks)
+
+
+def _filled(values: np.ndarray, count: int) -> np.ndarray:
+    """An array [step, …] filled up with zeros to so many steps."""
+    return np.pad(values, [(0, count - len(values)), *[(0, 0)] * (values.ndim - 1)])
+
+
+# Packing: a shrinking population is dealt out anew -------------------------------------------------------
+
+
+def _pack(
+    chunks: list[_ChunkTraining],
+    number: int,
+    sure: int,
+    outcomes: Sequence[Sequence[Outcome]],
+    stacks: Sequence[_Folds],
+) -> list[_ChunkTraining]:
+    """After epoch `number`, deal the members that are still in training out over fewer or smaller chunks.
+
+    That is done, cohort by cohort, where it is predicted to pay; what is predicted depends on shapes alone,
+    so that the same run packs at the same epochs again. As many epochs are taken to lie ahead as have been
+    run, or as are sure because no rung comes before, but not more than the budget holds.
+    """
+    kept: list[_ChunkTraining] = []
+    by_cohort: dict[Any, list[_ChunkTraining]] = {}
+    for chunk in chunks:
+        stack = next(i for i, folds in enumerate(stacks) if chunk.chunk.folds[0] in folds.numbers)
+        by_cohort.setdefault((chunk.chunk.cohort, stack), []).append(chunk)
+    for (_, stack), group in by_cohort.items():
+        kept += _packed(group, number, sure, outcomes, stacks[stack])
+    return kept
+
+
+def _packed(
+    group: list[_ChunkTraining],
+    number: int,
+    sure: int,
+    outcomes: Sequence[Sequence[Outcome]],
+    folds: _Folds,
+) -> list[_ChunkTraining]:
+    """The chunks of one cohort, or those that take their place."""
+    active: dict[int, Member] = {}
+    for chunk in group:
+        for place in np.flatnonzero(chunk.active().any(axis=0)):
+            active[chunk.chunk.places[place]] = chunk.members[place]
+    if not active or len(active) == len({n for chunk in group for n in chunk.chunk.places}):
+        return group
+    widths = group[0].program.widths
+    planned = plan_chunks(
+        dict(sorted(active.items())), widths[0], widths[-1], folds=folds.numbers, rounded=True
+    )
+    rows, batch = max(folds.rows), group[0].chunk.cohort.batch_size
+
+    def seconds(parts: Sequence[Chunk]) -> float:
+        return sum(cost.epoch_seconds(part.trainings, widths, rows, batch) for part in parts)
+
+    saved = seconds([chunk.chunk for chunk in group if chunk.training]) - seconds(planned)
+    budget = max(member.epochs for member in active.values())
+    if min(max(number, sure), budget - number) * saved <= cost.compile_seconds(planned[0]):
+        return group
+    for chunk in group:
+        chunk.collect()
+    return _moved(group, planned, outcomes, folds)
+
+
+def _moved(
+    group: Sequence[_ChunkTraining],
+    planned: Sequence[Chunk],
+    outcomes: Sequence[Sequence[Outcome]],
+    folds: _Folds,
+) -> list[_ChunkTraining]:
+    """New chunks, with every member's state taken over from the old ones."""
+    found: dict[tuple[int, int], Any] = {}  # by fold and member: its part of every state
+    for chunk in group:
+        state = jax.device_get(chunk.state)
+        for fold_at, fold in enumerate(chunk.chunk.folds):
+            for rule_at, (_, places) in enumerate(segments(chunk.chunk.layout)):
+                own = state._replace(rule_states=state.rule_states[rule_at])
+                for place in range(places.start, places.stop):
+                    if not chunk.chunk.inert[place]:
+                        number = chunk.chunk.places[place]
+                        found[fold, number] = (own, (fold_at, place), place - places.start)
+
+    def state_of(fold: int, member: int) -> PopulationState:
+        own, at, in_rule = found[fold, member]
+        rest = jax.tree.map(lambda leaf: leaf[at], own._replace(rule_states=()))
+        return rest._replace(rule_states=jax.tree.map(lambda leaf: leaf[at[0], in_rule], own.rule_states))
+
+    moved = []
+    for plan in planned:
+        fresh = _ChunkTraining(plan, outcomes, folds, group[0].metric)
+        states = [[state_of(fold, number) for number in plan.places] for fold in plan.folds]
+        rest = _grid([[state._replace(rule_states=()) for state in row] for row in states])
+        rule_states = tuple(
+            _grid([[state.rule_states for state in row[places]] for row in states])
+            for _, places in segments(plan.layout)
+        )
+        fresh.state = jax.tree.map(jnp.asarray, rest._replace(rule_states=rule_states))
+        moved.append(fresh)
+    return moved
+
+
+def _grid(trees: Sequence[Sequence[Any]]) -> Any:
+    """Trees in rows and columns as one tree of arrays [row, column, …]."""
+    rows = [jax.tree.map(lambda *leaves: np.stack(leaves), *row) for row in trees]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 
 def _curve(member: Member) -> tuple[str, float, int]:
     return member.schedule, member.warmup, member.epochs
 
 
-def _settings(chunk: Chunk, members: Sequence[Member], seed: int, one_restart: bool, dtype: Any) -> Settings:
-    """The members' numbers as arrays, place by place."""
-    root = jax.random.key(seed, impl="threefry2x32")
-    member_root = jax.random.fold_in(root, 0)
-    restarts = jnp.array([member.restart for member in members], jnp.uint32)
-    keys = jax.vmap(partial(jax.random.fold_in, member_root))(restarts)
+def _settings(
+    chunk: Chunk, members: Sequence[Member], seeds: Sequence[int], one_restart: bool, dtype: Any
+) -> Settings:
+    """The members' numbers as arrays, place by place, and the keys of every fold."""
+    roots = jnp.stack([jax.random.key(seed, impl="threefry2x32") for seed in seeds])
+    restarts = jnp.array([member.restart for member in members[: 1 if one_restart else None]], jnp.uint32)
+
+    def member_keys(root: Array) -> Array:
+        return jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(root, 0)))(restarts)
+
+    keys = jax.vmap(member_keys)(roots)
 
     def strengths(name: str) -> Array | None:
         values = np.array([getattr(member, name) for member in members])
@@ -546,51 +668,73 @@ def _settings(chunk: Chunk, members: Sequence[Member], seed: int, one_restart: b
     return Settings(
         hyper,
         Regularization(strengths("l1"), strengths("l2"), strengths("dropout")),
-        keys[0] if one_restart else keys,
+        keys[:, 0] if one_restart else keys,
         jnp.asarray(chunk.cohort.noise, dtype),
-        jax.random.fold_in(root, 1),
+        jax.vmap(lambda root: jax.random.fold_in(root, 1))(roots),
     )
 
 
 def _watched_rows(data: TrainingData, seed: int) -> np.ndarray:
     """Training rows for the training curves: as many as validation has, up to a thousand."""
     count = len(data.train.inputs)
-    wanted = min(count, MOST_ROWS_WATCHED)
+    compared = max(count // 5, LEAST_ROWS_WATCHED)
     if data.validation is not None:
-        wanted = min(wanted, len(data.validation.inputs))
+        compared = len(data.validation.inputs)
+    wanted = min(count, MOST_ROWS_WATCHED, compared)
     return np.sort(np.random.default_rng([seed, 0]).choice(count, wanted, replace=False))
 
 
 def _to_device(data: TrainingData, seed: int, dtype: Any) -> DeviceData:
+    """One fold's parts, still as NumPy arrays of the types that the device will hold."""
+
     def part(rows: Part) -> Part:
-        targets = jnp.asarray(rows.targets, jnp.int32 if data.task == "classification" else dtype)
-        return Part(jnp.asarray(rows.inputs, dtype), targets)
+        targets = np.asarray(rows.targets, np.int32 if data.task == "classification" else dtype)
+        return Part(np.asarray(rows.inputs, dtype), targets)
+
+    def scored(rows: Part) -> Scored:
+        return Scored(*part(rows), np.ones(len(rows.inputs), dtype))
 
     watched = _watched_rows(data, seed)
     scale = np.ones(data.outputs) if data.target_scale is None else np.asarray(data.target_scale)
     return DeviceData(
         part(data.train),
-        part(Part(data.train.inputs[watched], data.train.targets[watched])),
-        None if data.validation is None else part(data.validation),
-        jnp.asarray(scale, dtype),
+        scored(Part(data.train.inputs[watched], data.train.targets[watched])),
+        None if data.validation is None else scored(data.validation),
+        np.asarray(scale, dtype),
     )
+
+
+def _stacked(folds: Sequence[DeviceData]) -> DeviceData:
+    """Folds as one tree of arrays [fold, …] on the device, each filled up to the longest with zeros."""
+
+    def stack(*leaves: np.ndarray) -> Array:
+        most = max(len(leaf) for leaf in leaves)
+        return jnp.asarray(np.stack([_filled(leaf, most) for leaf in leaves]))
+
+    return jax.tree.map(stack, *folds)
 
 
 @dataclass
 class Progress:
     """Where a population stands after an epoch; what a callback is given.
 
-    `networks()` fetches the present weights (not the best ones), for paths.
+    `folds` has the outcomes of every fold; `networks()` fetches the present weights (not the best ones),
+    for paths.
     """
 
     epoch: int
     epochs: int
-    outcomes: Sequence[Outcome]
+    folds: Sequence[Sequence[Outcome]]
     metric: str
     member_samples: int
     seconds: float
     compile_seconds: float
     _chunks: Sequence[_ChunkTraining]
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """Those of every member in every fold."""
+        return [outcome for fold in self.folds for outcome in fold]
 
     def count(self, status: Status) -> int:
         """Members of a status."""
@@ -600,54 +744,18 @@ class Progress:
         """The member that is ahead, if any has a score."""
         return leader(self.outcomes, self.metric)
 
-    def networks(self) -> dict[int, Network]:
-        """The present weights by the member's number: of all that have not been packed away."""
+    def networks(self, fold: int = 0) -> dict[int, Network]:
+        """The present weights in a fold by the member's number: of all that have not been packed away."""
         found: dict[int, Network] = {}
         for training in self._chunks:
+            if fold not in training.chunk.folds or training.state is None:
+                continue
             present = jax.device_get(training.state.networks)
+            row = training.chunk.folds.index(fold)
             for place in np.flatnonzero(~np.array(training.chunk.inert)):
                 number = training.chunk.places[place]
-                found[number] = jax.tree.map(lambda leaf, place=place: leaf[place], present)
+                found[number] = jax.tree.map(lambda leaf, at=(row, place): leaf[at], present)
         return found
-
-
-def ranking_key(outcome: Outcome, metric: str) -> tuple[float, float]:
-    """What members are sorted by, best first: the metric on validation, then the default metric."""
-    if not outcome.best_epoch or outcome.status == "diverged":
-        return math.inf, math.inf
-    scores = outcome.validation[outcome.best_epoch - 1]
-    sign = -1 if METRICS[metric].more_is_better else 1
-    return sign * scores[metric], scores[DEFAULT_METRIC[METRICS[metric].task]]
-
-
-def leader(outcomes: Sequence[Outcome], metric: str) -> Outcome | None:
-    """The member to choose: best on validation, never one that diverged; None if there is none."""
-    first = min(outcomes, key=lambda outcome: ranking_key(outcome, metric))
-    return first if math.isfinite(ranking_key(first, metric)[0]) else None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A population after training.
-
-    Attributes:
-        outcomes: one per member, in the order given.
-        metric: what members were stopped by and are chosen by.
-        member_samples: training samples seen, summed over members.
-        seconds: spent on training, without compiling.
-        compile_seconds: spent on tracing and compiling.
-    """
-
-    outcomes: list[Outcome]
-    metric: str
-    member_samples: int
-    seconds: float
-    compile_seconds: float
-
-    @property
-    def winner(self) -> Outcome | None:
-        """The member with the best validation score; None when every one diverged."""
-        return leader(self.outcomes, self.metric)
 
 
 Callback = Callable[[Progress], bool | None]
@@ -655,12 +763,13 @@ Callback = Callable[[Progress], bool | None]
 
 def train_population(
     members: Sequence[Member],
-    data: TrainingData,
+    data: TrainingData | Sequence[TrainingData],
     *,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     patience: int | None = 10,
     metric: str | None = None,
     epochs: int | None = None,
+    rungs: Sequence[Rung] = (),
     on_epoch: Callback | None = None,
     chunk: int | None = None,
     precision: Precision = "float32",
@@ -668,47 +777,85 @@ def train_population(
     """Train every member, each until its budget ends, it stops improving or it diverges.
 
     A member's result depends on its own hyperparameters, its restart and the run seed; not on the other
-    members, its place among them or the size of the chunks.
+    members, its place among them, the other folds or the size of the chunks. With rungs it also depends
+    on the others whether a member comes to its end.
 
     Args:
         members: the population; a member's `loss` may also be any function of outputs [output, batch]
             and targets that gives one number a sample, written in JAX.
-        data: prepared inputs and targets.
-        seed: the run seed: batch order, input noise, and with a member's restart its weights and dropout.
+        data: prepared inputs and targets; several of them, as for folds or replicates, train every
+            member on each.
+        seed: the run seed: batch order, input noise, and with a member's restart its weights and dropout;
+            for several folds one for all, or one for each.
         patience: epochs without improvement on validation before a member stops; None: never.
         metric: what members are stopped by; None: log loss, or mean squared error.
         epochs: end after so many, whatever the members' budgets (which stay their schedules' horizon).
+        rungs: successive halving: where the worse members leave (see `couloir.outcomes.halving`).
         on_epoch: called after every epoch; training ends when it returns True.
-        chunk: members that train side by side, about; None picks from the shapes.
+        chunk: networks that train side by side, about; None picks from the shapes.
         precision: of parameters and data, "float32" or "float64".
 
     Returns:
-        histories, best weights and status of every member.
+        histories, best weights and status of every member in every fold.
     """
-    metric = metric or DEFAULT_METRIC[data.task]
-    _check(members, data, metric, epochs, precision)
-    outcomes = [Outcome(member) for member in members]
-    planned = plan_chunks(members, data.train.inputs.shape[1], data.outputs, chunk)
+    folds = [data] if isinstance(data, TrainingData) else list(data)
+    seeds = [seed] * len(folds) if isinstance(seed, int) else list(seed)
+    _check(members, folds, seeds, metric, epochs, precision)
+    metric = metric or DEFAULT_METRIC[folds[0].task]
+    outcomes = [[Outcome(member) for member in members] for _ in folds]
     budget = max(member.epochs for member in members)
     horizon = budget if epochs is None else min(budget, epochs)
-    patience = patience if data.validation is not None else None
+    patience = patience if folds[0].validation is not None else None
     clock, began, seen = compilation.Clock(), time.perf_counter(), 0
+    passed: list[RungResult] = []
     with _engine(precision), clock.running(), ThreadPoolExecutor(lanes()) as pool:
-        on_device = _to_device(data, seed, precision)
-        chunks = [
-            _ChunkTraining(part, outcomes, data, on_device, seed, metric, precision) for part in planned
-        ]
+        stacks = _stack_folds(folds, seeds, precision)
+        chunks = _laid_out(members, outcomes, stacks, metric, chunk)
         for number in range(1, horizon + 1):
             seen += _advance(chunks, number, patience, precision, pool)
+            for rung in rungs:
+                if rung.epoch == number and (result := thin_out(outcomes, rung, metric)):
+                    passed.append(result)
+            next_rung = min((rung.epoch for rung in rungs if rung.epoch > number), default=0)
+            chunks = _pack(chunks, number, next_rung - number, outcomes, stacks)
             elapsed = time.perf_counter() - began - clock.seconds
             progress = Progress(number, horizon, outcomes, metric, seen, elapsed, clock.seconds, chunks)
             if (on_epoch is not None and on_epoch(progress)) or not any(p.training for p in chunks):
                 break
         for part in chunks:
             part.collect()
-    for outcome in outcomes:
+    for outcome in (outcome for fold in outcomes for outcome in fold):
         outcome.status = "finished" if outcome.status == "training" else outcome.status
-    return Trained(outcomes, metric, seen, time.perf_counter() - began - clock.seconds, clock.seconds)
+    elapsed = time.perf_counter() - began - clock.seconds
+    return Trained(outcomes, metric, seen, elapsed, clock.seconds, tuple(passed))
+
+
+def _stack_folds(folds: Sequence[TrainingData], seeds: Sequence[int], dtype: Any) -> list[_Folds]:
+    """Folds grouped by what their programs' shapes depend on: their numbers of features."""
+    by_shape: dict[Any, list[int]] = {}
+    for number, fold in enumerate(folds):
+        by_shape.setdefault((fold.train.inputs.shape[1], fold.validation is None), []).append(number)
+    return [
+        _Folds(numbers, [folds[n] for n in numbers], [seeds[n] for n in numbers], dtype)
+        for numbers in by_shape.values()
+    ]
+
+
+def _laid_out(
+    members: Sequence[Member],
+    outcomes: Sequence[Sequence[Outcome]],
+    stacks: Sequence[_Folds],
+    metric: str,
+    most: int | None,
+) -> list[_ChunkTraining]:
+    """Every chunk of the population in every fold, before the first step."""
+    return [
+        _ChunkTraining(chunk, outcomes, folds, metric)
+        for folds in stacks
+        for chunk in plan_chunks(
+            members, folds.data[0].train.inputs.shape[1], folds.data[0].outputs, most, folds.numbers
+        )
+    ]
 
 
 def _advance(
@@ -722,33 +869,38 @@ def _advance(
 
     def advance(part: _ChunkTraining) -> int:
         with numerics(precision):  # JAX's settings are each thread's own
-            seen = part.advance(number, patience)
-            part.pack(number)
-            return seen
+            return part.advance(number, patience)
 
     waiting = [part for part in chunks if part.training]
-    seen = 0
-    if number == 1:  # one chunk of each program compiles it for the others
-        first = {id(part) for part in {part.program: part for part in reversed(waiting)}.values()}
-        seen = sum(advance(part) for part in waiting if id(part) in first)
-        waiting = [part for part in waiting if id(part) not in first]
-    return seen + sum(pool.map(advance, waiting))
+    # A chunk of each program that is new compiles it for the others.
+    first = {id(part) for part in {part.program: part for part in reversed(waiting) if part.fresh}.values()}
+    seen = sum(pool.map(advance, [part for part in waiting if id(part) in first]))
+    return seen + sum(pool.map(advance, [part for part in waiting if id(part) not in first]))
 
 
 def _check(
-    members: Sequence[Member], data: TrainingData, metric: str, epochs: int | None, precision: str
+    members: Sequence[Member],
+    folds: Sequence[TrainingData],
+    seeds: Sequence[int],
+    metric: str | None,
+    epochs: int | None,
+    precision: str,
 ) -> None:
     """Raise an InputError for arguments that cannot be meant."""
-    if not members:
-        raise InputError("There are no members to train: give at least one.")
-    if metric not in metrics_of(data.task):
-        raise unknown(f"{data.task} metric", metric, metrics_of(data.task))
+    if not members or not folds:
+        raise InputError("There are no members or no data to train: give at least one.")
+    if len(seeds) != len(folds):
+        raise InputError(f"There are {len(seeds)} seeds for {len(folds)} folds: give one, or one for each.")
+    task = folds[0].task
+    if metric is not None and metric not in metrics_of(task):
+        raise unknown(f"{task} metric", metric, metrics_of(task))
     if precision not in get_args(Precision):
         raise unknown("precision", precision, get_args(Precision))
     if epochs is not None and epochs < 1:
         raise InputError(f"Training for {epochs} epochs leaves nothing to choose: give 1 or more.")
-    if data.sample_weights is not None and not np.all(data.sample_weights > 0):
-        raise InputError("Sample weights have to be above 0: leave out the rows that should not count.")
+    for data in folds:
+        if data.sample_weights is not None and not np.all(data.sample_weights > 0):
+            raise InputError("Sample weights have to be above 0: leave out the rows that should not count.")
 
 
 @contextlib.contextmanager

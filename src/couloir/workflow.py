@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,17 +19,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from couloir import cost, results, runs
+from couloir.choosing import choose
+from couloir.cross_validation import CrossValidation
 from couloir.data.dataset import Dataset, Split
-from couloir.data.preparation import Preparation
 from couloir.data.sources import load, load_features
 from couloir.data.splits import Fractions
-from couloir.errors import InputError
-from couloir.model import Model, from_network
+from couloir.outcomes import Trained
 from couloir.output import check_folder
-from couloir.planning import Conditions, Plan, Problem, balanced_weights, plan, prepare, prepared_part
+from couloir.planning import Conditions, Plan, plan, prepare
 from couloir.population import Options
 from couloir.stages import Stages
-from couloir.training import Outcome, Precision, Progress, Trained, TrainingData, train_population
+from couloir.training import Precision, Progress, train_population
 
 
 class Run(runs.StoredRun):
@@ -51,15 +52,19 @@ class Run(runs.StoredRun):
     def save(self, parent: str | Path = "runs") -> Path:
         """Write a run folder, with the report, into a folder of runs; return the new one."""
         with runs.new_folder(Path(parent), self.record["data"]["name"]) as (folder, final):
-            began = time.perf_counter()
-            self.report(folder / "report.html")
-            spent = round(time.perf_counter() - began, 3)
-            seconds = self.record["seconds"]
-            seconds["report"] = spent
-            seconds["total"] = round(seconds["total"] + spent, 3)
-            runs.write(self, folder)
+            self.write(folder)
         self.folder = final.resolve()
         return self.folder
+
+    def write(self, folder: Path) -> None:
+        """Write the run and its report into a folder that exists."""
+        began = time.perf_counter()
+        self.report(folder / "report.html")
+        spent = round(time.perf_counter() - began, 3)
+        seconds = self.record["seconds"]
+        seconds["report"] = spent
+        seconds["total"] = round(seconds["total"] + spent, 3)
+        runs.write(self, folder)
 
 
 def open_run(path: str | Path) -> Run:
@@ -69,9 +74,7 @@ def open_run(path: str | Path) -> Run:
         InputError: there is none, or something in it is broken.
     """
     stored = runs.read(path)
-    return Run(
-        stored.record, stored.history, stored.leaderboard, stored.predictions, stored.model, stored.folder
-    )
+    return Run(**{each.name: getattr(stored, each.name) for each in fields(stored)})
 
 
 class Observer(Protocol):
@@ -110,6 +113,8 @@ def train(
     refit: bool = False,
     class_weights: bool = False,
     precision: Precision = "float32",
+    cv: int | None = None,
+    ensemble: int | None = None,
     out: str | Path | None = None,
     observer: Observer | None = None,
     command: str | None = None,
@@ -129,6 +134,9 @@ def train(
         refit: train the chosen member again on training and validation rows, for its best number of epochs.
         class_weights: weigh classes in the training loss so that each has the same say.
         precision: "float32" or "float64".
+        cv: judge members by so many folds of all rows but the test part, instead of a validation part;
+            the winner is then trained again on all of these rows, for its median best number of epochs.
+        ensemble: average at most so many members, chosen greedily, where that is better on validation.
         out: a folder of runs to save the run into; None saves nothing.
         observer: told how it goes.
         command: what is recorded as having been run.
@@ -144,33 +152,72 @@ def train(
     stages, observer = stages or Stages(), observer or Silent()
     if out is not None:
         check_folder(Path(out))
-    conditions = Conditions(seed, split, metric, patience, members, minutes, refit, class_weights, precision)
+    conditions = Conditions(
+        seed, split, metric, patience, members, minutes, refit, class_weights, precision, cv, ensemble
+    )
     planned = plan_run(data, conditions, Options(**options), observer, stages)
     observer.planned(planned)
-    _import_ahead(report=out is not None)
+    import_ahead(report=out is not None)
     trained, status = _train(planned, conditions, observer, stages)
-    winner = trained.winner
-    if winner is None:
-        raise InputError(
-            f"All {len(trained.outcomes)} members diverged, so there is none to choose: "
-            "give smaller learning rates."
-        )
-    with stages.timed("refit"):
-        choice = _choose(planned, conditions, trained, winner, command or _as_code(options))
+    with stages.timed("choose"):
+        choice = choose(planned, conditions, trained, command or as_code("train", options))
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = Run(
             results.record(choice),
             results.history(trained),
-            results.leaderboard(planned, trained),
-            results.predictions(planned.problem, choice.chosen),
+            results.leaderboard(planned.problem, trained),
+            results.predictions(planned.problem, choice.judged),
             choice.final,
+            tables=choice.tables,
         )
     run.record |= {"status": status, "seconds": stages.rounded()}
     if out is not None:
         observer.stage("writing the report")
         run.save(out)
     return run
+
+
+def cross_validate(
+    data: Any,
+    *,
+    cv: int = 10,
+    seed: int = 0,
+    split: Fractions = (0.70, 0.15, 0.15),
+    metric: str | None = None,
+    patience: int | None = 10,
+    members: int | None = None,
+    class_weights: bool = False,
+    precision: Precision = "float32",
+    observer: Observer | None = None,
+    **options: Any,
+) -> CrossValidation:
+    """Train every configuration in k folds of all rows but the test part, and score what each held out.
+
+    Nothing is refitted and the test part is not looked at: that is `couloir.train(data, cv=…)`.
+
+    Args:
+        data: a `Dataset`, or anything `couloir.load` reads without further words.
+        cv: k, the number of folds.
+        seed, split, metric, patience, members, class_weights, precision: as in `couloir.train`; without
+            patience nobody is stopped early, and all of a fold's other rows are learnt from.
+        observer: told how it goes.
+        options: the fields of `couloir.population.Options`, single values or lists that multiply.
+
+    Returns:
+        `scores` (per metric [member, fold]), `ranking`, `nested` (inner choice, outer score), `table()`.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    conditions = Conditions(
+        seed, split, metric, patience, members, class_weights=class_weights, precision=precision, cv=cv
+    )
+    stages, observer = Stages(), observer or Silent()
+    planned = plan_run(data, conditions, Options(**options), observer, stages)
+    observer.planned(planned)
+    trained, _ = _train(planned, conditions, observer, stages)
+    return CrossValidation(planned.problem, trained, planned.metric)
 
 
 def plan_run(data: Any, conditions: Conditions, options: Options, observer: Observer, stages: Stages) -> Plan:
@@ -189,7 +236,7 @@ def plan_run(data: Any, conditions: Conditions, options: Options, observer: Obse
     return planned
 
 
-def _import_ahead(report: bool) -> None:
+def import_ahead(report: bool) -> None:
     """Import what testing and the report will need while the population trains, which needs no Python."""
     names = ["sklearn.linear_model"]
     if report:
@@ -198,9 +245,10 @@ def _import_ahead(report: bool) -> None:
         threading.Thread(target=import_module, args=(name,), daemon=True).start()
 
 
-def _as_code(options: Mapping[str, Any]) -> str:
+def as_code(verb: str, options: Mapping[str, Any]) -> str:
+    """The call that a run came from, for its record."""
     given = "".join(f", {name}={value!r}" for name, value in options.items())
-    return f"couloir.train(data{given})"
+    return f"couloir.{verb}(data{given})"
 
 
 # Training, and ending it in good order ------------------------------------------------------------------
@@ -210,7 +258,7 @@ def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: St
     """Train until all members are done, the time is up, or the person interrupts."""
     deadline = None if conditions.minutes is None else time.monotonic() + 60 * conditions.minutes
     status = "complete"
-    with _interruptions(observer) as interrupted:
+    with interruptions(observer) as interrupted:
 
         def on_epoch(progress: Progress) -> bool:
             nonlocal status
@@ -223,7 +271,7 @@ def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: St
 
         trained = train_population(
             planned.members,
-            planned.problem.data,
+            planned.problem.trained_on,
             seed=conditions.seed,
             patience=conditions.patience,
             metric=planned.metric,
@@ -236,7 +284,7 @@ def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: St
 
 
 @contextlib.contextmanager
-def _interruptions(observer: Observer) -> Iterator[Callable[[], bool]]:
+def interruptions(observer: Observer) -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a flag that is read between epochs; a second one ends at once.
 
     An exception in the middle of an epoch would lose the population, whose buffers the running program
@@ -258,36 +306,3 @@ def _interruptions(observer: Observer) -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _choose(
-    planned: Plan, conditions: Conditions, trained: Trained, winner: Outcome, command: str
-) -> results.Choice:
-    """Fix the model that will be tested: the winner, or the winner refitted."""
-    assert winner.network is not None
-    chosen = from_network(winner.network, winner.member.activation, planned.problem.preparation)
-    final = _refitted(planned.problem, conditions, winner) if conditions.refit else chosen
-    epochs = winner.best_epoch if conditions.refit else None
-    return results.Choice(planned, conditions, trained, winner, chosen, final, epochs, command)
-
-
-def _refitted(problem: Problem, conditions: Conditions, winner: Outcome) -> Model:
-    """The winner's configuration trained afresh on training and validation rows, for its best epochs."""
-    rows = np.sort(np.concatenate([problem.split.train, problem.split.validation]))
-    preparation = Preparation.fit(problem.dataset, rows)
-    part = prepared_part(problem.dataset, preparation, rows)
-    data = TrainingData(
-        problem.data.task,
-        problem.data.outputs,
-        part,
-        None,
-        None if preparation.classes else np.array([preparation.target_scale]),
-        balanced_weights(part.targets) if conditions.class_weights else None,
-    )
-    trained = train_population(
-        [winner.member], data, seed=conditions.seed, epochs=winner.best_epoch, precision=conditions.precision
-    )
-    network = trained.outcomes[0].network
-    if trained.winner is None or network is None:
-        raise InputError("The refit on training and validation rows diverged: run again without --refit.")
-    return from_network(network, winner.member.activation, preparation)

@@ -122,11 +122,11 @@ def test_a_class_that_the_sources_test_rows_lack_is_refused():
         split_rows(replace(data, test_rows=own))
 
 
-def test_too_few_rows_for_a_part_are_refused():
+@pytest.mark.parametrize(("own", "part"), [(11, "validation"), (12, "train")])
+def test_too_few_rows_for_a_part_are_refused(own, part):
     target = np.linspace(0, 1, 12)
-    data = load((target[:, None], target))
-    data = replace(data, test_rows=np.arange(11))
-    with pytest.raises(InputError, match="train part"):
+    data = replace(load((target[:, None], target)), test_rows=np.arange(own))
+    with pytest.raises(InputError, match=f"The {part} part of 12 rows would be empty"):
         split_rows(data)
 
 

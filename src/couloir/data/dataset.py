@@ -31,6 +31,11 @@ class Dataset:
         test_rows: rows that the source itself sets aside for the test, or None.
         missing_tokens: texts that were read as missing besides the empty cell.
         fingerprint: hash of the raw contents, the same for the same data on every machine.
+        groups: number of each row's group [sample], or None; no group is divided between parts.
+        group_name: the column that the groups come from; it is not among the features.
+        times: when each row was [sample], int64 or float64 that can be sorted, or None; rows are divided
+            along time, and those of one time stay together.
+        time_name: the column that the times come from; it is not among the features.
     """
 
     name: str
@@ -44,6 +49,10 @@ class Dataset:
     pixel_maximum: float | None = None
     test_rows: np.ndarray | None = None
     missing_tokens: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
+    group_name: str | None = None
+    times: np.ndarray | None = None
+    time_name: str | None = None
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -73,3 +82,18 @@ class Split:
     def sizes(self) -> dict[str, int]:
         """Rows in each part."""
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row numbers of one fold of a cross-validation, each sorted; they share none.
+
+    Attributes:
+        train: what the fold's members learn from, and all that anything is fitted to.
+        stopping: what they are stopped by; empty where nothing stops them.
+        held_out: what they are scored on.
+    """
+
+    train: np.ndarray
+    stopping: np.ndarray
+    held_out: np.ndarray

@@ -17,8 +17,10 @@ SHOWN_CLASSES = 10
 def describe(dataset: Dataset) -> dict[str, Any]:
     """Name, rows, columns by kind, task, target, missing cells and fingerprint, as plain JSON values.
 
-    For classification `classes` and `class_counts` are lists in the same order; for regression
-    `target_minimum`, `target_mean` and `target_maximum` are in the target's units.
+    `group` and `time` name the column that binds the rows, with the number of different `groups` or
+    `times`; they are None where there is none. For classification `classes` and `class_counts` are lists
+    in the same order; for regression `target_minimum`, `target_mean` and `target_maximum` are in the
+    target's units.
     """
     description: dict[str, Any] = {
         "name": dataset.name,
@@ -30,6 +32,10 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "missing": _missing(dataset),
         "image_shape": list(dataset.image_shape) if dataset.image_shape else None,
         "test_rows": None if dataset.test_rows is None else len(dataset.test_rows),
+        "group": dataset.group_name,
+        "groups": _different(dataset.groups),
+        "time": dataset.time_name,
+        "times": _different(dataset.times),
         "fingerprint": dataset.fingerprint,
     }
     if dataset.classes is not None:
@@ -44,7 +50,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def summary_lines(dataset: Dataset) -> list[str]:
-    """The description in two to four lines for a person."""
+    """The description in two to five lines for a person."""
     found = describe(dataset)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["column_kinds"].items())
     lines = [
@@ -60,9 +66,20 @@ def summary_lines(dataset: Dataset) -> list[str]:
         lines.append(f"classification of {found['target']}, {len(pairs)} classes: {shown}{more}")
     if found["missing"]:
         lines.append(_count(found["missing"], "missing cell"))
+    if found["groups"]:
+        lines.append(f"grouped by {found['group']}: {_count(found['groups'], 'group')}, none of them divided")
+    if found["times"]:
+        lines.append(
+            f"ordered by {found['time']}: {found['times']:,} different times, the latest for the test"
+        )
     if found["test_rows"]:
         lines.append(f"{found['test_rows']:,} rows are set aside by the source for the test")
     return lines
+
+
+def _different(values: np.ndarray | None) -> int | None:
+    """The number of different values, where there are any."""
+    return None if values is None else len(np.unique(values))
 
 
 def _count(number: int, what: str) -> str:

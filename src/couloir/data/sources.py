@@ -25,6 +25,7 @@ from couloir.data.forms import (
     raw_arrays,
     target_column,
 )
+from couloir.data.grouping import Binding, binding_of, read_binding, refuse_binding
 from couloir.data.idx import idx_folder
 from couloir.data.preparation import Preparation
 from couloir.data.reading import (
@@ -57,6 +58,8 @@ def load(
     drop: Iterable[str] = (),
     missing: Iterable[str] = (),
     name: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
 ) -> Dataset:
     """Read a data set; nothing is fitted, and every cell is checked.
 
@@ -75,20 +78,24 @@ def load(
         drop: columns to leave out.
         missing: texts to read as a missing cell, besides the empty one.
         name: what to call the set; by default the file's name without its ending.
+        group: for tables, a column that says which rows belong together (a patient, a house): no group is
+            divided between training, validation, test and folds. It is not a feature.
+        time: for tables, a column of numbers, dates or moments: later rows judge what was learnt from
+            earlier ones. It is not a feature. A group or a time is given, not both.
 
     Raises:
         InputError: anything in the source is not as it should be; one sentence says what, where, and
             what to do.
     """
-    drop, missing = _texts(drop), _texts(missing)
+    drop, missing, binding = _texts(drop), _texts(missing), binding_of(group, time)
     _check_task(task)
     if isinstance(source, (str, Path)):
-        dataset = _load_path(source, target, task, drop, missing)
+        dataset = _load_path(source, target, task, drop, missing, binding)
     elif isinstance(source, (tuple, list)) and len(source) == 2:
-        dataset = _load_pair(source[0], source[1], target, task, drop, missing)
+        dataset = _load_pair(source[0], source[1], target, task, drop, missing, binding)
     elif is_frame(source):
         table = Table(polars_frame(source), frame_place, "frame")
-        dataset = _from_table(table, target, task, drop, missing)
+        dataset = _from_table(table, target, task, drop, missing, binding)
     else:
         raise InputError(
             f"A {type(source).__name__} is not a data source: give a name, a path, a pair (X, y), or a frame."
@@ -137,7 +144,12 @@ def _check_task(task: str | None) -> None:
 
 
 def _load_path(
-    source: str | Path, target: str | None, task: Task | None, drop: tuple[str, ...], missing: tuple[str, ...]
+    source: str | Path,
+    target: str | None,
+    task: Task | None,
+    drop: tuple[str, ...],
+    missing: tuple[str, ...],
+    binding: Binding | None,
 ) -> Dataset:
     """A bundled set, a file or a folder."""
     if str(source) in BUNDLED:
@@ -145,17 +157,17 @@ def _load_path(
         found = bundled(str(source))
         if isinstance(found.features, pl.DataFrame):
             table = Table(found.features, frame_place, found.name)
-            return _from_parts(table, found.target, found.target_name, task, drop, missing)
-        return _from_arrays(found, found.target, task, drop, missing)
+            return _from_parts(table, found.target, found.target_name, task, drop, missing, binding)
+        return _from_arrays(found, found.target, task, drop, missing, binding)
     path = _path(source)
     if path.is_dir():
         _refuse_target(path.name, target)
-        return _from_arrays(idx_folder(path), None, task, drop, missing)
+        return _from_arrays(idx_folder(path), None, task, drop, missing, binding)
     if path.name.lower().endswith(".npz"):
         _refuse_target(path.name, target)
         arrays = read_npz(path, ("X", "y"))
-        return _load_pair(arrays["X"], arrays["y"], None, task, drop, missing, path.stem)
-    return _from_table(_read_table(path), target, task, drop, missing, _stem(path))
+        return _load_pair(arrays["X"], arrays["y"], None, task, drop, missing, binding, path.stem)
+    return _from_table(_read_table(path), target, task, drop, missing, binding, _stem(path))
 
 
 def _path(source: str | Path) -> Path:
@@ -208,6 +220,7 @@ def _load_pair(
     task: Task | None,
     drop: tuple[str, ...],
     missing: tuple[str, ...],
+    binding: Binding | None,
     name: str = "arrays",
 ) -> Dataset:
     """A pair (X, y)."""
@@ -221,16 +234,23 @@ def _load_pair(
                 f"X has a column {quoted(target_name)} and y is called so too: take the target out of X, "
                 "or call y by another name with target=."
             )
-        return _from_parts(table, column, target_name, task, drop, missing)
+        return _from_parts(table, column, target_name, task, drop, missing, binding)
     array = feature_array(features)
     check_lengths(len(array), len(column))
-    return _from_arrays(raw_arrays(array, column, target_name, name), column, task, drop, missing)
+    raw = raw_arrays(array, column, target_name, name)
+    return _from_arrays(raw, column, task, drop, missing, binding)
 
 
 def _from_arrays(
-    raw: Dataset, target: Any, task: Task | None, drop: tuple[str, ...], missing: tuple[str, ...]
+    raw: Dataset,
+    target: Any,
+    task: Task | None,
+    drop: tuple[str, ...],
+    missing: tuple[str, ...],
+    binding: Binding | None,
 ) -> Dataset:
     """Check an array data set and finish it."""
+    refuse_binding(binding, raw.name)
     column = target_column(raw.target if target is None else target)
     read = read_target(column, raw.target_name, task, missing, frame_place)
     features = clean_array(np.asarray(raw.features), missing, raw)
@@ -259,6 +279,7 @@ def _from_table(
     task: Task | None,
     drop: tuple[str, ...],
     missing: tuple[str, ...],
+    binding: Binding | None,
     name: str | None = None,
 ) -> Dataset:
     """A table whose target is one of its columns."""
@@ -267,7 +288,7 @@ def _from_table(
     if target in drop:
         raise InputError(f"The target {quoted(target)} is among the columns to drop: drop another.")
     rest = replace(table, frame=table.frame.drop(target))
-    dataset = _from_parts(rest, table.frame[target], target, task, drop, missing)
+    dataset = _from_parts(rest, table.frame[target], target, task, drop, missing, binding)
     return replace(dataset, name=name or table.name)
 
 
@@ -297,16 +318,22 @@ def _from_parts(
     task: Task | None,
     drop: tuple[str, ...],
     missing: tuple[str, ...],
+    binding: Binding | None,
 ) -> Dataset:
     """A table of features with its target beside it."""
     read = read_target(target_column(target), target_name, task, missing, table.place)
+    bound: dict[str, Any] = {}
+    if binding is not None:
+        cells = read_binding(table.frame, binding, target_name, missing, table.place)
+        bound = {f"{binding.role}s": cells, f"{binding.role}_name": binding.column}
+        drop = (*drop, binding.column)
     kept = _kept(table.frame.columns, drop, target_name)
     typed = [
         _typed(column, column.name in kept, missing, table.place) for column in table.frame.get_columns()
     ]
     everything = pl.DataFrame([column for column in typed if column is not None])
-    # Dropped columns count in the fingerprint: the ledger of tests should know the same rows again when
-    # a column less is used.
+    # Dropped columns, and those of groups and times, count in the fingerprint: the ledger of tests should
+    # know the same rows again when a column less is used.
     mark = fingerprint(everything, everything.columns, read.values)
     return Dataset(
         name=table.name,
@@ -317,6 +344,7 @@ def _from_parts(
         fingerprint=mark,
         column_names=kept,
         missing_tokens=missing,
+        **bound,
     )
 
 

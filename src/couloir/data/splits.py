@@ -1,13 +1,22 @@
-"""Three parts of the rows: to learn from, to choose by, to test once."""
+"""Parts of the rows: to learn from, to choose by, to test once; folds, and replicates.
+
+Rows are divided at random, class by class where there are classes. Where the data set has groups
+(`load(group=…)`), no group is in two parts. Where it has times (`load(time=…)`), nothing is drawn: later
+rows judge what was learnt from earlier ones, and rows of one time stay together.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from couloir.data.dataset import Dataset, Split
+from couloir.data.dataset import Dataset, Fold, Split
+from couloir.data.division import blocks, take_groups, take_latest, take_rows, windows
 from couloir.errors import InputError
 
 Fractions = tuple[float, float, float]
+
+PARTS, FOLDS, INNER, REPLICATE = 0x5B117, 0xF01D5, 0x1E4, 0x4E911CA
+"""Set the draws for each purpose apart, whatever the seed."""
 
 
 def parse_split(text: str) -> Fractions:
@@ -29,11 +38,15 @@ def parse_split(text: str) -> Fractions:
 
 
 def split_rows(dataset: Dataset, fractions: Fractions = (0.70, 0.15, 0.15), seed: int = 0) -> Split:
-    """Divide the rows at random, class by class where there are classes.
+    """Divide the rows into training, validation and test.
 
-    Each part gets its share of the rows to within one, and of each class to within two, but at least
-    one row of each class. Where the data set brings test rows of its own, they are the test part, and
-    the others are divided in the proportion of the first two fractions.
+    - Each part gets its share of the rows to within one, and of each class to within two, but at least
+      one row of each class.
+    - With groups the shares are met as well as whole groups allow, and each class is in training.
+    - With times the test rows are the latest and the validation rows those before; the borders are the
+      changes of time nearest to the shares. The seed changes nothing.
+    - Where the data set brings test rows of its own, they are the test part, and the others are divided
+      in the proportion of the first two fractions. (Test rows and others may then share a group.)
 
     Args:
         dataset: what to divide.
@@ -44,41 +57,128 @@ def split_rows(dataset: Dataset, fractions: Fractions = (0.70, 0.15, 0.15), seed
         Sorted row numbers that share none and together are every row.
 
     Raises:
-        InputError: a part would be empty, or a class has too few rows to be in every part.
+        InputError: a part would be empty; a class has too few rows to be in every part (with groups or
+            times: in training); there are fewer groups or times than parts.
     """
     _check_fractions(fractions)
-    generator = np.random.default_rng([seed, 0x5B117])
+    generator = np.random.default_rng([seed, PARTS])
     rows = np.arange(len(dataset))
     train_share, validation_share, test_share = fractions
     if dataset.test_rows is not None:
         test = np.sort(dataset.test_rows)
         rest = np.setdiff1d(rows, test, assume_unique=True)
     else:
-        test, rest = _take(dataset, rows, test_share, 2, generator)
-    validation, train = _take(
-        dataset, rest, validation_share / (train_share + validation_share), 1, generator
-    )
-    split = Split(train=train, validation=validation, test=test)
-    _check_parts(dataset, split)
-    return split
+        test, rest = _divide(dataset, rows, test_share, 2, generator)
+    share = validation_share / (train_share + validation_share)
+    validation, train = _divide(dataset, rest, share, 1, generator)
+    _check_parts(dataset, rows, {"train": train, "validation": validation, "test": test})
+    return Split(train=train, validation=validation, test=test)
 
 
-def _take(
+def replicate_rows(
+    dataset: Dataset, rows: np.ndarray, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide some rows into training and validation once more, as `split_rows` does.
+
+    Different seeds give different divisions; with times, the one that there is.
+
+    Args:
+        dataset: what the rows are of.
+        rows: row numbers to divide: all but the test part.
+        share: of the rows for validation, between 0 and 1.
+        seed: the replicate's seed.
+
+    Returns:
+        (train, validation), sorted row numbers that share none and together are `rows`.
+
+    Raises:
+        InputError: as for `split_rows`.
+    """
+    _check_share(share, "validation")
+    rows = np.unique(rows)
+    generator = np.random.default_rng([seed, REPLICATE])
+    validation, train = _divide(dataset, rows, share, 1, generator)
+    _check_parts(dataset, rows, {"train": train, "validation": validation})
+    return train, validation
+
+
+def fold_rows(
+    dataset: Dataset, rows: np.ndarray, folds: int, seed: int = 0, inner: float | None = 0.15
+) -> list[Fold]:
+    """Divide some rows into k folds for cross-validation, each with a part of its own to stop by.
+
+    - Without times each row is held out by one fold. The folds' sizes differ by at most one row, and so
+      do their rows of each class; with groups they are as equal as whole groups allow.
+    - With times the rows are cut into k + 1 blocks in their order; each but the first is held out once,
+      by a fold that learns from all blocks before it.
+    - A fold's rows to stop by are taken from those that it would learn from: stratified, by whole
+      groups, or the latest.
+
+    Args:
+        dataset: what the rows are of.
+        rows: row numbers to divide: all but the test part.
+        folds: k, at least 2.
+        seed: the run seed; the same seed gives the same folds.
+        inner: share of a fold's training rows to stop by; None to have them all learnt from.
+
+    Raises:
+        InputError: `folds` is not a whole number of at least 2; there are too few rows, groups or times; a
+            class has fewer rows than there are folds, or none in what some fold learns from.
+    """
+    rows = np.unique(rows)
+    if inner is not None:
+        _check_share(inner, "inner")
+    _check_folds(dataset, rows, folds)
+    found = []
+    for number, (known, held_out) in enumerate(_folds(dataset, rows, folds, seed, inner), start=1):
+        stopping, train = rows[:0], known
+        if inner is not None:
+            if dataset.groups is not None:
+                purpose = f"fold {number} to stop by one and learn from another"
+                _check_groups(dataset, dataset.groups[known], 2, purpose)
+            generator = np.random.default_rng([seed, INNER, number])
+            stopping, train = _divide(dataset, known, inner, 1, generator)
+        fold = Fold(train=train, stopping=stopping, held_out=held_out)
+        _check_fold(dataset, rows, fold, number, inner is not None)
+        found.append(fold)
+    return found
+
+
+def _divide(
     dataset: Dataset, rows: np.ndarray, share: float, leave: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Part the rows into (taken, left), both sorted; of each class at least `leave` rows are left."""
-    labels = dataset.target[rows] if dataset.task == "classification" else np.zeros(len(rows), np.int8)
-    _, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    # The rounded running sum of the shares gives every class its share to within one row, and the
-    # whole part too, which rounding class by class would not.
-    running = np.round(np.cumsum(counts) * share).astype(int)
-    quotas = np.clip(np.diff(running, prepend=0), 1, np.maximum(counts - leave, 1))
-    shuffled = generator.permutation(len(rows))
-    ordered = shuffled[np.argsort(numbers[shuffled], kind="stable")]
-    starts = np.cumsum(counts) - counts
-    place_in_class = np.arange(len(rows)) - np.repeat(starts, counts)
-    taken = place_in_class < np.repeat(quotas, counts)
-    return np.sort(rows[ordered[taken]]), np.sort(rows[ordered[~taken]])
+    """Part sorted rows into (taken, left), both sorted; what is left can be parted into `leave` parts."""
+    labels = _labels(dataset, rows)
+    labels = np.zeros(len(rows), np.int8) if labels is None else labels
+    if dataset.times is not None:
+        taken = take_latest(dataset.times[rows], share, leave, str(dataset.time_name))
+    elif dataset.groups is not None:
+        groups = dataset.groups[rows]
+        _check_groups(dataset, groups, leave + 1, f"{leave + 1} parts")
+        taken = take_groups(labels, groups, share, leave, generator)
+    else:
+        taken = take_rows(labels, share, leave, generator)
+    return rows[taken], rows[~taken]
+
+
+def _folds(
+    dataset: Dataset, rows: np.ndarray, folds: int, seed: int, inner: float | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of sorted row numbers: what each fold knows, and what it holds out."""
+    if dataset.times is not None:
+        # The first fold's rows are divided once more where it needs a part to stop by.
+        fewest = 1 if inner is None else 2
+        pairs = windows(dataset.times[rows], folds, fewest, str(dataset.time_name))
+        return [(rows[before], rows[held_out]) for before, held_out in pairs]
+    groups = None if dataset.groups is None else dataset.groups[rows]
+    state = int(np.random.SeedSequence([seed, FOLDS]).generate_state(1)[0])
+    held = [rows[block] for block in blocks(_labels(dataset, rows), groups, len(rows), folds, state)]
+    return [(np.setdiff1d(rows, held_out, assume_unique=True), held_out) for held_out in held]
+
+
+def _labels(dataset: Dataset, rows: np.ndarray) -> np.ndarray | None:
+    """The class of each row, or None for regression."""
+    return dataset.target[rows] if dataset.task == "classification" else None
 
 
 def _check_fractions(fractions: Fractions) -> None:
@@ -90,21 +190,87 @@ def _check_fractions(fractions: Fractions) -> None:
         )
 
 
-def _check_parts(dataset: Dataset, split: Split) -> None:
-    """Raise for an empty part, or a class that a part has no row of."""
-    for part, size in split.sizes.items():
-        if size == 0:
+def _check_share(share: float, what: str) -> None:
+    """Raise unless a share is between 0 and 1."""
+    if not 0 < share < 1:
+        raise InputError(f"The {what} share {share} is not between 0 and 1: give one such as 0.15.")
+
+
+def _check_parts(dataset: Dataset, rows: np.ndarray, parts: dict[str, np.ndarray]) -> None:
+    """Raise for an empty part, or a class that is lacking where it has to be."""
+    for part, indices in parts.items():
+        if len(indices) == 0:
             raise InputError(
-                f"The {part} part of {len(dataset)} rows would be empty: give more rows or another split."
+                f"The {part} part of {len(rows)} rows would be empty: give more rows or another split."
             )
-    if dataset.classes is None:
+    # Whole groups and times cannot be had in each part with each class; but none can go unlearnt.
+    bound = dataset.groups is not None or dataset.times is not None
+    for part in ("train",) if bound else tuple(parts):
+        _check_classes(dataset, rows, parts[part], f"in the {part} part", "give more rows of it")
+
+
+def _check_classes(dataset: Dataset, rows: np.ndarray, part: np.ndarray, where: str, advice: str) -> None:
+    """Raise for a class that the rows have and a part of them lacks."""
+    labels = _labels(dataset, rows)
+    if labels is None:
         return
-    for part, indices in (("train", split.train), ("validation", split.validation), ("test", split.test)):
-        absent = set(dataset.classes) - set(np.unique(dataset.target[indices]).tolist())
-        if absent:
-            label = min(absent, key=str)
-            count = int((dataset.target == label).sum())
+    absent = set(np.unique(labels).tolist()) - set(np.unique(dataset.target[part]).tolist())
+    if absent:
+        label = min(absent, key=str)
+        count = int((labels == label).sum())
+        raise InputError(
+            f"Class '{label}' of '{dataset.target_name}' has {count} row{'s' if count != 1 else ''} "
+            f"and none {where}: {advice}, or leave the class out."
+        )
+
+
+def _check_groups(dataset: Dataset, groups: np.ndarray, needed: int, purpose: str) -> None:
+    """Raise where there are fewer groups than needed."""
+    found = len(np.unique(groups))
+    if found < needed:
+        raise InputError(
+            f"The {len(groups)} rows to divide have {found} group{'s' if found != 1 else ''} in "
+            f"'{dataset.group_name}', too few for {purpose}, since no group is divided: "
+            f"give at least {needed} groups, or ask for fewer parts."
+        )
+
+
+def _check_folds(dataset: Dataset, rows: np.ndarray, folds: int) -> None:
+    """Raise where some rows cannot be divided into so many folds."""
+    if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 2:
+        raise InputError(f"The number of folds, {folds}, is not a whole number of at least 2: give 5 or 10.")
+    if len(rows) < folds:
+        raise InputError(
+            f"There are {len(rows)} rows for {folds} folds: give more rows, or ask for fewer folds."
+        )
+    if dataset.times is not None:
+        return
+    if dataset.groups is not None:
+        _check_groups(dataset, dataset.groups[rows], folds, f"{folds} folds")
+    if dataset.task == "classification":
+        labels, counts = np.unique(dataset.target[rows], return_counts=True)
+        label, count = labels[counts.argmin()], int(counts.min())
+        if count < folds:
+            fewer = f"ask for at most {count} folds, " if count > 1 else ""
             raise InputError(
                 f"Class '{label}' of '{dataset.target_name}' has {count} row{'s' if count != 1 else ''} "
-                f"and none in the {part} part: give more rows of it, or leave the class out."
+                f"outside the test part and {folds} folds need at least {folds}: "
+                f"{fewer}give more rows of it, or leave the class out."
             )
+
+
+def _check_fold(dataset: Dataset, rows: np.ndarray, fold: Fold, number: int, stops: bool) -> None:
+    """Raise where a fold has no row for something, or does not learn from every class."""
+    uses = {
+        "learn from": fold.train,
+        "hold out": fold.held_out,
+        **({"stop by": fold.stopping} if stops else {}),
+    }
+    for use, part in uses.items():
+        if len(part) == 0:
+            raise InputError(
+                f"Fold {number} of the {len(rows)} rows would have none to {use}: "
+                "give more rows, or ask for fewer folds."
+            )
+    advice = "ask for another number of folds, give more rows of it"
+    _check_classes(dataset, rows, fold.train, f"in what fold {number} learns from", advice)

@@ -5,8 +5,20 @@ what to see in it.
 """
 
 from couloir.figures.chart import Chart, Run
+from couloir.figures.folds import fold_scores, fold_strip
+from couloir.figures.race import race_curves, race_pairs, race_rates, race_standing, race_steps
 from couloir.figures.response import learning_rate_response
 from couloir.figures.results import confusion, importance, predicted_against_true
+from couloir.figures.scores import TableRun
+from couloir.figures.search import (
+    best_trials,
+    parameter_importance,
+    reliability,
+    search_curves,
+    search_history,
+    search_rungs,
+    search_slices,
+)
 from couloir.figures.theme import recoloured
 from couloir.figures.training import (
     curves_by_rule,
@@ -17,12 +29,27 @@ from couloir.figures.training import (
 __all__ = [
     "Chart",
     "Run",
+    "TableRun",
+    "best_trials",
     "confusion",
     "curves_by_rule",
+    "fold_scores",
+    "fold_strip",
     "generalisation_gap",
     "importance",
     "learning_curves",
     "learning_rate_response",
+    "parameter_importance",
     "predicted_against_true",
+    "race_curves",
+    "race_pairs",
+    "race_rates",
+    "race_standing",
+    "race_steps",
     "recoloured",
+    "reliability",
+    "search_curves",
+    "search_history",
+    "search_rungs",
+    "search_slices",
 ]

@@ -15,21 +15,22 @@ import tempfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from couloir import figures
 from couloir.figures import theme
-from couloir.report import summary, tables
+from couloir.report import race, search, summary, tables
 
 if TYPE_CHECKING:
-    from couloir.figures import Chart, Run
+    from couloir.figures import Chart, Run, TableRun
 
 
-def write_report(run: Run, path: str | os.PathLike[str]) -> Path:
+def write_report(run: Run | TableRun, path: str | os.PathLike[str]) -> Path:
     """Write the page of a run to a file and return its path; the file is whole or absent.
 
     Args:
-        run: run.json and the tables of a run, as `couloir.runs.StoredRun` holds them.
+        run: run.json and the tables of a run, as `couloir.runs.StoredRun` holds them; the record's `kind`
+            ("train", "race" or "search"; none is "train") decides which page it gets.
         path: where the page goes; folders that are missing are made.
     """
     target = Path(path)
@@ -50,7 +51,7 @@ def write_report(run: Run, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def render(run: Run) -> str:
+def render(run: Run | TableRun) -> str:
     """The page of a run as HTML text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -62,23 +63,37 @@ def render(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    charts = _charts(run)
+    template, charts, sentences, grids = _content(run)
     scripts = {"plotly": _plotly_script(), "own": _resource("page.js")}
-    return environment.get_template("page.html.jinja").render(
+    return environment.get_template(template).render(
         charts={chart.name: chart for chart in charts},
         figure_data=Markup(_figure_data(charts)),
         style=Markup(_style()),
         scripts={name: Markup(text) for name, text in scripts.items()},
         policy=_policy(scripts),
         style_name=_style_name,
-        summary=summary.summarise(run),
-        tables=tables.tabulate(run),
+        summary=sentences,
+        tables=grids,
     )
+
+
+def _content(run: Any) -> tuple[str, list[Chart], dict[str, Any], dict[str, Any]]:
+    """Template, figures, sentences and tables of a run, by its kind."""
+    kind = run.record.get("kind") or "train"
+    if kind == "race":
+        return "race.html.jinja", race.charts(run), race.summarise(run), race.tabulate(run)
+    if kind == "search":
+        return "search.html.jinja", search.charts(run), search.summarise(run), search.tabulate(run)
+    if kind == "train":
+        return "page.html.jinja", _charts(run), summary.summarise(run), tables.tabulate(run)
+    raise ValueError(f"There is no page for a run of kind {kind!r}.")
 
 
 def _charts(run: Run) -> list[Chart]:
     classification = run.record["data"]["task"] == "classification"
+    folds = [figures.fold_strip(run), figures.fold_scores(run)] if run.record.get("cross_validation") else []
     return [
+        *folds,
         figures.learning_curves(run),
         figures.curves_by_rule(run),
         figures.learning_rate_response(run),

@@ -7,6 +7,7 @@ from typing import Any
 
 from couloir.figures import Run, words
 from couloir.figures.words import count, number, percent
+from couloir.report import folds
 
 STATUS_NOTES = {
     "interrupted": "This run was interrupted. What follows holds for what had been learnt until then.",
@@ -16,24 +17,32 @@ MOST_CLASSES_LISTED = 12
 
 
 def summarise(run: Run) -> dict[str, Any]:
-    """Every sentence and fact of the page that is not a table of members or a figure."""
+    """Every sentence and fact of a training's page that is not a table of members or a figure."""
     record = run.record
+    return common(record) | {
+        "lead": _lead(record),
+        "facts": _facts(record),
+        "choice": _choice(record),
+        "stopping": folds.stopping_words(run),
+        "in_time": (record.get("cross_validation") or {}).get("kind") == "in time",
+    }
+
+
+def common(record: dict[str, Any]) -> dict[str, Any]:
+    """The sentences and facts that the pages of all kinds of run have."""
     return {
         "name": words.short(record["data"]["name"], 80),
-        "status": STATUS_NOTES.get(record["status"], ""),
-        "created": _moment(record.get("created")),
-        "lead": _lead(record),
-        "scores": _scores(record),
-        "verdict": _verdict(record),
-        "facts": _facts(record),
-        "data": _data(record["data"]),
+        "status": STATUS_NOTES.get(record.get("status", ""), ""),
+        "created": moment(record.get("created")),
+        "scores": scores_table(record),
+        "verdict": verdict(record),
+        "data": data_facts(record["data"]),
         "warnings": record["data"].get("warnings") or [],
-        "winner": _winner(record["winner"]),
-        "choice": _choice(record),
+        "winner": winner_facts(record["winner"]),
         "command": record.get("command", ""),
-        "seconds": _seconds(record.get("seconds", {})),
+        "seconds": stage_seconds(record.get("seconds", {})),
         "versions": list(record.get("versions", {}).items()),
-        "machine": _machine(record),
+        "machine": machine(record),
     }
 
 
@@ -42,11 +51,12 @@ def headline_metric(record: dict[str, Any]) -> str:
     return "accuracy" if record["data"]["task"] == "classification" else "r2"
 
 
-def _moment(created: str | None) -> str:
+def moment(created: str | None) -> str:
+    """When the run was made, in words."""
     if not created:
         return ""
-    moment = datetime.fromisoformat(created)
-    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+    then = datetime.fromisoformat(created)
+    return f"{then.day} {then:%B %Y, %H:%M} {then.tzname() or ''}".strip()
 
 
 def _lead(record: dict[str, Any]) -> str:
@@ -56,20 +66,22 @@ def _lead(record: dict[str, Any]) -> str:
     text = f"{networks} {'was' if record['n_members'] == 1 else 'were trained together, as one population,'} "
     text = text.replace("was ", "was trained ") if record["n_members"] == 1 else text
     text += f"on {count(data['split']['train'], 'row')} to predict {target}. "
-    text += f"The best on validation was trained with {winner['optimizer']} "
+    validated = record.get("cross_validation")
+    where = f"on average over {validated['folds']} folds" if validated else "on validation"
+    text += f"The best {where} was trained with {winner['optimizer']} "
     return text + f"at a learning rate of {number(winner['learning_rate'])}."
 
 
 def _interval(record: dict[str, Any], name: str) -> list[float] | None:
-    return ((record["test"] or {}).get("intervals") or {}).get(name)
+    return ((record.get("test") or {}).get("intervals") or {}).get(name)
 
 
-def _scores(record: dict[str, Any]) -> dict[str, Any]:
-    """The table of test scores: the winner, the linear model, the baseline."""
-    test, first = record["test"] or {}, headline_metric(record)
+def scores_table(record: dict[str, Any]) -> dict[str, Any]:
+    """The table of test scores: the models that were tested, the kept one first, then what they must beat."""
+    test, first = record.get("test") or {}, headline_metric(record)
     others = ("log_loss", "balanced_accuracy") if first == "accuracy" else ("mae", "mse")
     names = [first, *(name for name in others if name in test)]
-    rows = [("winner", test)]
+    rows = _finalists(record)
     for key in ("linear", "baseline"):
         if record.get(key):
             rows.append((record[key]["name"], record[key]["test"]))
@@ -77,13 +89,35 @@ def _scores(record: dict[str, Any]) -> dict[str, Any]:
         {
             "name": name,
             "values": [words.metric(metric, scores.get(metric)) for metric in names],
-            "intervals": [_range(record, metric) if name == "winner" else "" for metric in names],
+            "intervals": [_range(record, metric) if place == 0 else "" for metric in names],
             # The bar shows the headline score between 0 and 1; a negative R² has none.
             "bar": f"{100 * min(1.0, max(0.0, scores.get(first) or 0.0)):.2f}",
         }
-        for name, scores in rows
+        for place, (name, scores) in enumerate(rows)
     ]
     return {"metrics": [words.METRIC_NAMES[name] for name in names], "rows": table}
+
+
+def finalist_name(entry: dict[str, Any]) -> str:
+    """A tested model in words: "winner", "winner, refitted", "ensemble of 5"."""
+    if entry["name"] == "ensemble":
+        return f"ensemble of {entry.get('networks') or entry.get('members') or 'several'}"
+    return {"refitted": "winner, refitted"}.get(entry["name"], str(entry["name"]))
+
+
+def _finalists(record: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """(name, test scores) of the models tested, the one that is kept first; a lone one is the winner."""
+    entries = record.get("finalists") or []
+    if len(entries) < 2:
+        return [("winner", record.get("test") or {})]
+    ordered = sorted(entries, key=lambda entry: not entry.get("headline"))
+    return [(finalist_name(entry), entry.get("test") or {}) for entry in ordered]
+
+
+def subject(record: dict[str, Any]) -> str:
+    """The tested model that is kept, as the subject of a sentence."""
+    kept = next((entry for entry in record.get("finalists") or [] if entry.get("headline")), None)
+    return f"the {finalist_name(kept)} networks" if kept and kept["name"] == "ensemble" else "the winner"
 
 
 def _range(record: dict[str, Any], name: str) -> str:
@@ -91,9 +125,9 @@ def _range(record: dict[str, Any], name: str) -> str:
     return f"{words.metric(name, bounds[0])} to {words.metric(name, bounds[1])}" if bounds else ""
 
 
-def _verdict(record: dict[str, Any]) -> list[str]:
+def verdict(record: dict[str, Any]) -> list[str]:
     """What the test scores say: against nothing learnt, against a linear model, with the interval."""
-    test, first = record["test"] or {}, headline_metric(record)
+    test, first, who = record.get("test") or {}, headline_metric(record), subject(record)
     if test.get(first) is None:
         return ["The test part was not scored."]
     rows = record["data"]["split"]["test"]
@@ -101,12 +135,12 @@ def _verdict(record: dict[str, Any]) -> list[str]:
     within = f" (95\u202f% interval {interval})" if interval else ""
     if first == "accuracy":
         sentences = [
-            f"On {count(rows, 'test row')} that no choice ever saw, the winner is right in "
+            f"On {count(rows, 'test row')} that no choice ever saw, {who} is right in "
             f"{percent(test[first])}{within}."
         ]
     else:
         sentences = [
-            f"On {count(rows, 'test row')} that no choice ever saw, the winner explains "
+            f"On {count(rows, 'test row')} that no choice ever saw, {who} explains "
             f"{percent(test[first])} of the variance: R² is {number(test[first])}{within}. "
             f"Its predictions are off by {number(test.get('mae'))} on average."
         ]
@@ -127,7 +161,7 @@ def _comparisons(record: dict[str, Any], first: str) -> list[str]:
             text += f", inside that interval: {count(record['data']['split']['test'], 'test row')} "
             text += "hardly tell the two apart."
         else:
-            text += f" against the winner's {words.metric(first, score)}."
+            text += f" against {words.metric(first, score)}."
         sentences.append(text)
     baseline = (record.get("baseline") or {}).get("test", {}).get(first)
     if baseline is not None:
@@ -146,25 +180,36 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
     names = {"finished": "ran to the end", "stopped": "stopped early", "diverged": "diverged"}
     fates = [f"{counts[key]:,} {name}" for key, name in names.items() if counts.get(key)]
     metric = record["metric"]
-    score = words.metric(first, (record["test"] or {}).get(first))
-    validation = words.metric(metric, record["validation"].get(metric))
+    score = words.metric(first, (record.get("test") or {}).get(first))
     layers = "-".join(str(width) for width in winner["hidden"])
     detail = f"learning rate {number(winner['learning_rate'])}" + (f", hidden {layers}" if layers else "")
     seconds = record.get("seconds", {})
     training = f"{number(seconds['train'])}\u202fs of it training" if "train" in seconds else ""
     return [
         (f"Test {words.METRIC_NAMES[first]}", score, _range(record, first)),
-        (f"Validation {words.METRIC_NAMES[metric]}", validation, "chosen by this"),
+        _chosen_by(record, metric),
         ("Winner", winner["optimizer"], detail),
         ("Members", f"{record['n_members']:,}", ", ".join(fates)),
         ("Time", f"{number(seconds.get('total') or sum(seconds.values()))}\u202fs", training),
     ]
 
 
-def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
+def _chosen_by(record: dict[str, Any], metric: str) -> tuple[str, str, str]:
+    """The fact of the score that the winner was chosen by."""
+    name, validated = words.METRIC_NAMES[metric], record.get("cross_validation") or {}
+    found = (validated.get("scores") or {}).get(metric)
+    if found:
+        spread = f"mean of {validated['folds']} folds, spread {words.metric(metric, found.get('spread'))}"
+        return (f"Held-out {name}", words.metric(metric, found["mean"]), spread)
+    return (f"Validation {name}", words.metric(metric, record["validation"].get(metric)), "chosen by this")
+
+
+def data_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the data are: rows and their parts, columns, target, classes, what is missing."""
     kinds = [f"{n:,} {words.short(kind)}" for kind, n in (data.get("column_kinds") or {}).items()]
     split = data["split"]
-    parts = f"{split['train']:,} to train, {split['validation']:,} to validate, {split['test']:,} to test"
+    purposes = {"train": "to train", "validation": "to validate", "test": "to test"}
+    parts = ", ".join(f"{split[part]:,} {purpose}" for part, purpose in purposes.items() if split.get(part))
     facts = [
         ("Rows", f"{data['rows']:,}: {parts}"),
         ("Columns", f"{data['columns']:,}" + (f": {words.joined(kinds)}" if kinds else "")),
@@ -192,7 +237,8 @@ def _classes(labels: list[Any], counts: list[int]) -> str:
     return f"{len(pairs)}: {', '.join(listed)}" + (f" and {rest} more" if rest else "")
 
 
-def _winner(winner: dict[str, Any]) -> list[tuple[str, str]]:
+def winner_facts(winner: dict[str, Any]) -> list[tuple[str, str]]:
+    """The winner's hyperparameters in words."""
     layers = " → ".join(str(width) for width in winner["hidden"]) or "none"
     facts = [
         ("Hidden layers", f"{layers}, {winner['activation']}"),
@@ -216,6 +262,8 @@ def _winner(winner: dict[str, Any]) -> list[tuple[str, str]]:
 def _choice(record: dict[str, Any]) -> list[str]:
     """How the choice was made, so that a reader can trust the test score."""
     data, metric = record["data"], words.METRIC_NAMES[record["metric"]]
+    if record.get("cross_validation"):
+        return [folds.choice_words(record), *test_words(record)]
     highest = "highest" if record["metric"] in words.HIGHER_IS_BETTER else "lowest"
     validation = count(data["split"]["validation"], "validation row")
     text = f"Each member learnt from the {data['split']['train']:,} training rows alone. "
@@ -224,9 +272,20 @@ def _choice(record: dict[str, Any]) -> list[str]:
     else:
         text += f"The winner is the one with the {highest} {metric} on the {validation}, at its own best "
         text += f"epoch; as the best of {record['n_members']:,} that number is a little flattering. "
-    text += (
-        f"The {count(data['split']['test'], 'test row')} took no part in any choice: winner and baselines "
-    )
+    sentences = [text.strip(), *test_words(record)]
+    if refit := record["winner"].get("refit_epochs"):
+        sentences.append(
+            f"After the choice the winner was trained anew on training and validation rows together, for "
+            f"{count(refit, 'epoch')}; the test score is that network's, the curves are those before."
+        )
+    return sentences
+
+
+def test_words(record: dict[str, Any]) -> list[str]:
+    """That the test part was scored once, for a list fixed before; and how often by other runs."""
+    several = len(record.get("finalists") or []) > 1
+    fixed = "models and baselines" if several else "winner and baselines"
+    text = f"The {count(record['data']['split']['test'], 'test row')} took no part in any choice: {fixed} "
     text += "were fixed first, then scored there once."
     sentences = [text]
     times = (record.get("ledger") or {}).get("times_scored")
@@ -237,15 +296,10 @@ def _choice(record: dict[str, Any]) -> list[str]:
             f"Over all runs this test part has been scored {times:,} times. "
             "If those scores guided you, take this one as slightly flattering too."
         )
-    if refit := record["winner"].get("refit_epochs"):
-        sentences.append(
-            f"After the choice the winner was trained anew on training and validation rows together, for "
-            f"{count(refit, 'epoch')}; the test score is that network's, the curves are those before."
-        )
     return sentences
 
 
-def _seconds(seconds: dict[str, float]) -> list[tuple[str, str]]:
+def stage_seconds(seconds: dict[str, float]) -> list[tuple[str, str]]:
     """Stage and duration, the total last; a stage that took no time at all did not happen."""
     stages = [(stage, value) for stage, value in seconds.items() if value > 0 and stage != "total"]
     if "total" in seconds:
@@ -255,7 +309,8 @@ def _seconds(seconds: dict[str, float]) -> list[tuple[str, str]]:
     ]
 
 
-def _machine(record: dict[str, Any]) -> str:
+def machine(record: dict[str, Any]) -> str:
+    """Seed, device and throughput."""
     rate = (record.get("throughput") or {}).get("member_samples_per_second")
     text = f"Run seed {record['seed']}, on {record.get('device', 'an unknown device')}."
     if rate:

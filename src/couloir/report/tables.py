@@ -6,6 +6,7 @@ from typing import Any
 
 from couloir.figures import Run, reading, words
 from couloir.figures.words import number, percent
+from couloir.report import folds
 from couloir.report.pictures import grey_png
 
 MOST_MEMBERS = 200
@@ -51,6 +52,7 @@ def tabulate(run: Run) -> dict[str, Any]:
         "more": more,
         "alike": _alike(rows),
         "mistakes": _mistakes(run),
+        "folds": folds.table(run.record),
     }
 
 
@@ -120,7 +122,14 @@ def _outcome(row: dict[str, Any]) -> str:
         return f"diverged at epoch {row['diverged_epoch']}" if row.get("diverged_epoch") else "diverged"
     if row["status"] == "stopped":
         return f"stopped at epoch {row['epochs_run']}"
+    if row["status"] == "left":
+        return f"left at epoch {row['epochs_run']}"
     return "ran to the end"
+
+
+def row(cells: list[str], rule: bool = False, quiet: bool = False) -> dict[str, Any]:
+    """A row of a table: its cells, whether the first is a rule (it gets its colour), whether it is pale."""
+    return {"cells": cells, "rule": rule, "quiet": quiet}
 
 
 def _mistakes(run: Run) -> dict[str, Any]:

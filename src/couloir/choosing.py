@@ -1,0 +1,189 @@
+"""Who is kept: the list of models that will be tested, fixed before the test part is looked at.
+
+From a trained population, judged by a validation part or in folds: the winner, the winner refitted, an
+average of several members. Which of them is the headline is decided here too, on the same rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from couloir import evaluation
+from couloir.cross_validation import CrossValidation, fold_importance
+from couloir.errors import InputError
+from couloir.evaluation import Judged, Scores
+from couloir.metrics import METRICS
+from couloir.outcomes import Trained, leader, ranking_key
+from couloir.planning import Conditions, Plan, Problem
+from couloir.results import Choice, Finalist, Winner, counts
+from couloir.selection.averages import (
+    POOL,
+    Average,
+    Candidate,
+    average_record,
+    averaged,
+    bagged,
+    refitted,
+    validated,
+)
+
+
+def choose(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
+    """Fix the models that will be tested.
+
+    Raises:
+        InputError: every member diverged, or the refit that was asked for did.
+    """
+    if planned.problem.folds:
+        return _by_folds(planned, conditions, trained, command)
+    return _by_validation(planned, conditions, trained, command)
+
+
+def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
+    problem, winner = planned.problem, leader(trained.outcomes, planned.metric)
+    if winner is None:
+        raise _none_left(trained)
+    number = next(i for i, outcome in enumerate(trained.outcomes) if outcome is winner)
+    chosen, judged = validated(problem, winner)
+    finalists = [Finalist("winner", chosen, problem.split.train, _scores(problem, judged))]
+    headline, epochs, more = 0, None, {}
+    if conditions.ensemble:
+        order = sorted(trained.outcomes, key=lambda outcome: ranking_key(outcome, planned.metric))
+        numbers = {id(outcome): i for i, outcome in enumerate(trained.outcomes)}
+        pool = [
+            Candidate(numbers[id(outcome)], [model], own.answers)
+            for outcome in order[:POOL]
+            if ranking_key(outcome, planned.metric)[0] < np.inf
+            for model, own in [validated(problem, outcome)]
+        ]
+        average = averaged(problem, pool, judged.rows, conditions.ensemble)
+        finalists.append(_average_finalist(average, problem.split.train))
+        more = average_record(average)
+        headline = 1 if better(finalists[1], finalists[0], planned.metric) else 0
+    if conditions.refit:
+        rows, epochs = np.union1d(problem.split.train, problem.split.validation), winner.best_epoch
+        refit = refitted(problem, conditions, winner.member, rows, epochs)
+        if refit is None:
+            raise InputError("The refit on training and validation rows diverged: run again without --refit.")
+        finalists.append(Finalist("refitted", refit, rows))
+        headline = headline or len(finalists) - 1
+    inputs = problem.data.validation.inputs if problem.data.validation else problem.data.train.inputs
+    importance = (
+        None
+        if problem.dataset.image_shape
+        else evaluation.importance(chosen, inputs, problem.truth(judged.rows), conditions.seed)
+    )
+    answers = chosen.predict_prepared(problem.data.train.inputs)
+    training = evaluation.scores(answers, problem.truth(problem.split.train))
+    return _choice(
+        planned, conditions, trained, number, judged, training, importance, finalists, headline, epochs,
+        command, more, {},
+    )  # fmt: skip
+
+
+def _by_folds(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
+    problem = planned.problem
+    crossed = CrossValidation(problem, trained, planned.metric)
+    number = crossed.winner
+    if number is None:
+        raise _none_left(trained)
+    judged, rest, epochs = crossed.judged(number), problem.split.train, crossed.best_epochs(number)
+    bag = bagged(problem, crossed.models(number))
+    finalists = [Finalist("winner", bag, rest, _scores(problem, judged), len(bag.networks))]
+    refit = refitted(problem, conditions, trained.outcomes[number].member, rest, epochs)
+    if refit is not None:
+        finalists.append(Finalist("refitted", refit, rest))
+    headline = len(finalists) - 1
+    more: dict[str, Any] = {"cross_validation": crossed.record(number)}
+    if conditions.ensemble:
+        pool = [
+            Candidate(member, crossed.models(member), crossed.judged(member).answers)
+            for member in crossed.ranking[:POOL]
+            if crossed.means[member][0] < np.inf
+        ]
+        average = averaged(problem, pool, judged.rows, conditions.ensemble)
+        finalists.append(_average_finalist(average, rest))
+        more |= average_record(average)
+        headline = len(finalists) - 1 if better(finalists[-1], finalists[0], planned.metric) else headline
+    importance = None
+    if not problem.dataset.image_shape:
+        importance = fold_importance(problem, crossed.models(number), conditions.seed)
+    return _choice(
+        planned, conditions, trained, number, judged, _fold_training(crossed, number),
+        importance,
+        finalists, headline, epochs if refit is not None else None, command, more,
+        {"folds": crossed.table()},
+    )  # fmt: skip
+
+
+def _choice(
+    planned: Plan,
+    conditions: Conditions,
+    trained: Trained,
+    winner: int,
+    judged: Judged,
+    training: Scores,
+    importance: list[dict[str, Any]] | None,
+    finalists: list[Finalist],
+    headline: int,
+    refit_epochs: int | None,
+    command: str,
+    more: dict[str, Any],
+    tables: dict[str, pl.DataFrame],
+) -> Choice:
+    outcome = trained.outcomes[winner]
+    return Choice(
+        problem=planned.problem,
+        conditions=conditions,
+        metric=planned.metric,
+        members=len(planned.members),
+        cohorts=planned.cost.cohorts,
+        counts=counts(trained),
+        samples_per_second=trained.member_samples / max(trained.seconds, 1e-9),
+        winner=Winner(winner, outcome.member, outcome.best_epoch, refit_epochs),
+        judged=judged,
+        training=training,
+        importance=importance,
+        finalists=finalists,
+        headline=headline,
+        command=command,
+        more=more,
+        tables=tables,
+    )
+
+
+def _none_left(trained: Trained) -> InputError:
+    where = " in some fold" if len(trained.folds) > 1 else ""
+    return InputError(
+        f"All {len(trained.outcomes)} members diverged{where}, so there is none to choose: "
+        "give smaller learning rates."
+    )
+
+
+def _fold_training(crossed: CrossValidation, member: int) -> Scores:
+    """A member's training scores at its best epochs, averaged over the folds."""
+    outcomes = [fold[member] for fold in crossed.trained.folds]
+    best = [outcome.training[outcome.best_epoch - 1] for outcome in outcomes]
+    return {name: float(np.mean([scores[name] for scores in best])) for name in best[0]}
+
+
+# The list of finalists ------------------------------------------------------------------------------
+
+
+def _average_finalist(average: Average, rows: np.ndarray) -> Finalist:
+    return Finalist("ensemble", average.model, rows, average.validation, len(average.model.networks))
+
+
+def better(one: Finalist, other: Finalist, metric: str) -> bool:
+    """Whether one finalist scored better than another where both were chosen."""
+    assert one.validation is not None, "a finalist that was chosen has a score"
+    assert other.validation is not None, "a finalist that was chosen has a score"
+    sign = -1 if METRICS[metric].more_is_better else 1
+    return sign * one.validation[metric] < sign * other.validation[metric]
+
+
+def _scores(problem: Problem, judged: Judged) -> Scores:
+    return evaluation.scores(judged.answers, problem.truth(judged.rows))

@@ -1,0 +1,1 @@
+"""Comparing and choosing: races between rules, searches over hyperparameters, ensembles."""

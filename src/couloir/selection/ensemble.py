@@ -1,0 +1,193 @@
+"""Several trained networks as one: whose answers to average, and how far to trust the average.
+
+Works on answers in NumPy: class probabilities [sample, class], or values [sample]. Everything here is
+fitted to answers that the networks did not train on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from couloir.model import scaled
+
+Score = Callable[[np.ndarray, np.ndarray], Any]
+"""A number from answers and truth, lower is better."""
+
+SMALLEST = np.finfo(np.float64).tiny
+"""Probabilities are kept above this before their logarithm is taken."""
+
+COLDEST, HOTTEST = 0.05, 20.0
+"""The temperatures that are looked at."""
+
+
+# Choosing whom to average -------------------------------------------------------------------------------
+
+
+def log_loss_of(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean of −log p(true class), in nats; leading axes are kept.
+
+    Args:
+        answers: probabilities [..., sample, class].
+        truth: class numbers [sample].
+    """
+    return _mean_surprise(_true_class(answers, truth))
+
+
+def mse_of(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean of (y − f)² in squared units of the target; leading axes are kept.
+
+    Args:
+        answers: values [..., sample].
+        truth: values [sample].
+    """
+    return np.mean((answers - truth) ** 2, axis=-1)
+
+
+def _true_class(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    return answers[..., np.arange(len(truth)), truth]
+
+
+def _mean_surprise(chosen: np.ndarray) -> np.ndarray:
+    return -np.mean(np.log(np.maximum(chosen, SMALLEST)), axis=-1)
+
+
+def select(
+    answers: np.ndarray, truth: np.ndarray, score: Score, rounds: int = 50, most: int | None = None
+) -> np.ndarray:
+    """Weights of an average that scores well: greedy selection with replacement (Caruana et al. 2004).
+
+    Starts from the best single candidate. Each round adds the candidate, new or not, with which the average
+    of all added so far scores lowest; of all rounds, the start included, the one with the lowest score is
+    kept, the earliest among equals. So the average never scores worse than the best candidate on these rows.
+    A candidate with an answer that is not finite is never added.
+
+    Args:
+        answers: probabilities [candidate, sample, class], or values [candidate, sample].
+        truth: class numbers or values, [sample].
+        score: from averaged answers and truth to a number, lower is better; `log_loss_of` and `mse_of` are
+            computed for all candidates at once.
+        rounds: how many are added to the first.
+        most: at most so many different candidates; None for no limit.
+
+    Returns:
+        how often each was added, as a share: [candidate], at least 0, of sum 1.
+
+    Raises:
+        ValueError: no candidate has finite answers with a finite score, or `most` is below 1.
+    """
+    if most is not None and most < 1:
+        raise ValueError(f"An average of at most {most} candidates is none.")
+    able = np.all(np.isfinite(answers), axis=tuple(range(1, np.ndim(answers))))
+    parts, score_all = _prepared(np.asarray(answers), truth, score)
+    counts, total = np.zeros(len(parts), int), np.zeros(parts.shape[1:])
+    kept, lowest = counts, np.inf
+    for size in range(1, rounds + 2):
+        open_to = able & ((counts > 0) | (most is None or np.count_nonzero(counts) < most))
+        found = np.full(len(parts), np.inf)
+        found[open_to] = score_all((total + parts[open_to]) / size)
+        chosen = int(np.argmin(np.where(np.isnan(found), np.inf, found)))
+        if not np.isfinite(found[chosen]):
+            break
+        counts[chosen] += 1
+        total += parts[chosen]
+        if _lower(found[chosen], lowest):
+            kept, lowest = counts.copy(), found[chosen]
+    if not kept.any():
+        raise ValueError("No candidate has finite answers with a finite score.")
+    return kept / kept.sum()
+
+
+def _prepared(
+    answers: np.ndarray, truth: np.ndarray, score: Score
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """What of the answers is averaged, [candidate, ...], and the scores of such averages, [average].
+
+    The log loss of an average needs the probability of the true class only.
+    """
+    if score is log_loss_of:
+        return _true_class(answers, truth).astype(np.float64), _mean_surprise
+    if score is mse_of:
+        return answers.astype(np.float64), lambda means: mse_of(means, truth)
+    return answers.astype(np.float64), lambda means: np.array([float(score(mean, truth)) for mean in means])
+
+
+def _lower(score: float, lowest: float) -> bool:
+    """Whether a score is lower by more than the rounding of an average of equal answers."""
+    return score < lowest if np.isinf(lowest) else score < lowest - 1e-12 * abs(lowest)
+
+
+# Calibration --------------------------------------------------------------------------------------------
+
+
+def temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature T > 0 that minimises the log loss of `scaled` probabilities (Guo et al. 2017).
+
+    The loss is convex in 1/T, so that a bounded search over log T between 0.05 and 20 finds its minimum.
+    Where no T is better than leaving the probabilities as they are, T is 1.
+
+    Args:
+        probabilities: [sample, class].
+        truth: class numbers [sample].
+    """
+    from scipy.optimize import minimize_scalar
+
+    def loss(temperature: float) -> float:
+        return float(log_loss_of(scaled(probabilities, temperature), truth))
+
+    bounds = np.log([COLDEST, HOTTEST])
+    found = minimize_scalar(
+        lambda logarithm: loss(np.exp(logarithm)), bounds=bounds, method="bounded", options={"xatol": 1e-6}
+    )
+    # The search comes near its bounds without trying them; the first of equals is taken.
+    return min((1.0, float(np.exp(found.x)), COLDEST, HOTTEST), key=loss)
+
+
+class Bin(NamedTuple):
+    """Samples whose top probability is in (low, high]: its mean, the share that is right, how many."""
+
+    low: float
+    high: float
+    confidence: float
+    accuracy: float
+    samples: int
+
+
+def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = 10) -> list[Bin]:
+    """How often the top class is right, by how probable it was said to be (Guo et al. 2017).
+
+    Args:
+        probabilities: [sample, class].
+        truth: class numbers [sample].
+        bins: equal widths that divide 0 to 1; those without a sample are left out.
+    """
+    right = np.argmax(probabilities, axis=1) == truth
+    confidence = np.max(probabilities, axis=1).astype(np.float64)
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.digitize(confidence, edges[1:-1], right=True)
+    found = []
+    for number in np.unique(place).tolist():
+        inside = place == number
+        means = float(confidence[inside].mean()), float(right[inside].mean())
+        found.append(Bin(float(edges[number]), float(edges[number + 1]), *means, int(inside.sum())))
+    return found
+
+
+def calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error of the top class (Guo et al. 2017): Σ n_b/n · |accuracy_b − confidence_b|.
+
+    Args:
+        probabilities: [sample, class].
+        truth: class numbers [sample].
+        bins: of equal width, b.
+
+    Returns:
+        0 for probabilities that are right as often as they say, up to 1.
+    """
+    gaps = [
+        each.samples * abs(each.accuracy - each.confidence)
+        for each in reliability(probabilities, truth, bins)
+    ]
+    return sum(gaps) / len(truth)
