@@ -206,6 +206,35 @@ def test_rates_draw_every_training_of_the_tuning():
     )
 
 
+def test_a_ring_marks_the_customary_rate_where_it_was_tried():
+    assert "A ring marks the customary rate." in figures.race_rates(race()).sentence
+    run = race()
+    run.tables["tuning"] = run.tables["tuning"].drop("customary")
+    assert "ring" not in figures.race_rates(run).sentence
+
+
+def test_a_rule_that_diverged_at_every_rate_is_still_shown():
+    run = race(("adam", "sgd"))
+    lost = pl.col("rule") == "sgd"
+    status = pl.when(lost).then(pl.lit("diverged")).otherwise("status")
+    run.tables["tuning"] = run.tables["tuning"].with_columns(status=status)
+    run.record["standing"] = run.record["standing"][:1]
+    chart = figures.race_rates(run)
+    assert len(named(chart, "sgd: diverged").x) == 13
+    assert "sgd diverged at every rate and did not race." in chart.sentence
+
+
+def test_a_replicate_cut_short_is_not_averaged():
+    run = race(("adam",), replicates=3)
+    cut = (pl.col("replicate") == 1) & (pl.col("epoch") > 9)
+    run.tables["curves"] = run.tables["curves"].filter(~cut)
+    chart = figures.race_curves(run)
+    assert len(named(chart, "adam").x) == 30
+    mine = run.tables["curves"].filter((pl.col("rate") == "tuned") & (pl.col("replicate") != 1))
+    expected = mine.group_by("epoch").agg(pl.col("validation_loss").mean()).sort("epoch")["validation_loss"]
+    np.testing.assert_allclose(named(chart, "adam").y, expected)
+
+
 def test_losses_left_outside_the_drawing_are_counted():
     run = race(("adam",))
     values = [0.1 + 0.001 * n for n in range(40)] + [500.0, 900.0]
@@ -234,7 +263,7 @@ def test_steps_are_drawn_fewest_first_and_those_that_do_not_arrive_are_named():
     absent = [note.text for note in chart.figure.layout.annotations]
     assert len(absent) == 8 - len(reached)
     assert all(text.startswith("not reached (") for text in absent)
-    assert f"adam reaches it first, after {words.number(reached['adam'])} steps" in chart.sentence
+    assert f"adam is there first, after {words.number(reached['adam'])} steps" in chart.sentence
 
 
 def cells(chart: figures.Chart) -> dict[tuple[int, int], tuple[str, str]]:
@@ -315,7 +344,7 @@ def test_where_all_but_one_diverged_that_one_is_drawn():
     assert [trace.name for trace in chart.figure.data if "tuned" in trace.name and ", " in trace.name] == [
         "adam, tuned rate"
     ]
-    assert [note.text for note in chart.figure.layout.annotations] == ["diverged", "diverged"]
+    assert [note.text for note in chart.figure.layout.annotations] == ["diverged in 10 replicates"] * 2
     assert "sgd in all 10" in chart.sentence
     assert "momentum in all 10" in chart.sentence
     text = figures.race_pairs(run).sentence
@@ -457,6 +486,24 @@ def test_rungs_are_summed_over_the_generations():
     without = figures.search_rungs(search(40, halving=False))
     assert without.figure is None
     assert "no rungs" in without.sentence
+
+
+def test_curves_may_stand_in_the_history_of_the_run():
+    """There the trial is called a member, as in every run's history."""
+    run, plain_run = search(), search()
+    run.history = run.tables.pop("history").rename({"trial": "member"})
+    drawn = [list(trace.y) for trace in figures.search_curves(run).figure.data]
+    assert drawn == [list(trace.y) for trace in figures.search_curves(plain_run).figure.data]
+
+
+def test_epochs_of_a_search_in_folds_are_counted_per_fold():
+    run = search()
+    run.record["cross_validation"] = {"folds": 5}
+    ran, share = run.tables["trials"]["epochs_run"].sum(), words.percent(0.449 / 5)
+    run.tables["trials"] = run.tables["trials"].with_columns(epochs_run=5 * pl.col("epochs_run"))
+    text = figures.search_rungs(run).sentence
+    assert f"ran {5 * ran:,} epochs, 44.9" in text
+    assert share not in text
 
 
 def test_curves_of_the_best_trials_are_those_of_the_table():

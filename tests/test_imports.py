@@ -30,7 +30,8 @@ LAYERS = (
     ("choosing",),
     ("workflow",),
     ("racing", "searching"),
-    ("arguments", "display"),
+    ("arguments", "standings"),
+    ("display",),
     ("cli_options",),
     ("cli",),
 )

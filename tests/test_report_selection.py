@@ -1,4 +1,4 @@
-"""The pages of races, searches and cross-validated trainings: whole, offline, with the run's numbers in words."""
+"""The pages of races, searches and cross-validated trainings: whole, offline, with the run's numbers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,20 @@ MAKERS = {
 }
 SECTIONS = {
     "race": ["result", "standing", "pairs", "curves", "steps", "rates", "test", "method", "data", "repeat"],
-    "search": ["result", "leaderboard", "trials", "parameters", "slices", "best", "rungs", "curves"]
-    + ["calibration", "data", "cost", "repeat"],
+    "search": [
+        "result",
+        "leaderboard",
+        "trials",
+        "parameters",
+        "slices",
+        "best",
+        "rungs",
+        "curves",
+        "calibration",
+        "data",
+        "cost",
+        "repeat",
+    ],
     "folds": ["result", "folds", "fold-scores", "data", "leaderboard", "learning-curves", "repeat"],
 }
 
@@ -175,11 +187,11 @@ def test_search_page_shows_the_tested_models_the_kept_one_first(pages):
     heads = [page.texts.index(name) for name in ("ensemble of 3", "winner", "winner, refitted")]
     assert heads == sorted(heads)
     scores = [entry["validation"]["log_loss"] for entry in record["finalists"][:2]]
-    listed = " and ".join(
-        f"{name} {words.number(score)}"
+    listed = "; ".join(
+        f"{name}, {words.number(score)}"
         for name, score in zip(("ensemble of 3", "winner"), scores, strict=True)
     )
-    assert f"decided before the test, on validation: {listed}." in text
+    assert f"Where they were chosen, their log loss was: {listed}." in text
     assert "No other run has scored this test part before." in text
 
 

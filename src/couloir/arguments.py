@@ -46,6 +46,13 @@ def patience(text: str, option: str) -> int:
     return _whole(text, option, "a whole number of epochs, or none to stop never")
 
 
+def folds(text: str, option: str) -> int:
+    """A number of folds; 0 and "none" mean the validation part."""
+    if text.strip().lower() == "none":
+        return 0
+    return _whole(text, option, "a whole number of folds, or none for the validation part")
+
+
 def hidden(text: str, option: str) -> list[tuple[int, ...]]:
     """Networks separated by "|", each its layers' units separated by commas, or "none" for no layer."""
     return [_layers(part, option) for part in text.split("|")]

@@ -18,7 +18,7 @@ from couloir.evaluation import Judged, Scores
 from couloir.metrics import METRICS
 from couloir.outcomes import Trained, leader, ranking_key
 from couloir.planning import Conditions, Plan, Problem
-from couloir.results import Choice, Finalist, Winner, counts
+from couloir.results import Choice, Finalist, Winner, counts, stopping
 from couloir.selection.averages import (
     POOL,
     Average,
@@ -49,7 +49,8 @@ def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, comm
     number = next(i for i, outcome in enumerate(trained.outcomes) if outcome is winner)
     chosen, judged = validated(problem, winner)
     finalists = [Finalist("winner", chosen, problem.split.train, _scores(problem, judged))]
-    headline, epochs, more = 0, None, {}
+    headline, epochs = 0, None
+    more: dict[str, Any] = {"stopping": stopping(winner, planned.metric, conditions)}
     if conditions.ensemble:
         order = sorted(trained.outcomes, key=lambda outcome: ranking_key(outcome, planned.metric))
         numbers = {id(outcome): i for i, outcome in enumerate(trained.outcomes)}
@@ -61,7 +62,7 @@ def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, comm
         ]
         average = averaged(problem, pool, judged.rows, conditions.ensemble)
         finalists.append(_average_finalist(average, problem.split.train))
-        more = average_record(average)
+        more |= average_record(average)
         headline = 1 if better(finalists[1], finalists[0], planned.metric) else 0
     if conditions.refit:
         rows, epochs = np.union1d(problem.split.train, problem.split.validation), winner.best_epoch

@@ -66,6 +66,8 @@ def train(
     task: ask.Task = None,
     drop: ask.Drop = None,
     missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
     split: ask.Split = None,
     optimizer: ask.Optimizer = None,
     learning_rate: ask.LearningRate = None,
@@ -87,6 +89,9 @@ def train(
     patience: ask.Patience = None,
     metric: ask.MetricName = None,
     minutes: ask.Minutes = None,
+    cv: ask.Folds = None,
+    ensemble: ask.Ensemble = None,
+    no_stop: ask.NoStop = False,
     refit: ask.Refit = False,
     class_weights: ask.ClassWeights = False,
     precision: ask.PrecisionName = None,
@@ -113,6 +118,139 @@ def train(
         return DONE
     print(f"Interrupted: what had been learnt is saved; to begin again: {context.obj}", file=sys.stderr)
     return SAVED
+
+
+@app.command()
+def race(
+    context: typer.Context,
+    data: ask.Data,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    split: ask.Split = None,
+    optimizer: ask.Optimizer = None,
+    rates: ask.Rates = None,
+    replicates: ask.Replicates = None,
+    epochs: ask.RaceEpochs = None,
+    momentum: ask.Momentum = None,
+    hidden: ask.Hidden = None,
+    activation: ask.Activation = None,
+    batch_size: ask.BatchSize = None,
+    l1: ask.L1 = None,
+    l2: ask.L2 = None,
+    dropout: ask.Dropout = None,
+    noise: ask.Noise = None,
+    schedule: ask.Schedule = None,
+    warmup: ask.Warmup = None,
+    loss: ask.Loss = None,
+    seed: ask.Seed = None,
+    metric: ask.MetricName = None,
+    class_weights: ask.ClassWeights = False,
+    precision: ask.PrecisionName = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
+    from couloir.display import Display, print_result
+    from couloir.output import check_folder
+
+    given = _given(context.params)
+    loading = _taken(given, LOADING)
+    check_folder(Path(out))
+    stages = Stages()
+    with Display(quiet=quiet) as display:
+        display.stage("starting")
+        with stages.timed("load"):
+            dataset = couloir.load(data, **loading)
+        run = couloir.race(dataset, **given, out=out, observer=display, command=context.obj, stages=stages)
+    print_result(run, Path(out), as_json=json, quiet=quiet)
+    if run.record["status"] != "interrupted":
+        return DONE
+    print(f"Interrupted: all raced for fewer epochs; to begin again: {context.obj}", file=sys.stderr)
+    return SAVED
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    data: ask.SearchData = None,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    split: ask.Split = None,
+    trials: ask.Trials = None,
+    minutes: ask.SearchMinutes = None,
+    cv: ask.SearchFolds = None,
+    space: ask.SpaceFile = None,
+    show_space: ask.ShowSpace = False,
+    no_halving: ask.NoHalving = False,
+    ensemble: ask.SearchEnsemble = None,
+    generation: ask.GenerationSize = None,
+    resume: ask.Resume = None,
+    storage: ask.Storage = None,
+    export_study: ask.ExportStudy = None,
+    seed: ask.Seed = None,
+    patience: ask.Patience = None,
+    metric: ask.MetricName = None,
+    class_weights: ask.ClassWeights = False,
+    precision: ask.PrecisionName = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Search for the best rule, rate, regularizer and architecture for DATA, and test the best once."""
+    from couloir import searching
+    from couloir.display import Display, print_result
+
+    given = _given(context.params)
+    loading = _taken(given, LOADING)
+    for name in ("show_space", "export_study", "no_halving"):
+        given.pop(name, None)
+    if show_space:
+        print(searching.shown_space(data, loading, space), end="")
+        return DONE
+    if export_study is not None:
+        print(searching.export(resume, export_study))
+        return DONE
+    _check_resumed(data, resume, {**given, **loading})
+    if "cv" in given:
+        given["cv"], given["validation"] = given["cv"] or None, not given["cv"]
+    if "patience" in given:
+        given["patience"] = given["patience"] or None
+    stages = Stages()
+    try:
+        with Display(quiet=quiet, minutes=given.get("minutes")) as display:
+            display.stage("starting")
+            dataset = None
+            if data is not None:
+                with stages.timed("load"):
+                    dataset = couloir.load(data, **loading)
+            run = couloir.search(
+                dataset,
+                **given,
+                halving=not no_halving,
+                out=out,
+                source=_source(data, loading),
+                observer=display,
+                command=context.obj,
+                stages=stages,
+            )
+    except searching.Interrupted as stopped:
+        print(
+            f"Interrupted: {stopped.trials} trials are kept; to go on: "
+            f"couloir search --resume {shlex.quote(str(stopped.folder))}",
+            file=sys.stderr,
+        )
+        return SAVED
+    print_result(run, Path(out), as_json=json, quiet=quiet)
+    return DONE
 
 
 RunFolder = Annotated[
@@ -180,8 +318,11 @@ def report(
 
 # What train does, besides showing it -------------------------------------------------------------------
 
-LOADING = ("target", "task", "drop", "missing")
-CONDITIONS = ("seed", "metric", "members", "minutes", "refit", "class_weights", "precision")
+LOADING = ("target", "task", "drop", "missing", "group", "time")
+CONDITIONS = (
+    *("seed", "metric", "members", "minutes", "cv", "ensemble", "no_stop", "refit"),
+    *("class_weights", "precision"),
+)
 HERE = ("data", "out", "dry_run", "quiet", "json")
 
 
@@ -194,16 +335,53 @@ class Asked(NamedTuple):
 
 
 def _sorted_out(parameters: Mapping[str, Any]) -> Asked:
+    given = _given(parameters)
+    loading, conditions = _taken(given, LOADING), _taken(given, (*CONDITIONS, "split"))
+    if "patience" in given:
+        conditions["patience"] = given.pop("patience") or None
+    return Asked(loading, conditions, given)
+
+
+def _given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given on the command line and is for the package: without what the command itself reads."""
     from couloir.data.splits import parse_split
 
     given = {name: value for name, value in parameters.items() if value is not None and name not in HERE}
-    loading = {name: given.pop(name) for name in LOADING if name in given}
-    conditions = {name: given.pop(name) for name in CONDITIONS if name in given}
-    if "patience" in given:
-        conditions["patience"] = given.pop("patience") or None
     if "split" in given:
-        conditions["split"] = parse_split(given.pop("split"))
-    return Asked(loading, conditions, given)
+        given["split"] = parse_split(given["split"])
+    return given
+
+
+def _taken(given: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """These of what was given, taken out of it."""
+    return {name: given.pop(name) for name in names if name in given}
+
+
+# What search does, besides showing it ------------------------------------------------------------------
+
+WHEN_RESUMED = ("resume", "trials", "minutes", "storage", "class_weights")
+
+
+def _check_resumed(data: str | None, resume: str | None, given: Mapping[str, Any]) -> None:
+    """Raise an InputError for options that a resumed search cannot change, or for no data."""
+    if resume is None:
+        if data is None:
+            raise InputError("There are no data to search on: name a file, or --resume RUN.")
+        return
+    fixed = [name for name, value in given.items() if name not in WHEN_RESUMED and value is not False]
+    if fixed or given.get("class_weights"):
+        option = (fixed or ["class_weights"])[0].replace("_", "-")
+        raise InputError(
+            f"A resumed search goes on as it began, so --{option} cannot be given with --resume: "
+            "only --trials, --minutes and --storage can."
+        )
+
+
+def _source(data: str | None, loading: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How to load the data again from anywhere."""
+    if data is None:
+        return None
+    return {"data": str(Path(data).resolve()) if Path(data).exists() else data, "loading": dict(loading)}
 
 
 def _trained(data: str, asked: Asked, out: str, display: Display, command: str) -> Run:

@@ -1,4 +1,4 @@
-"""What can be asked of the command `train`: every option with its name, its help, and how it is read."""
+"""What can be asked of train, race and search: every option with its name, its help, and how it is read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from couloir import arguments
 
 DATA, POPULATION, TRAINING, RESULT = "Data", "Population: lists, as in a,b, multiply it", "Training", "Result"
+SEARCH = "Search"
 
 Read = Callable[[str, str], Any]
 
@@ -38,6 +39,10 @@ Data = Annotated[
         "digits, iris, wine, breast_cancer, diabetes.",
     ),
 ]
+SearchData = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", show_default=False, help="As for train; left out with --resume."),
+]
 Text = str | None
 Target = Annotated[Text, _option("--target", DATA, "COLUMN", "The column to predict.")]
 Task = Annotated[Text, _option("--task", DATA, "TASK", "classification or regression; else inferred.")]
@@ -47,6 +52,13 @@ Missing = Annotated[
 ]
 Split = Annotated[
     Text, _option("--split", DATA, "A/B/C", "Training, validation, test in per cent. Default 70/15/15.")
+]
+Group = Annotated[
+    Text,
+    _option("--group", DATA, "COLUMN", "Rows with the same value here stay in the same part, or fold."),
+]
+Time = Annotated[
+    Text, _option("--time", DATA, "COLUMN", "Later rows judge what was learnt from earlier ones.")
 ]
 Optimizer = Annotated[
     Text,
@@ -188,6 +200,24 @@ MetricName = Annotated[
 Minutes = Annotated[
     Text, _option("--minutes", TRAINING, "NUMBER", "End training after so long.", arguments.number)
 ]
+Folds = Annotated[
+    Text,
+    _option("--cv", TRAINING, "K", "Judge by K folds of all rows but the test part.", arguments.whole_number),
+]
+Ensemble = Annotated[
+    Text,
+    _option(
+        "--ensemble",
+        TRAINING,
+        "K",
+        "Average at most K networks, chosen on validation, where that is better there.",
+        arguments.whole_number,
+    ),
+]
+NoStop = Annotated[
+    bool,
+    _flag("--no-stop", TRAINING, "Stop nobody, and report what stopping by --patience would have changed."),
+]
 Refit = Annotated[
     bool, _flag("--refit", TRAINING, "Train the best network again with the validation rows added.")
 ]
@@ -200,6 +230,85 @@ PrecisionName = Annotated[
 Out = Annotated[str, _option("--out", RESULT, "FOLDER", "Save the run in this folder. Default runs.")]
 DryRun = Annotated[
     bool, _flag("--dry-run", RESULT, "Say what would be trained and what it would take; train nothing.")
+]
+# What only a race or a search can be asked.
+
+Rates = Annotated[
+    Text,
+    _option(
+        "--rates",
+        TRAINING,
+        "NUMBER",
+        "Learning rates that each rule is tuned over, on four decades. Default 12.",
+        arguments.whole_number,
+    ),
+]
+Replicates = Annotated[
+    Text,
+    _option(
+        "--replicates",
+        TRAINING,
+        "NUMBER",
+        "Splits, batch orders and starts that the tuned rules are judged over. Default 10.",
+        arguments.whole_number,
+    ),
+]
+RaceEpochs = Annotated[
+    Text,
+    _option("--epochs", TRAINING, "NUMBER", "Passes over the data. Default 50.", arguments.whole_number),
+]
+Trials = Annotated[
+    Text,
+    _option(
+        "--trials",
+        SEARCH,
+        "NUMBER",
+        "End after so many. Default 512, or as many as the minutes allow.",
+        arguments.whole_number,
+    ),
+]
+SearchMinutes = Annotated[
+    Text, _option("--minutes", SEARCH, "NUMBER", "End after so long.", arguments.number)
+]
+SearchFolds = Annotated[
+    Text,
+    _option(
+        "--cv",
+        SEARCH,
+        "K",
+        "Judge by K folds, or, with none, by the validation part. Default: 5 folds below 5,000 rows.",
+        arguments.folds,
+    ),
+]
+SpaceFile = Annotated[
+    Text, _option("--space", SEARCH, "FILE", "What to search over, in TOML; --show-space prints one.")
+]
+ShowSpace = Annotated[bool, _flag("--show-space", SEARCH, "Print the space that would be searched.")]
+NoHalving = Annotated[bool, _flag("--no-halving", SEARCH, "Let no trial leave before its end.")]
+SearchEnsemble = Annotated[
+    Text,
+    _option(
+        "--ensemble", SEARCH, "K", "Average at most K trials at the end. Default 10.", arguments.whole_number
+    ),
+]
+GenerationSize = Annotated[
+    Text,
+    _option(
+        "--generation",
+        SEARCH,
+        "NUMBER",
+        "Trials asked for and trained together. Default 64.",
+        arguments.whole_number,
+    ),
+]
+Resume = Annotated[Text, _option("--resume", SEARCH, "RUN", "Go on with a search, from its run folder.")]
+Storage = Annotated[
+    Text,
+    _option("--storage", SEARCH, "URL", "Write the trials to an Optuna storage as well, as sqlite:///a.db."),
+]
+ExportStudy = Annotated[
+    Text,
+    _option("--export-study", SEARCH, "URL", "Copy the trials of --resume RUN to an Optuna storage; end."),
 ]
 Quiet = Annotated[bool, _flag("--quiet", RESULT, "Print the winner and its folder, nothing else.")]
 AsJson = Annotated[bool, _flag("--json", RESULT, "Print run.json on standard output, nothing else there.")]

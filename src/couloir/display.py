@@ -19,7 +19,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from couloir import standings
 from couloir.figures import words
+from couloir.standings import shown
 
 if TYPE_CHECKING:
     from couloir.data.dataset import Dataset, Split
@@ -97,7 +99,9 @@ class Display:
             say(self.console, f"epoch {progress.epoch}", ", ".join(filter(None, parts)))
 
     def stage(self, what: str) -> None:
-        """Show that something else takes time now."""
+        """Show that something else takes time now; where output is no terminal, say each generation."""
+        if self.live is None and not self.quiet and what.startswith(("generation", "tuning", "racing")):
+            say(self.console, "", what)
         if self.live is not None:
             self.live.update(Spinner("dots", text=Text(f"{what} …"), style="cyan"), refresh=True)
 
@@ -127,9 +131,11 @@ def data_lines(plan: Plan) -> Iterable[tuple[str, str]]:
     for number, line in enumerate(summary_lines(problem.dataset)):
         yield "" if number else "data", line
     sizes = problem.split.sizes
-    parts = (
-        f"{sizes['train']:,} to learn from, {sizes['validation']:,} to choose by, {sizes['test']:,} to test"
-    )
+    if problem.folds:
+        parts = f"{sizes['train']:,} in {len(problem.folds)} folds, {sizes['test']:,} to test"
+    else:
+        parts = f"{sizes['train']:,} to learn from, {sizes['validation']:,} to choose by"
+        parts += f", {sizes['test']:,} to test"
     yield "rows", parts
     for warning in problem.warnings:
         yield "warning", warning
@@ -140,7 +146,9 @@ def plan_lines(plan: Plan) -> Iterable[tuple[str, str]]:
     cost = plan.cost
     cohorts = words.count(cost.cohorts, "cohort")
     chunks = f" in {cost.chunks} chunks" if cost.chunks > cost.cohorts else ""
-    yield "plan", f"{words.count(cost.members, 'member')}, {cohorts}{chunks}"
+    members, folds = len(plan.members), len(plan.problem.folds)
+    what = words.count(members, "member") + (f" in {folds} folds" if folds else "")
+    yield "plan", f"{what}, {cohorts}{chunks}"
     memory = max(cost.memory_bytes / 2**20, 1)
     yield "", f"about {memory:,.0f} MiB, and {duration(cost.seconds)} if none stops early"
 
@@ -245,7 +253,8 @@ def print_result(run: Run, out: Path, as_json: bool = False, quiet: bool = False
     if not quiet:
         for label, text in _ending(run):
             say(console, label, text)
-        console.print(leaderboard(run))
+        for table in _tables(run):
+            console.print(table)
     say(console, "winner", winner_words(run))
     if not quiet:
         for label, text in _verdict(run):
@@ -256,9 +265,12 @@ def print_result(run: Run, out: Path, as_json: bool = False, quiet: bool = False
             say(console, label, text, whole=True)
 
 
-def shown(metric: str, value: float | None) -> str:
-    """A score as it stands in a terminal, where a narrow space may be none."""
-    return words.metric(metric, value).replace("\u202f", " ")
+def _tables(run: Run) -> Iterable[Table]:
+    """What stands between how it ended and who won."""
+    kind = run.record["kind"]
+    yield {"train": leaderboard, "race": standings.standing, "search": standings.best_trials}[kind](run)
+    if len(run.record["finalists"]) > 1:
+        yield standings.finalists(run)
 
 
 def leaderboard(run: Run) -> Table:
@@ -320,10 +332,11 @@ def winner_words(run: Run) -> str:
     winner = run.record["winner"]
     layers = "-".join(map(str, winner["hidden"])) or "no"
     network = f"{layers} hidden units, {winner['activation']}" if winner["hidden"] else "no hidden layer"
-    return (
-        f"{winner['optimizer']} at learning rate {words.number(winner['learning_rate'])}, {network}: "
-        f"test {_test_words(run)}"
-    )
+    text = f"{winner['optimizer']} at learning rate {words.number(winner['learning_rate'])}, {network}: "
+    kept = next(entry for entry in run.record["finalists"] if entry["headline"])
+    if kept["name"] == "ensemble":
+        text += f"in an ensemble of {words.count(kept['networks'], 'network')}: "
+    return f"{text}test {_test_words(run)}"
 
 
 def _test_words(run: Run) -> str:
@@ -351,6 +364,10 @@ def _verdict(run: Run) -> Iterable[tuple[str, str]]:
 def _ending(run: Run) -> Iterable[tuple[str, str]]:
     """How training ended, and how fast it was."""
     record, seconds = run.record, run.record["seconds"]
+    if record["kind"] != "train":
+        yield from {"race": standings.race_lines, "search": standings.search_lines}[record["kind"]](run)
+        yield from standings.fold_lines(run)
+        return
     if record["status"] != "complete":
         epochs = max(run.leaderboard["epochs_run"].to_list())
         label = {"interrupted": "stopped", "out of time": "time up"}[record["status"]]
@@ -364,6 +381,7 @@ def _ending(run: Run) -> Iterable[tuple[str, str]]:
         f"{words.count(record['n_members'], 'member')} in {seconds['train']:.1f} s, "
         f"{pace(record['throughput']['member_samples_per_second'])}; {seconds['total']:.1f} s in all",
     )
+    yield from standings.fold_lines(run)
 
 
 def _nearby(folder: Path | None) -> str:

@@ -87,6 +87,12 @@ class Conditions:
     precision: Precision = "float32"
     cv: int | None = None
     ensemble: int | None = None
+    no_stop: bool = False
+
+    @property
+    def stop_after(self) -> int | None:
+        """Epochs without gain after which a member is stopped; None: never."""
+        return None if self.no_stop else self.patience
 
     def __post_init__(self) -> None:
         """Raise an InputError for what cannot be meant."""

@@ -21,7 +21,7 @@ from couloir.data.dataset import Dataset
 from couloir.data.description import describe
 from couloir.data.preparation import Preparation
 from couloir.evaluation import Judged
-from couloir.metrics import DEFAULT_METRIC, metrics_of
+from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.model import Ensemble, Predictor, scaled
 from couloir.networks import parameter_count
 from couloir.outcomes import Outcome, Trained, ranking_key
@@ -142,6 +142,41 @@ def counts(trained: Trained) -> dict[str, int]:
         for number in range(len(trained.outcomes))
     ]
     return {status: ends.count(status) for status in ("finished", "stopped", "left", "diverged")}
+
+
+def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> dict[str, Any] | None:
+    """Where a member stopped, or would have stopped, and what the epochs after that gave.
+
+    Scores are the metric on validation. `score_at_stop` is that of the weights that stopping keeps;
+    `score_at_last` that after the last epoch. None where nothing is stopped.
+    """
+    if conditions.patience is None or not outcome.validation:
+        return None
+    sign = -1 if METRICS[metric].more_is_better else 1
+    scores = [sign * epoch[metric] for epoch in outcome.validation]
+    best = stop = 0
+    for epoch, score in enumerate(scores):
+        best = epoch if score < scores[best] else best
+        stop = epoch
+        if epoch - best >= conditions.patience:
+            break
+    else:
+        stop = -1
+    return {
+        "patience": conditions.patience,
+        "stopped": stop >= 0,
+        "compared": conditions.no_stop,
+        "stop_epoch": stop + 1 if stop >= 0 else None,
+        "best_epoch": best + 1,
+        "score_at_stop": outcome.validation[best][metric],
+        "training_at_stop": outcome.training[best][metric],
+        "last_epoch": len(scores),
+        "score_at_last": outcome.validation[-1][metric],
+        "best_of_all": {
+            "epoch": int(np.argmin(scores)) + 1,
+            "score": outcome.validation[int(np.argmin(scores))][metric],
+        },
+    }
 
 
 def _winner_record(choice: Choice) -> dict[str, Any]:

@@ -300,6 +300,23 @@ def _headline(under_way: Search) -> str:
     return text
 
 
+def shown_space(data: Any, loading: Mapping[str, Any], space: str | Path | None) -> str:
+    """The space that a search of these data would use, as TOML; without data, one for classes."""
+    if data is None:
+        found = Space.default("classification", FOLDS_BELOW)
+        return (found if space is None else Space.read(space, "classification", FOLDS_BELOW)).show()
+    dataset = load(data, **loading)
+    return _space(space, prepare(dataset, Conditions(cv=_folds(dataset, None, False)))).show()
+
+
+def export(resume: str | Path | None, url: str) -> str:
+    """Copy the trials of a search into an Optuna storage; returns what to say."""
+    if resume is None:
+        raise InputError("There is no search to export: name its folder with --resume RUN.")
+    study = Study.resume(runs.resolve(resume))
+    return f"{len(study.trials)} trials are in the study '{study.export(url)}'"
+
+
 # The end ------------------------------------------------------------------------------------------------
 
 

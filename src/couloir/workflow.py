@@ -115,6 +115,7 @@ def train(
     precision: Precision = "float32",
     cv: int | None = None,
     ensemble: int | None = None,
+    no_stop: bool = False,
     out: str | Path | None = None,
     observer: Observer | None = None,
     command: str | None = None,
@@ -137,6 +138,7 @@ def train(
         cv: judge members by so many folds of all rows but the test part, instead of a validation part;
             the winner is then trained again on all of these rows, for its median best number of epochs.
         ensemble: average at most so many members, chosen greedily, where that is better on validation.
+        no_stop: stop nobody, and report what stopping by `patience` would have changed.
         out: a folder of runs to save the run into; None saves nothing.
         observer: told how it goes.
         command: what is recorded as having been run.
@@ -153,7 +155,18 @@ def train(
     if out is not None:
         check_folder(Path(out))
     conditions = Conditions(
-        seed, split, metric, patience, members, minutes, refit, class_weights, precision, cv, ensemble
+        seed,
+        split,
+        metric,
+        patience,
+        members,
+        minutes,
+        refit,
+        class_weights,
+        precision,
+        cv,
+        ensemble,
+        no_stop,
     )
     planned = plan_run(data, conditions, Options(**options), observer, stages)
     observer.planned(planned)
@@ -273,7 +286,7 @@ def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: St
             planned.members,
             planned.problem.trained_on,
             seed=conditions.seed,
-            patience=conditions.patience,
+            patience=conditions.stop_after,
             metric=planned.metric,
             on_epoch=on_epoch,
             precision=conditions.precision,

@@ -111,7 +111,8 @@ def _add_standing(figure: go.Figure, entry: dict[str, Any], place: int, metric: 
             f"{_interval_words(score, metric)}<extra></extra>",
         )
     if mean_of(entry["best"], metric) is None:
-        _note(figure, place, "diverged")
+        lost = entry.get("diverged")
+        _note(figure, place, f"diverged in {words.count(lost, 'replicate')}" if lost else "diverged")
 
 
 def _note(figure: go.Figure, place: int, text: str) -> None:
@@ -207,13 +208,14 @@ def bands(run: TableRun) -> dict[str, Band]:
         if row["rate"] == "tuned":
             of_rule = curves.setdefault(row["rule"], {})
             of_rule.setdefault(row["replicate"], {})[row["epoch"]] = row["validation_loss"]
+    last = max((e for rule in curves.values() for curve in rule.values() for e in curve), default=0)
     found = {}
     for entry in run.record["standing"]:
         # A replicate that diverged would pull the mean of the epochs before, and then drop out of it.
         whole = [
             curve
             for curve in curves.get(entry["rule"], {}).values()
-            if all(scores.finite(loss) for loss in curve.values())
+            if last in curve and all(scores.finite(loss) for loss in curve.values())
         ]
         if whole and (epochs := sorted(set.intersection(*(set(curve) for curve in whole)))):
             at = [[curve[epoch] for curve in whole] for epoch in epochs]
@@ -353,8 +355,10 @@ def race_rates(run: TableRun) -> Chart:
     rates = [row["learning_rate"] for row in tuning]
     settings, ends, beyond = scores.clipped(loss, values)
     edge = scores.edge(loss, ends, settings["type"] == "log")
-    for entry in run.record["standing"]:
-        of_rule = [row for row in tuning if row["rule"] == entry["rule"]]
+    known = {entry["rule"]: entry for entry in run.record["standing"]}
+    for rule in dict.fromkeys([*known, *(row["rule"] for row in tuning)]):
+        entry = known.get(rule, {"rule": rule})
+        of_rule = [row for row in tuning if row["rule"] == rule]
         _add_rates(figure, entry, sorted(of_rule, key=lambda row: row["learning_rate"]), edge)
     figure.update_layout(
         xaxis={
@@ -387,7 +391,7 @@ def _add_rates(figure: go.Figure, entry: dict[str, Any], tuning: list[dict[str, 
         )
     _add_points(
         figure,
-        drawn,
+        drawn or [{"learning_rate": None, "best_loss": None}],  # a name in the legend all the same
         name=name,
         legendgroup=name,
         mode="lines+markers",
@@ -459,6 +463,11 @@ def _rates_sentence(run: TableRun, tuning: list[dict[str, Any]], ends: list[floa
     lost = sum(not _scored(row) for row in tuning)
     if lost:
         text += f" {lost:,} of {words.count(len(tuning), 'training')} diverged (×)."
+    absent = sorted({row["rule"] for row in tuning} - {row["rule"] for row in tuning if _scored(row)})
+    if absent:
+        text += f" {words.joined(absent)} diverged at every rate and did not race."
+    if any(row.get("customary") and _scored(row) for row in tuning):
+        text += " A ring marks the customary rate."
     if beyond:
         text += f" {words.count(beyond, 'loss', 'losses')} above {number(ends[1], 2)} "
         text += f"{'lies' if beyond == 1 else 'lie'} outside the drawing."
@@ -533,7 +542,8 @@ def _steps_sentence(
     record: dict[str, Any], order: list[dict[str, Any]], reached: list[dict[str, Any]], goal: str
 ) -> str:
     first, last = order[0], order[len(reached) - 1]
-    text = f"The target is {goal}. {first['rule']} reaches it first, after "
+    mean = " on average over the replicates" if record["replicates"] > 1 else ""
+    text = f"The target is what half of the rules reach, {goal}{mean}. {first['rule']} is there first, after "
     text += f"{number(first['steps_to_target'])} steps"
     if record["replicates"] > 1:
         text += f" (median of {record['replicates']} replicates)"

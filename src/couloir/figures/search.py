@@ -37,6 +37,11 @@ def complete(run: TableRun) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["value"], reverse=scores.higher_is_better(_metric(run)))
 
 
+def folds_of(run: TableRun) -> int:
+    """How many times each trial was trained: `epochs_run` counts the epochs of all its folds."""
+    return (run.record.get("cross_validation") or {}).get("folds") or 1
+
+
 def _metric(run: TableRun) -> str:
     metric: str = run.record["metric"]
     return metric
@@ -235,9 +240,12 @@ def _importance_sentence(entries: list[dict[str, Any]]) -> str:
 
 
 def varied(rows: list[dict[str, Any]]) -> list[str]:
-    """The hyperparameters in which the trials differ; the rate once, as it was searched."""
+    """The hyperparameters in which the trials differ; rate and layers once, as they were searched."""
     names = [name for name in LABELS if len({row.get(name) for row in rows} - {None}) > 1]
-    return [name for name in names if not (name == "learning_rate" and "rate" in names)]
+    doubled = {"learning_rate"} if "rate" in names else set()
+    if "layers" in names or "width" in names:
+        doubled.add("hidden")
+    return [name for name in names if name not in doubled]
 
 
 def is_number(rows: list[dict[str, Any]], name: str) -> bool:
@@ -555,7 +563,7 @@ def _rungs_sentence(run: TableRun, sums: dict[int, list[int]]) -> str:
     text_ += f"the last rung, at epoch {list(sums)[-1]}."
     rows, budget = trials(run), run.record["winner"].get("epochs")
     ran = sum(row.get("epochs_run") or 0 for row in rows)
-    full = len(rows) * (budget or 0)
+    full = len(rows) * (budget or 0) * folds_of(run)
     if full and 0 < ran < full:
         text_ += f" All trials together ran {ran:,} epochs, {words.percent(ran / full)} of the {full:,} that "
         text_ += "training each for its whole budget would have taken."
@@ -569,7 +577,7 @@ def search_curves(run: TableRun) -> Chart:
     """Loss by epoch of the best trials: validation solid, training dotted, a marker at the epoch kept."""
     title, loss = "Curves of the best trials", scores.loss_of(run.record)
     curves: dict[int, list[dict[str, Any]]] = {}
-    for row in scores.rows(run, "history"):
+    for row in _history(run):
         if scores.finite(row["validation_loss"]):
             curves.setdefault(row["trial"], []).append(row)
     ranked = [row for row in complete(run) if row["number"] in curves]
@@ -587,7 +595,15 @@ def search_curves(run: TableRun) -> Chart:
     drawn = ranked[: len(roles)]
     listed = words.joined([f"trial {t['number']} kept at epoch {t['best_epoch']}" for t in drawn], 10)
     alt = f"Line chart of loss by epoch of {words.count(len(drawn), 'trial')}: {listed}."
-    return Chart("curves", title, _search_curves_sentence(drawn, curves, loss), alt, figure)
+    return Chart("curves", title, _search_curves_sentence(run, drawn, curves), alt, figure)
+
+
+def _history(run: TableRun) -> list[dict[str, Any]]:
+    """The curves: a table of their own, or the run's history, where the trial is called a member."""
+    found = scores.rows(run, "history")
+    if not found and (frame := getattr(run, "history", None)) is not None:
+        found = frame.to_dicts()
+    return [{"trial": row.get("trial", row.get("member")), **row} for row in found]
 
 
 def _add_trial_curve(
@@ -633,8 +649,9 @@ def _add_trial_curve(
 
 
 def _search_curves_sentence(
-    drawn: list[dict[str, Any]], curves: dict[int, list[dict[str, Any]]], loss: str
+    run: TableRun, drawn: list[dict[str, Any]], curves: dict[int, list[dict[str, Any]]]
 ) -> str:
+    loss = scores.loss_of(run.record)
     best = drawn[0]
     points = sorted(curves[best["number"]], key=lambda row: row["epoch"])
     kept = next((row for row in points if row["epoch"] == best["best_epoch"]), points[-1])
@@ -647,7 +664,11 @@ def _search_curves_sentence(
         text_ += f", {number(abs(gap))} {'above' if gap >= 0 else 'below'} its training loss"
     later = points[-1]["epoch"] - kept["epoch"]
     text_ += f"; it stopped {words.count(later, 'epoch')} later." if later else ", its last."
-    late = [str(trial["number"]) for trial in drawn if trial["best_epoch"] == trial.get("epochs_run")]
+    late = [
+        str(trial["number"])
+        for trial in drawn
+        if trial["best_epoch"] * folds_of(run) == trial.get("epochs_run")
+    ]
     if late:
         verb = "was" if len(late) == 1 else "were"
         text_ += f" {words.count(len(late), 'trial')} ({words.joined(late)}) {verb} best at the last epoch: "
@@ -665,9 +686,7 @@ def reliability(run: TableRun) -> Chart:
     share of the rows.
     """
     title, calibration = "Is its confidence honest?", run.record.get("calibration")
-    bins = [
-        b for b in (calibration or {}).get("reliability") or [] if b["count"] and scores.finite(b["accuracy"])
-    ]
+    bins = _bins(calibration, "reliability")
     if not calibration or not bins:
         reason = "numbers are predicted, not classes" if run.record["data"]["task"] == "regression" else ""
         return Chart("calibration", title, f"Left out: {reason or 'the run holds no calibration'}.")
@@ -675,7 +694,7 @@ def reliability(run: TableRun) -> Chart:
     quiet = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
     figure.add_scatter(x=[0, 1], y=[0, 1], name="honest", mode="lines", line=quiet, hoverinfo="skip")
     _add_bins(figure, bins, "before temperature", "right")
-    after = [b for b in calibration.get("reliability_scaled") or [] if b["count"]]
+    after = _bins(calibration, "reliability_scaled")
     if after:
         _add_bins(figure, after, "after temperature", "wrong")
     ends = [
@@ -689,6 +708,14 @@ def reliability(run: TableRun) -> Chart:
     ]
     alt = f"Reliability diagram of {words.count(len(bins), 'bin')}: {words.joined(listed, 12)}."
     return Chart("calibration", title, _calibration_sentence(calibration), alt, figure)
+
+
+def _bins(calibration: dict[str, Any] | None, key: str) -> list[dict[str, Any]]:
+    """The bins that hold any rows; how many is called `count` or `samples`."""
+    found = [{**b, "count": b.get("count", b.get("samples"))} for b in (calibration or {}).get(key) or []]
+    return [
+        b for b in found if b["count"] and scores.finite(b["confidence"]) and scores.finite(b["accuracy"])
+    ]
 
 
 def _add_bins(figure: go.Figure, bins: list[dict[str, Any]], name: str, role: str) -> None:

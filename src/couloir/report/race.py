@@ -73,11 +73,14 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _method(record: dict[str, Any]) -> list[str]:
     """How the race was run, in paragraphs, so that a reader can trust it."""
     steps = record["epochs"] * record["steps_per_epoch"]
-    split, metric = record["data"]["split"], scores.metric_name(record["metric"])
+    split, metric = (
+        record.get("replicate_sizes") or record["data"]["split"],
+        scores.metric_name(record["metric"]),
+    )
     tuned = (
         f"Each rule was first given the same budget for its learning rate: {record['rates_per_rule']} rates "
     )
-    tuned += "over four decades around the customary one, trained once each and compared on "
+    tuned += "over four decades around the customary one, each trained once and compared on "
     tuned += f"validation rows. The rate with the {scores.superlative(record['metric'])} {metric} went into "
     tuned += "the race."
     raced = f"Then every rule trained the same network for {count(record['epochs'], 'epoch')} "

@@ -6,9 +6,9 @@ from typing import Any
 
 from couloir import figures
 from couloir.figures import Chart, TableRun, scores, words
-from couloir.figures.search import COMPLETE, complete, heading, text, trials, varied
+from couloir.figures.search import COMPLETE, complete, folds_of, heading, text, trials, varied
 from couloir.figures.words import count, number, percent
-from couloir.report import summary
+from couloir.report import folds, summary
 from couloir.report.tables import row
 
 MOST_TRIALS = 200
@@ -16,7 +16,11 @@ MOST_TRIALS = 200
 
 def charts(run: TableRun) -> list[Chart]:
     """The figures of the page."""
+    divided = (
+        [figures.fold_strip(run), figures.fold_scores(run)] if run.record.get("cross_validation") else []
+    )
     return [
+        *divided,
         figures.search_history(run),
         figures.parameter_importance(run),
         figures.search_slices(run),
@@ -35,14 +39,27 @@ def summarise(run: TableRun) -> dict[str, Any]:
         "facts": _facts(record),
         "choice": _choice(record),
         "space": record["search"].get("space") or "",
-        "stages": summary.stage_seconds(record["search"].get("seconds_by_stage") or {}),
+        "stages": _stages(record["search"]),
         "ensemble": _ensemble_words(record),
+        "in_time": (record.get("cross_validation") or {}).get("kind") == "in time",
     }
 
 
 def _counts(record: dict[str, Any]) -> dict[str, int]:
-    counts: dict[str, int] = record["search"].get("counts") or {}
+    counts: dict[str, int] = record["search"].get("counts") or record.get("counts") or {}
     return counts
+
+
+def _stages(looked: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the search itself took: by stage, or summed over its generations."""
+    stages = looked.get("seconds_by_stage")
+    if not stages:
+        costs = looked.get("costs") or []
+        stages = {
+            "training": sum(cost["seconds"] for cost in costs),
+            "compiling": sum(cost["compile_seconds"] for cost in costs),
+        }
+    return summary.stage_seconds(stages)
 
 
 def _lead(record: dict[str, Any]) -> str:
@@ -55,7 +72,7 @@ def _lead(record: dict[str, Any]) -> str:
     said += f"The best single network was trained with {winner['optimizer']} at a learning rate of "
     said += f"{number(winner['learning_rate'])}."
     if summary.subject(record) != "the winner":
-        said += f" On validation {summary.subject(record)} did better still, and is what is kept."
+        said += f" What is kept is {summary.subject(record)}."
     return said
 
 
@@ -111,13 +128,15 @@ def _finalist_words(record: dict[str, Any], kept: dict[str, Any]) -> str:
     """Which models were tested, and their validation scores, by which the one that is kept was chosen."""
     metric = record["metric"]
     known = [
-        f"{summary.finalist_name(entry)} {words.metric(metric, entry['validation'][metric])}"
+        f"{summary.finalist_name(entry)}, {words.metric(metric, entry['validation'][metric])}"
         for entry in record["finalists"]
         if scores.finite((entry.get("validation") or {}).get(metric))
     ]
-    said = f"{count(len(record['finalists']), 'model')} were tested. That the {summary.finalist_name(kept)} "
-    said += "stands first was decided before the test, on validation"
-    return said + (f": {words.joined(known)}." if len(known) > 1 else ".")
+    said = f"{count(len(record['finalists']), 'model')} were tested; that the {summary.finalist_name(kept)} "
+    said += "stands first was fixed before."
+    if len(known) > 1:
+        said += f" Where they were chosen, their {scores.metric_name(metric)} was: {'; '.join(known)}."
+    return said
 
 
 def _ensemble_words(record: dict[str, Any]) -> str:
@@ -133,7 +152,7 @@ def _ensemble_words(record: dict[str, Any]) -> str:
 
 def tabulate(run: TableRun) -> dict[str, Any]:
     """The ensemble's members and the trials: heads and rows as text."""
-    return {"ensemble": _ensemble(run.record), **_trials(run)}
+    return {"ensemble": _ensemble(run.record), "folds": folds.table(run.record), **_trials(run)}
 
 
 def _ensemble(record: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +185,7 @@ def _trials(run: TableRun) -> dict[str, Any]:
                 words.metric(metric, entry["value"]),
                 *(text(entry.get(name)) for name in names),
                 text(entry.get("best_epoch")),
-                _outcome(entry),
+                _outcome(entry, folds_of(run)),
             ],
             quiet=entry["status"] not in COMPLETE,
         )
@@ -182,10 +201,11 @@ def _trials(run: TableRun) -> dict[str, Any]:
     }
 
 
-def _outcome(entry: dict[str, Any]) -> str:
+def _outcome(entry: dict[str, Any], folds: int) -> str:
     if entry["status"] == "diverged":
         return "diverged"
     if entry["status"] == "finished":
         return "ran to the end"
     what = "left at a rung" if entry["status"] == "left" else "stopped"
-    return f"{what}, epoch {text(entry.get('epochs_run'))}"
+    ran = entry.get("epochs_run")
+    return f"{what}, epoch {text(ran // folds)}" if ran and ran % folds == 0 else what

@@ -102,6 +102,9 @@ def finalist_name(entry: dict[str, Any]) -> str:
     """A tested model in words: "winner", "winner, refitted", "ensemble of 5"."""
     if entry["name"] == "ensemble":
         return f"ensemble of {entry.get('networks') or entry.get('members') or 'several'}"
+    several = entry.get("networks") or 1
+    if entry["name"] == "winner" and several > 1:
+        return f"winner, average of {several}"  # one network of each fold
     return {"refitted": "winner, refitted"}.get(entry["name"], str(entry["name"]))
 
 

@@ -74,14 +74,19 @@ class PoolEntry:
 # One generation -------------------------------------------------------------------------------------------
 
 
-def first_generation(space: Space, task: str) -> list[dict[str, Any]]:
-    """The default population of `couloir train`, as far as it lies in the space: where to begin."""
+def first_generation(space: Space, task: str, count: int) -> list[dict[str, Any]]:
+    """The default population of `couloir train`, as far as it lies in the space: where to begin.
+
+    At most `count` of it, spread evenly over rules and rates.
+    """
     found: list[dict[str, Any]] = []
     for member in Options().members(task):
         values = space.parameters(member, nearest=True)
         if values is not None and values not in found:
             found.append(values)
-    return found
+    if len(found) <= count:
+        return found
+    return [found[round(i * (len(found) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
 def train_generation(
@@ -274,7 +279,7 @@ class Search:
             dropped: whether the generation is to be forgotten, asked when its training has ended.
         """
         number, space = self.study.generations, self.study.space
-        parameters = first_generation(space, self.problem.data.task)[:count] if number == 0 else []
+        parameters = first_generation(space, self.problem.data.task, count) if number == 0 else []
         if parameters:
             self.study.enter(number, parameters)
         else:
