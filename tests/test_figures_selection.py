@@ -213,6 +213,14 @@ def test_a_ring_marks_the_customary_rate_where_it_was_tried():
     assert "ring" not in figures.race_rates(run).sentence
 
 
+def test_rules_with_one_good_rate_each_are_said_to_have_no_second():
+    run = race(("adam", "sgd"))
+    for entry in run.record["standing"]:
+        entry["good_range"] = [entry["learning_rate"]] * 2
+    text = plain(figures.race_rates(run).sentence)
+    assert text.startswith("No rule has a second rate within 10 % of its best.")
+
+
 def test_a_rule_that_diverged_at_every_rate_is_still_shown():
     run = race(("adam", "sgd"))
     lost = pl.col("rule") == "sgd"
@@ -314,7 +322,7 @@ def test_a_pair_that_goes_against_the_standing_is_marked_as_such():
     ],
 )
 def test_differences_are_short_enough_for_a_phone(value, metric, shown):
-    assert figures.race.difference(value, metric) == shown
+    assert figures.pairs.difference(value, metric) == shown
     assert len(shown) <= 5
 
 
@@ -404,6 +412,21 @@ def test_history_draws_every_trial_and_the_best_so_far():
     assert line.line.shape == "hv"
     best = done.sort("value").row(0, named=True)
     assert f"The best of 192 trials is number {best['number']}" in chart.sentence
+
+
+def test_trials_that_left_without_a_score_stand_at_the_edge():
+    run = search()
+    left = pl.col("status") == "left"
+    scored = run.tables["trials"]
+    bare = scored.with_columns(value=pl.when(left).then(None).otherwise("value"))
+    run.tables["trials"] = bare
+    chart = figures.search_history(run)
+    marks = named(chart, "left at a rung")
+    assert list(marks.x) == scored.filter(left)["number"].to_list()
+    assert min(marks.y) == max(marks.y) > max(named(chart, "trained to its end").y)
+    run.tables["trials"] = bare.with_columns(rung_value=scored["value"])
+    marks = named(figures.search_history(run), "left at a rung")
+    assert list(marks.y) == scored.filter(left)["value"].to_list()
 
 
 def test_a_search_by_accuracy_climbs():

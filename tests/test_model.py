@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ def test_outputs_equal_the_forward_pass(activation: str, float64: None) -> None:
     data = couloir.load("iris")
     preparation = Preparation.fit(data, np.arange(150))
     inputs = 3 * preparation.inputs(data.features, np.float64)
-    network = networks.initialise(jax.random.key(2), (4, 7, 5, 3), activation, jnp.dtype("float64"))
+    network = networks.initialise((2,), (4, 7, 5, 3), activation, "float64")
     expected = networks.forward(network, jnp.asarray(inputs).T, activation).T
     found = from_network(network, activation, preparation).outputs(inputs)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)

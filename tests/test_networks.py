@@ -156,7 +156,7 @@ def test_backpropagation_is_right_for_every_loss(loss: str, float64: None) -> No
 
 def test_the_digit_network_has_11935_parameters() -> None:
     """784·15 + 15·10 weights and 25 biases."""
-    network = initialise(jax.random.key(0), (784, 15, 10), "sigmoid", SINGLE)
+    network = initialise((0,), (784, 15, 10), "sigmoid", SINGLE)
     assert parameter_count((784, 15, 10)) == 11_935
     assert [(layer.weight.shape, layer.bias.shape) for layer in network] == [
         ((15, 784), (15,)),
@@ -192,7 +192,7 @@ def fits(weights: np.ndarray, drawn: str, inputs: int, outputs: int) -> bool:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_weights_are_drawn_as_fits_the_activation(name: str) -> None:
     """Two hidden layers as the activation asks, the output layer as Glorot's; scales 5 % off are seen."""
-    network = initialise(jax.random.key(3), BIG, name, SINGLE)
+    network = initialise((3,), BIG, name, SINGLE)
     for number, (layer, (inputs, outputs)) in enumerate(zip(network, pairwise(BIG), strict=True)):
         drawn = "glorot" if number == len(network) - 1 else activation_reference(name).drawn
         weights = np.asarray(layer.weight, float)
@@ -205,17 +205,17 @@ def test_weights_are_drawn_as_fits_the_activation(name: str) -> None:
 
 
 def test_biases_start_at_0_and_the_type_is_the_one_asked_for() -> None:
-    network = initialise(jax.random.key(0), (4, 3, 2), "relu", SINGLE)
+    network = initialise((0,), (4, 3, 2), "relu", SINGLE)
     assert all(np.all(np.asarray(layer.bias) == 0) for layer in network)
     assert {leaf.dtype for leaf in jax.tree.leaves(network)} == {SINGLE}
     with jax.enable_x64(True):
-        network = initialise(jax.random.key(0), (4, 3, 2), "relu", DOUBLE)
+        network = initialise((0,), (4, 3, 2), "relu", DOUBLE)
         assert {leaf.dtype for leaf in jax.tree.leaves(network)} == {DOUBLE}
 
 
 def test_a_key_is_a_network_and_its_layers_are_unrelated() -> None:
     widths = (30, 30, 30, 30)
-    once, again, other = (initialise(jax.random.key(seed), widths, "tanh", SINGLE) for seed in (1, 1, 2))
+    once, again, other = (initialise((seed,), widths, "tanh", SINGLE) for seed in (1, 1, 2))
     np.testing.assert_array_equal(pack(once), pack(again))
     first, second, _ = (np.ravel(layer.weight) for layer in once)
     for pair in [(first, second), (first, np.ravel(other[0].weight))]:

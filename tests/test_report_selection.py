@@ -192,6 +192,7 @@ def test_search_page_shows_the_tested_models_the_kept_one_first(pages):
         for name, score in zip(("ensemble of 3", "winner"), scores, strict=True)
     )
     assert f"Where they were chosen, their log loss was: {listed}." in text
+    assert "which of them is kept was fixed before: the ensemble of 3." in text
     assert "No other run has scored this test part before." in text
 
 
@@ -205,6 +206,14 @@ def test_search_page_shows_trials_ensemble_space_and_cost(pages):
     assert "All 192 trials" in page.text
     left = run.tables["trials"].filter((pl.col("status") == "left") & (pl.col("epochs_run") == 5)).height
     assert page.texts.count("left at a rung, epoch 5") == left
+
+
+def test_an_ensemble_of_one_trial_is_called_that():
+    run = search(40)
+    run.record["ensemble"] = run.record["ensemble"][:1]
+    page = Page(report.render(run))
+    assert "is averaged with no other" in page.text
+    assert "weight" not in page.texts
 
 
 def test_a_long_search_lists_its_best_trials():

@@ -29,7 +29,6 @@ from couloir.training import (
     TrainingData,
     epoch_batches,
     leader,
-    numerics,
     train_population,
 )
 
@@ -166,17 +165,9 @@ def value_scores(network: Any, part: Part, scale: np.ndarray) -> dict[str, float
     }
 
 
-def member_key(restart: int, seed: int = SEED) -> Any:
-    """The key that a member's own draws come from: the run seed, then the restart."""
-    root = jax.random.key(seed, impl="threefry2x32")
-    return jax.random.fold_in(jax.random.fold_in(root, 0), restart)
-
-
 def first_weights(each: Member, outputs: int, dtype: Any, seed: int = SEED) -> Network:
     widths = (FEATURES, *each.hidden, outputs)
-    key = jax.random.fold_in(member_key(each.restart, seed), 0)
-    with numerics(jnp.dtype(dtype).name):
-        return initialise(key, widths, each.activation, jnp.dtype(dtype))
+    return initialise((seed, training.INITIAL, each.restart), widths, each.activation, dtype)
 
 
 # A member alone is the member in company ----------------------------------------------------------------

@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
@@ -40,38 +41,39 @@ RECTIFIED = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu"})
 
 
 class Layer(NamedTuple):
-    """One layer's parameters: ``weight [output, input]`` and ``bias [output]``."""
+    """One layer's parameters, on the host or the device: ``weight [output, input]``, ``bias [output]``."""
 
-    weight: Float[Array, "*member output input"]
-    bias: Float[Array, "*member output"]
+    weight: Any
+    bias: Any
 
 
 Network = tuple[Layer, ...]
 
 
-def initialise(key: Array, widths: Sequence[int], activation: str, dtype: DTypeLike) -> Network:
-    """Draw one network's starting parameters.
+def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, dtype: DTypeLike) -> Network:
+    """Initial weights as fits the activation, as NumPy arrays; biases 0.
 
-    Hidden layers in front of a rectified activation: normal with variance 2/inputs (He et al. 2015).
-    All others, the output layer among them: uniform on ±√(6/(inputs + outputs)) (Glorot & Bengio 2010).
-    Biases are 0.
+    Into a hidden layer of relu, leaky relu, elu, gelu or silu: normal with variance 2/inputs (He et al.
+    2015). Into any other layer, the outputs' included: uniform within ±√(6/(inputs + outputs)) (Glorot &
+    Bengio 2010). Drawn in double precision and rounded once, so that both precisions begin alike; on the
+    host, where nothing has to be compiled for it.
 
     Args:
-        key: the member's key; each layer draws from `fold_in(key, layer)`.
+        entropy: whole numbers that the draw depends on; each layer draws from its own number added.
         widths: numbers of inputs, of hidden units layer by layer, and of outputs.
         activation: a name in `ACTIVATIONS`.
         dtype: of the parameters.
     """
     layers = []
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
-        layer_key = jax.random.fold_in(key, number)
+        generator = np.random.default_rng([*entropy, number])
         hidden = number < len(widths) - 2
         if hidden and activation in RECTIFIED:
-            weight = jax.random.normal(layer_key, (outputs, inputs), dtype) * (2 / inputs) ** 0.5
+            weight = generator.normal(0, (2 / inputs) ** 0.5, (outputs, inputs))
         else:
             limit = (6 / (inputs + outputs)) ** 0.5
-            weight = jax.random.uniform(layer_key, (outputs, inputs), dtype, -limit, limit)
-        layers.append(Layer(weight, jnp.zeros(outputs, dtype)))
+            weight = generator.uniform(-limit, limit, (outputs, inputs))
+        layers.append(Layer(weight.astype(dtype), np.zeros(outputs, dtype)))
     return tuple(layers)
 
 

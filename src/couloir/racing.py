@@ -116,16 +116,24 @@ def runners(
     """One member a rule.
 
     Raises:
-        InputError: an option has several values, or cannot be used.
+        InputError: an option has several values, or cannot be used; two rules share a name.
     """
+    if "learning_rate" in options:
+        raise InputError(
+            "A race finds every rule's learning rate itself: leave it out, or compare rates with "
+            "'couloir train'."
+        )
     everything = Options(optimizer=optimizer, learning_rate=1.0, epochs=epochs, **options)
     members = everything.members(problem.data.task)
-    rules = {member.rule for member in members}
+    rules = list(dict.fromkeys(member.rule for member in members))
     if len(members) > len(rules):
         raise InputError(
             "A race compares rules on one and the same network: give one value of every option but the "
             "optimizer, or search over them with 'couloir search'."
         )
+    names = [rule.name for rule in rules]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise InputError(f"Two rules are called '{twice[0]}': give each a name of its own.")
     return [fitting(member, len(problem.data.train.inputs)) for member in members]
 
 
@@ -148,6 +156,7 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
     truth = problem.truth(judged.rows)
     assert problem.data.validation is not None, "a race has a validation part"
     replicates = len(found.replicas.folds)
+    targets = found.targets()[np.isfinite(found.targets())]
     samples = found.tuning.member_samples + found.replicas.member_samples
     return Choice(
         problem=problem,
@@ -175,9 +184,10 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
         kind="race",
         more={
             "standing": standing(found),
-            "pairs": [pair._asdict() for pair in found.pairs()],
+            "pairs": [pair._asdict() | {"untested": list(pair.untested)} for pair in found.pairs()],
             "verdicts": found.verdicts(),
-            "target": {"metric": found.metric, "value": float(np.mean(found.targets()))},
+            "left_out": found.left_out,
+            "target": {"metric": found.metric, "value": float(targets.mean()) if len(targets) else None},
             "epochs": found.epochs,
             "steps_per_epoch": found.steps_per_epoch,
             "replicates": replicates,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from couloir import evaluation, ledger, runs
+from couloir.cross_validation import CrossValidation
 from couloir.data.dataset import Dataset
 from couloir.data.description import describe
 from couloir.data.preparation import Preparation
@@ -24,7 +26,7 @@ from couloir.evaluation import Judged
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.model import Ensemble, Predictor, scaled
 from couloir.networks import parameter_count
-from couloir.outcomes import Outcome, Trained, ranking_key
+from couloir.outcomes import Outcome, Status, Trained, ranking_key
 from couloir.planning import Conditions, Problem
 from couloir.population import Member
 from couloir.selection.ensemble import calibration_error, reliability
@@ -136,11 +138,7 @@ def record(choice: Choice) -> dict[str, Any]:
 
 def counts(trained: Trained) -> dict[str, int]:
     """How many members ended in which way; in folds, by the worst of a member's ends."""
-    order = ("diverged", "left", "stopped", "finished")
-    ends = [
-        next(status for status in order if any(fold[number].status == status for fold in trained.folds))
-        for number in range(len(trained.outcomes))
-    ]
+    ends = [_end([fold[number] for fold in trained.folds]) for number in range(len(trained.outcomes))]
     return {status: ends.count(status) for status in ("finished", "stopped", "left", "diverged")}
 
 
@@ -317,7 +315,7 @@ def _versions() -> dict[str, str]:
 
 
 def history(trained: Trained) -> pl.DataFrame:
-    """One row per member and epoch; the default metric is called the loss."""
+    """One row per member and epoch, in the first fold; the default metric is called the loss."""
     columns: dict[str, list[Any]] = {"member": [], "epoch": []}
     for number, outcome in enumerate(trained.outcomes):
         columns["member"] += [number] * outcome.epochs_run
@@ -334,14 +332,50 @@ def _column(part: str, metric: str) -> str:
 
 
 def leaderboard(problem: Problem, trained: Trained) -> pl.DataFrame:
-    """One row per member, best on validation first; diverged ones last."""
-    outcomes = trained.outcomes
-    order = sorted(range(len(outcomes)), key=lambda number: ranking_key(outcomes[number], trained.metric))
+    """One row per member, best first; diverged ones last.
+
+    Scores are those on validation, or in folds the means of those on what the folds held out.
+    """
+    outcomes, crossed = trained.outcomes, None
+    if problem.folds:
+        crossed = CrossValidation(problem, trained, trained.metric)
+        order = crossed.ranking
+    else:
+        order = sorted(range(len(outcomes)), key=lambda n: ranking_key(outcomes[n], trained.metric))
     rows = [
-        {"rank": rank, "member": number, **_leaderboard_row(problem, outcomes[number])}
+        {
+            "rank": rank,
+            "member": number,
+            **_leaderboard_row(problem, outcomes[number]),
+            **(_fold_columns(crossed, number) if crossed else {}),
+        }
         for rank, number in enumerate(order, start=1)
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _fold_columns(crossed: CrossValidation, member: int) -> dict[str, Any]:
+    """What of a leaderboard's row is a mean over the folds, or the worst of a member's ends in them."""
+    outcomes = [fold[member] for fold in crossed.trained.folds]
+    loss = DEFAULT_METRIC[crossed.problem.data.task]
+    whole = all(outcome.best_epoch for outcome in outcomes)
+    training = [o.training[o.best_epoch - 1][loss] for o in outcomes] if whole else []
+    means = {name: float(np.mean(values[member])) for name, values in crossed.scores.items()}
+    return {
+        **{_column("validation", name): mean if np.isfinite(mean) else None for name, mean in means.items()},
+        "training_loss": float(np.mean(training)) if training else None,
+        "best_epoch": crossed.best_epochs(member) if whole else None,
+        "epochs_run": max(outcome.epochs_run for outcome in outcomes),
+        "status": _end(outcomes),
+        "diverged_epoch": next((o.diverged_epoch for o in outcomes if o.diverged_epoch), None),
+    }
+
+
+def _end(outcomes: Sequence[Outcome]) -> Status:
+    """How a member ended: the worst of its ends in the folds."""
+    ends = {outcome.status for outcome in outcomes}
+    order: tuple[Status, ...] = ("diverged", "left", "stopped", "finished")
+    return next(status for status in order if status in ends)
 
 
 def _leaderboard_row(problem: Problem, outcome: Outcome) -> dict[str, Any]:

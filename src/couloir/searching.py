@@ -7,6 +7,7 @@ the search has come to its end.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -130,7 +131,8 @@ def search(
         under_way = _resumed(data, runs.resolve(resume), trials, minutes, storage, observer, stages)
     asked, problem = under_way.study.header["asked"], under_way.problem
     if resume is not None:
-        asked = asked | {"trials": trials or asked["trials"], "minutes": minutes or asked["minutes"]}
+        given = {"trials": trials, "minutes": minutes}
+        asked = asked | {name: value for name, value in given.items() if value is not None}
     status = _run_generations(under_way, asked, observer, stages)
     import_ahead(report=True)
     with stages.timed("choose"):
@@ -150,6 +152,8 @@ def search(
         )
     run.record |= {"status": status, "seconds": stages.rounded()}
     observer.stage("writing the report")
+    # What an earlier end has left is no longer whole while it is being overwritten.
+    (under_way.folder / "run.json").unlink(missing_ok=True)
     run.write(under_way.folder)
     runs.point_latest(under_way.folder)
     return run
@@ -174,6 +178,7 @@ def _begun(
     problem = _prepared(dataset, conditions, observer, stages)
     metric = chosen_metric(problem.data.task, conditions.metric)
     found = space if isinstance(space, Space) else _space(space, problem)
+    first = not out.exists()
     folder = runs.claim_folder(out, dataset.name)
     header = {
         "asked": asked,
@@ -181,9 +186,12 @@ def _begun(
         "metric": metric,
         "fingerprint": dataset.fingerprint,
     }
-    study = Study.create(
-        folder, found, conditions.seed, METRICS[metric].more_is_better, header, storage, name=folder.name
-    )
+    maximise = METRICS[metric].more_is_better
+    try:
+        study = Study.create(folder, found, conditions.seed, maximise, header, storage, folder.name)
+    except BaseException:
+        shutil.rmtree(out if first else folder, ignore_errors=True)
+        raise
     return Search.begin(folder, study, problem, conditions, metric, asked["halving"])
 
 
@@ -202,6 +210,8 @@ def _resumed(
     _check({**header["asked"], "trials": trials, "minutes": minutes})
     stored: dict[str, Any] = header["conditions"]
     conditions = Conditions(**{**stored, "split": tuple(stored["split"])})
+    if minutes is not None:
+        conditions = replace(conditions, minutes=minutes)
     with stages.timed("load"):
         dataset = _same_data(data, header)
     problem = _prepared(dataset, conditions, observer, stages)
@@ -459,6 +469,7 @@ def _trials_table(under_way: Search) -> pl.DataFrame:
                 "generation": trial.generation,
                 "status": trial.status,
                 "value": trial.value,
+                "rung_value": trial.rungs[-1][1] if trial.rungs else None,
                 "best_epoch": median_epochs(best) if any(best) else None,
                 "epochs_run": trial.attributes["epochs_run"],
                 "n_parameters": trial.attributes["n_parameters"],

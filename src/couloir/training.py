@@ -37,6 +37,9 @@ Precision = Literal["float32", "float64"]
 ROWS_SCORED_AT_ONCE = 256
 """Samples in a block when a population is scored, so that hidden layers stay in the cache."""
 
+INITIAL = 0x1417
+"""Sets the draw of initial weights apart from the others that a run seed is used for."""
+
 MOST_ROWS_WATCHED = 1000
 """Training rows that the training curves come from, at most: scoring them is time not spent on training."""
 
@@ -162,7 +165,11 @@ class Schedule(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Rows that members are scored on; weight 0 marks what only fills a fold up to the largest one's size."""
+    """Rows that members are scored on in one pass: some of the training part, then the validation part.
+
+    weights [part, sample] are 1 for the rows of the part and 0 elsewhere: for the other part's rows, and
+    for what only fills a fold up to the largest one's size. Without validation there is one part.
+    """
 
     inputs: Any
     targets: Any
@@ -170,11 +177,10 @@ class Scored(NamedTuple):
 
 
 class DeviceData(NamedTuple):
-    """The parts on the device; `watched` are the training rows that the training scores come from."""
+    """What is on the device: the training part, the rows to score, what a standardised unit is."""
 
     train: Part
-    watched: Scored
-    validation: Scored | None
+    scored: Scored
     target_scale: Any
 
 
@@ -206,22 +212,6 @@ def _joined(trees: Sequence[Any]) -> Any:
 def _chosen(mask: Bool[Array, "place"], yes: Any, no: Any) -> Any:
     """Members' leaves of one tree where the mask holds, of the other elsewhere."""
     return jax.tree.map(lambda a, b: jnp.where(jnp.expand_dims(mask, tuple(range(1, a.ndim))), a, b), yes, no)
-
-
-def start(program: Program, keys: Array, dtype: Any) -> PopulationState:
-    """The population before its first step."""
-    size = sum(size for _, size in program.layout)
-    draw = partial(initialise, widths=program.widths, activation=program.activation, dtype=dtype)
-    if program.one_restart:
-        one = draw(jax.random.fold_in(keys, 0))
-        networks = jax.tree.map(lambda leaf: jnp.tile(leaf, (size, *[1] * leaf.ndim)), one)
-    else:
-        networks = jax.vmap(lambda key: draw(jax.random.fold_in(key, 0)))(keys)
-    rule_states = tuple(
-        jax.vmap(rule.init)(_cut(networks, places)) for rule, places in segments(program.layout)
-    )
-    worst = jnp.full(size, jnp.inf, dtype)
-    return PopulationState(networks, rule_states, jax.tree.map(jnp.copy, networks), worst, worst + 0)
 
 
 def step(
@@ -277,25 +267,25 @@ def _gradients(
 
 
 def score(
-    program: Program, networks: Network, part: Scored, scale: Array
-) -> dict[str, Float[Array, "place"]]:
-    """Every metric of the task for every member, with nothing switched off or added."""
-    count = part.inputs.shape[0]
+    program: Program, networks: Network, rows: Scored, scale: Array
+) -> dict[str, Float[Array, "part place"]]:
+    """Every metric of the task for every member on every part, with nothing switched off or added."""
+    count = rows.inputs.shape[0]
     block = min(count, ROWS_SCORED_AT_ONCE)
-    padded = jnp.pad(part.inputs, ((0, -count % block), (0, 0)))
+    padded = jnp.pad(rows.inputs, ((0, -count % block), (0, 0)))
     blocks = padded.reshape(-1, block, padded.shape[1])
 
-    def answer(rows: Float[Array, "block feature"]) -> Float[Array, "place output block"]:
-        return jax.vmap(lambda network: forward(network, rows.T, program.activation))(networks)
+    def answer(some: Float[Array, "block feature"]) -> Float[Array, "place output block"]:
+        return jax.vmap(lambda network: forward(network, some.T, program.activation))(networks)
 
     outputs = jnp.moveaxis(jax.lax.map(answer, blocks), 0, 2)
     outputs = outputs.reshape(*outputs.shape[:2], -1)[:, :, :count]
-    return {
-        name: jax.vmap(METRICS[name].score, in_axes=(0, None, None, None))(
-            outputs, part.targets.T, scale, part.weights
-        )
-        for name in metrics_of(program.task)
-    }
+    found = {}
+    for name in metrics_of(program.task):
+        members = jax.vmap(METRICS[name].score, in_axes=(0, None, None, None))
+        parts = jax.vmap(members, in_axes=(None, None, None, 0))
+        found[name] = parts(outputs, rows.targets.T, scale, rows.weights)
+    return found
 
 
 def epoch(
@@ -319,10 +309,8 @@ def epoch(
 
     finite = jnp.ones(schedule.rates.shape[1], bool)
     (state, finite), _ = jax.lax.scan(advance, (state, finite), schedule)
-    training = score(program, state.networks, data.watched, data.target_scale)
-    validation = training
-    if data.validation is not None:
-        validation = score(program, state.networks, data.validation, data.target_scale)
+    scores = score(program, state.networks, data.scored, data.target_scale)
+    training, validation = ({name: parts[place] for name, parts in scores.items()} for place in (0, -1))
     sign = -1 if METRICS[program.metric].more_is_better else 1
     ranking = sign * validation[program.metric]
     tie = validation[DEFAULT_METRIC[program.task]]
@@ -330,7 +318,7 @@ def epoch(
         finite &= jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim)))
     finite &= jnp.isfinite(ranking) & jnp.isfinite(tie)
     better = (ranking < state.best_score) | ((ranking == state.best_score) & (tie < state.best_tie))
-    improved = finite & (better if data.validation is not None else True)
+    improved = finite & (better if data.scored.weights.shape[0] > 1 else True)
     state = _with_best(program, state, improved, finite, ranking, tie)
     return state, EpochScores(training, validation, improved, finite)
 
@@ -363,11 +351,6 @@ _SHARED = Settings(hyper=None, regularization=None, keys=0, noise=None, noise_ke
 """Which of the settings each fold has for itself: 0; and which are the same for all: None."""
 
 
-def start_folds(program: Program, keys: Array, dtype: Any) -> PopulationState:
-    """The population before its first step, in every fold."""
-    return jax.vmap(lambda own: start(program, own, dtype))(keys)
-
-
 def epoch_of_folds(
     program: Program, state: PopulationState, settings: Settings, schedule: Schedule, data: DeviceData
 ) -> tuple[PopulationState, EpochScores]:
@@ -381,7 +364,6 @@ def epoch_of_folds(
     return jax.tree.map(lambda leaf: leaf[None], one(first[0], own, first[1], first[2]))
 
 
-_start = jax.jit(start_folds, static_argnames=("program", "dtype"))
 _epoch = jax.jit(epoch_of_folds, static_argnames="program", donate_argnames="state")
 
 
@@ -477,7 +459,7 @@ class _ChunkTraining:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
         active = self.active()
         if self.state is None:
-            self.state = _start(self.program, self.settings.keys, self.folds.dtype)
+            self.state = start(self.program, self.members, self.folds.seeds, self.folds.dtype)
         self.state, scores = _epoch(
             self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
         )
@@ -637,6 +619,29 @@ def _grid(trees: Sequence[Sequence[Any]]) -> Any:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 
+def start(program: Program, members: Sequence[Member], seeds: Sequence[int], dtype: Any) -> PopulationState:
+    """The population before its first step, in every fold: [fold, place, …].
+
+    Made on the host, since a program that draws a few weights takes longer to compile than to run.
+    """
+    drawn: dict[tuple[int, int], Network] = {}
+    for seed in seeds:
+        for member in members:
+            if (seed, member.restart) not in drawn:
+                entropy = (seed, INITIAL, member.restart)
+                drawn[seed, member.restart] = initialise(entropy, program.widths, program.activation, dtype)
+    networks = _grid([[drawn[seed, member.restart] for member in members] for seed in seeds])
+    rule_states = []
+    for rule, places in segments(program.layout):
+        first = {key: jax.device_get(rule.init(network)) for key, network in drawn.items()}
+        rule_states.append(
+            _grid([[first[seed, member.restart] for member in members[places]] for seed in seeds])
+        )
+    worst = np.full((len(seeds), len(members)), np.inf, dtype)
+    host: Any = (networks, tuple(rule_states), networks, worst, worst)
+    return PopulationState(*jax.tree.map(jnp.array, host))
+
+
 def _curve(member: Member) -> tuple[str, float, int]:
     return member.schedule, member.warmup, member.epochs
 
@@ -691,15 +696,15 @@ def _to_device(data: TrainingData, seed: int, dtype: Any) -> DeviceData:
         targets = np.asarray(rows.targets, np.int32 if data.task == "classification" else dtype)
         return Part(np.asarray(rows.inputs, dtype), targets)
 
-    def scored(rows: Part) -> Scored:
-        return Scored(*part(rows), np.ones(len(rows.inputs), dtype))
-
     watched = _watched_rows(data, seed)
+    parts = [Part(data.train.inputs[watched], data.train.targets[watched])]
+    parts += [data.validation] if data.validation is not None else []
+    belongs = np.repeat(np.arange(len(parts)), [len(rows.inputs) for rows in parts])
+    joined = part(Part(*map(np.concatenate, zip(*parts, strict=True))))
     scale = np.ones(data.outputs) if data.target_scale is None else np.asarray(data.target_scale)
     return DeviceData(
         part(data.train),
-        scored(Part(data.train.inputs[watched], data.train.targets[watched])),
-        None if data.validation is None else scored(data.validation),
+        Scored(*joined, (belongs == np.arange(len(parts))[:, None]).astype(dtype)),
         np.asarray(scale, dtype),
     )
 
@@ -708,8 +713,11 @@ def _stacked(folds: Sequence[DeviceData]) -> DeviceData:
     """Folds as one tree of arrays [fold, …] on the device, each filled up to the longest with zeros."""
 
     def stack(*leaves: np.ndarray) -> Array:
-        most = max(len(leaf) for leaf in leaves)
-        return jnp.asarray(np.stack([_filled(leaf, most) for leaf in leaves]))
+        most = np.max([leaf.shape for leaf in leaves], axis=0)
+        padded = [
+            np.pad(leaf, [(0, m - n) for m, n in zip(most, leaf.shape, strict=True)]) for leaf in leaves
+        ]
+        return jnp.asarray(np.stack(padded))
 
     return jax.tree.map(stack, *folds)
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, mean_squared_error
 
-from couloir.model import softmax
-from couloir.model import scaled
+from couloir.model import scaled, softmax
 from couloir.selection.ensemble import (
     calibration_error,
     log_loss_of,

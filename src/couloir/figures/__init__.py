@@ -4,21 +4,17 @@ Each function takes a run and returns a `Chart`: `chart.figure` is a Plotly figu
 what to see in it.
 """
 
+from couloir.figures.calibration import reliability
 from couloir.figures.chart import Chart, Run
 from couloir.figures.folds import fold_scores, fold_strip
-from couloir.figures.race import race_curves, race_pairs, race_rates, race_standing, race_steps
+from couloir.figures.pairs import race_pairs
+from couloir.figures.parameters import best_trials, parameter_importance, search_slices
+from couloir.figures.race import race_curves, race_standing, race_steps
+from couloir.figures.rates import race_rates
 from couloir.figures.response import learning_rate_response
 from couloir.figures.results import confusion, importance, predicted_against_true
 from couloir.figures.scores import TableRun
-from couloir.figures.search import (
-    best_trials,
-    parameter_importance,
-    reliability,
-    search_curves,
-    search_history,
-    search_rungs,
-    search_slices,
-)
+from couloir.figures.search import search_curves, search_history, search_rungs
 from couloir.figures.theme import recoloured
 from couloir.figures.training import (
     curves_by_rule,

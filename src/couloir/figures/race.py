@@ -1,8 +1,7 @@
-"""A race of update rules: standing, loss by epoch and by learning rate, steps to a target, the pairs."""
+"""A race of update rules: the standing, loss by epoch, steps to a target."""
 
 from __future__ import annotations
 
-import copy
 import math
 import statistics
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,7 +35,7 @@ def _rule_axis(rules: list[str]) -> dict[str, Any]:
     }
 
 
-# The standing ----------------------------------------------------------------------------------------------
+# The standing ---------------------------------------------------------------------------------------------
 
 
 def race_standing(run: TableRun) -> Chart:
@@ -76,27 +75,23 @@ def _add_kinds(figure: go.Figure) -> None:
 def _add_standing(figure: go.Figure, entry: dict[str, Any], place: int, metric: str) -> None:
     """One rule's two marks; those without a score are named so."""
     style, name = theme.rule_style(entry["rule"]), words.plain(entry["rule"])
-    marks = (
-        ("tuned rate", entry["best"], entry["learning_rate"], "circle", -0.13),
-        ("customary rate", entry.get("customary_best"), entry.get("customary_rate"), "circle-open", 0.15),
+    tuned = ("tuned rate", entry["best"], entry["learning_rate"], "circle", -0.13)
+    customary = (
+        "customary rate",
+        entry.get("customary_best"),
+        entry.get("customary_rate"),
+        "circle-open",
+        0.15,
     )
-    for kind, found, rate, symbol, shift in marks:
+    for kind, found, rate, symbol, shift in (tuned, customary):
         mean = mean_of(found, metric)
         if mean is None or found is None:
             continue
-        score, interval = found[metric], None
-        if scores.finite(score.get("low")) and scores.finite(score.get("high")):
-            interval = {
-                "array": [score["high"] - mean],
-                "arrayminus": [mean - score["low"]],
-                "color": style.colour,
-                "thickness": 2 if shift < 0 else 1,
-                "width": 4,
-            }
+        score = found[metric]
         figure.add_scatter(
             x=[mean],
             y=[place + shift],
-            error_x=interval,
+            error_x=_error_bar(score, style.colour, 2 if shift < 0 else 1),
             name=f"{name}, {kind}",
             legendgroup=kind,
             showlegend=False,
@@ -113,6 +108,14 @@ def _add_standing(figure: go.Figure, entry: dict[str, Any], place: int, metric: 
     if mean_of(entry["best"], metric) is None:
         lost = entry.get("diverged")
         _note(figure, place, f"diverged in {words.count(lost, 'replicate')}" if lost else "diverged")
+
+
+def _error_bar(score: dict[str, Any], colour: str, thickness: int) -> dict[str, Any] | None:
+    """The interval as an error bar; None where there is none."""
+    if not (scores.finite(score.get("low")) and scores.finite(score.get("high"))):
+        return None
+    above, below = score["high"] - score["mean"], score["mean"] - score["low"]
+    return {"array": [above], "arrayminus": [below], "color": colour, "thickness": thickness, "width": 4}
 
 
 def _note(figure: go.Figure, place: int, text: str) -> None:
@@ -188,7 +191,7 @@ def _diverged_words(run: TableRun) -> str:
     return f" Replicates that diverged at the tuned rate: {words.joined(items)}."
 
 
-# Loss by epoch ---------------------------------------------------------------------------------------------
+# Loss by epoch --------------------------------------------------------------------------------------------
 
 
 class Band(NamedTuple):
@@ -298,8 +301,10 @@ def _curves_sentence(run: TableRun, found: dict[str, Band], loss: str) -> str:
     lowest = min(found, key=lambda rule: min(found[rule].mean))
     band = found[lowest]
     place = min(range(len(band.mean)), key=lambda index: band.mean[index])
-    text = f"The lowest mean {scores.metric_name(loss)} of all is {lowest}'s, {number(band.mean[place])} "
-    text += f"at epoch {band.epochs[place]}"
+    reached = f"a {scores.metric_name(loss)} of {number(band.mean[place])} at epoch {band.epochs[place]}"
+    text = f"Of the means that of {lowest} goes lowest, to {reached}"
+    if len(found) == 1:
+        text = f"The mean of {lowest} goes down to {reached}"
     if 0 < place < len(band.mean) - 1:
         text += f"; by epoch {band.epochs[-1]} it stands at {number(band.mean[-1])}"
     text += "."
@@ -338,152 +343,7 @@ def _lost(run: TableRun, rule: str) -> int:
     return next((e.get("diverged") or 0 for e in run.record["standing"] if e["rule"] == rule), 0)
 
 
-# Loss by learning rate -------------------------------------------------------------------------------------
-
-
-def race_rates(run: TableRun) -> Chart:
-    """Best validation loss at every learning rate of the tuning, one line a rule.
-
-    The wide band marks a rule's good range, within 10 % of its best; × marks a training that diverged.
-    """
-    title, loss = "Tuning: validation loss against learning rate", scores.loss_of(run.record)
-    tuning = scores.rows(run, "tuning")
-    values = [row["best_loss"] for row in tuning if _scored(row)]
-    if not values:
-        return Chart("rates", title, "No rate can be drawn: at every one the training diverged.")
-    figure = new_figure(title, "learning rate", scores.axis_title(run.record, loss, "best validation"), 540)
-    rates = [row["learning_rate"] for row in tuning]
-    settings, ends, beyond = scores.clipped(loss, values)
-    edge = scores.edge(loss, ends, settings["type"] == "log")
-    known = {entry["rule"]: entry for entry in run.record["standing"]}
-    for rule in dict.fromkeys([*known, *(row["rule"] for row in tuning)]):
-        entry = known.get(rule, {"rule": rule})
-        of_rule = [row for row in tuning if row["rule"] == rule]
-        _add_rates(figure, entry, sorted(of_rule, key=lambda row: row["learning_rate"]), edge)
-    figure.update_layout(
-        xaxis={
-            "type": "log",
-            "dtick": 1 if max(rates) < 1e6 * min(rates) else 2,
-            "tickformat": ",.3~r",
-            "minor": {"dtick": "D1", "showgrid": False},
-        },
-        yaxis=settings,
-    )
-    alt = f"Line chart over the learning rate. Tuned rates: {_tuned_words(run)}."
-    return Chart("rates", title, _rates_sentence(run, tuning, ends, beyond), alt, figure)
-
-
-def _scored(row: dict[str, Any]) -> bool:
-    return row["status"] != "diverged" and scores.finite(row["best_loss"])
-
-
-def _add_rates(figure: go.Figure, entry: dict[str, Any], tuning: list[dict[str, Any]], edge: float) -> None:
-    style, name = theme.rule_style(entry["rule"]), words.plain(entry["rule"])
-    drawn, lost = [row for row in tuning if _scored(row)], [row for row in tuning if not _scored(row)]
-    low, high = entry.get("good_range") or [1.0, 0.0]
-    slack = 1 + 1e-9  # the ends are rates of the table, written once more
-    good = [row for row in drawn if low / slack <= row["learning_rate"] <= high * slack]
-    common = {"legendgroup": name, "showlegend": False}
-    wide = {"color": theme.faint(style.colour), "width": 13}
-    if len(good) > 1:
-        _add_points(
-            figure, good, name=f"{name}: good range", mode="lines", line=wide, hoverinfo="skip", **common
-        )
-    _add_points(
-        figure,
-        drawn or [{"learning_rate": None, "best_loss": None}],  # a name in the legend all the same
-        name=name,
-        legendgroup=name,
-        mode="lines+markers",
-        line={"color": style.colour, "width": 1.5, "dash": style.dash},
-        marker={"color": style.colour, "symbol": style.symbol, "size": 8},
-        hovertemplate=f"{name} at %{{x:.3~g}}: %{{y:.3~g}}<extra></extra>",
-    )
-    if lost:
-        figure.add_scatter(
-            x=[row["learning_rate"] for row in lost],
-            y=[edge] * len(lost),
-            name=f"{name}: diverged",
-            mode="markers",
-            marker={"symbol": "x-thin", "size": 10, "line": {"width": 2.5, "color": style.colour}},
-            hovertemplate=f"{name} at %{{x:.3~g}}: diverged<extra></extra>",
-            **common,
-        )
-    customary = [row for row in drawn if row.get("customary")]
-    ring = {"color": style.colour, "symbol": "circle-open", "size": 16, "line": {"width": 2}}
-    if customary:
-        _add_points(
-            figure,
-            customary,
-            name=f"{name}: customary",
-            mode="markers",
-            marker=ring,
-            hoverinfo="skip",
-            **common,
-        )
-
-
-def _add_points(figure: go.Figure, rows: list[dict[str, Any]], **settings: Any) -> None:
-    figure.add_scatter(
-        x=[row["learning_rate"] for row in rows], y=[row["best_loss"] for row in rows], **settings
-    )
-
-
-def _tuned_words(run: TableRun) -> str:
-    known = [entry for entry in run.record["standing"] if scores.finite(entry.get("learning_rate"))]
-    return words.joined([f"{e['rule']} {number(e['learning_rate'])}" for e in known], limit=12)
-
-
-def _rates_sentence(run: TableRun, tuning: list[dict[str, Any]], ends: list[float], beyond: int) -> str:
-    standing = run.record["standing"]
-    spans = [
-        (entry["good_range"][1] / entry["good_range"][0], entry)
-        for entry in standing
-        if entry.get("good_range") and entry["good_range"][0] > 0
-    ]
-    text = ""
-    if spans:
-        widest, narrowest = max(spans, key=lambda s: s[0]), min(spans, key=lambda s: s[0])
-        if narrowest[0] == widest[0] and len(spans) > 1:
-            text = f"All rules are equally forgiving: {_span_words(widest)}."
-        else:
-            text = (
-                f"{'Most forgiving is ' if len(spans) > 1 else ''}{widest[1]['rule']}: {_span_words(widest)}."
-            )
-        if narrowest[0] < widest[0]:
-            text += f" Hardest to tune is {narrowest[1]['rule']}: {_span_words(narrowest)}."
-    edges = {
-        side: [e["rule"] for e in standing if e.get("at_edge") == side] for side in ("lowest", "highest")
-    }
-    for side, further in (("highest", "higher"), ("lowest", "lower")):
-        if edges[side]:
-            verb = "has its best rate" if len(edges[side]) == 1 else "have their best rates"
-            text += f" {words.joined(edges[side])} {verb} at the {side} tried: "
-            text += f"still {further} ones may be better."
-    lost = sum(not _scored(row) for row in tuning)
-    if lost:
-        text += f" {lost:,} of {words.count(len(tuning), 'training')} diverged (×)."
-    absent = sorted({row["rule"] for row in tuning} - {row["rule"] for row in tuning if _scored(row)})
-    if absent:
-        text += f" {words.joined(absent)} diverged at every rate and did not race."
-    if any(row.get("customary") and _scored(row) for row in tuning):
-        text += " A ring marks the customary rate."
-    if beyond:
-        text += f" {words.count(beyond, 'loss', 'losses')} above {number(ends[1], 2)} "
-        text += f"{'lies' if beyond == 1 else 'lie'} outside the drawing."
-    return text.strip() or "No rule has a rate whose training did not diverge."
-
-
-def _span_words(item: tuple[float, dict[str, Any]]) -> str:
-    span, entry = item
-    low, high = entry["good_range"]
-    if span <= 1:
-        return f"no other rate tried comes within 10\u202f% of its best, at {number(low)}"
-    within = f"from {number(low)} to {number(high)}, a factor of {number(span, 2)},"
-    return f"{within} it stays within 10\u202f% of its best"
-
-
-# Steps to the target ---------------------------------------------------------------------------------------
+# Steps to the target --------------------------------------------------------------------------------------
 
 
 def race_steps(run: TableRun) -> Chart:
@@ -559,132 +419,3 @@ def _steps_sentence(
         verb = "does" if len(never) == 1 else "do"
         text += f" {words.joined(never)} {verb} not reach it in half of the replicates."
     return text
-
-
-# Who is better than whom -----------------------------------------------------------------------------------
-
-
-def race_pairs(run: TableRun) -> Chart:
-    """How much better the rule of a row is than the rule of a column; blue where the difference is real.
-
-    Real: below 5 % by the paired t test with Nadeau and Bengio's correction, Holm over all pairs.
-    """
-    title, pairs = "Who is really better than whom", run.record.get("pairs") or []
-    if not pairs:
-        return Chart("pairs", title, "Left out: with one rule there is no pair to compare.")
-    rules = [entry["rule"] for entry in run.record["standing"]]
-    figure = new_figure(title, "", "", height=max(260, min(620, 130 + 46 * len(rules))))
-    _add_pairs(figure, rules, pairs, run.record["metric"])
-    names = [words.plain(rule, 14) for rule in rules]
-    common = {"type": "linear", "showgrid": False, "ticks": "", "ticklabelstandoff": 4}
-    common["tickfont"] = {"size": 13, "color": theme.colour("ink")}
-    # The best rule is worse than none, so it has no column; the last one has no row.
-    across = {"tickvals": list(range(1, len(rules))), "ticktext": names[1:], "range": [0.5, len(rules) - 0.5]}
-    across |= {"side": "top", "tickangle": -90 if len(rules) > 4 else 0}
-    down = {
-        "tickvals": list(range(len(rules) - 1)),
-        "ticktext": names[:-1],
-        "range": [len(rules) - 1.5, -0.5],
-    }
-    figure.update_layout(showlegend=False, xaxis=common | across, yaxis=common | down)
-    # A matrix has nothing to zoom into, and the tool bar would lie on its last column.
-    figure.update_layout(
-        dragmode=False, modebar={"remove": ["zoom", "pan", "zoomin", "zoomout", "resetscale"]}
-    )
-    real = [f"{pair['first']} than {pair['second']}" for pair in pairs if pair["different"]]
-    alt = f"Matrix of {words.count(len(pairs), 'pair')} of rules. "
-    alt += f"Really better: {words.joined(real, limit=30)}."
-    return Chart("pairs", title, _pairs_sentence(pairs, run.record["replicates"]), alt, figure)
-
-
-VERDICTS = {"real": ("right", "paper"), "reversed": ("wrong", "paper"), "open": ("right-faint", "quiet")}
-"""The colour of a cell and of its text, by what the test says; reversed: the rule of the column is better."""
-
-
-def _add_pairs(figure: go.Figure, rules: list[str], pairs: list[dict[str, Any]], metric: str) -> None:
-    """One heat map for each verdict, so that each has a colour of its own."""
-    place = {rule: index for index, rule in enumerate(rules)}
-    cells: dict[str, list[tuple[int, int, dict[str, Any]]]] = {}
-    for pair in pairs:
-        # Above the diagonal: the rule that stands higher is the row.
-        row, column = sorted((place[pair["first"]], place[pair["second"]]))
-        cells.setdefault(_verdict(pair, rules[row]), []).append((row, column, pair))
-    for verdict, items in cells.items():
-        fill, ink = VERDICTS.get(verdict, ("blank", "quiet"))
-        z: list[list[Any]] = [[None] * len(rules) for _ in rules[1:]]
-        words_of, text = copy.deepcopy(z), [[""] * len(rules) for _ in rules[1:]]
-        for row, column, pair in items:
-            swapped = pair["first"] != rules[row]
-            z[row][column], words_of[row][column] = 1, _pair_words(pair, metric)
-            text[row][column] = (
-                "?" if verdict == "unknown" else difference(pair["difference"], metric, swapped)
-            )
-        figure.add_heatmap(
-            name=verdict,
-            z=z,
-            text=text,
-            texttemplate="%{text}",
-            textfont={"size": 11, "color": theme.colour(ink)},
-            customdata=words_of,
-            hovertemplate="%{customdata}<extra></extra>",
-            hoverongaps=False,
-            colorscale=[[0, theme.colour(fill)], [1, theme.colour(fill)]],
-            showscale=False,
-            xgap=2,
-            ygap=2,
-        )
-
-
-def _verdict(pair: dict[str, Any], row: str) -> str:
-    if pair["different"] is None:
-        return "unknown"
-    if not pair["different"]:
-        return "open"
-    return "real" if pair["first"] == row else "reversed"
-
-
-def difference(value: float | None, metric: str, swapped: bool = False) -> str:
-    """The size of a difference in few characters: .021, 310k; percentage points for shares."""
-    if not scores.finite(value) or value is None:
-        return "?"
-    size, sign = abs(value), "−" if swapped else ""
-    if metric in words.SHARES:
-        return f"{sign}{100 * size:.1f}"
-    for power, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= power:
-            return f"{sign}{number(size / power, 2)}{letter}"
-    return sign + number(size, 2).removeprefix("0" if 0 < size < 1 else "")
-
-
-def _pair_words(pair: dict[str, Any], metric: str) -> str:
-    first, second = words.plain(pair["first"]), words.plain(pair["second"])
-    if pair["different"] is None:
-        return f"{first} and {second}: not tested, one of them diverged"
-    size = difference(pair["difference"], metric) + (" points" if metric in words.SHARES else "")
-    verdict = "really better" if pair["different"] else "not to be told apart"
-    return f"{first} against {second}: better by {size}<br>{verdict} ({scores.p_value(pair['p_adjusted'])})"
-
-
-def _pairs_sentence(pairs: list[dict[str, Any]], replicates: int) -> str:
-    tested = [pair for pair in pairs if pair["different"] is not None]
-    real = [pair for pair in tested if pair["different"]]
-    text = ""
-    if len(pairs) == 1 and tested:
-        text = (
-            f"The two {'differ by more' if real else 'do not differ by more'} than chance allows (5\u202f%)."
-        )
-    elif tested and not real:
-        text = f"In none of {words.count(len(tested), 'pair')} is the difference larger than chance allows: "
-        text += "these replicates cannot tell the rules apart."
-    elif tested:
-        text = f"In {len(real)} of {words.count(len(tested), 'pair')} the difference is larger than chance "
-        text += "allows (5\u202f%, Holm's correction over all pairs)."
-        alike = [f"{pair['first']} and {pair['second']}" for pair in tested if not pair["different"]]
-        text += f" Not told apart: {'; '.join(alike)}." if 0 < len(alike) <= 3 else ""
-    if replicates == 1:
-        return "One replicate tells no difference from chance: no pair was tested."
-    if len(tested) < len(pairs):
-        left = len(pairs) - len(tested)
-        was = "was" if left == 1 else "were"
-        text += f" {words.count(left, 'pair')} (?) {was} not tested, as a rule diverged."
-    return text.strip()

@@ -6,7 +6,8 @@ from typing import Any
 
 from couloir import figures
 from couloir.figures import Chart, TableRun, scores, words
-from couloir.figures.search import COMPLETE, complete, folds_of, heading, text, trials, varied
+from couloir.figures.parameters import heading, text, varied
+from couloir.figures.search import COMPLETE, complete, folds_of, trials
 from couloir.figures.words import count, number, percent
 from couloir.report import folds, summary
 from couloir.report.tables import row
@@ -88,7 +89,8 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
         "diverged": "diverged",
     }
     fates = [f"{_counts(record)[key]:,} {name}" for key, name in names.items() if _counts(record).get(key)]
-    validation = words.metric(metric, (record.get("validation") or {}).get(metric))
+    best = looked.get("best_value", (record.get("validation") or {}).get(metric))
+    validation = words.metric(metric, best)
     on = str(looked.get("evaluation") or "validation")
     where = (
         f"Validation {scores.metric_name(metric)}"
@@ -132,8 +134,8 @@ def _finalist_words(record: dict[str, Any], kept: dict[str, Any]) -> str:
         for entry in record["finalists"]
         if scores.finite((entry.get("validation") or {}).get(metric))
     ]
-    said = f"{count(len(record['finalists']), 'model')} were tested; that the {summary.finalist_name(kept)} "
-    said += "stands first was fixed before."
+    said = f"{count(len(record['finalists']), 'model')} were tested; which of them is kept "
+    said += f"was fixed before: the {summary.finalist_name(kept)}."
     if len(known) > 1:
         said += f" Where they were chosen, their {scores.metric_name(metric)} was: {'; '.join(known)}."
     return said
@@ -145,8 +147,12 @@ def _ensemble_words(record: dict[str, Any]) -> str:
         return ""
     what = "predictions" if record["data"]["task"] == "regression" else "probabilities"
     heaviest = max(members, key=lambda member: member["weight"])
-    said = f"The ensemble averages the {what} of {count(len(members), 'network')}, "
-    said += "added one at a time where they helped most on validation (Caruana et al. 2004). "
+    if len(members) == 1:
+        return f"Trial {heaviest['trial']} is averaged with no other: none helped where they were chosen."
+    said = (
+        f"The ensemble averages the {what} of {count(len(members), 'trial')}, added one at a time where they "
+    )
+    said += "helped most on the rows they were chosen by (Caruana et al. 2004). "
     return f"{said}Trial {heaviest['trial']} has the largest say, {percent(heaviest['weight'])}."
 
 
@@ -207,5 +213,5 @@ def _outcome(entry: dict[str, Any], folds: int) -> str:
     if entry["status"] == "finished":
         return "ran to the end"
     what = "left at a rung" if entry["status"] == "left" else "stopped"
-    ran = entry.get("epochs_run")
-    return f"{what}, epoch {text(ran // folds)}" if ran and ran % folds == 0 else what
+    # In folds the number is a sum over folds that may have ended at different epochs.
+    return f"{what}, epoch {text(entry.get('epochs_run'))}" if folds == 1 else what

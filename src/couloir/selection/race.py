@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from couloir.data.splits import replicate_rows
+from couloir.errors import InputError
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.optimizers import Rule
 from couloir.outcomes import Outcome, Trained, ranking_key
@@ -114,20 +115,25 @@ class Race:
 
         return sorted(self.at_tuned, key=key)
 
+    @property
+    def left_out(self) -> list[str]:
+        """Rules that diverged at every rate they were tuned over, and so are not in the race."""
+        tried = dict.fromkeys(outcome.member.rule.name for outcome in self.tuning.outcomes)
+        return [name for name in tried if name not in self.tuned]
+
     def verdicts(self) -> list[str]:
-        """What the pairs say, in sentences."""
-        return verdicts(self.pairs(), self.ranking())
+        """What the pairs say, in sentences; then who was left out."""
+        left_out = [f"{name} diverged at every learning rate and is left out." for name in self.left_out]
+        return [*verdicts(self.pairs(), self.ranking()), *left_out]
 
     def targets(self) -> np.ndarray:
         """Per replicate the score that half of the rules reach in it, [replicate].
 
         Replicates have targets of their own, since their validation rows differ in how hard they are.
+        Where more than half of the rules diverged there is none: NaN, which nobody reaches.
         """
-        best = [
-            np.nan_to_num(self.sign * curves.best(self.metric), nan=np.inf)
-            for curves in self.at_tuned.values()
-        ]
-        return np.asarray(self.sign * np.sort(best, axis=0)[(len(best) - 1) // 2])
+        best = [self.sign * curves.best(self.metric) for curves in self.at_tuned.values()]
+        return np.asarray(self.sign * np.sort(best, axis=0)[(len(best) - 1) // 2])  # NaN is sorted last
 
 
 def run_race(
@@ -151,6 +157,9 @@ def run_race(
         replicates: S, run seeds seed + 1 … seed + S.
         on_epoch: called after every epoch; when it returns True, that part of the race ends there for all.
         stage: told what begins.
+
+    Raises:
+        InputError: every rule diverged at every rate.
     """
     stage(f"tuning {len(members)} rules on {rates} learning rates each")
     tuning = train_population(
@@ -163,6 +172,11 @@ def run_race(
         precision=conditions.precision,
     )
     tuned = best_rates(tuning, metric)
+    if not tuned:
+        raise InputError(
+            "Every rule diverged at every learning rate, so there is none to race: look for extreme values "
+            "in the data, or race other rules."
+        )
     runners = [tuned[each.rule.name].member for each in members if each.rule.name in tuned]
     customary = [replace(each, learning_rate=each.rule.defaults["learning_rate"]) for each in runners]
     stage(f"racing {len(runners)} rules over {replicates} replicates")

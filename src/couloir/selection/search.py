@@ -62,7 +62,7 @@ class Generation:
 class PoolEntry:
     """A trial whose networks are kept: its models (one, or one of each fold) and its mean curves.
 
-    `curves` are [2, epoch]: training and validation loss, averaged over the folds that still ran.
+    `curves` are [2, epoch]: training and validation loss, averaged over the folds.
     """
 
     trial: int
@@ -193,7 +193,7 @@ def _at_rungs(
     pick = max if METRICS[metric].more_is_better else min
     found = []
     for rung in rungs:
-        gone = [outcome.status == "left" and outcome.epochs_run < rung.epoch for outcome in outcomes]
+        gone = [_gone(outcome, rung.epoch) for outcome in outcomes]
         so_far = [[scores[metric] for scores in outcome.validation[: rung.epoch]] for outcome in outcomes]
         finite = [[value for value in values if np.isfinite(value)] for values in so_far]
         if any(gone) or not all(finite):
@@ -202,15 +202,26 @@ def _at_rungs(
     return found
 
 
+def _gone(outcome: Outcome, epoch: int) -> bool:
+    """Whether a member no longer came to the rung after an epoch; one that has stopped still competes."""
+    if outcome.status == "diverged":
+        return outcome.epochs_run <= epoch
+    return outcome.status == "left" and outcome.epochs_run < epoch
+
+
 def _curves(outcomes: Sequence[Outcome]) -> np.ndarray:
-    """Training and validation loss by epoch, averaged over the folds that still ran, [2, epoch]."""
+    """Training and validation loss by epoch, averaged over the folds, [2, epoch].
+
+    A fold that has stopped goes on with its last value, since the mean would jump without it.
+    """
     name = next(each for each in DEFAULT_METRIC.values() if each in outcomes[0].validation[0])
     longest = max(outcome.epochs_run for outcome in outcomes)
     curves = np.full((2, len(outcomes), longest), np.nan)
     for fold, outcome in enumerate(outcomes):
         for part, history in enumerate((outcome.training, outcome.validation)):
-            curves[part, fold, : outcome.epochs_run] = [scores[name] for scores in history]
-    return np.nanmean(curves, axis=1)
+            values = [scores[name] for scores in history]
+            curves[part, fold] = values + values[-1:] * (longest - len(values))
+    return np.mean(curves, axis=1)
 
 
 # The loop -------------------------------------------------------------------------------------------------
