@@ -83,21 +83,18 @@ def child(out: Path, space: Path) -> None:
 
 def duration(out: Path, space: Path) -> float:
     """Seconds that the search takes in a process of its own, from where it begins."""
-    process = start_search(out, space)
-    began = time.perf_counter()
-    if process.wait():
-        raise RuntimeError(f"the search failed: it ended with {process.returncode}")
-    return time.perf_counter() - began
+    with start_search(out, space) as process:
+        began = time.perf_counter()
+        if process.wait():
+            raise RuntimeError(f"the search failed: it ended with {process.returncode}")
+        return time.perf_counter() - began
 
 
 def killed(out: Path, space: Path, after: float) -> None:
     """Begin the search in a process of its own, and kill it after so many seconds."""
-    process = start_search(out, space)
-    time.sleep(after)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
+    with start_search(out, space) as process:
+        time.sleep(after)
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def resumed(out: Path, space: Path) -> tuple[Any, str]:

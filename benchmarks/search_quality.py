@@ -205,7 +205,7 @@ def sklearn_search(name: str, seed: int, seconds: float) -> dict[str, Any]:
     estimator, _ = pipeline(rows, data.task, seed)
     best = max(finite, key=lambda each: each["score"], default={"score": None, "parameters": {}})
     began = time.perf_counter()
-    with _silent():
+    with _quietly():
         estimator.set_params(**best["parameters"]).fit(rows.inputs[rows.rest], rows.target[rows.rest])
     return {
         "score": float(estimator.score(rows.inputs[rows.test], rows.target[rows.test])),
@@ -227,7 +227,8 @@ def _until_deadline(arguments: Sequence[str], seconds: float) -> tuple[list[dict
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
         start_new_session=True,
     )
-    threading.Thread(target=_read_lines, args=(process, lines), daemon=True).start()
+    reader = threading.Thread(target=_read_lines, args=(process, lines), daemon=True)
+    reader.start()
     try:
         if lines.get() is None:
             raise RuntimeError(f"The search of {arguments} ended before it began.")
@@ -241,6 +242,7 @@ def _until_deadline(arguments: Sequence[str], seconds: float) -> tuple[list[dict
         return found, time.perf_counter() - began
     finally:
         _end(process)
+        reader.join(timeout=5)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -257,17 +259,24 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _read_lines(process: subprocess.Popen[str], lines: Queue[str | None]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
+    with process.stdout:
+        for line in process.stdout:
+            lines.put(line)
     lines.put(None)
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Without scikit-learn's warnings that a network has not converged."""
+def _quietly() -> Iterator[None]:
+    """On one thread, and without scikit-learn's warnings that a network has not converged.
+
+    Two threads that wait for each other beside other work took a hundred times as long; nothing here is
+    timed against anything.
+    """
     import warnings
 
-    with warnings.catch_warnings():
+    from threadpoolctl import threadpool_limits
+
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         yield
 
@@ -283,7 +292,8 @@ def boosting(name: str, seed: int, seconds: float) -> dict[str, Any]:
     inputs[:, rows.words] = np.where(inputs[:, rows.words] < 0, np.nan, inputs[:, rows.words])
     began = time.perf_counter()
     model = kind(categorical_features=rows.words or None, random_state=seed)
-    model.fit(inputs[rows.rest], rows.target[rows.rest])
+    with _quietly():
+        model.fit(inputs[rows.rest], rows.target[rows.rest])
     score = float(model.score(inputs[rows.test], rows.target[rows.test]))
     return {"score": score, "spent": time.perf_counter() - began}
 

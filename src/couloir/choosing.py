@@ -79,9 +79,9 @@ def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, comm
     )
     answers = chosen.predict_prepared(problem.data.train.inputs)
     training = evaluation.scores(answers, problem.truth(problem.split.train))
+    won = Winner(number, winner.member, winner.best_epoch, epochs)
     return _choice(
-        planned, conditions, trained, number, judged, training, importance, finalists, headline, epochs,
-        command, more, {},
+        planned, conditions, trained, won, judged, training, importance, finalists, headline, command, more, {}
     )  # fmt: skip
 
 
@@ -112,11 +112,10 @@ def _by_folds(planned: Plan, conditions: Conditions, trained: Trained, command: 
     importance = None
     if not problem.dataset.image_shape:
         importance = fold_importance(problem, crossed.models(number), conditions.seed)
+    won = Winner(number, trained.outcomes[number].member, epochs, epochs if refit is not None else None)
     return _choice(
-        planned, conditions, trained, number, judged, _fold_training(crossed, number),
-        importance,
-        finalists, headline, epochs if refit is not None else None, command, more,
-        {"folds": crossed.table()},
+        planned, conditions, trained, won, judged, _fold_training(crossed, number), importance, finalists,
+        headline, command, more, {"folds": crossed.table()},
     )  # fmt: skip
 
 
@@ -124,18 +123,16 @@ def _choice(
     planned: Plan,
     conditions: Conditions,
     trained: Trained,
-    winner: int,
+    winner: Winner,
     judged: Judged,
     training: Scores,
     importance: list[dict[str, Any]] | None,
     finalists: list[Finalist],
     headline: int,
-    refit_epochs: int | None,
     command: str,
     more: dict[str, Any],
     tables: dict[str, pl.DataFrame],
 ) -> Choice:
-    outcome = trained.outcomes[winner]
     return Choice(
         problem=planned.problem,
         conditions=conditions,
@@ -144,7 +141,7 @@ def _choice(
         cohorts=planned.cost.cohorts,
         counts=counts(trained),
         samples_per_second=trained.member_samples / max(trained.seconds, 1e-9),
-        winner=Winner(winner, outcome.member, outcome.best_epoch, refit_epochs),
+        winner=winner,
         judged=judged,
         training=training,
         importance=importance,

@@ -633,7 +633,10 @@ def start(program: Program, members: Sequence[Member], seeds: Sequence[int], dty
     networks = _grid([[drawn[seed, member.restart] for member in members] for seed in seeds])
     rule_states = []
     for rule, places in segments(program.layout):
-        first = {key: jax.device_get(rule.init(network)) for key, network in drawn.items()}
+        first = {
+            key: jax.device_get(rule.init(jax.tree.map(jnp.asarray, network)))
+            for key, network in drawn.items()
+        }
         rule_states.append(
             _grid([[first[seed, member.restart] for member in members[places]] for seed in seeds])
         )

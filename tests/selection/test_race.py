@@ -128,7 +128,7 @@ RATES = (0.001, 0.01, 0.1, 1.0, 10.0)
         # Within a tenth of 1.0 on both sides of it; 1.1 itself is.
         ([2.0, 1.1, 1.0, 1.09, 3.0], [0.01, 1.0]),
         # A good rate beyond a bad one is not in the range.
-        ([1.05, 1.2, 1.0, 2.0, 1.01], [0.1, 0.1]),
+        ([1.05, 1.101, 1.0, 2.0, 1.01], [0.1, 0.1]),
         # The range ends at what was tried, and at what diverged.
         ([1.0, 1.0, NAN, 1.0, 1.0], [0.001, 0.01]),
         ([9.0, 9.0, 1.05, 1.04, 1.0], [0.1, 10.0]),
@@ -416,7 +416,7 @@ def test_the_validation_labels_of_a_replicate_reach_nothing_that_is_fitted(
 
 # Whole races of equals ----------------------------------------------------------------------------------
 
-RACES = 60
+RACES = 40
 
 
 @pytest.fixture(scope="module")
@@ -429,12 +429,12 @@ def null_races() -> ModuleType:
 
 
 def test_races_of_one_rule_against_itself_declare_few_differences(null_races: Any) -> None:
-    """Sixty of them; benchmarks/null_races.py runs the two hundred of which at most 21 may."""
-    assert (null_races.most_allowed(200), null_races.most_allowed(RACES)) == (21, 10)
+    """Forty of them; benchmarks/null_races.py runs the two hundred of which at most 21 may."""
+    assert (null_races.most_allowed(200), null_races.most_allowed(RACES)) == (21, 8)
     found = [null_races.declared(null_races.null_race(seed)) for seed in range(RACES)]
-    assert sum(each.ours for each in found) <= 10
+    assert sum(each.ours for each in found) <= 8
     # Pairs tested at 0.05 without any correction: the races do hold differences to be taken in by.
-    assert sum(each.plain for each in found) > 10
+    assert sum(each.plain for each in found) > 8
 
 
 def test_a_rule_that_learns_nothing_is_told_from_its_equals(null_races: Any) -> None:

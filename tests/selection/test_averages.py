@@ -1,0 +1,109 @@
+"""Models made of trained members, on made-up members whose answers are known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import couloir
+from couloir.data.preparation import Preparation
+from couloir.model import Model
+from couloir.planning import Conditions, prepare
+from couloir.population import Member, find_rule
+from couloir.selection.averages import Candidate, average_record, averaged, bagged, refitted
+
+ROWS = np.arange(12)
+
+
+def problem(classes: bool = True) -> Any:
+    """What an average needs to know of a problem."""
+    truth = ROWS % 3 if classes else ROWS.astype(float)
+    return SimpleNamespace(
+        dataset=SimpleNamespace(classes=("a", "b", "c") if classes else None),
+        preparation="all rows'",
+        truth=lambda rows: truth[rows],
+    )
+
+
+def sure(right: float, wrong_rows: tuple[int, ...] = ()) -> np.ndarray:
+    """Probabilities that give the true class so much, but to some rows the class after it."""
+    truth = np.where(np.isin(ROWS, wrong_rows), (ROWS + 1) % 3, ROWS % 3)
+    return np.where(truth[:, None] == np.arange(3), right, (1 - right) / 2)
+
+
+def candidate(number: int, answers: np.ndarray, folds: int = 1) -> Candidate:
+    return Candidate(number, [f"{number}.{fold}" for fold in range(folds)], answers)  # type: ignore[misc]
+
+
+def test_those_that_err_on_different_rows_are_averaged() -> None:
+    pool = [candidate(4, sure(0.8, (0, 1))), candidate(9, sure(0.4)), candidate(2, sure(0.8, (5, 6)))]
+    found = averaged(problem(), pool, ROWS, 10)
+    assert set(found.shares) >= {4, 2}
+    mean = sum(found.shares.get(each.member, 0) * each.answers for each in pool)
+    chosen = mean[ROWS, ROWS % 3]
+    assert found.validation["log_loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-12)
+    single = min(-np.log(each.answers[ROWS, ROWS % 3]).mean() for each in pool)
+    assert found.validation["log_loss"] < single
+    assert sum(found.shares.values()) == pytest.approx(1)
+
+
+def test_a_member_s_share_is_divided_among_its_folds() -> None:
+    pool = [candidate(4, sure(0.8, (0, 1)), folds=3), candidate(2, sure(0.8, (5, 6)), folds=3)]
+    found = averaged(problem(), pool, ROWS, 10)
+    assert found.shares == {4: 0.5, 2: 0.5}
+    assert found.model.networks == ("4.0", "4.1", "4.2", "2.0", "2.1", "2.2")
+    assert found.model.weights == pytest.approx([1 / 6] * 6)
+    assert found.model.preparation == "all rows'"
+
+
+def test_of_one_there_is_no_average() -> None:
+    pool = [candidate(4, sure(0.8, (0, 1))), candidate(2, sure(0.7, (5, 6)))]
+    found = averaged(problem(), pool, ROWS, 1)
+    assert found.shares == {4: 1.0}
+    assert found.validation["accuracy"] == pytest.approx(10 / 12)
+
+
+def test_the_calibration_of_what_is_right_less_often_than_it_says() -> None:
+    found = averaged(problem(), [candidate(0, sure(0.95, (0, 1, 2)))], ROWS, 1)
+    assert found.calibration == {"validation_error": pytest.approx(0.95 - 9 / 12)}
+    # 0.75 of the rows are right: at the best temperature it is said of each that it is with 0.75.
+    heated = np.array([0.95, 0.025]) ** (1 / found.model.temperature)
+    assert heated[0] / (heated[0] + 2 * heated[1]) == pytest.approx(0.75, rel=1e-4)
+    assert average_record(found) == {
+        "ensemble": [{"member": 0, "weight": 1.0}],
+        "calibration": found.calibration,
+    }
+
+
+def test_values_are_averaged_by_their_squared_error_and_have_no_temperature() -> None:
+    pool = [candidate(0, ROWS + 1.0), candidate(1, ROWS - 1.0), candidate(2, ROWS + 50.0)]
+    found = averaged(problem(classes=False), pool, ROWS, 10)
+    assert found.shares == {0: 0.5, 1: 0.5}
+    assert found.validation["mse"] == pytest.approx(0, abs=1e-12)
+    assert found.model.temperature == 1.0
+    assert average_record(found) == {"ensemble": [{"member": 0, "weight": 0.5}, {"member": 1, "weight": 0.5}]}
+
+
+def test_a_bag_gives_every_fold_the_same_weight() -> None:
+    data = couloir.load("iris")
+    whole = Preparation.fit(data, np.arange(150))
+    generator, models = np.random.default_rng(0), []
+    for fold in range(3):
+        rows = np.setdiff1d(np.arange(150), np.arange(150)[fold::3])
+        layers = ((generator.normal(size=(3, 4)), generator.normal(size=3)),)
+        models.append(Model(layers, "tanh", Preparation.fit(data, rows)))
+    bag = bagged(SimpleNamespace(preparation=whole), models)  # type: ignore[arg-type]
+    expected = np.mean([model.answers(data.features) for model in models], axis=0)
+    np.testing.assert_allclose(bag.answers(data.features), expected, rtol=1e-12)
+    assert bag.preparation is whole
+
+
+def test_a_refit_that_diverges_is_none() -> None:
+    conditions = Conditions()
+    found = prepare(couloir.load("diabetes"), conditions)
+    member = Member(find_rule("sgd"), 1e30, hidden=(3,), loss="mse", epochs=2)
+    rows = np.union1d(found.split.train, found.split.validation)
+    assert refitted(found, conditions, member, rows, 2) is None

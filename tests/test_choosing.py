@@ -1,0 +1,400 @@
+"""Who is kept: the list that is tested, which of it is the headline, and what had a say in that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+import couloir
+from couloir import choosing, planning, results
+from couloir.choosing import better, choose
+from couloir.errors import InputError
+from couloir.model import Ensemble, Model, load_model
+from couloir.outcomes import Trained
+from couloir.planning import Conditions, Plan, plan, prepare
+from couloir.population import Options
+from couloir.results import Choice, Finalist
+from couloir.training import train_population
+from test_workflow import poisoned
+
+OPTIONS: dict[str, Any] = {
+    "optimizer": ["adam", "sgd"],
+    "learning_rate": [0.01, 0.1],
+    "hidden": 6,
+    "activation": "tanh",
+    "epochs": 5,
+    "batch_size": 16,
+}
+WAYS: dict[str, dict[str, Any]] = {
+    "validation": {"ensemble": 3, "refit": True},
+    "folds": {"ensemble": 3, "cv": 3},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A population that was trained, and what was chosen of it."""
+
+    planned: Plan
+    conditions: Conditions
+    trained: Trained
+    choice: Choice
+
+    def finalist(self, name: str) -> Finalist:
+        (found,) = [each for each in self.choice.finalists if each.name == name]
+        return found
+
+
+def case(data: Any, precision: Any = "float64", **conditions: Any) -> Case:
+    under = Conditions(precision=precision, **conditions)
+    planned = plan(prepare(data, under), Options(**OPTIONS), under)
+    trained = train_population(
+        planned.members, planned.problem.trained_on, metric=planned.metric, precision=precision
+    )
+    return Case(planned, under, trained, choose(planned, under, trained, "test"))
+
+
+@pytest.fixture(scope="module")
+def wine() -> Any:
+    return couloir.load("wine")
+
+
+@pytest.fixture(scope="module")
+def cases(wine: Any) -> dict[str, Case]:
+    return {name: case(wine, **way) for name, way in WAYS.items()}
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Case]:
+    data = couloir.load("diabetes")
+    return {name: case(data, **way) for name, way in WAYS.items()}
+
+
+# The list ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["cases", "values"])
+@pytest.mark.parametrize("way", WAYS)
+def test_the_list_is_the_winner_its_refit_and_the_average(
+    way: str, which: str, request: pytest.FixtureRequest
+) -> None:
+    found: Case = request.getfixturevalue(which)[way]
+    order = ["winner", "ensemble", "refitted"] if way == "validation" else ["winner", "refitted", "ensemble"]
+    assert [each.name for each in found.choice.finalists] == order
+    split = found.planned.problem.split
+    rest = np.sort(np.concatenate([split.train, split.validation]))
+    learnt = split.train if way == "validation" else rest
+    for name, rows in (("winner", learnt), ("ensemble", learnt), ("refitted", rest)):
+        assert np.array_equal(found.finalist(name).rows, rows)
+        assert not np.isin(rows, split.test).any()
+    assert (found.finalist("refitted").validation is None) is True
+    assert found.finalist("winner").networks == (1 if way == "validation" else 3)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_refit_is_the_winner_trained_on_all_rows_but_the_test_part(
+    way: str, cases: dict[str, Case], wine: Any
+) -> None:
+    found = cases[way]
+    winner, split = found.choice.winner, found.planned.problem.split
+    if way == "validation":
+        epochs = found.trained.outcomes[winner.number].best_epoch
+    else:
+        epochs = sorted(fold[winner.number].best_epoch for fold in found.trained.folds)[1]
+    assert winner.refit_epochs == epochs
+    # Prepared here as one part of a problem that has no other rows.
+    rest = np.setdiff1d(np.arange(len(wine)), split.test)
+    _, data = planning.prepare_rows(wine, rest, None, found.conditions)
+    cells = np.asarray(wine.features, np.float64)[rest]
+    expected = (cells - cells.mean(axis=0)) / cells.std(axis=0)
+    np.testing.assert_allclose(data.train.inputs, expected, rtol=1e-5, atol=1e-6)
+    again = train_population([winner.member], data, epochs=epochs, precision="float64")
+    model = found.finalist("refitted").model
+    assert isinstance(model, Model)
+    for (weight, bias), layer in zip(model.layers, again.outcomes[0].network, strict=True):
+        np.testing.assert_allclose(weight, layer.weight, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(bias, layer.bias, rtol=1e-9, atol=1e-12)
+
+
+def test_the_winner_of_folds_is_the_mean_of_its_models(cases: dict[str, Case], wine: Any) -> None:
+    found = cases["folds"]
+    number, bag = found.choice.winner.number, found.finalist("winner").model
+    assert isinstance(bag, Ensemble)
+    expected = np.mean(
+        [
+            probabilities(fold[number].network, wine, prepared.rows.train, found.planned.problem.split.test)
+            for fold, prepared in zip(found.trained.folds, found.planned.problem.folds, strict=True)
+        ],
+        axis=0,
+    )
+    np.testing.assert_allclose(
+        bag.answers(wine.rows(found.planned.problem.split.test)), expected, rtol=1e-9, atol=1e-12
+    )
+
+
+def test_the_best_epoch_of_folds_is_their_median(cases: dict[str, Case]) -> None:
+    found = cases["folds"].choice.winner
+    best = sorted(fold[found.number].best_epoch for fold in cases["folds"].trained.folds)
+    assert found.best_epoch == best[1] == found.refit_epochs
+
+
+# The average ------------------------------------------------------------------------------------------------
+
+
+def probabilities(network: Any, data: Any, known: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """What a network that learnt from the rows known says of others, without our preparation and model."""
+    cells = np.asarray(data.features, np.float64)
+    first = cells[known]
+    inside = np.clip(cells[rows], first.min(axis=0), first.max(axis=0))
+    inputs = (inside - first.mean(axis=0)) / first.std(axis=0)
+    hidden, last = ((np.asarray(layer.weight), np.asarray(layer.bias)) for layer in network)
+    logits = np.tanh(inputs @ hidden[0].T + hidden[1]) @ last[0].T + last[1]
+    powers = np.exp(logits)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def mean_of_members(found: Case, rows: np.ndarray) -> np.ndarray:
+    """The weighted mean of the answers of the members that the record names, for any rows."""
+    problem, total = found.planned.problem, 0.0
+    for entry in found.choice.more["ensemble"]:
+        folds = [fold.rows.train for fold in problem.folds] or [problem.split.train]
+        own = [
+            probabilities(outcomes[entry["member"]].network, problem.dataset, known, rows)
+            for outcomes, known in zip(found.trained.folds, folds, strict=True)
+        ]
+        total = total + entry["weight"] * np.mean(own, axis=0)
+    return np.asarray(total)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_average_is_the_weighted_mean_at_its_temperature(way: str, cases: dict[str, Case]) -> None:
+    found = cases[way]
+    model, test = found.finalist("ensemble").model, found.planned.problem.split.test
+    assert isinstance(model, Ensemble)
+    plain = mean_of_members(found, test)
+    powers = plain ** (1 / model.temperature)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    raw = found.planned.problem.dataset.rows(test)
+    np.testing.assert_allclose(model.answers(raw), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(sum(entry["weight"] for entry in found.choice.more["ensemble"]), 1, rtol=1e-12)
+    assert len(found.choice.more["ensemble"]) <= 3
+
+
+def test_the_average_of_values_is_the_weighted_mean(values: dict[str, Case]) -> None:
+    found = values["validation"]
+    model, problem = found.finalist("ensemble").model, found.planned.problem
+    raw = problem.dataset.rows(problem.split.test)
+    expected = 0.0
+    for entry in found.choice.more["ensemble"]:
+        outcome = found.trained.outcomes[entry["member"]]
+        single = Model(
+            tuple((np.asarray(layer.weight), np.asarray(layer.bias)) for layer in outcome.network),
+            "tanh",
+            problem.preparation,
+        )
+        expected = expected + entry["weight"] * single.predict(raw)
+    np.testing.assert_allclose(model.answers(raw), expected, rtol=1e-12)
+    assert "calibration" not in found.choice.more
+
+
+def answers_where_chosen(found: Case) -> tuple[np.ndarray, np.ndarray]:
+    """The plain average's answers for the rows it was chosen by, each from networks without it; and truth."""
+    problem, weights = found.planned.problem, found.choice.more["ensemble"]
+    parts = [(fold.rows.train, fold.rows.held_out) for fold in problem.folds] or [
+        (problem.split.train, problem.split.validation)
+    ]
+    answers = np.concatenate(
+        [
+            sum(
+                entry["weight"] * probabilities(outcomes[entry["member"]].network, problem.dataset, *part)
+                for entry in weights
+            )
+            for outcomes, part in zip(found.trained.folds, parts, strict=True)
+        ]
+    )
+    rows = np.concatenate([held for _, held in parts])
+    return answers, problem.truth(rows)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_average_is_scored_where_it_was_chosen_by_networks_that_had_not_seen_the_rows(
+    way: str, cases: dict[str, Case]
+) -> None:
+    finalist = cases[way].finalist("ensemble")
+    answers, truth = answers_where_chosen(cases[way])
+    assert finalist.validation is not None
+    # The prepared rows of a validation part are float32.
+    assert finalist.validation["log_loss"] == pytest.approx(log_loss(truth, answers), rel=1e-6)
+    assert finalist.validation["accuracy"] == pytest.approx(np.mean(answers.argmax(axis=1) == truth))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_temperature_is_the_best_where_the_average_was_chosen(way: str, cases: dict[str, Case]) -> None:
+    model = cases[way].finalist("ensemble").model
+    answers, truth = answers_where_chosen(cases[way])
+    assert isinstance(model, Ensemble)
+
+    def loss(temperature: float) -> float:
+        powers = answers ** (1 / temperature)
+        return float(log_loss(truth, powers / powers.sum(axis=1, keepdims=True)))
+
+    grid = model.temperature * np.exp(np.linspace(-0.5, 0.5, 41))
+    inside = [temperature for temperature in grid if 0.05 <= temperature <= 20]
+    assert loss(model.temperature) <= min(map(loss, inside)) + 1e-9
+    assert model.temperature != 1.0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_stored_of_an_average_predicts_the_same(
+    way: str, cases: dict[str, Case], tmp_path: Path
+) -> None:
+    model = cases[way].finalist("ensemble").model
+    assert isinstance(model, Ensemble)
+    model.save(tmp_path)
+    again = load_model(tmp_path)
+    assert isinstance(again, Ensemble)
+    problem = cases[way].planned.problem
+    raw = problem.dataset.rows(problem.split.test)
+    assert np.array_equal(again.answers(raw), model.answers(raw))
+    assert again.weights == model.weights
+    assert again.preparation == problem.preparation
+    different = {id(network.preparation) for network in again.networks}
+    assert len(different) == (1 if way == "validation" else 3), "each fold's is stored once"
+
+
+# Which is the headline --------------------------------------------------------------------------------------
+
+
+def finalist(**scores: float) -> Finalist:
+    return Finalist("one", None, np.arange(1), scores)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("metric", "one", "other", "expected"),
+    [
+        ("log_loss", 0.2, 0.3, True),
+        ("log_loss", 0.3, 0.3, False),
+        ("accuracy", 0.2, 0.3, False),
+        ("accuracy", 0.4, 0.3, True),
+        ("r2", 0.4, 0.3, True),
+        ("mse", 4.0, 3.0, False),
+    ],
+)
+def test_better_is_by_the_metric_and_more(metric: str, one: float, other: float, expected: bool) -> None:
+    assert better(finalist(**{metric: one}), finalist(**{metric: other}), metric) is expected
+
+
+@pytest.mark.parametrize("which", ["cases", "values"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("good", [True, False])
+def test_the_average_is_the_headline_only_where_it_was_better_where_both_were_chosen(
+    good: bool, way: str, which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: Case = request.getfixturevalue(which)[way]
+    averaged = choosing.averaged
+
+    def shifted(*given: Any) -> Any:
+        average = averaged(*given)
+        moved = {name: value - 1e6 if good else value + 1e6 for name, value in average.validation.items()}
+        return replace(average, validation=moved)
+
+    monkeypatch.setattr(choosing, "averaged", shifted)
+    choice = choose(found.planned, found.conditions, found.trained, "test")
+    assert choice.finalists[choice.headline].name == ("ensemble" if good else "refitted")
+
+
+def test_without_a_refit_or_an_average_the_winner_is_kept(cases: dict[str, Case]) -> None:
+    found = cases["validation"]
+    plain = replace(found.conditions, refit=False, ensemble=None)
+    choice = choose(found.planned, plain, found.trained, "test")
+    assert [each.name for each in choice.finalists] == ["winner"]
+    assert choice.final is choice.finalists[0].model
+    assert choice.winner.refit_epochs is None
+
+
+def test_where_the_refit_diverges(cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "refitted", lambda *_: None)
+    found = cases["folds"]
+    alone = replace(found.conditions, ensemble=None)
+    choice = choose(found.planned, alone, found.trained, "test")
+    assert [each.name for each in choice.finalists] == ["winner"]
+    assert choice.winner.refit_epochs is None
+    with pytest.raises(InputError, match="without --refit"):
+        choose(cases["validation"].planned, cases["validation"].conditions, cases["validation"].trained, "")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_where_every_member_diverged(way: str, cases: dict[str, Case]) -> None:
+    found = cases[way]
+    folds = [[replace(outcome, status="diverged") for outcome in fold] for fold in found.trained.folds]
+    with pytest.raises(
+        InputError, match="All 4 members diverged" + (" in some fold" if way == "folds" else "")
+    ):
+        choose(found.planned, found.conditions, replace(found.trained, folds=folds), "test")
+
+
+# What had a say --------------------------------------------------------------------------------------------
+
+
+TOUCHED = {"test", "baseline", "linear", "finalists", "data"}
+"""What of run.json may differ once the test rows are others; the data's own description among it."""
+TIMES = {"seconds", "created", "throughput", "ledger"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_poisoned_test_rows_change_nothing_but_the_test(
+    way: str, wine: Any, cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = cases[way].planned.problem
+    monkeypatch.setattr(planning, "split_rows", lambda *_: fixed)
+    monkeypatch.setattr(planning, "fold_rows", lambda *_: [fold.rows for fold in problem.folds])
+    fixed = planning.Split(*(getattr(cases["validation"].planned.problem.split, part) for part in
+                             ("train", "validation", "test")))  # fmt: skip
+    one = couloir.train(wine, **OPTIONS, **WAYS[way])
+    other = couloir.train(poisoned(wine, problem.split.test), **OPTIONS, **WAYS[way])
+    ours, theirs = ({k: v for k, v in run.record.items() if k not in TIMES} for run in (one, other))
+    calibrations = ours.pop("calibration"), theirs.pop("calibration")
+    assert {name for name in ours if ours[name] != theirs[name]} == TOUCHED
+    assert {name for name in calibrations[0] if calibrations[0][name] != calibrations[1][name]} <= {
+        "test_error",
+        "test_error_scaled",
+        "reliability",
+        "reliability_scaled",
+    }
+    for mine, his in zip(ours["finalists"], theirs["finalists"], strict=True):
+        assert {name for name in mine if mine[name] != his[name]} == {"test"}
+    assert one.leaderboard.equals(other.leaderboard)
+    assert one.history.equals(other.history)
+    assert one.predictions.equals(other.predictions)
+    assert all(one.tables[name].equals(other.tables[name]) for name in one.tables)
+    assert np.array_equal(one.model.answers(wine.features), other.model.answers(wine.features))
+    assert other.test["log_loss"] > one.test["log_loss"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_calibration_that_is_reported_by_hand(way: str, cases: dict[str, Case], wine: Any) -> None:
+    """Rows sorted by confidence into fifteen bins; how far each bin's share of right answers is off."""
+    found = cases[way]
+    names = [each.name for each in found.choice.finalists]
+    record = results.record(replace(found.choice, headline=names.index("ensemble")))
+    model, calibration = found.finalist("ensemble").model, record["calibration"]
+    assert isinstance(model, Ensemble)
+    test = found.planned.problem.split.test
+    truth = np.searchsorted(wine.classes, wine.target[test])
+    scaled = model.answers(wine.rows(test))
+    plain = mean_of_members(found, test)
+    for name, answers in (("test_error", plain), ("test_error_scaled", scaled)):
+        sure, right = answers.max(axis=1), answers.argmax(axis=1) == truth
+        places = np.ceil(sure * 15)
+        error = sum(
+            abs(right[places == place].mean() - sure[places == place].mean()) * np.mean(places == place)
+            for place in np.unique(places)
+        )
+        assert calibration[name] == pytest.approx(error, rel=1e-9)
+    assert calibration["temperature"] == model.temperature
+    assert record["test"]["log_loss"] == pytest.approx(log_loss(truth, scaled), rel=1e-9)
