@@ -151,7 +151,9 @@ def test_without_stopping_the_report_says_what_stopping_changes(
     assert stopping["score_at_stop"] == losses[best]
 
 
-def test_ctrl_c_keeps_what_was_told_and_says_how_to_go_on(place: Path) -> None:
+def test_ctrl_c_keeps_what_was_told_and_says_how_to_go_on(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["search", "iris", "--space", str(place / "space.toml"), "--generation", "6", "--trials", "600"]
     process = subprocess.Popen(
         [*COMMAND, *words, "--out", str(place / "stopped")], stderr=subprocess.PIPE, text=True
@@ -171,7 +173,10 @@ def test_ctrl_c_keeps_what_was_told_and_says_how_to_go_on(place: Path) -> None:
     assert "--resume" in last
     folder = Path(last.split("--resume ")[1])
     assert not (folder / "run.json").exists()
+    assert (place / "stopped" / "latest").resolve() == folder
+    capsys.readouterr()
     assert main(["report", str(folder)]) == 2
+    assert "search --resume" in capsys.readouterr().err
     told = int(last.split("Interrupted: ")[1].split()[0])
     assert told % 6 == 0
     assert told >= 12

@@ -81,7 +81,8 @@ def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, comm
     training = evaluation.scores(answers, problem.truth(problem.split.train))
     won = Winner(number, winner.member, winner.best_epoch, epochs)
     return _choice(
-        planned, conditions, trained, won, judged, training, importance, finalists, headline, command, more, {}
+        planned, conditions, trained, won, judged, training, importance, finalists,
+        headline, command, more, {},
     )  # fmt: skip
 
 

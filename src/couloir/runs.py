@@ -182,6 +182,11 @@ def read(path: str | Path) -> StoredRun:
         current = "model.json or model.safetensors"
         model = load_model(folder)
     except FileNotFoundError:
+        if (folder / "journal.log").exists() and not (folder / "run.json").exists():
+            raise InputError(
+                f"The run folder '{path}' holds a search that has not ended: "
+                f"go on with 'couloir search --resume {path}'."
+            ) from None
         raise InputError(
             f"The run folder '{path}' has no {current}: it is not a run, or was cut short; train again."
         ) from None

@@ -42,8 +42,8 @@ FOLDS_BELOW = 5000
 would choose by luck among so many."""
 
 FOLDS, ENSEMBLE, PATIENCE = 5, 10, 10
-KEPT_FOR_THE_END = 0.15
-"""Share of the minutes that is kept for what follows the search: average, refit, test, report."""
+KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.15, 6.0
+"""Share of the minutes that is kept for what follows the search (average, refit, test), and seconds."""
 
 SHOWN = 10
 """Trials whose curves are kept in the history."""
@@ -192,6 +192,7 @@ def _begun(
     except BaseException:
         shutil.rmtree(out if first else folder, ignore_errors=True)
         raise
+    runs.point_latest(folder)
     return Search.begin(folder, study, problem, conditions, metric, asked["halving"])
 
 
@@ -276,7 +277,9 @@ def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Obse
     most = asked["trials"] or (TRIALS if asked["minutes"] is None else None)
     deadline = None
     if asked["minutes"] is not None:
-        deadline = stages.began + 60 * asked["minutes"] * (1 - KEPT_FOR_THE_END)
+        seconds = 60 * asked["minutes"]
+        kept = min(max(KEPT_FOR_THE_END * seconds, KEPT_AT_LEAST), seconds / 2)
+        deadline = stages.began - stages.seconds["import"] + seconds - kept
     study = under_way.study
     with interruptions(observer) as interrupted:
 

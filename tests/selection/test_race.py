@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -435,6 +436,16 @@ def test_races_of_one_rule_against_itself_declare_few_differences(null_races: An
     assert sum(each.ours for each in found) <= 8
     # Pairs tested at 0.05 without any correction: the races do hold differences to be taken in by.
     assert sum(each.plain for each in found) > 8
+
+
+def test_the_benchmark_prints_and_writes_its_counts(
+    null_races: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert null_races.main(["--races", "2", "--out", str(tmp_path / "null.json")]) == 0
+    written = json.loads((tmp_path / "null.json").read_text("utf-8"))
+    assert (written["races"], written["at_most"], written["passed"]) == (2, null_races.most_allowed(2), True)
+    assert set(written["declared"]) == {"ours", "plain", "plain_with_holm"}
+    assert "of 2 races of equals declare a difference" in capsys.readouterr().out
 
 
 def test_a_rule_that_learns_nothing_is_told_from_its_equals(null_races: Any) -> None:

@@ -32,8 +32,9 @@ from couloir.training import Callback, train_population
 GENERATION = 64
 """Trials in a generation."""
 
-BLOCKS = 4
-"""Groups of trials of a generation that share what a program depends on: each may have to be compiled."""
+FEWEST_BLOCKS, MOST_BLOCKS = 2, 8
+"""Groups of trials of a generation that share what a program depends on: each may have to be compiled, so
+there are few where training takes less time than compiling."""
 
 HALVING_SHARE = 0.3
 """What halving leaves of the work, about: for predictions of time."""
@@ -294,7 +295,7 @@ class Search:
         if parameters:
             self.study.enter(number, parameters)
         else:
-            parameters = self.study.ask(number, count, max(1, round(BLOCKS * count / GENERATION)))
+            parameters = self.study.ask(number, count, self._blocks(count))
         if seconds_left is not None:
             parameters = self._affordable(parameters, seconds_left)
             self.study.enter(number, parameters)
@@ -310,6 +311,17 @@ class Search:
         self.study.tell(number, generation.results)
         self._note(number, generation)
         return generation
+
+    def _blocks(self, count: int) -> int:
+        """Into how many blocks to ask for a generation: about as many as it has times to compile in.
+
+        Predicted from shapes, for the default network, so that a resumed search asks as it would have.
+        """
+        members = [self._fitted(each) for each in Options(optimizer="adam").members(self.problem.data.task)]
+        training = self._seconds(members) * count / len(members)
+        compiling = cost.COMPILE_SECONDS + cost.COMPILE_SECONDS_PER_RULE
+        wanted = min(max(round(training / compiling), FEWEST_BLOCKS), MOST_BLOCKS)
+        return max(1, min(wanted, count // 4))
 
     def _fitted(self, member: Member) -> Member:
         """A member whose batches are no larger than the smallest fold."""
@@ -333,7 +345,10 @@ class Search:
         return kept
 
     def _predicted(self, block: Sequence[dict[str, Any]]) -> float:
-        members = [self._fitted(self.study.space.member(each)) for each in block]
+        return self._seconds([self._fitted(self.study.space.member(each)) for each in block])
+
+    def _seconds(self, members: Sequence[Member]) -> float:
+        """What it is predicted to take to train some members in every fold, with what halving spares."""
         data = self.problem.trained_on
         inputs, outputs = data[0].train.inputs.shape[1], data[0].outputs
         chunks = plan_chunks(members, inputs, outputs, folds=range(len(data)))
