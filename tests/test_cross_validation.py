@@ -171,6 +171,20 @@ def test_the_nested_score_is_the_inner_choice_s(crossed: CrossValidation) -> Non
             assert crossed.nested[name][fold] == values[chosen, fold]
 
 
+def test_the_nested_score_asks_each_fold_s_own_rows_alone(crossed: CrossValidation) -> None:
+    """In each fold another member, and not the one that is best on what is held out, is best inside."""
+    chosen = [int(crossed.scores["log_loss"][:, fold].argmax()) for fold in range(FOLDS)]
+    chosen[1] = (chosen[1] + 1) % 4
+    folds = [list(outcomes) for outcomes in crossed.trained.folds]
+    for fold, member in enumerate(chosen):
+        own = folds[fold][member]
+        best = [{**scores, "log_loss": 0.0} for scores in own.validation]
+        folds[fold][member] = replace(own, validation=best)
+    found = replace(crossed, trained=replace(crossed.trained, folds=folds))
+    for name, values in crossed.scores.items():
+        assert found.nested[name].tolist() == [values[member, fold] for fold, member in enumerate(chosen)]
+
+
 def test_the_record_and_the_table_hold_every_fold(crossed: CrossValidation) -> None:
     member = crossed.winner
     assert member is not None

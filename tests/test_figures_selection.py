@@ -175,9 +175,13 @@ def test_curves_draw_the_mean_and_the_ends_of_the_replicates():
         whole = tuned.filter((pl.col("rule") == rule) & (pl.col("replicate") >= lost))
         table = whole.sort("replicate", "epoch")["validation_loss"].to_numpy().reshape(10 - lost, -1)
         np.testing.assert_allclose(named(chart, rule).y, table.mean(axis=0))
+        ends = [trace for trace in chart.figure.data if trace.name.startswith(f"{rule}:")]
+        if rule not in [entry["rule"] for entry in run.record["standing"]][:3]:
+            assert not ends
+            continue
         assert list(named(chart, f"{rule}: lowest").y) == list(table.min(axis=0))
         assert list(named(chart, f"{rule}: highest").y) == list(table.max(axis=0))
-        assert {t.legendgroup for t in chart.figure.data if t.name.startswith(f"{rule}:")} == {rule}
+        assert {trace.legendgroup for trace in ends} == {rule}
     assert not [trace for trace in chart.figure.data if "adagrad" in trace.name]
     assert "Drawn from the replicates that did not diverge: sgd (8 replicates)." in chart.sentence
     assert "adagrad diverged in every replicate and has no line." in chart.sentence

@@ -65,15 +65,12 @@ class Rows(NamedTuple):
 
 
 def standardised(data: Dataset, train: np.ndarray, validation: np.ndarray) -> Rows:
-    """Columns of mean 0 and variance 1 over the training rows, cut off at their extremes.
-
-    Inputs are rounded to float32, as the package's are, whatever the precision that it trains in.
-    """
+    """Columns of mean 0 and variance 1 over the training rows, cut off at their extremes."""
     raw = np.asarray(data.features, np.float64)
     known = raw[train]
     other = np.clip(raw[validation], known.min(axis=0), known.max(axis=0))
     centre, scale = known.mean(axis=0), known.std(axis=0)
-    inputs, others = (((part - centre) / scale).astype(np.float32).astype(float) for part in (known, other))
+    inputs, others = ((part - centre) / scale for part in (known, other))
     return Rows(inputs, data.target[train], others, data.target[validation])
 
 

@@ -145,22 +145,23 @@ def prepare_rows(
     """Rows to learn from and rows to stop by, prepared as the former say; no or empty latter: None."""
     preparation = Preparation.fit(dataset, train)
     classes = len(dataset.classes) if dataset.classes else None
-    part = prepared_part(dataset, preparation, train)
+    part = prepared_part(dataset, preparation, train, conditions.precision)
     return preparation, TrainingData(
         task=dataset.task,
         outputs=classes or 1,
         train=part,
         validation=None
         if validation is None or not len(validation)
-        else prepared_part(dataset, preparation, validation),
+        else prepared_part(dataset, preparation, validation, conditions.precision),
         target_scale=None if classes else np.array([preparation.target_scale]),
         sample_weights=balanced_weights(part.targets) if conditions.class_weights else None,
     )
 
 
-def prepared_part(dataset: Dataset, preparation: Preparation, rows: np.ndarray) -> Part:
-    """Rows of a data set as a network reads them."""
-    return Part(preparation.inputs(dataset.rows(rows)), preparation.targets(dataset.target[rows]))
+def prepared_part(dataset: Dataset, preparation: Preparation, rows: np.ndarray, precision: Precision) -> Part:
+    """Rows of a data set as a network of a precision reads them."""
+    inputs = preparation.inputs(dataset.rows(rows), precision)
+    return Part(inputs, preparation.targets(dataset.target[rows], precision))
 
 
 def balanced_weights(classes: np.ndarray) -> np.ndarray:

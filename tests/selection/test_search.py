@@ -14,7 +14,7 @@ import couloir
 from couloir.cross_validation import CrossValidation
 from couloir.errors import InputError
 from couloir.optimizers import RULES
-from couloir.outcomes import Trained, halving
+from couloir.outcomes import Outcome, RungResult, Trained, halving
 from couloir.planning import Conditions, Problem, prepare
 from couloir.population import Member, Options
 from couloir.selection import search as module
@@ -154,6 +154,15 @@ def test_the_worse_leave_at_rungs_and_can_be_told_from_who_diverged(
         assert [value for _, value in result.rungs] == pytest.approx(left, rel=1e-9)
         assert (result.value is None) == (number not in alive)
     assert len({result.status for result in found.results}) == 3
+
+
+def test_who_diverged_between_two_rungs_came_to_the_first_alone() -> None:
+    losses = [{"log_loss": loss} for loss in (0.9, 0.8, float("nan"))]
+    passed = [RungResult(epoch, 9, 3, 0.5) for epoch in (1, 2, 3, 6)]
+    for status, epochs in (("diverged", [1, 2]), ("left", [1, 2, 3]), ("stopped", [1, 2, 3, 6])):
+        outcome = Outcome(MEMBERS[0], status, 2, 0.8, losses, losses)
+        found = module._at_rungs([outcome], passed, "log_loss")
+        assert found == [(epoch, 0.9 if epoch == 1 else 0.8) for epoch in epochs]
 
 
 def test_a_trial_s_value_is_its_best_on_validation(generation: Generation, problem: Problem) -> None:

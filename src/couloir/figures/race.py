@@ -204,6 +204,10 @@ class Band(NamedTuple):
     replicates: int
 
 
+BANDS = 3
+"""Rules whose spread over the replicates is shaded."""
+
+
 def bands(run: TableRun) -> dict[str, Band]:
     """The band of each rule at its tuned rate, best rule first; a rule that always diverged has none."""
     curves: dict[str, dict[int, dict[int, float]]] = {}
@@ -228,14 +232,17 @@ def bands(run: TableRun) -> dict[str, Band]:
 
 
 def race_curves(run: TableRun) -> Chart:
-    """Mean validation loss by epoch at the tuned rates; the band spans the replicates, lowest to highest."""
+    """Mean validation loss by epoch at the tuned rates; a band spans the replicates, lowest to highest.
+
+    Only the best three rules have bands: more of them cover each other.
+    """
     title, loss = "Validation loss by epoch, at the tuned rates", scores.loss_of(run.record)
     found = bands(run)
     if not found:
         return Chart("curves", title, ALL_DIVERGED)
     figure = new_figure(title, "epoch", scores.axis_title(run.record, loss), height=520)
-    for rule, band in found.items():
-        _add_band(figure, rule, band)
+    for place, (rule, band) in enumerate(found.items()):
+        _add_band(figure, rule, band, shaded=place < BANDS)
     values = [value for band in found.values() for value in (*band.low, *band.high)]
     settings, ends, _ = scores.clipped(loss, values)
     _add_target(figure, run, loss, ends)
@@ -246,10 +253,10 @@ def race_curves(run: TableRun) -> Chart:
     return Chart("curves", title, _curves_sentence(run, found, loss), alt, figure)
 
 
-def _add_band(figure: go.Figure, rule: str, band: Band) -> None:
+def _add_band(figure: go.Figure, rule: str, band: Band, shaded: bool) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     quiet = {"mode": "lines", "line": {"width": 0, "color": style.colour}, "hoverinfo": "skip"}
-    if band.replicates > 1:
+    if band.replicates > 1 and shaded:
         for part, values in (("lowest", band.low), ("highest", band.high)):
             figure.add_scatter(
                 x=band.epochs,
