@@ -33,9 +33,10 @@ from typing import Any
 import numpy as np
 from _shared import machine, mnist_rows, table, write_json
 
+from couloir.epochs import Part, TrainingData
 from couloir.optimizers import RULES
 from couloir.population import Member
-from couloir.training import Part, Progress, TrainingData, train_population
+from couloir.training import Progress, train_population
 
 INPUTS, CLASSES, BATCH = 784, 10, 128
 NETWORKS = ((15,), (128, 64))

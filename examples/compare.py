@@ -17,7 +17,9 @@ for sentence in race.record["verdicts"]:
 crossed = couloir.cross_validate(data, cv=10, optimizer="adam", epochs=20)
 best = crossed.ranking[0]
 scores, nested = crossed.scores["accuracy"][best], crossed.nested["accuracy"]
-print(f"adam in ten folds: accuracy {scores.mean():.3f} ± {scores.std(ddof=1):.3f}, nested {nested.mean():.3f}")
+print(
+    f"adam in ten folds: accuracy {scores.mean():.3f} ± {scores.std(ddof=1):.3f}, nested {nested.mean():.3f}"
+)
 
 # Hyperparameters and architecture together, from a space of one's own.
 with tempfile.TemporaryDirectory() as folder:

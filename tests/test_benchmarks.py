@@ -83,7 +83,7 @@ def test_the_mix_has_every_rule_equally_often(throughput: ModuleType) -> None:
 
 
 def test_an_epoch_is_timed_without_the_first_and_without_compiling(throughput: ModuleType) -> None:
-    from couloir.training import Part, TrainingData
+    from couloir.epochs import Part, TrainingData
 
     generator = np.random.default_rng(0)
     part = Part(generator.random((256, 784), np.float32), np.arange(256) % 10)

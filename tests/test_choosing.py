@@ -202,6 +202,17 @@ def test_the_average_of_values_is_the_weighted_mean(values: dict[str, Case]) -> 
     assert "calibration" not in found.choice.more
 
 
+def test_the_average_has_at_most_so_many_members(values: dict[str, Case]) -> None:
+    found = values["validation"]
+
+    def size(most: int) -> int:
+        under = replace(found.conditions, ensemble=most)
+        return len(choose(found.planned, under, found.trained, "test").more["ensemble"])
+
+    assert size(50) > 1, "the case shows nothing"
+    assert size(1) == 1
+
+
 def answers_where_chosen(found: Case) -> tuple[np.ndarray, np.ndarray]:
     """The plain average's answers for the rows it was chosen by, each from networks without it; and truth."""
     problem, weights = found.planned.problem, found.choice.more["ensemble"]

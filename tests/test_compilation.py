@@ -14,9 +14,10 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from couloir import compilation
+from couloir.epochs import Part, TrainingData
 from couloir.optimizers import RULES
 from couloir.population import Member
-from couloir.training import Part, TrainingData, train_population
+from couloir.training import train_population
 
 SETTINGS = (
     "jax_compilation_cache_dir",

@@ -17,9 +17,10 @@ import couloir
 from couloir import evaluation, planning
 from couloir.cross_validation import CrossValidation, fold_importance, median_epochs, summary
 from couloir.data.dataset import Fold
+from couloir.epochs import Part, TrainingData
 from couloir.errors import InputError
 from couloir.outcomes import Outcome
-from couloir.training import Part, TrainingData, train_population
+from couloir.training import train_population
 from test_workflow import poisoned
 
 SMALL: dict[str, Any] = {

@@ -19,13 +19,13 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 import couloir
-from couloir import training
+from couloir.chunks import INITIAL, epoch_batches
 from couloir.data.dataset import Dataset
 from couloir.data.splits import replicate_rows, split_rows
 from couloir.errors import InputError
 from couloir.networks import initialise
 from couloir.optimizers import RULES
-from couloir.training import Progress, epoch_batches
+from couloir.training import Progress
 from couloir.workflow import Run, Silent
 
 ROWS, FEATURES, CLASSES = 110, 4, 3
@@ -98,7 +98,7 @@ def scored(network: Any, rows: Rows) -> dict[str, float]:
 
 def trained_alone(name: str, rate: float, rows: Rows, seed: int) -> list[dict[str, float]]:
     """One network, batch by batch with Optax, scored after every epoch."""
-    start = initialise((seed, training.INITIAL, 0), (FEATURES, *HIDDEN, CLASSES), "tanh", float)
+    start = initialise((seed, INITIAL, 0), (FEATURES, *HIDDEN, CLASSES), "tanh", float)
     network, rule, scores = [tuple(layer) for layer in start], LOOPED[name](rate), []
     state, count = rule.init(network), len(rows.inputs)
     for epoch in range(1, EPOCHS + 1):

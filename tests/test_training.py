@@ -16,21 +16,15 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 import references
-from couloir import training
+from couloir import cost
+from couloir.chunks import INITIAL, epoch_batches
+from couloir.epochs import Part, TrainingData, run_epoch
 from couloir.errors import InputError
 from couloir.networks import Network, initialise, parameter_count
 from couloir.optimizers import RULES, from_optax
+from couloir.outcomes import Outcome, Trained, leader
 from couloir.population import Member
-from couloir.training import (
-    Outcome,
-    Part,
-    Progress,
-    Trained,
-    TrainingData,
-    epoch_batches,
-    leader,
-    train_population,
-)
+from couloir.training import Progress, train_population
 
 FEATURES, CLASSES, BATCH = 5, 3, 8
 HIDDEN = (6, 4)
@@ -167,7 +161,7 @@ def value_scores(network: Any, part: Part, scale: np.ndarray) -> dict[str, float
 
 def first_weights(each: Member, outputs: int, dtype: Any, seed: int = SEED) -> Network:
     widths = (FEATURES, *each.hidden, outputs)
-    return initialise((seed, training.INITIAL, each.restart), widths, each.activation, dtype)
+    return initialise((seed, INITIAL, each.restart), widths, each.activation, dtype)
 
 
 # A member alone is the member in company ----------------------------------------------------------------
@@ -553,10 +547,10 @@ def compiled_once() -> TrainingData:
 def test_new_numbers_compile_nothing(
     compiled_once: TrainingData, members: list[Member], settings: dict[str, Any]
 ) -> None:
-    traces = training._epoch._cache_size()
+    traces = run_epoch._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, **{"epochs": 2, **settings})
-    assert training._epoch._cache_size() == traces
+    assert run_epoch._cache_size() == traces
     assert heard.count == 0
     assert trained.outcomes[0].epochs_run >= 2
 
@@ -576,10 +570,10 @@ def test_the_chunks_of_a_cohort_share_one_program(compiled_once: TrainingData) -
         for part in range(4)
     ]
     members = [replace(each, restart=number % 7) for number, each in enumerate(members)]
-    traces = training._epoch._cache_size()
+    traces = run_epoch._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, epochs=1, chunk=4)
-    assert training._epoch._cache_size() == traces
+    assert run_epoch._cache_size() == traces
     assert heard.count == 0
     assert len(trained.outcomes) == 16
 
@@ -979,8 +973,8 @@ def test_packing_changes_nothing_but_the_work(monkeypatch: pytest.MonkeyPatch) -
     members += [member("adam", 0.05, hidden=(), epochs=epochs) for epochs in (2, 12)]
     expected, whole = watched(members, unreliable(), precision="float64")
 
-    monkeypatch.setattr(training.cost, "compile_seconds", lambda chunk: 0.0)
-    monkeypatch.setattr(training.cost, "epoch_seconds", lambda places, *_: float(places))
+    monkeypatch.setattr(cost, "compile_seconds", lambda chunk: 0.0)
+    monkeypatch.setattr(cost, "epoch_seconds", lambda places, *_: float(places))
     seen: list[dict[int, Network]] = []
     trained = train_population(
         members,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from couloir import training
+from couloir import cost
+from couloir.epochs import Part, TrainingData
 from couloir.errors import InputError
 from couloir.outcomes import Rung, Trained
 from couloir.population import Member
-from couloir.training import Part, TrainingData, train_population
+from couloir.training import train_population
 from test_training import (
     BATCH,
     CLASSES,
@@ -170,8 +171,8 @@ def test_a_fold_s_validation_rows_change_nothing_that_is_fitted_on_it() -> None:
 
 @pytest.fixture
 def eager_to_pack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.cost, "compile_seconds", lambda chunk: 0.0)
-    monkeypatch.setattr(training.cost, "epoch_seconds", lambda places, *_: float(places))
+    monkeypatch.setattr(cost, "compile_seconds", lambda chunk: 0.0)
+    monkeypatch.setattr(cost, "epoch_seconds", lambda places, *_: float(places))
 
 
 def test_packing_in_folds_changes_nothing_but_the_work(eager_to_pack: None) -> None:

@@ -1,8 +1,8 @@
 """Couloir trains a whole population of neural networks as one program and keeps the one that generalises.
 
-Start reading at `couloir.training`: one member's loss, one step, one epoch, the loop. From there
-`couloir.networks`, `couloir.losses` and `couloir.optimizers` are what a member is made of, and
-`couloir.workflow` is what `couloir.train` does around it.
+Start reading at `couloir.training`, the loop over epochs, and go down to `couloir.epochs`: one member's
+loss, one step, one epoch. `couloir.networks`, `couloir.losses` and `couloir.optimizers` are what a member
+is made of, and `couloir.workflow` is what `couloir.train` does around it all.
 
     import couloir
     data = couloir.load("sales.csv", target="price")
@@ -36,7 +36,7 @@ _HOMES = {
     "race": "couloir.racing",
     "search": "couloir.searching",
 }
-_MODULES = ("networks", "losses", "optimizers", "schedules", "metrics", "population", "training", "figures")
+_MODULES = ("epochs", "networks", "losses", "optimizers", "schedules", "metrics", "population", "training", "figures")
 
 __all__ = ["InputError", "Run", "cross_validate", "load", "open_run", "race", "search", "train"]
 

@@ -25,8 +25,9 @@ from couloir.standings import shown
 
 if TYPE_CHECKING:
     from couloir.data.dataset import Dataset, Split
+    from couloir.outcomes import Status
     from couloir.planning import Plan
-    from couloir.training import Progress, Status
+    from couloir.training import Progress
     from couloir.workflow import Run
 
 PLAIN_SECONDS = 2.0

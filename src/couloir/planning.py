@@ -11,10 +11,11 @@ from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.leaks import check_columns
 from couloir.data.preparation import Preparation
 from couloir.data.splits import Fractions, fold_rows, split_rows
+from couloir.epochs import Part, TrainingData
 from couloir.errors import InputError, unknown
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.population import Chunk, Member, Options, plan_chunks
-from couloir.training import Part, Precision, TrainingData
+from couloir.training import Precision
 
 CUSTOMARY_BATCH = 64
 

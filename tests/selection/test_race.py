@@ -17,6 +17,7 @@ import pytest
 import couloir
 from couloir.data.dataset import Dataset
 from couloir.data.splits import split_rows
+from couloir.epochs import Part
 from couloir.optimizers import RULES
 from couloir.outcomes import Outcome, Trained
 from couloir.planning import Conditions, Problem, prepare
@@ -35,7 +36,7 @@ from couloir.selection.race import (
     tuning_rates,
     tuning_table,
 )
-from couloir.training import Part, Progress
+from couloir.training import Progress
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

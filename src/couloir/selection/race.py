@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from couloir.data.splits import replicate_rows
+from couloir.epochs import TrainingData
 from couloir.errors import InputError
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.optimizers import Rule
@@ -25,7 +26,7 @@ from couloir.outcomes import Outcome, Trained, ranking_key
 from couloir.planning import Conditions, Problem, prepare_rows
 from couloir.population import Member
 from couloir.selection.comparison import Pair, compare, corrected_interval, verdicts
-from couloir.training import Callback, TrainingData, train_population
+from couloir.training import Callback, train_population
 
 DECADES = 2.0
 """Learning rates are tuned over so many decades on either side of the customary one."""

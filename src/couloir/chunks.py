@@ -1,0 +1,404 @@
+"""Chunks of a population on their way through the epochs: what the host does around the compiled epoch.
+
+Folds put on the device, batches and rates of every epoch, who has improved, stopped or diverged, and a
+shrinking population dealt out anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from couloir import cost
+from couloir.epochs import (
+    DeviceData,
+    Part,
+    PopulationState,
+    Program,
+    Regularization,
+    Schedule,
+    Scored,
+    Settings,
+    TrainingData,
+    run_epoch,
+    segments,
+)
+from couloir.losses import LOSSES
+from couloir.networks import Network, initialise
+from couloir.outcomes import Outcome
+from couloir.population import Chunk, Member, plan_chunks
+from couloir.schedules import factors
+
+INITIAL = 0x1417
+"""Sets the draw of initial weights apart from the others that a run seed is used for."""
+
+MOST_ROWS_WATCHED = 1000
+"""Training rows that the training curves come from, at most: scoring them is time not spent on training."""
+
+LEAST_ROWS_WATCHED = 200
+"""Where there is no validation part to compare with, a fifth of the training rows, but so many at least."""
+
+
+def epoch_batches(count: int, batch_size: int, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers [step, batch] of one epoch, every row once, and their weights (0 where padded).
+
+    Args:
+        count: training rows.
+        batch_size: rows a step; the last batch is padded.
+        seed: the run seed.
+        number: the epoch, from 1: each has an order of its own.
+    """
+    order = np.random.default_rng([seed, number]).permutation(count)
+    steps = math.ceil(count / batch_size)
+    rows = np.zeros(steps * batch_size, np.int32)
+    rows[:count] = order
+    weights = np.arange(steps * batch_size) < count
+    return rows.reshape(steps, batch_size), weights.reshape(steps, batch_size).astype(float)
+
+
+class Folds:
+    """Folds of equal numbers of features, on the host and stacked on the device, filled up to one size."""
+
+    def __init__(
+        self, numbers: Sequence[int], data: Sequence[TrainingData], seeds: Sequence[int], dtype: Any
+    ) -> None:
+        """Stack the folds of these numbers."""
+        self.numbers, self.data, self.seeds, self.dtype = tuple(numbers), data, seeds, dtype
+        self.on_device = _stacked([_to_device(*each, dtype) for each in zip(data, seeds, strict=True)])
+
+    def some(self, numbers: Sequence[int]) -> Folds:
+        """A part of these folds, with the same sizes on the device."""
+        if tuple(numbers) == self.numbers:
+            return self
+        at = [self.numbers.index(number) for number in numbers]
+        part = object.__new__(Folds)
+        part.numbers, part.dtype = tuple(numbers), self.dtype
+        part.data, part.seeds = [self.data[i] for i in at], [self.seeds[i] for i in at]
+        part.on_device = jax.tree.map(lambda leaf: leaf[jnp.array(at)], self.on_device)
+        return part
+
+    @property
+    def rows(self) -> list[int]:
+        """Training rows of each fold."""
+        return [len(data.train.inputs) for data in self.data]
+
+    def steps(self, batch_size: int) -> list[int]:
+        """Steps to an epoch of each fold."""
+        return [math.ceil(rows / batch_size) for rows in self.rows]
+
+
+class ChunkTraining:
+    """One chunk on its way through the epochs: arrays on the device, bookkeeping on the host."""
+
+    def __init__(
+        self, chunk: Chunk, outcomes: Sequence[Sequence[Outcome]], folds: Folds, metric: str
+    ) -> None:
+        """Set up the program and its settings for the members of a chunk, in their places."""
+        self.chunk, self.metric = chunk, metric
+        self.folds = folds.some(chunk.folds)
+        self.outcomes = [[outcomes[fold][number] for number in chunk.places] for fold in chunk.folds]
+        self.members = [outcome.member for outcome in self.outcomes[0]]
+        self.steps = self.folds.steps(chunk.cohort.batch_size)
+        cohort, data = chunk.cohort, self.folds.data[0]
+        self.program = Program(
+            layout=chunk.layout,
+            widths=cohort.widths(data.train.inputs.shape[1], data.outputs),
+            activation=cohort.activation,
+            loss=cohort.loss if callable(cohort.loss) else LOSSES[cohort.loss].per_sample,
+            task=data.task,
+            metric=self.metric,
+            noisy=cohort.noise > 0,
+            one_restart=len({member.restart for member in self.members}) == 1,
+            uneven=len(set(self.steps)) > 1,
+        )
+        self.settings = _settings(
+            chunk, self.members, self.folds.seeds, self.program.one_restart, folds.dtype
+        )
+        self.state: PopulationState | None = None
+        self.fresh = True
+
+    def active(self) -> np.ndarray:
+        """For every fold and place whether its member is still in training, [fold, place]."""
+        training = [[outcome.status == "training" for outcome in fold] for fold in self.outcomes]
+        return np.array(training) & ~np.array(self.chunk.inert)
+
+    @property
+    def training(self) -> bool:
+        """Whether any member is still in training."""
+        return bool(self.active().any())
+
+    def advance(self, number: int, patience: int | None) -> int:
+        """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
+        active = self.active()
+        if self.state is None:
+            self.state = start(self.program, self.members, self.folds.seeds, self.folds.dtype)
+        self.state, scores = run_epoch(
+            self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
+        )
+        scores, self.fresh = jax.device_get(scores), False
+        for fold, place in np.argwhere(active):
+            training, validation = (
+                {name: float(values[fold, place]) for name, values in part.items()}
+                for part in (scores.training, scores.validation)
+            )
+            improved, finite = scores.improved[fold, place], scores.finite[fold, place]
+            self.outcomes[fold][place].record(training, validation, improved, finite, self.metric, patience)
+        return int(active.sum(axis=1) @ np.array(self.folds.rows))
+
+    def _schedule(self, number: int, active: np.ndarray) -> Schedule:
+        """The steps of epoch `number`; a fold with fewer of them is filled up with steps of weight 0."""
+        most, own = max(self.steps), [self._fold_schedule(number, fold) for fold in range(len(self.steps))]
+
+        def stack(name: str) -> np.ndarray:
+            return np.stack([_filled(steps[name], most) for steps in own])
+
+        return Schedule(
+            jnp.asarray(stack("step"), jnp.int32),
+            jnp.asarray(stack("rows")),
+            jnp.asarray(stack("weights"), self.folds.dtype),
+            jnp.asarray(stack("rates") * active[:, None, :], self.folds.dtype),
+        )
+
+    def _fold_schedule(self, number: int, fold: int) -> dict[str, np.ndarray]:
+        """One fold's steps of epoch `number`."""
+        data, count = self.folds.data[fold], self.steps[fold]
+        rows, weights = epoch_batches(
+            len(data.train.inputs), self.chunk.cohort.batch_size, self.folds.seeds[fold], number
+        )
+        if data.sample_weights is not None:
+            weights = weights * data.sample_weights[rows]
+        steps = np.arange(count) + (number - 1) * count
+        curves = {
+            key: factors(key[0], steps, key[2] * count, key[1]) for key in set(map(_curve, self.members))
+        }
+        rates = [member.learning_rate * curves[_curve(member)] for member in self.members]
+        return {"step": steps, "rows": rows, "weights": weights, "rates": np.stack(rates, axis=1)}
+
+    def collect(self) -> None:
+        """Bring every member's best weights to the host."""
+        if self.state is None:
+            return
+        networks = jax.device_get(self.state.best_networks)
+        for fold, outcomes in enumerate(self.outcomes):
+            for place, (outcome, inert) in enumerate(zip(outcomes, self.chunk.inert, strict=True)):
+                if not inert:
+                    outcome.network = jax.tree.map(lambda leaf, at=(fold, place): leaf[at].copy(), networks)
+
+
+def _filled(values: np.ndarray, count: int) -> np.ndarray:
+    """An array [step, …] filled up with zeros to so many steps."""
+    return np.pad(values, [(0, count - len(values)), *[(0, 0)] * (values.ndim - 1)])
+
+
+# Packing: a shrinking population is dealt out anew -------------------------------------------------------
+
+
+def pack(
+    chunks: list[ChunkTraining],
+    number: int,
+    sure: int,
+    outcomes: Sequence[Sequence[Outcome]],
+    stacks: Sequence[Folds],
+) -> list[ChunkTraining]:
+    """After epoch `number`, deal the members that are still in training out over fewer or smaller chunks.
+
+    That is done, cohort by cohort, where it is predicted to pay; what is predicted depends on shapes alone,
+    so that the same run packs at the same epochs again. As many epochs are taken to lie ahead as have been
+    run, or as are sure because no rung comes before, but not more than the budget holds.
+    """
+    kept: list[ChunkTraining] = []
+    by_cohort: dict[Any, list[ChunkTraining]] = {}
+    for chunk in chunks:
+        stack = next(i for i, folds in enumerate(stacks) if chunk.chunk.folds[0] in folds.numbers)
+        by_cohort.setdefault((chunk.chunk.cohort, stack), []).append(chunk)
+    for (_, stack), group in by_cohort.items():
+        kept += _packed(group, number, sure, outcomes, stacks[stack])
+    return kept
+
+
+def _packed(
+    group: list[ChunkTraining],
+    number: int,
+    sure: int,
+    outcomes: Sequence[Sequence[Outcome]],
+    folds: Folds,
+) -> list[ChunkTraining]:
+    """The chunks of one cohort, or those that take their place."""
+    active: dict[int, Member] = {}
+    for chunk in group:
+        for place in np.flatnonzero(chunk.active().any(axis=0)):
+            active[chunk.chunk.places[place]] = chunk.members[place]
+    if not active or len(active) == len({n for chunk in group for n in chunk.chunk.places}):
+        return group
+    widths = group[0].program.widths
+    planned = plan_chunks(
+        dict(sorted(active.items())), widths[0], widths[-1], folds=folds.numbers, rounded=True
+    )
+    rows, batch = max(folds.rows), group[0].chunk.cohort.batch_size
+
+    def seconds(parts: Sequence[Chunk]) -> float:
+        return sum(cost.epoch_seconds(part.trainings, widths, rows, batch) for part in parts)
+
+    saved = seconds([chunk.chunk for chunk in group if chunk.training]) - seconds(planned)
+    budget = max(member.epochs for member in active.values())
+    if min(max(number, sure), budget - number) * saved <= cost.compile_seconds(planned[0]):
+        return group
+    for chunk in group:
+        chunk.collect()
+    return _moved(group, planned, outcomes, folds)
+
+
+def _moved(
+    group: Sequence[ChunkTraining],
+    planned: Sequence[Chunk],
+    outcomes: Sequence[Sequence[Outcome]],
+    folds: Folds,
+) -> list[ChunkTraining]:
+    """New chunks, with every member's state taken over from the old ones."""
+    found: dict[tuple[int, int], Any] = {}  # by fold and member: its part of every state
+    for chunk in group:
+        state = jax.device_get(chunk.state)
+        for fold_at, fold in enumerate(chunk.chunk.folds):
+            for rule_at, (_, places) in enumerate(segments(chunk.chunk.layout)):
+                own = state._replace(rule_states=state.rule_states[rule_at])
+                for place in range(places.start, places.stop):
+                    if not chunk.chunk.inert[place]:
+                        number = chunk.chunk.places[place]
+                        found[fold, number] = (own, (fold_at, place), place - places.start)
+
+    def state_of(fold: int, member: int) -> PopulationState:
+        own, at, in_rule = found[fold, member]
+        rest = jax.tree.map(lambda leaf: leaf[at], own._replace(rule_states=()))
+        return rest._replace(rule_states=jax.tree.map(lambda leaf: leaf[at[0], in_rule], own.rule_states))
+
+    moved = []
+    for plan in planned:
+        fresh = ChunkTraining(plan, outcomes, folds, group[0].metric)
+        states = [[state_of(fold, number) for number in plan.places] for fold in plan.folds]
+        rest = _grid([[state._replace(rule_states=()) for state in row] for row in states])
+        rule_states = tuple(
+            _grid([[state.rule_states for state in row[places]] for row in states])
+            for _, places in segments(plan.layout)
+        )
+        fresh.state = jax.tree.map(jnp.asarray, rest._replace(rule_states=rule_states))
+        moved.append(fresh)
+    return moved
+
+
+def _grid(trees: Sequence[Sequence[Any]]) -> Any:
+    """Trees in rows and columns as one tree of arrays [row, column, …]."""
+    rows = [jax.tree.map(lambda *leaves: np.stack(leaves), *row) for row in trees]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+
+
+def start(program: Program, members: Sequence[Member], seeds: Sequence[int], dtype: Any) -> PopulationState:
+    """The population before its first step, in every fold: [fold, place, …].
+
+    Made on the host, since a program that draws a few weights takes longer to compile than to run.
+    """
+    drawn: dict[tuple[int, int], Network] = {}
+    for seed in seeds:
+        for member in members:
+            if (seed, member.restart) not in drawn:
+                entropy = (seed, INITIAL, member.restart)
+                drawn[seed, member.restart] = initialise(entropy, program.widths, program.activation, dtype)
+    networks = _grid([[drawn[seed, member.restart] for member in members] for seed in seeds])
+    rule_states = []
+    for rule, places in segments(program.layout):
+        first = {
+            key: jax.device_get(rule.init(jax.tree.map(jnp.asarray, network)))
+            for key, network in drawn.items()
+        }
+        rule_states.append(
+            _grid([[first[seed, member.restart] for member in members[places]] for seed in seeds])
+        )
+    worst = np.full((len(seeds), len(members)), np.inf, dtype)
+    host: Any = (networks, tuple(rule_states), networks, worst, worst)
+    return PopulationState(*jax.tree.map(jnp.array, host))
+
+
+def _curve(member: Member) -> tuple[str, float, int]:
+    return member.schedule, member.warmup, member.epochs
+
+
+def _settings(
+    chunk: Chunk, members: Sequence[Member], seeds: Sequence[int], one_restart: bool, dtype: Any
+) -> Settings:
+    """The members' numbers as arrays, place by place, and the keys of every fold."""
+    roots = jnp.stack([jax.random.key(seed, impl="threefry2x32") for seed in seeds])
+    restarts = jnp.array([member.restart for member in members[: 1 if one_restart else None]], jnp.uint32)
+
+    def member_keys(root: Array) -> Array:
+        return jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(root, 0)))(restarts)
+
+    keys = jax.vmap(member_keys)(roots)
+
+    def strengths(name: str) -> Array | None:
+        values = np.array([getattr(member, name) for member in members])
+        return jnp.asarray(values, dtype) if values.any() else None
+
+    hyper = tuple(
+        {
+            name: jnp.asarray([member.hyper()[name] for member in members[places]], dtype)
+            for name in rule.defaults
+            if name != "learning_rate"
+        }
+        for rule, places in segments(chunk.layout)
+    )
+    return Settings(
+        hyper,
+        Regularization(strengths("l1"), strengths("l2"), strengths("dropout")),
+        keys[:, 0] if one_restart else keys,
+        jnp.asarray(chunk.cohort.noise, dtype),
+        jax.vmap(lambda root: jax.random.fold_in(root, 1))(roots),
+    )
+
+
+def _watched_rows(data: TrainingData, seed: int) -> np.ndarray:
+    """Training rows for the training curves: as many as validation has, up to a thousand."""
+    count = len(data.train.inputs)
+    compared = max(count // 5, LEAST_ROWS_WATCHED)
+    if data.validation is not None:
+        compared = len(data.validation.inputs)
+    wanted = min(count, MOST_ROWS_WATCHED, compared)
+    return np.sort(np.random.default_rng([seed, 0]).choice(count, wanted, replace=False))
+
+
+def _to_device(data: TrainingData, seed: int, dtype: Any) -> DeviceData:
+    """One fold's parts, still as NumPy arrays of the types that the device will hold."""
+
+    def part(rows: Part) -> Part:
+        targets = np.asarray(rows.targets, np.int32 if data.task == "classification" else dtype)
+        return Part(np.asarray(rows.inputs, dtype), targets)
+
+    watched = _watched_rows(data, seed)
+    parts = [Part(data.train.inputs[watched], data.train.targets[watched])]
+    parts += [data.validation] if data.validation is not None else []
+    belongs = np.repeat(np.arange(len(parts)), [len(rows.inputs) for rows in parts])
+    joined = part(Part(*map(np.concatenate, zip(*parts, strict=True))))
+    scale = np.ones(data.outputs) if data.target_scale is None else np.asarray(data.target_scale)
+    return DeviceData(
+        part(data.train),
+        Scored(*joined, (belongs == np.arange(len(parts))[:, None]).astype(dtype)),
+        np.asarray(scale, dtype),
+    )
+
+
+def _stacked(folds: Sequence[DeviceData]) -> DeviceData:
+    """Folds as one tree of arrays [fold, …] on the device, each filled up to the longest with zeros."""
+
+    def stack(*leaves: np.ndarray) -> Array:
+        most = np.max([leaf.shape for leaf in leaves], axis=0)
+        padded = [
+            np.pad(leaf, [(0, m - n) for m, n in zip(most, leaf.shape, strict=True)]) for leaf in leaves
+        ]
+        return jnp.asarray(np.stack(padded))
+
+    return jax.tree.map(stack, *folds)
