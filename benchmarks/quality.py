@@ -7,8 +7,8 @@ score of the run. The exit code is 1 when a bar is missed. MNIST and the tables 
 ../shared/data beside the project; a line whose data are not there is named as left out.
 
 Titanic's rival is scikit-learn's logistic regression on the same test rows. It is fitted on the training
-AND validation rows, as someone would who has no members to choose among; ours learns from the training
-rows alone.
+AND validation rows, as someone would who has no members to choose among; by default ours learns from the
+training rows alone, and with --cv from the folds of the same rows as the rival.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ def digits() -> list[Figure]:
 
 
 TITANIC_SEEDS = 30
+TITANIC_OPTIONS: dict[str, dict[str, Any]] = {
+    "--cv 5 --ensemble 10": {"cv": 5, "ensemble": 10},  # as a table of 891 rows wants
+    "defaults": {},
+}
 
 
 def titanic() -> list[Figure]:
@@ -72,15 +76,16 @@ def titanic() -> list[Figure]:
     what the bar is to tell apart, so thirty are run, and the first ten stand beside them.
     """
     data = couloir.load(TABLES / "titanic.csv", target="survived", drop=["alive"])
-    scores = [couloir.train(data, seed=seed).test["accuracy"] for seed in range(TITANIC_SEEDS)]
     rivals = [logistic_regression_accuracy(data, seed) for seed in range(TITANIC_SEEDS)]
-    ahead = [ours - theirs for ours, theirs in zip(scores, rivals, strict=True)]
-    return [
-        _mean("titanic, defaults, 10 seeds: mean test accuracy", 0.82, scores[:10]),
-        _mean("titanic, 10 seeds: mean accuracy above logistic regression's", -0.01, ahead[:10]),
-        _mean("titanic, defaults, 30 seeds: mean test accuracy", 0.82, scores),
-        _mean("titanic, 30 seeds: mean accuracy above logistic regression's", -0.01, ahead),
-    ]
+    lines = []
+    for how, options in TITANIC_OPTIONS.items():
+        scores = [couloir.train(data, seed=seed, **options).test["accuracy"] for seed in range(TITANIC_SEEDS)]
+        ahead = [ours - theirs for ours, theirs in zip(scores, rivals, strict=True)]
+        for count in (10, TITANIC_SEEDS):
+            what = f"titanic, {how}, {count} seeds: mean"
+            lines.append(_mean(f"{what} test accuracy", 0.82, scores[:count]))
+            lines.append(_mean(f"{what} accuracy above logistic regression's", -0.01, ahead[:count]))
+    return lines
 
 
 def diamonds() -> list[Figure]:

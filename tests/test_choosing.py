@@ -112,7 +112,7 @@ def test_the_refit_is_the_winner_trained_on_all_rows_but_the_test_part(
     _, data = planning.prepare_rows(wine, rest, None, found.conditions)
     cells = np.asarray(wine.features, np.float64)[rest]
     expected = (cells - cells.mean(axis=0)) / cells.std(axis=0)
-    np.testing.assert_allclose(data.train.inputs, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(data.train.inputs, expected, rtol=1e-9, atol=1e-12)
     again = train_population([winner.member], data, epochs=epochs, precision="float64")
     model = found.finalist("refitted").model
     assert isinstance(model, Model)
@@ -239,8 +239,7 @@ def test_the_average_is_scored_where_it_was_chosen_by_networks_that_had_not_seen
     finalist = cases[way].finalist("ensemble")
     answers, truth = answers_where_chosen(cases[way])
     assert finalist.validation is not None
-    # The prepared rows of a validation part are float32.
-    assert finalist.validation["log_loss"] == pytest.approx(log_loss(truth, answers), rel=1e-6)
+    assert finalist.validation["log_loss"] == pytest.approx(log_loss(truth, answers), rel=1e-9)
     assert finalist.validation["accuracy"] == pytest.approx(np.mean(answers.argmax(axis=1) == truth))
 
 

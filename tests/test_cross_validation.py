@@ -94,8 +94,8 @@ def alone(data: Any, fold: Fold, members: Any, seed: int = 0) -> list[dict[str, 
     centre, scale = (0, 1) if classes else (first.mean(), first.std())
 
     def part(rows: np.ndarray) -> Part:
-        inputs = standardised(data, fold.train, rows).astype(np.float32)  # as prepared rows are kept
-        targets = target[rows] if classes else ((target[rows] - centre) / scale).astype(np.float32)[:, None]
+        inputs = standardised(data, fold.train, rows)
+        targets = target[rows] if classes else ((target[rows] - centre) / scale)[:, None]
         return Part(inputs, targets)
 
     trained = train_population(

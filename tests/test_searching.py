@@ -182,11 +182,11 @@ def test_a_search_without_halving_lets_all_come_to_their_end(
 
 def test_a_search_by_minutes_ends_in_time(iris: Any, settings: dict[str, Any], tmp_path: Path) -> None:
     began = time.perf_counter()
-    found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=0.05, out=tmp_path)
+    found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=0.1, out=tmp_path)
     spent = time.perf_counter() - began
     assert found.record["status"] == "out of time"
     assert found.record["search"]["trials"] >= 12
-    assert 0.7 * 3 < spent < 2 * 3, "85 % of three seconds are for the trials, the rest for the end"
+    assert spent < 6, "time is kept for the average, the refit, the test and the report"
 
 
 class Interrupting(Silent):

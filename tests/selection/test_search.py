@@ -317,7 +317,7 @@ def test_judged_answers_are_those_of_the_model_for_the_rows_trials_are_chosen_by
         assert np.mean(means) == pytest.approx(entry.value, rel=1e-12)
     else:
         assert np.array_equal(judged.rows, either.split.validation)
-        assert losses.mean() == pytest.approx(entry.value, rel=1e-6)  # prepared rows are float32 in training
+        assert losses.mean() == pytest.approx(entry.value, rel=1e-9)
 
 
 # Ends of all kinds ------------------------------------------------------------------------------------------
