@@ -36,7 +36,17 @@ _HOMES = {
     "race": "couloir.racing",
     "search": "couloir.searching",
 }
-_MODULES = ("epochs", "networks", "losses", "optimizers", "schedules", "metrics", "population", "training", "figures")
+_MODULES = (
+    "epochs",
+    "networks",
+    "losses",
+    "optimizers",
+    "schedules",
+    "metrics",
+    "population",
+    "training",
+    "figures",
+)
 
 __all__ = ["InputError", "Run", "cross_validate", "load", "open_run", "race", "search", "train"]
 

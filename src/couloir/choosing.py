@@ -15,10 +15,9 @@ from couloir import evaluation
 from couloir.cross_validation import CrossValidation, fold_importance
 from couloir.errors import InputError
 from couloir.evaluation import Judged, Scores
-from couloir.metrics import METRICS
 from couloir.outcomes import Trained, leader, ranking_key
 from couloir.planning import Conditions, Plan, Problem
-from couloir.results import Choice, Finalist, Winner, counts, stopping
+from couloir.results import Choice, Finalist, Winner, better, counts, stopping
 from couloir.selection.averages import (
     POOL,
     Average,
@@ -174,14 +173,6 @@ def _fold_training(crossed: CrossValidation, member: int) -> Scores:
 
 def _average_finalist(average: Average, rows: np.ndarray) -> Finalist:
     return Finalist("ensemble", average.model, rows, average.validation, len(average.model.networks))
-
-
-def better(one: Finalist, other: Finalist, metric: str) -> bool:
-    """Whether one finalist scored better than another where both were chosen."""
-    assert one.validation is not None, "a finalist that was chosen has a score"
-    assert other.validation is not None, "a finalist that was chosen has a score"
-    sign = -1 if METRICS[metric].more_is_better else 1
-    return sign * one.validation[metric] < sign * other.validation[metric]
 
 
 def _scores(problem: Problem, judged: Judged) -> Scores:

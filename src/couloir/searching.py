@@ -27,7 +27,7 @@ from couloir.evaluation import Judged
 from couloir.metrics import METRICS
 from couloir.output import check_folder
 from couloir.planning import Conditions, Problem, chosen_metric, prepare
-from couloir.results import Choice, Finalist, Winner
+from couloir.results import Choice, Finalist, Winner, better
 from couloir.selection.averages import average_record, averaged, bagged, refitted
 from couloir.selection.search import GENERATION, PoolEntry, Search
 from couloir.selection.space import Space
@@ -121,7 +121,7 @@ def search(
             "cv": cv,
             "validation": validation,
             "command": command or as_code("search", {}),
-            "source": dict(source or {}),
+            "source": dict(source or _source(data)),
         }
         conditions = Conditions(
             seed, split, metric, patience, minutes=minutes, class_weights=class_weights, precision=precision
@@ -219,6 +219,13 @@ def _resumed(
     return Search.begin(folder, study, problem, conditions, header["metric"], header["asked"]["halving"])
 
 
+def _source(data: Any) -> dict[str, Any]:
+    """Where data that were named can be loaded again from any folder; nothing is known of others."""
+    if not isinstance(data, str | Path):
+        return {}
+    return {"data": str(Path(data).resolve()) if Path(data).exists() else str(data)}
+
+
 def _check(asked: Mapping[str, Any]) -> None:
     for what, name, least in (
         ("trials", "trials", 1),
@@ -279,7 +286,7 @@ def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Obse
     if asked["minutes"] is not None:
         seconds = 60 * asked["minutes"]
         kept = min(max(KEPT_FOR_THE_END * seconds, KEPT_AT_LEAST), seconds / 2)
-        deadline = stages.began - stages.seconds["import"] + seconds - kept
+        deadline = stages.began + seconds - kept
     study = under_way.study
     with interruptions(observer) as interrupted:
 
@@ -346,7 +353,8 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
     rest = np.union1d(problem.split.train, problem.split.validation)
     refit = refitted(problem, conditions, member, rest, median_epochs(epochs))
     finalists = _finalists(under_way, best, judged, average, refit, rest)
-    several = len(average.shares) > 1
+    first, last = finalists[0], finalists[-1]
+    several = len(average.shares) > 1 and better(last, first, under_way.metric)
     headline = next(
         i for name in (("ensemble",) if several else ("refitted", "winner"))
         for i, each in enumerate(finalists) if each.name == name

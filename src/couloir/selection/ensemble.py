@@ -125,8 +125,11 @@ def _lower(score: float, lowest: float) -> bool:
 def temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """The temperature T > 0 that minimises the log loss of `scaled` probabilities (Guo et al. 2017).
 
-    The loss is convex in 1/T, so that a bounded search over log T between 0.05 and 20 finds its minimum.
-    Where no T is better than leaving the probabilities as they are, T is 1.
+    As if there were one sample more, whose true class is as likely to be any (after Platt 1999): few
+    samples that are all answered rightly would otherwise ask for certainty. That is n·L(T) + U(T), with
+    L the mean of −log p(true class) and U the mean of −log p over all samples and classes. It is convex
+    in 1/T, so that a bounded search over log T between 0.05 and 20 finds its minimum. Where no T is
+    better than leaving the probabilities as they are, T is 1.
 
     Args:
         probabilities: [sample, class].
@@ -135,7 +138,9 @@ def temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
     from scipy.optimize import minimize_scalar
 
     def loss(temperature: float) -> float:
-        return float(log_loss_of(scaled(probabilities, temperature), truth))
+        found = scaled(probabilities, temperature)
+        anything = -np.mean(np.log(np.maximum(found, SMALLEST)))
+        return float(len(truth) * log_loss_of(found, truth) + anything)
 
     bounds = np.log([COLDEST, HOTTEST])
     found = minimize_scalar(
