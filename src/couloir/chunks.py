@@ -19,6 +19,7 @@ from jaxtyping import Array
 from couloir import cost
 from couloir.epochs import (
     DeviceData,
+    EpochScores,
     Part,
     PopulationState,
     Program,
@@ -33,7 +34,7 @@ from couloir.epochs import (
 from couloir.losses import LOSSES
 from couloir.networks import Network, initialise
 from couloir.outcomes import Outcome
-from couloir.population import Chunk, Member, plan_chunks
+from couloir.population import Chunk, Member, plan_chunks, redealt
 from couloir.schedules import factors
 
 INITIAL = 0x1417
@@ -41,6 +42,9 @@ INITIAL = 0x1417
 
 MOST_ROWS_WATCHED = 1000
 """Training rows that the training curves come from, at most: scoring them is time not spent on training."""
+
+MOVING_SECONDS = 0.02
+"""What it takes to move a population's state into other chunks, about."""
 
 LEAST_ROWS_WATCHED = 200
 """Where there is no validation part to compare with, a fifth of the training rows, but so many at least."""
@@ -142,15 +146,26 @@ class ChunkTraining:
         self.state, scores = run_epoch(
             self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
         )
-        scores, self.fresh = jax.device_get(scores), False
-        for fold, place in np.argwhere(active):
-            training, validation = (
-                {name: float(values[fold, place]) for name, values in part.items()}
-                for part in (scores.training, scores.validation)
-            )
-            improved, finite = scores.improved[fold, place], scores.finite[fold, place]
-            self.outcomes[fold][place].record(training, validation, improved, finite, self.metric, patience)
+        self.fresh = False
+        self._note(jax.device_get(scores), active, patience)
         return int(active.sum(axis=1) @ np.array(self.folds.rows))
+
+    def _note(self, scores: EpochScores, active: np.ndarray, patience: int | None) -> None:
+        """Tell every active member's outcome what the epoch gave. (Lists are read faster than arrays.)"""
+        training, validation = (
+            {name: values.tolist() for name, values in part.items()}
+            for part in (scores.training, scores.validation)
+        )
+        improved, finite = scores.improved.tolist(), scores.finite.tolist()
+        for fold, place in np.argwhere(active).tolist():
+            self.outcomes[fold][place].record(
+                {name: values[fold][place] for name, values in training.items()},
+                {name: values[fold][place] for name, values in validation.items()},
+                improved[fold][place],
+                finite[fold][place],
+                self.metric,
+                patience,
+            )
 
     def _schedule(self, number: int, active: np.ndarray) -> Schedule:
         """The steps of epoch `number`; a fold with fewer of them is filled up with steps of weight 0."""
@@ -213,46 +228,61 @@ def pack(
     so that the same run packs at the same epochs again. As many epochs are taken to lie ahead as have been
     run, or as are sure because no rung comes before, but not more than the budget holds.
     """
-    kept: list[ChunkTraining] = []
-    by_cohort: dict[Any, list[ChunkTraining]] = {}
+    groups: dict[Any, list[ChunkTraining]] = {}
     for chunk in chunks:
         stack = next(i for i, folds in enumerate(stacks) if chunk.chunk.folds[0] in folds.numbers)
-        by_cohort.setdefault((chunk.chunk.cohort, stack), []).append(chunk)
-    for (_, stack), group in by_cohort.items():
-        kept += _packed(group, number, sure, outcomes, stacks[stack])
+        groups.setdefault((chunk.chunk.cohort, stack), []).append(chunk)
+    kept: list[ChunkTraining] = []
+    for (_, stack), group in groups.items():
+        planned = _packed(group, number, sure, stacks[stack])
+        if planned is None:
+            kept += group
+            continue
+        for chunk in group:
+            chunk.collect()
+        kept += _moved(group, planned, outcomes, stacks[stack])
     return kept
 
 
-def _packed(
-    group: list[ChunkTraining],
-    number: int,
-    sure: int,
-    outcomes: Sequence[Sequence[Outcome]],
-    folds: Folds,
-) -> list[ChunkTraining]:
-    """The chunks of one cohort, or those that take their place."""
-    active: dict[int, Member] = {}
-    for chunk in group:
-        for place in np.flatnonzero(chunk.active().any(axis=0)):
-            active[chunk.chunk.places[place]] = chunk.members[place]
-    if not active or len(active) == len({n for chunk in group for n in chunk.chunk.places}):
-        return group
-    widths = group[0].program.widths
-    planned = plan_chunks(
-        dict(sorted(active.items())), widths[0], widths[-1], folds=folds.numbers, rounded=True
-    )
-    rows, batch = max(folds.rows), group[0].chunk.cohort.batch_size
+def _packed(group: Sequence[ChunkTraining], number: int, sure: int, folds: Folds) -> list[Chunk] | None:
+    """The chunks that are to take the place of a cohort's, or None where they stay.
+
+    Either fewer chunks of the present layout, which need no compiling, or chunks of a new layout.
+    """
+    everybody, active = _members(group)
+    if not active or len(active) == len(everybody):
+        return None
+    widths, rows, batch = group[0].program.widths, max(folds.rows), group[0].chunk.cohort.batch_size
 
     def seconds(parts: Sequence[Chunk]) -> float:
         return sum(cost.epoch_seconds(part.trainings, widths, rows, batch) for part in parts)
 
-    saved = seconds([chunk.chunk for chunk in group if chunk.training]) - seconds(planned)
+    now = seconds([chunk.chunk for chunk in group if chunk.training])
     budget = max(member.epochs for member in active.values())
-    if min(max(number, sure), budget - number) * saved <= cost.compile_seconds(planned[0]):
-        return group
+    ahead = min(max(number, sure), budget - number)
+    spare = {member.rule: number for number, member in everybody.items()}
+    one_of_each = {chunk.chunk.folds: chunk.chunk for chunk in group}.values()
+    same = [new for chunk in one_of_each for new in redealt(chunk, active, spare)]
+    fresh = plan_chunks(active, widths[0], widths[-1], folds=folds.numbers, rounded=True)
+    gains = [
+        (ahead * (now - seconds(same)) - MOVING_SECONDS, same),
+        (ahead * (now - seconds(fresh)) - cost.compile_seconds(fresh[0]), fresh),
+    ]
+    gain, planned = max(gains, key=lambda pair: pair[0])
+    return planned if gain > 0 else None
+
+
+def _members(group: Sequence[ChunkTraining]) -> tuple[dict[int, Member], dict[int, Member]]:
+    """All members of some chunks, and those that are still in training in some fold; by number."""
+    everybody: dict[int, Member] = {}
+    active: dict[int, Member] = {}
     for chunk in group:
-        chunk.collect()
-    return _moved(group, planned, outcomes, folds)
+        training: list[bool] = np.any(chunk.active(), axis=0).tolist()
+        for place, number in enumerate(chunk.chunk.places):
+            everybody[number] = chunk.members[place]
+            if training[place]:
+                active[number] = chunk.members[place]
+    return dict(sorted(everybody.items())), dict(sorted(active.items()))
 
 
 def _moved(
@@ -269,9 +299,14 @@ def _moved(
             for rule_at, (_, places) in enumerate(segments(chunk.chunk.layout)):
                 own = state._replace(rule_states=state.rule_states[rule_at])
                 for place in range(places.start, places.stop):
-                    if not chunk.chunk.inert[place]:
-                        number = chunk.chunk.places[place]
-                        found[fold, number] = (own, (fold_at, place), place - places.start)
+                    key, entry = (
+                        (fold, chunk.chunk.places[place]),
+                        (own, (fold_at, place), place - places.start),
+                    )
+                    if chunk.chunk.inert[place]:  # what only fills a place will do to fill one again
+                        found.setdefault(key, entry)
+                    else:
+                        found[key] = entry
 
     def state_of(fold: int, member: int) -> PopulationState:
         own, at, in_rule = found[fold, member]

@@ -343,15 +343,44 @@ def plan_chunks(
         total = sum(map(len, by_rule.values())) * len(folds)
         size = most or chunk_size(cohort.widths(inputs, outputs), total, lanes(), cohort.noise > 0)
         wanted = math.ceil(total / size)
-        # No more hands than the largest rule has members, or some would hold nothing but padding.
+        # No more hands than the largest rule has members, or some would hold nothing but padding; and of
+        # the numbers of hands that give every rule as many places the smallest.
         hands = min(wanted, max(map(len, by_rule.values())))
         blocks = _blocks(folds, math.ceil(wanted / hands))
+        hands = max(math.ceil(len(own) / math.ceil(len(own) / hands)) for own in by_rule.values())
         chunks += [
             _chunk(cohort, by_rule, number, hands, block, rounded)
             for block in blocks
             for number in range(hands)
         ]
     return chunks
+
+
+def redealt(chunk: Chunk, members: Mapping[int, Member], spare: Mapping[Rule, int]) -> list[Chunk]:
+    """Some members of a cohort dealt out over chunks of a layout that is compiled already.
+
+    Args:
+        chunk: one of the layout, with the folds that the new ones are to have.
+        members: those that go on, by number.
+        spare: per rule a member's number, to fill places with.
+
+    Returns:
+        as few chunks as hold every rule's members.
+    """
+    by_rule: dict[Rule, list[int]] = {rule: [] for rule, _ in chunk.layout}
+    for number, member in members.items():
+        by_rule[member.rule].append(number)
+    count = max(math.ceil(len(by_rule[rule]) / size) for rule, size in chunk.layout)
+    found = []
+    for number in range(count):
+        places: list[int] = []
+        inert: list[bool] = []
+        for rule, size in chunk.layout:
+            hand = by_rule[rule][number::count]
+            places += hand + [spare[rule]] * (size - len(hand))
+            inert += [False] * len(hand) + [True] * (size - len(hand))
+        found.append(Chunk(chunk.cohort, chunk.layout, tuple(places), tuple(inert), chunk.folds))
+    return found
 
 
 def _blocks(folds: Sequence[int], wanted: int) -> list[tuple[int, ...]]:
