@@ -164,7 +164,7 @@ COMMAND_LINES = {
     "search iris --space table.csv": "table.csv",
     "search iris --space wrong.toml": "'dropout'",
     "search iris --show-space --space wrong.toml": "'dropout'",
-    "search iris --storage nonsense": "nonsense",
+    "search iris --storage nonsense": "storage",  # the URL may hold a password: it is not repeated
     "search iris --out table.csv": "table.csv",
     "search --resume nowhere": "nowhere",
     "search --resume RUN": "search",

@@ -64,9 +64,20 @@ def test_one_level_down(tmp_path: Path) -> None:
     assert "(16, 30) (2, 16)" in printed
 
 
+def test_compare(tmp_path: Path) -> None:
+    printed = example("compare.py", tmp_path)
+    lines = printed.splitlines()
+    assert re.search(r"told apart|better", lines[0])
+    assert number(r"nested ([\d.]+)", printed) > 0.9
+    scores = re.findall(r"^(\w+) +test accuracy ([\d.]+)$", printed, re.M)
+    assert [name for name, _ in scores] == ["winner", "refitted", "ensemble"]
+    assert min(float(score) for _, score in scores) > 0.8
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_example_is_tested() -> None:
     names = {path.stem for path in (ROOT / "examples").glob("*.py")}
-    assert names == {"quickstart", "own_csv", "one_level_down"}
+    assert names == {"quickstart", "own_csv", "one_level_down", "compare"}
 
 
 # README -------------------------------------------------------------------------------------------------
