@@ -65,13 +65,44 @@ def test_a_race_says_who_is_better(tmp_path: Path, capsys: pytest.CaptureFixture
     assert predicted.out.count("\n") == 151
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["race", "--optimizer", "sgd", "--rates", "1", "--replicates", "2", "--epochs", "2", "--hidden", "2"],
+        ["search", "--trials", "4", "--generation", "4", "--space", "space.toml"],
+    ],
+    ids=["race", "search"],
+)
+def test_what_is_found_in_the_data_is_said_with_its_warnings(
+    words: list[str], place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{n % 7},{n * n % 11},{'yes' if n % 2 else 'no'},{n % 2}\n" for n in range(60))
+    (tmp_path / "told.csv").write_text(f"a,b,answer,y\n{rows}")
+    words = [str(place / each) if each == "space.toml" else each for each in words]
+    given = [
+        words[0],
+        str(tmp_path / "told.csv"),
+        "--target",
+        "y",
+        *words[1:],
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    done = couloir_(given, capsys, tmp_path / "runs")
+    assert done.code == 0, done.err
+    assert "60 rows" in done.err
+    (warning,) = [line for line in done.err.splitlines() if line.startswith("warning")]
+    assert "answer" in warning
+    assert "--drop answer" in warning
+
+
 def test_a_search_is_saved_whole(searched: Done) -> None:
     assert searched.code == 0, searched.err
     record = json.loads((searched.run / "run.json").read_text())
     assert (record["kind"], record["status"], record["n_members"]) == ("search", "complete", 12)
     assert record["search"]["evaluation"] == "5 folds"
     assert [entry["name"] for entry in record["finalists"]] == ["winner", "refitted", "ensemble"]
-    assert "generation 2, 6 trials told" in searched.err
+    assert "generation 2, 6 trials so far" in searched.err
     for text in ("12 trials in 2 generations", "folds", "nested", "tested", "winner"):
         assert text in searched.out
     trials = pl.read_parquet(searched.run / "trials.parquet")
@@ -182,3 +213,58 @@ def test_ctrl_c_keeps_what_was_told_and_says_how_to_go_on(
     assert told >= 12
     assert main(["search", "--resume", str(folder), "--trials", str(told), "--quiet"]) == 0
     assert json.loads((folder / "run.json").read_text())["n_members"] == told
+
+
+def test_a_race_on_a_surface_needs_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["race", "ravine", "--optimizer", "sgd,momentum", "--learning-rate", "0.03", "--steps", "20"]
+    done = couloir_([*words, "--out", str(tmp_path / "runs")], capsys, tmp_path / "runs")
+    assert done.code == 0, done.err
+    (folder,) = (tmp_path / "runs").glob("*-ravine")
+    record = json.loads((folder / "run.json").read_text())
+    assert record["verdict"] in " ".join(done.out.split())
+    assert {path.name for path in folder.iterdir()} == {
+        "run.json",
+        "race.html",
+        "paths.parquet",
+        "tuning.parquet",
+    }
+    again = couloir_(["report", str(folder), "-o", str(tmp_path / "again.html")], capsys, tmp_path)
+    assert again.code == 0, again.err
+    refused = couloir_(["predict", str(folder), "iris"], capsys, tmp_path)
+    assert refused.code == 2
+    assert "has no model" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["race", "bealee"], "did you mean 'beale'"),
+        (["race", "beale", "--dropout", "0.1"], "--dropout cannot be given"),
+        (["race", "beale", "--start", "1"], "start"),
+        (["race", "iris", "--steps", "5"], "--steps is for a race on a surface"),
+        (["landscape", "nowhere"], "There is no run folder 'nowhere'"),
+        (["guess", "iris", "--guesses", "1.5"], "--guesses is not a whole number"),
+        (["gradcheck", "iris", "--samples", "0"], "samples 0 cannot be used"),
+    ],
+)
+def test_mistakes_about_surfaces_are_one_sentence(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = couloir_([*words, "--out", str(tmp_path / "runs")], capsys, tmp_path / "runs")
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_book_is_asked_for_by_chapters_there_are_and_into_a_folder_that_is_free(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = couloir_(["book", "--section", "9", "--out", str(tmp_path / "book")], capsys, tmp_path)
+    assert (refused.code, refused.out) == (2, "")
+    assert "1 to 8" in refused.err or "choices are 1" in refused.err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    refused = couloir_(["book", "--section", "2", "--out", str(tmp_path / "mine")], capsys, tmp_path)
+    assert refused.code == 2, refused.err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+    assert not (tmp_path / "book").exists()

@@ -664,3 +664,12 @@ def test_hostile_names_stay_short_on_axes():
     chart = figures.race_standing(hostile_race())
     assert all(len(text) <= 18 + 30 for text in chart.figure.layout.yaxis.ticktext)
     assert HOSTILE not in "".join(chart.figure.layout.yaxis.ticktext)
+
+
+def test_one_perfect_replicate_does_not_leave_the_others_outside_the_axis() -> None:
+    usual = [0.05 * 1.05**n for n in range(60)]
+    settings, (low, high), outside = scores.clipped("log_loss", [*usual, *(1e-6 / n for n in range(1, 6))])
+    assert settings["type"] == "log"
+    assert low < min(usual)
+    assert high > 0.5
+    assert outside < 0.4 * 65

@@ -8,11 +8,13 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
 
 import couloir
 from couloir import model, networks
 from couloir.data.preparation import Preparation
+from couloir.data.sources import load_features
 from couloir.errors import InputError
 from couloir.model import Ensemble, Model, from_network, load_model, scaled
 
@@ -136,3 +138,25 @@ def test_a_model_of_another_version_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text("utf-8").replace('"model_version": 2', '"model_version": 1'), "utf-8")
     with pytest.raises(ValueError, match="model version 1 is not 2"):
         load_model(tmp_path)
+
+
+def test_new_rows_are_read_with_the_columns_that_any_network_of_an_average_uses(tmp_path: Path) -> None:
+    """A column can be free text among all rows, and categories among those of a fold."""
+    frame = pl.DataFrame({"x": [0.5 * n for n in range(40)], "word": ["ab"[n % 2] for n in range(40)]})
+    frame = frame.with_columns(y=pl.Series([n % 3 for n in range(40)]))
+    networks_, rows = [], np.arange(40)
+    for dropped in (["word"], []):
+        preparation = Preparation.fit(couloir.load(frame, target="y", drop=dropped), rows)
+        random = np.random.default_rng(len(dropped))
+        layers = ((random.normal(size=(3, len(preparation.feature_names))), np.zeros(3)),)
+        networks_.append(Model(layers, "tanh", preparation))
+    without, with_ = networks_
+    both = Ensemble(without.preparation, (without, with_), (0.5, 0.5))
+    both.save(tmp_path)
+    for each in (both, load_model(tmp_path)):
+        assert set(each.preparation.raw_kinds) == {"x", "word"}
+        features, _ = load_features(frame.head(5), each.preparation)
+        expected = (without.answers(features) + with_.answers(features)) / 2
+        np.testing.assert_allclose(each.answers(features), expected, rtol=1e-12)
+    with pytest.raises(InputError, match="lack the column 'word'"):
+        load_features(frame.select("x"), both.preparation)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from couloir import population as population_module
 from couloir.errors import InputError
 from couloir.losses import LOSSES
 from couloir.networks import ACTIVATIONS
@@ -22,6 +23,7 @@ from couloir.population import (
     Cohort,
     Member,
     Options,
+    Stage,
     chunk_size,
     customary_rates,
     find_rule,
@@ -387,18 +389,52 @@ def test_losses_make_cohorts_and_may_be_functions() -> None:
 
 
 def test_the_size_of_a_chunk_falls_with_the_network_and_stays_in_bounds() -> None:
-    sizes = [chunk_size((784, units, 10), 1000, 2) for units in (1, 15, 256, 4096, 65536)]
+    sizes = [chunk_size((784, units, 10), 2) for units in (1, 15, 256, 4096, 65536)]
     assert sizes == sorted(sizes, reverse=True)
-    assert (sizes[0], sizes[-1]) == (64, 4)
-    assert chunk_size((784, 15, 10), 1000, 2) == 2**18 // 11935
+    assert (sizes[0], sizes[-1]) == (128, 4)
+    assert chunk_size((784, 15, 10), 2) == 2**18 // 11935
 
 
-def test_a_small_population_is_divided_among_the_lanes_but_not_below_four() -> None:
-    assert [chunk_size((8, 4, 2), members, 2) for members in (64, 20, 8, 2)] == [32, 10, 4, 4]
+def layout_in_two_lanes(count: int, folds: int = 1, **more: Any) -> tuple[int, int, int]:
+    """Of so many members of each of two rules: chunks, networks in each, folds in each."""
+    rules = [RULES["sgd"], RULES["adam"]]
+    population = [Member(rule, 0.01 * (n + 1), hidden=(32,)) for rule in rules for n in range(count)]
+    chunks = plan_chunks(population, 64, 10, folds=range(folds), **more)
+    check_plan([chunk for chunk in chunks if 0 in chunk.folds], population)
+    return len(chunks), chunks[0].trainings, len(chunks[0].folds)
+
+
+def test_a_small_population_is_divided_among_the_lanes_but_not_below_four(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(population_module, "lanes", lambda: 2)
+    assert [layout_in_two_lanes(count)[:2] for count in (32, 10, 4, 2, 1)] == [
+        (2, 32), (2, 10), (2, 4), (1, 4), (1, 2),
+    ]  # fmt: skip
+
+
+def test_folds_are_dealt_out_so_that_all_lanes_are_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(population_module, "lanes", lambda: 2)
+    # Four folds of enough members: a chunk a fold; five would leave one lane waiting for the last of them.
+    assert layout_in_two_lanes(50, folds=4) == (4, 100, 1)
+    assert layout_in_two_lanes(50, folds=5) == (10, 50, 1)
+    # Few members: all folds in one program, in two hands.
+    assert layout_in_two_lanes(10, folds=5) == (2, 50, 5)
+
+
+def test_a_population_that_will_be_thinned_is_dealt_out_in_more_hands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(population_module, "lanes", lambda: 2)
+    ahead = [Stage(1, 3), Stage(1 / 3, 7), Stage(1 / 9, 20)]
+    for folds in (1, 5):
+        _, whole, width = layout_in_two_lanes(50, folds)
+        _, thinned, thinned_width = layout_in_two_lanes(50, folds, ahead=ahead)
+        assert thinned / thinned_width < whole / width, "members in a chunk"
 
 
 def test_noise_is_drawn_for_chunks_twice_as_large() -> None:
-    assert chunk_size((784, 15, 10), 1000, 2, noisy=True) == 2**19 // 11935
+    assert chunk_size((784, 15, 10), 2, noisy=True) == 2**19 // 11935
     (quiet, noisy) = (
         [len(chunk.places) for chunk in plan_chunks(members(hidden=15, noise=noise), 784, 10, most=None)]
         for noise in (0.0, 0.1)
@@ -408,7 +444,7 @@ def test_noise_is_drawn_for_chunks_twice_as_large() -> None:
 
 
 def test_an_accelerator_takes_wide_chunks() -> None:
-    assert chunk_size((784, 15, 10), 64, 1) == 2**27 // 11935
+    assert chunk_size((784, 15, 10), 1) == 2**27 // 11935
 
 
 def test_widths_are_those_of_the_layers_between_inputs_and_outputs() -> None:

@@ -21,13 +21,20 @@ from couloir.stages import IMPORTING
 
 if TYPE_CHECKING:
     from couloir.data.sources import load
+    from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV
+    from couloir.exploring import gradcheck, guess
+    from couloir.landscaping import landscape, open_landscape
     from couloir.racing import race
     from couloir.searching import search
+    from couloir.surface_racing import race_surface
     from couloir.workflow import Run, cross_validate, open_run, train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CouloirClassifier": "couloir.estimators",
+    "CouloirRegressor": "couloir.estimators",
+    "PopulationSearchCV": "couloir.estimators",
     "load": "couloir.data.sources",
     "train": "couloir.workflow",
     "open_run": "couloir.workflow",
@@ -35,6 +42,11 @@ _HOMES = {
     "cross_validate": "couloir.workflow",
     "race": "couloir.racing",
     "search": "couloir.searching",
+    "race_surface": "couloir.surface_racing",
+    "landscape": "couloir.landscaping",
+    "open_landscape": "couloir.landscaping",
+    "gradcheck": "couloir.exploring",
+    "guess": "couloir.exploring",
 }
 _MODULES = (
     "epochs",
@@ -46,9 +58,28 @@ _MODULES = (
     "population",
     "training",
     "figures",
+    "landscapes",
+    "book",
 )
 
-__all__ = ["InputError", "Run", "cross_validate", "load", "open_run", "race", "search", "train"]
+__all__ = [
+    "CouloirClassifier",
+    "CouloirRegressor",
+    "InputError",
+    "PopulationSearchCV",
+    "Run",
+    "cross_validate",
+    "gradcheck",
+    "guess",
+    "landscape",
+    "load",
+    "open_landscape",
+    "open_run",
+    "race",
+    "race_surface",
+    "search",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

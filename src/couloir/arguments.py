@@ -39,6 +39,15 @@ def whole_number(text: str, option: str) -> int:
     return _whole(text, option, "one whole number")
 
 
+def large_number(text: str, option: str) -> int:
+    """One whole number, which may be written as 1e6."""
+    wanted = "one whole number, as in 1000 or 1e6"
+    value = _number(text, option, wanted)
+    if value != int(value):
+        raise InputError(f"The value '{text}' of {option} is not a whole number: write {wanted}.")
+    return int(value)
+
+
 def patience(text: str, option: str) -> int:
     """Epochs; 0 and "none" mean without end."""
     if text.strip().lower() == "none":

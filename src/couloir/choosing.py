@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from couloir import evaluation
 from couloir.cross_validation import CrossValidation, fold_importance
@@ -17,7 +16,7 @@ from couloir.errors import InputError
 from couloir.evaluation import Judged, Scores
 from couloir.outcomes import Trained, leader, ranking_key
 from couloir.planning import Conditions, Plan, Problem
-from couloir.results import Choice, Finalist, Winner, better, counts, stopping
+from couloir.results import Choice, Finalist, Winner, better, counts, history, leaderboard, stopping
 from couloir.selection.averages import (
     POOL,
     Average,
@@ -79,10 +78,17 @@ def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, comm
     answers = chosen.predict_prepared(problem.data.train.inputs)
     training = evaluation.scores(answers, problem.truth(problem.split.train))
     won = Winner(number, winner.member, winner.best_epoch, epochs)
-    return _choice(
-        planned, conditions, trained, won, judged, training, importance, finalists,
-        headline, command, more, {},
-    )  # fmt: skip
+    return Choice(
+        **_common(planned, conditions, trained, command),
+        winner=won,
+        judged=judged,
+        training=training,
+        importance=importance,
+        finalists=finalists,
+        headline=headline,
+        leaderboard=leaderboard(problem, trained),
+        more=more,
+    )
 
 
 def _by_folds(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
@@ -113,44 +119,33 @@ def _by_folds(planned: Plan, conditions: Conditions, trained: Trained, command: 
     if not problem.dataset.image_shape:
         importance = fold_importance(problem, crossed.models(number), conditions.seed)
     won = Winner(number, trained.outcomes[number].member, epochs, epochs if refit is not None else None)
-    return _choice(
-        planned, conditions, trained, won, judged, _fold_training(crossed, number), importance, finalists,
-        headline, command, more, {"folds": crossed.table()},
-    )  # fmt: skip
-
-
-def _choice(
-    planned: Plan,
-    conditions: Conditions,
-    trained: Trained,
-    winner: Winner,
-    judged: Judged,
-    training: Scores,
-    importance: list[dict[str, Any]] | None,
-    finalists: list[Finalist],
-    headline: int,
-    command: str,
-    more: dict[str, Any],
-    tables: dict[str, pl.DataFrame],
-) -> Choice:
     return Choice(
-        problem=planned.problem,
-        conditions=conditions,
-        metric=planned.metric,
-        members=len(planned.members),
-        cohorts=planned.cost.cohorts,
-        counts=counts(trained),
-        samples_per_second=trained.member_samples / max(trained.seconds, 1e-9),
-        winner=winner,
+        **_common(planned, conditions, trained, command),
+        winner=won,
         judged=judged,
-        training=training,
+        training=_fold_training(crossed, number),
         importance=importance,
         finalists=finalists,
         headline=headline,
-        command=command,
+        leaderboard=leaderboard(problem, trained, crossed),
         more=more,
-        tables=tables,
+        tables={"folds": crossed.table()},
     )
+
+
+def _common(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> dict[str, Any]:
+    """What a choice says of the population, whichever way it was judged."""
+    return {
+        "problem": planned.problem,
+        "conditions": conditions,
+        "metric": planned.metric,
+        "members": len(planned.members),
+        "cohorts": planned.cost.cohorts,
+        "counts": counts(trained),
+        "samples_per_second": trained.member_samples / max(trained.seconds, 1e-9),
+        "command": command,
+        "history": history(trained),
+    }
 
 
 def _none_left(trained: Trained) -> InputError:

@@ -7,7 +7,8 @@ shrinking population dealt out anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -33,8 +34,9 @@ from couloir.epochs import (
 )
 from couloir.losses import LOSSES
 from couloir.networks import Network, initialise
+from couloir.optimizers import Rule
 from couloir.outcomes import Outcome
-from couloir.population import Chunk, Member, plan_chunks, redealt
+from couloir.population import STRENGTHS, Chunk, Member, plan_chunks, redealt
 from couloir.schedules import factors
 
 INITIAL = 0x1417
@@ -67,26 +69,53 @@ def epoch_batches(count: int, batch_size: int, seed: int, number: int) -> tuple[
     return rows.reshape(steps, batch_size), weights.reshape(steps, batch_size).astype(float)
 
 
+@dataclass(frozen=True)
 class Folds:
-    """Folds of equal numbers of features, on the host and stacked on the device, filled up to one size."""
+    """Folds of equal numbers of features, on the host and stacked on the device, filled up to one size.
 
-    def __init__(
-        self, numbers: Sequence[int], data: Sequence[TrainingData], seeds: Sequence[int], dtype: Any
-    ) -> None:
-        """Stack the folds of these numbers."""
-        self.numbers, self.data, self.seeds, self.dtype = tuple(numbers), data, seeds, dtype
-        self.on_device = _stacked([_to_device(*each, dtype) for each in zip(data, seeds, strict=True)])
+    Attributes:
+        numbers: which folds they are.
+        data, seeds: of each.
+        on_device: all of them as arrays [fold, …].
+    """
 
-    def some(self, numbers: Sequence[int]) -> Folds:
-        """A part of these folds, with the same sizes on the device."""
-        if tuple(numbers) == self.numbers:
+    numbers: tuple[int, ...]
+    data: Sequence[TrainingData]
+    seeds: Sequence[int]
+    dtype: Any
+    on_device: DeviceData
+    _parts: dict[tuple[int, ...], Folds] = field(default_factory=dict, repr=False)
+    _drawn: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls, numbers: Sequence[int], data: Sequence[TrainingData], seeds: Sequence[int], dtype: Any
+    ) -> Folds:
+        """Put these folds on the device."""
+        parts = [_to_device(*each, dtype) for each in zip(data, seeds, strict=True)]
+        return cls(tuple(numbers), data, seeds, dtype, _stacked(parts))
+
+    def some(self, numbers: tuple[int, ...]) -> Folds:
+        """A part of these folds, with the same sizes on the device, where it is put once."""
+        if numbers == self.numbers:
             return self
-        at = [self.numbers.index(number) for number in numbers]
-        part = object.__new__(Folds)
-        part.numbers, part.dtype = tuple(numbers), self.dtype
-        part.data, part.seeds = [self.data[i] for i in at], [self.seeds[i] for i in at]
-        part.on_device = jax.tree.map(lambda leaf: leaf[jnp.array(at)], self.on_device)
-        return part
+        if numbers not in self._parts:
+            at = [self.numbers.index(number) for number in numbers]
+            self._parts[numbers] = Folds(
+                numbers,
+                [self.data[i] for i in at],
+                [self.seeds[i] for i in at],
+                self.dtype,
+                jax.tree.map(lambda leaf: leaf[jnp.array(at)], self.on_device),
+                _drawn=self._drawn,
+            )
+        return self._parts[numbers]
+
+    def drawn(self, key: Any, draw: Callable[[], Any]) -> Any:
+        """What `draw` gives, drawn once for all chunks that ask for it by the same key."""
+        if key not in self._drawn:
+            self._drawn[key] = draw()
+        return self._drawn[key]
 
     @property
     def rows(self) -> list[int]:
@@ -119,12 +148,10 @@ class ChunkTraining:
             task=data.task,
             metric=self.metric,
             noisy=cohort.noise > 0,
-            one_restart=len({member.restart for member in self.members}) == 1,
+            one_restart=chunk.one_restart,
             uneven=len(set(self.steps)) > 1,
         )
-        self.settings = _settings(
-            chunk, self.members, self.folds.seeds, self.program.one_restart, folds.dtype
-        )
+        self.settings = _settings(chunk, self.members, self.folds.seeds, folds.dtype)
         self.state: PopulationState | None = None
         self.fresh = True
 
@@ -142,7 +169,7 @@ class ChunkTraining:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
         active = self.active()
         if self.state is None:
-            self.state = start(self.program, self.members, self.folds.seeds, self.folds.dtype)
+            self.state = start(self.program, self.members, self.folds)
         self.state, scores = run_epoch(
             self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
         )
@@ -209,7 +236,11 @@ class ChunkTraining:
 
 def _filled(values: np.ndarray, count: int) -> np.ndarray:
     """An array [step, …] filled up with zeros to so many steps."""
-    return np.pad(values, [(0, count - len(values)), *[(0, 0)] * (values.ndim - 1)])
+    if len(values) == count:
+        return values
+    whole = np.zeros((count, *values.shape[1:]), values.dtype)
+    whole[: len(values)] = values
+    return whole
 
 
 # Packing: a shrinking population is dealt out anew -------------------------------------------------------
@@ -292,39 +323,60 @@ def _moved(
     folds: Folds,
 ) -> list[ChunkTraining]:
     """New chunks, with every member's state taken over from the old ones."""
-    found: dict[tuple[int, int], Any] = {}  # by fold and member: its part of every state
-    for chunk in group:
-        state = jax.device_get(chunk.state)
-        for fold_at, fold in enumerate(chunk.chunk.folds):
-            for rule_at, (_, places) in enumerate(segments(chunk.chunk.layout)):
-                own = state._replace(rule_states=state.rule_states[rule_at])
-                for place in range(places.start, places.stop):
-                    key, entry = (
-                        (fold, chunk.chunk.places[place]),
-                        (own, (fold_at, place), place - places.start),
-                    )
-                    if chunk.chunk.inert[place]:  # what only fills a place will do to fill one again
-                        found.setdefault(key, entry)
-                    else:
-                        found[key] = entry
-
-    def state_of(fold: int, member: int) -> PopulationState:
-        own, at, in_rule = found[fold, member]
-        rest = jax.tree.map(lambda leaf: leaf[at], own._replace(rule_states=()))
-        return rest._replace(rule_states=jax.tree.map(lambda leaf: leaf[at[0], in_rule], own.rule_states))
-
+    old = [(part.chunk, jax.device_get(part.state)) for part in group]
+    whole = _Gathered(
+        [(chunk, slice(None), state._replace(rule_states=())) for chunk, state in old], folds.numbers
+    )
+    by_rule = {
+        rule: _Gathered(
+            [
+                (chunk, places, state.rule_states[at])
+                for chunk, state in old
+                for at, (own, places) in enumerate(segments(chunk.layout))
+                if own is rule
+            ],
+            folds.numbers,
+        )
+        for rule, _ in planned[0].layout
+    }
     moved = []
     for plan in planned:
         fresh = ChunkTraining(plan, outcomes, folds, group[0].metric)
-        states = [[state_of(fold, number) for number in plan.places] for fold in plan.folds]
-        rest = _grid([[state._replace(rule_states=()) for state in row] for row in states])
         rule_states = tuple(
-            _grid([[state.rule_states for state in row[places]] for row in states])
-            for _, places in segments(plan.layout)
+            by_rule[rule].taken(plan.folds, plan.places[places]) for rule, places in segments(plan.layout)
         )
-        fresh.state = jax.tree.map(jnp.asarray, rest._replace(rule_states=rule_states))
+        state = whole.taken(plan.folds, plan.places)._replace(rule_states=rule_states)
+        fresh.state = jax.tree.map(jnp.asarray, state)
         moved.append(fresh)
     return moved
+
+
+class _Gathered:
+    """Trees of arrays [fold, place, …] of several chunks, put together so that members can be taken out."""
+
+    def __init__(self, sources: Sequence[tuple[Chunk, slice, Any]], folds: Sequence[int]) -> None:
+        """Join what each chunk has for its places in a slice, fold by fold."""
+        self.joined: dict[int, Any] = {}
+        self.at: dict[int, dict[int, int]] = {}
+        for fold in folds:
+            own = [source for source in sources if fold in source[0].folds]
+            rows = [_at(tree, chunk.folds.index(fold)) for chunk, _, tree in own]
+            self.joined[fold] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *rows)
+            numbers = [n for chunk, places, _ in own for n in chunk.places[places]]
+            inert = [off for chunk, places, _ in own for off in chunk.inert[places]]
+            # What only fills a place is found too, to fill one again, but never instead of the member.
+            order = sorted(range(len(numbers)), key=lambda place: not inert[place])
+            self.at[fold] = {numbers[place]: place for place in order}
+
+    def taken(self, folds: Sequence[int], numbers: Sequence[int]) -> Any:
+        """The members of these numbers in these folds, [fold, place, …]."""
+        rows = [_at(self.joined[fold], [self.at[fold][number] for number in numbers]) for fold in folds]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+
+
+def _at(tree: Any, index: int | list[int]) -> Any:
+    """Every leaf of a tree at an index of its first axis."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def _grid(trees: Sequence[Sequence[Any]]) -> Any:
@@ -333,51 +385,60 @@ def _grid(trees: Sequence[Sequence[Any]]) -> Any:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 
-def start(program: Program, members: Sequence[Member], seeds: Sequence[int], dtype: Any) -> PopulationState:
-    """The population before its first step, in every fold: [fold, place, …].
+def start(program: Program, members: Sequence[Member], folds: Folds) -> PopulationState:
+    """The state before the first step: initial weights that depend only on run seed and restart.
 
     Made on the host, since a program that draws a few weights takes longer to compile than to run.
     """
-    drawn: dict[tuple[int, int], Network] = {}
-    for seed in seeds:
-        for member in members:
-            if (seed, member.restart) not in drawn:
-                entropy = (seed, INITIAL, member.restart)
-                drawn[seed, member.restart] = initialise(entropy, program.widths, program.activation, dtype)
-    networks = _grid([[drawn[seed, member.restart] for member in members] for seed in seeds])
-    rule_states = []
-    for rule, places in segments(program.layout):
-        first = {
-            key: jax.device_get(rule.init(jax.tree.map(jnp.asarray, network)))
-            for key, network in drawn.items()
-        }
-        rule_states.append(
-            _grid([[first[seed, member.restart] for member in members[places]] for seed in seeds])
+
+    def network(seed: int, restart: int) -> Network:
+        key = (seed, INITIAL, restart)
+        widths, activation = program.widths, program.activation
+        return folds.drawn(
+            (key, widths, activation), lambda: initialise(key, widths, activation, folds.dtype)
         )
-    worst = np.full((len(seeds), len(members)), np.inf, dtype)
+
+    def state(rule: Rule, seed: int, restart: int) -> Any:
+        return folds.drawn(
+            (rule, seed, restart, program.widths, program.activation),
+            lambda: jax.device_get(rule.init(jax.tree.map(jnp.asarray, network(seed, restart)))),
+        )
+
+    networks = _grid([[network(seed, member.restart) for member in members] for seed in folds.seeds])
+    rule_states = [
+        _grid([[state(rule, seed, member.restart) for member in members[places]] for seed in folds.seeds])
+        for rule, places in segments(program.layout)
+    ]
+    worst = np.full((len(folds.seeds), len(members)), np.inf, folds.dtype)
     host: Any = (networks, tuple(rule_states), networks, worst, worst)
     return PopulationState(*jax.tree.map(jnp.array, host))
+
+
+@jax.jit
+def _keys(seeds: Array, restarts: Array) -> tuple[Array, Array]:
+    """For every fold the keys of every restart, [fold, restart], and that of the input noise, [fold]."""
+
+    def of_fold(seed: Array) -> tuple[Array, Array]:
+        root = jax.random.key(seed, impl="threefry2x32")
+        members = jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(root, 0)))(restarts)
+        return members, jax.random.fold_in(root, 1)
+
+    return jax.vmap(of_fold)(seeds)
 
 
 def _curve(member: Member) -> tuple[str, float, int]:
     return member.schedule, member.warmup, member.epochs
 
 
-def _settings(
-    chunk: Chunk, members: Sequence[Member], seeds: Sequence[int], one_restart: bool, dtype: Any
-) -> Settings:
+def _settings(chunk: Chunk, members: Sequence[Member], seeds: Sequence[int], dtype: Any) -> Settings:
     """The members' numbers as arrays, place by place, and the keys of every fold."""
-    roots = jnp.stack([jax.random.key(seed, impl="threefry2x32") for seed in seeds])
-    restarts = jnp.array([member.restart for member in members[: 1 if one_restart else None]], jnp.uint32)
-
-    def member_keys(root: Array) -> Array:
-        return jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(root, 0)))(restarts)
-
-    keys = jax.vmap(member_keys)(roots)
+    restarts = [member.restart for member in members[: 1 if chunk.one_restart else None]]
+    keys, noise_keys = _keys(jnp.asarray(seeds, jnp.uint32), jnp.asarray(restarts, jnp.uint32))
 
     def strengths(name: str) -> Array | None:
-        values = np.array([getattr(member, name) for member in members])
-        return jnp.asarray(values, dtype) if values.any() else None
+        if name not in chunk.uses:
+            return None
+        return jnp.asarray([getattr(member, name) for member in members], dtype)
 
     hyper = tuple(
         {
@@ -389,10 +450,10 @@ def _settings(
     )
     return Settings(
         hyper,
-        Regularization(strengths("l1"), strengths("l2"), strengths("dropout")),
-        keys[:, 0] if one_restart else keys,
+        Regularization(*map(strengths, STRENGTHS)),
+        keys[:, 0] if chunk.one_restart else keys,
         jnp.asarray(chunk.cohort.noise, dtype),
-        jax.vmap(lambda root: jax.random.fold_in(root, 1))(roots),
+        noise_keys,
     )
 
 

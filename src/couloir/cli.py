@@ -108,7 +108,7 @@ def train(
     check_folder(Path(out))
     with Display(quiet=quiet, minutes=asked.conditions.get("minutes")) as display:
         display.stage("starting")
-        planned = _planned(data, asked, display) if dry_run else None
+        planned = _planned(data, asked) if dry_run else None
         run = None if dry_run else _trained(data, asked, out, display, context.obj)
     if planned is not None:
         print_plan(planned, as_json=json)
@@ -123,7 +123,7 @@ def train(
 @app.command()
 def race(
     context: typer.Context,
-    data: ask.Data,
+    data: ask.RaceData,
     target: ask.Target = None,
     task: ask.Task = None,
     drop: ask.Drop = None,
@@ -135,6 +135,9 @@ def race(
     rates: ask.Rates = None,
     replicates: ask.Replicates = None,
     epochs: ask.RaceEpochs = None,
+    learning_rate: ask.RaceRate = None,
+    start: ask.Start = None,
+    steps: ask.Steps = None,
     momentum: ask.Momentum = None,
     hidden: ask.Hidden = None,
     activation: ask.Activation = None,
@@ -155,10 +158,19 @@ def race(
     json: ask.AsJson = False,
 ) -> int:
     """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
-    from couloir.display import Display, print_result
+    from couloir import surface_racing
+    from couloir.display import Display, print_result, print_surface_race
     from couloir.output import check_folder
 
     given = _given(context.params)
+    if surface_racing.is_surface(data):
+        with Display(quiet=quiet) as display:
+            display.stage("starting")
+            raced = surface_racing.race_surface(data, **given, out=out, observer=display, command=context.obj)
+        print_surface_race(raced, as_json=json, quiet=quiet)
+        return DONE
+    if only := [name for name in ("start", "steps") if name in given]:
+        raise InputError(f"--{only[0]} is for a race on a surface, and '{data}' is none: leave it out.")
     loading = _taken(given, LOADING)
     check_folder(Path(out))
     stages = Stages()
@@ -237,7 +249,6 @@ def search(
                 **given,
                 halving=not no_halving,
                 out=out,
-                source=_source(data, loading),
                 observer=display,
                 command=context.obj,
                 stages=stages,
@@ -253,9 +264,90 @@ def search(
     return DONE
 
 
+@app.command()
+def gradcheck(
+    context: typer.Context,
+    data: ask.Data,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    hidden: ask.Hidden = None,
+    activation: ask.Activation = None,
+    loss: ask.Loss = None,
+    samples: ask.Samples = None,
+    seed: ask.Seed = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Compare backpropagation with numerical gradients on a network for DATA: agreement, error, cost."""
+    return _explored("gradcheck", context, json)
+
+
+@app.command()
+def guess(
+    context: typer.Context,
+    data: ask.Data,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    hidden: ask.Hidden = None,
+    activation: ask.Activation = None,
+    loss: ask.Loss = None,
+    guesses: ask.Guesses = None,
+    seed: ask.Seed = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Guess the weights of a network for DATA, keep the best, and see gradient descent do better."""
+    return _explored("guess", context, json)
+
+
 RunFolder = Annotated[
     str, typer.Argument(metavar="RUN", help="A run folder, as runs/latest.", show_default=False)
 ]
+
+
+@app.command()
+def landscape(
+    context: typer.Context,
+    run: RunFolder,
+    plane: ask.PlaneKind = None,
+    optimizer: ask.PathRules = None,
+    epochs: ask.PathEpochs = None,
+    resolution: ask.SliceResolution = None,
+    samples: ask.SliceSamples = None,
+    reach: ask.Reach = None,
+    eigenvalues: ask.Eigenvalues = None,
+    same_data: ask.SameData = None,
+    seed: ask.Seed = None,
+    precision: ask.PrecisionName = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Draw the loss around the network of RUN, with the paths of update rules and its sharpness."""
+    from couloir.display import Display, print_landscape
+    from couloir.output import check_folder
+
+    given = {
+        name: value for name, value in _given(context.params).items() if name not in ("run", "same_data")
+    }
+    check_folder(Path(out))
+    with Display(quiet=quiet) as display:
+        display.stage("starting")
+        found = couloir.landscape(
+            run, **given, data=same_data, out=out, observer=display, command=context.obj
+        )
+    print_landscape(found, as_json=json, quiet=quiet)
+    return DONE
 
 
 @app.command()
@@ -293,26 +385,92 @@ def predict(
 
 
 @app.command()
+def export(
+    run: RunFolder,
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            show_default=False,
+            help="model.onnx, or model.safetensors with a .json beside it.",
+        ),
+    ],
+    float32: Annotated[
+        bool, typer.Option("--float32", help="ONNX: numbers in and out as float32.", show_default=False)
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+) -> None:
+    """Write a run's model, preparation included, for other programs: ONNX, or safetensors and JSON."""
+    from couloir import runs
+    from couloir.export import export as write
+
+    path = Path(output).expanduser()
+    for file in (path, path.with_suffix(".json")) if path.suffix.lower() == ".safetensors" else (path,):
+        if file.exists() and not force:
+            raise InputError(f"The file '{file}' exists: give another name, or replace it with --force.")
+    print("\n".join(map(str, write(runs.read(run).model, output, float32=float32))))
+
+
+@app.command()
 def report(
     run: RunFolder,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Default: report.html in the run folder."),
+        typer.Option("--output", "-o", metavar="FILE", help="Default: the page in the run folder."),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
 ) -> None:
     """Write a run's page again, from the numbers in its folder."""
     from couloir import runs
+    from couloir.opening import opened
     from couloir.output import check_path
     from couloir.report import write_report
 
-    stored = runs.read(run)
-    page = Path(output) if output is not None else runs.resolve(run) / "report.html"
+    stored = opened(run)
+    page = Path(output) if output is not None else runs.resolve(run) / stored.page
     check_path(page, force or output is None)
     write_report(stored, page)
     print(page)
     if show and not webbrowser.open(page.resolve().as_uri()):
+        print("No browser could be started: open the file by hand.", file=sys.stderr)
+
+
+@app.command()
+def book(
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Where it goes; replaces an earlier book."),
+    ] = "book",
+    section: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--section", metavar="N", help="Only this chapter, 1 to 8; may be repeated.", show_default=False
+        ),
+    ] = None,
+    times: Annotated[
+        bool, typer.Option("--times", help="Print the seconds of every figure.", show_default=False)
+    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
+    quiet: ask.Quiet = False,
+) -> None:
+    """Build the book: how networks are trained, in 33 figures that are computed now."""
+    from couloir.book import build
+    from couloir.display import Display
+
+    spent = []
+    with Display(quiet=quiet) as display:
+        display.stage("computing the figures")
+
+        def told(done: Any) -> None:
+            spent.append(done)
+            display.stage(f"figure {done.place} of {done.of}, {done.entry.slug}")
+
+        cover = build(out, section or None, told)
+    for done in spent if times else ():
+        print(f"{done.seconds:6.1f} s  figure {done.entry.number:2d}  {done.entry.slug}")
+    print(cover)
+    if show and not webbrowser.open(cover.resolve().as_uri()):
         print("No browser could be started: open the file by hand.", file=sys.stderr)
 
 
@@ -377,13 +535,6 @@ def _check_resumed(data: str | None, resume: str | None, given: Mapping[str, Any
         )
 
 
-def _source(data: str | None, loading: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How to load the data again from anywhere."""
-    if data is None:
-        return None
-    return {"data": str(Path(data).resolve()) if Path(data).exists() else data, "loading": dict(loading)}
-
-
 def _trained(data: str, asked: Asked, out: str, display: Display, command: str) -> Run:
     load, learn = couloir.load, couloir.train
     stages = Stages()
@@ -400,13 +551,32 @@ def _trained(data: str, asked: Asked, out: str, display: Display, command: str) 
     )
 
 
-def _planned(data: str, asked: Asked, display: Display) -> Plan:
+def _planned(data: str, asked: Asked) -> Plan:
     from couloir.planning import Conditions
     from couloir.population import Options
     from couloir.workflow import plan_run
 
     dataset = couloir.load(data, **asked.loading)
-    return plan_run(dataset, Conditions(**asked.conditions), Options(**asked.options), display, Stages())
+    return plan_run(dataset, Conditions(**asked.conditions), Options(**asked.options), Stages())
+
+
+def _explored(verb: str, context: typer.Context, as_json: bool) -> int:
+    """Run `gradcheck` or `guess` and print what it found."""
+    from couloir import exploring
+    from couloir.display import Display
+
+    given, asked = _given(context.params), context.params
+    loading, stages = _taken(given, LOADING), Stages()
+    with Display(quiet=asked["quiet"]) as display:
+        display.stage("starting")
+        with stages.timed("load"):
+            dataset = couloir.load(asked["data"], **loading)
+        explore = exploring.gradcheck if verb == "gradcheck" else exploring.guess
+        found = explore(
+            dataset, **given, out=asked["out"], observer=display, command=context.obj, stages=stages
+        )
+    exploring.print_exploration(found, as_json=as_json, quiet=asked["quiet"])
+    return DONE if found.record["status"] == "complete" else SAVED
 
 
 # From the command line to an exit code -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What can be asked of train, race and search: every option with its name, its help, and how it is read."""
+"""What can be asked of the commands: every option with its name, its help, and how it is read."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="A file (csv, tsv, parquet, npz), a folder of IDX files, or a set that comes along: "
-        "digits, iris, wine, breast_cancer, diabetes.",
+        help="A file (csv, tsv, parquet, arrow, npz; csv also packed), a folder of IDX files, openml:NAME, "
+        "or a set that comes along: digits, iris, wine, breast_cancer, diabetes.",
     ),
 ]
 SearchData = Annotated[
@@ -253,6 +253,38 @@ Replicates = Annotated[
         arguments.whole_number,
     ),
 ]
+RaceData = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="As for train; or a surface: beale, rosenbrock, himmelblau, rastrigin, camel, styblinski-tang, "
+        "ravine, saddle, hills, neuron, line-fit. A file of that name wins.",
+    ),
+]
+RaceRate = Annotated[
+    Text,
+    _option(
+        "--learning-rate",
+        TRAINING,
+        "RATES",
+        "On a surface: one for all rules, or one for each; else tuned.",
+        arguments.numbers,
+    ),
+]
+Start = Annotated[
+    Text, _option("--start", TRAINING, "X,Y", "On a surface: where all begin.", arguments.numbers)
+]
+Steps = Annotated[
+    Text,
+    _option(
+        "--steps",
+        TRAINING,
+        "NUMBER",
+        "On a surface: steps of each rule. Default 500.",
+        arguments.whole_number,
+    ),
+]
 RaceEpochs = Annotated[
     Text,
     _option("--epochs", TRAINING, "NUMBER", "Passes over the data. Default 50.", arguments.whole_number),
@@ -310,5 +342,98 @@ ExportStudy = Annotated[
     Text,
     _option("--export-study", SEARCH, "URL", "Copy the trials of --resume RUN to an Optuna storage; end."),
 ]
+# What gradcheck and guess can be asked.
+
+Guesses = Annotated[
+    Text,
+    _option(
+        "--guesses", TRAINING, "NUMBER", "How many to draw, as 1e6. Default 1e6.", arguments.large_number
+    ),
+]
+Samples = Annotated[
+    Text,
+    _option(
+        "--samples",
+        TRAINING,
+        "NUMBER",
+        "Training rows that the loss is the mean over. Default 200.",
+        arguments.whole_number,
+    ),
+]
 Quiet = Annotated[bool, _flag("--quiet", RESULT, "Print the winner and its folder, nothing else.")]
 AsJson = Annotated[bool, _flag("--json", RESULT, "Print run.json on standard output, nothing else there.")]
+
+
+# The landscape of a run ----------------------------------------------------------------------------------
+
+LANDSCAPE = "Landscape"
+PlaneKind = Annotated[
+    Text,
+    _option(
+        "--plane",
+        LANDSCAPE,
+        "PLANE",
+        "random, paths (where rules went), solutions (two and their start) or line (between two). Default: "
+        "paths with --optimizer, else random.",
+    ),
+]
+PathRules = Annotated[
+    Text,
+    _option(
+        "--optimizer",
+        LANDSCAPE,
+        "NAMES",
+        "Rules whose paths are trained and drawn; for solutions and line the other one. Default: the best "
+        "of the run.",
+        arguments.texts,
+    ),
+]
+PathEpochs = Annotated[
+    Text,
+    _option(
+        "--epochs",
+        LANDSCAPE,
+        "N",
+        "Length of the paths. Default: as long as the network was trained, or 10.",
+        arguments.whole_number,
+    ),
+]
+SliceResolution = Annotated[
+    Text,
+    _option("--resolution", LANDSCAPE, "N", "Grid points along a side. Default 51.", arguments.whole_number),
+]
+SliceSamples = Annotated[
+    Text,
+    _option(
+        "--samples",
+        LANDSCAPE,
+        "N",
+        "Measure on so many rows. Default: all learnt from.",
+        arguments.whole_number,
+    ),
+]
+Reach = Annotated[
+    Text,
+    _option(
+        "--range",
+        LANDSCAPE,
+        "R",
+        "How far the grid goes: in lengths of every neuron, or, where points are marked, a factor on what "
+        "fits them. Default 1.",
+        arguments.number,
+    ),
+]
+Eigenvalues = Annotated[
+    Text,
+    _option(
+        "--eigenvalues",
+        LANDSCAPE,
+        "N",
+        "Of the Hessian, to be found. Default 5; 0: none.",
+        arguments.whole_number,
+    ),
+]
+SameData = Annotated[
+    Text,
+    _option("--data", DATA, "DATA", "The run's data, where it does not know them or they have moved."),
+]

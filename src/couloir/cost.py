@@ -15,8 +15,8 @@ from couloir.population import Chunk, Member
 # Measured on two AVX-512 cores; predictions are for orientation, and are the same on every run.
 FLOPS_PER_CORE = 40e9
 SECONDS_PER_STEP = 2e-4
-COMPILE_SECONDS = 1.0
-COMPILE_SECONDS_PER_RULE = 0.35
+COMPILE_SECONDS = 1.1
+COMPILE_SECONDS_PER_RULE = 0.2
 COPIES = 6
 """Parameter-sized arrays that a member keeps: weights, best weights, gradient, up to three of a rule."""
 
@@ -94,5 +94,6 @@ def check_memory(cost: Cost) -> None:
     if cost.memory_bytes > 0.9 * available:
         raise InputError(
             f"This population of {cost.members} needs about {cost.memory_bytes / 2**30:.1f} GiB and the "
-            f"machine has {available / 2**30:.1f}: lower --members, --hidden or --restarts."
+            f"machine has {available / 2**30:.1f}: train fewer at a time (--members, --restarts, "
+            "--generation, --replicates), or smaller ones (--hidden)."
         )

@@ -46,7 +46,7 @@ class CrossValidation:
         members, folds = len(self.trained.outcomes), len(self.trained.folds)
         found = {name: np.full((members, folds), np.nan) for name in metrics_of(self.problem.data.task)}
         for fold in range(folds):
-            inputs, truth = held_out(self.problem, fold)
+            inputs, truth = self.problem.held_out[fold]
             for member in range(members):
                 model = self.model(member, fold)
                 if model is not None:
@@ -153,17 +153,12 @@ class CrossValidation:
         return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def held_out(problem: Problem, fold: int) -> tuple[np.ndarray, np.ndarray]:
-    """Prepared inputs [sample, feature] and truth [sample] of what a fold held out."""
-    part = problem.folds[fold]
-    raw = problem.dataset.rows(part.rows.held_out)
-    return part.preparation.inputs(raw, np.float64), problem.truth(part.rows.held_out)
-
-
 def out_of_fold(problem: Problem, models: Sequence[Model]) -> Judged:
     """The answers of one model a fold for all rows that were held out, each by the one without it."""
     rows = np.concatenate([fold.rows.held_out for fold in problem.folds])
-    answers = [model.predict_prepared(held_out(problem, fold)[0]) for fold, model in enumerate(models)]
+    answers = [
+        model.predict_prepared(inputs) for model, (inputs, _) in zip(models, problem.held_out, strict=True)
+    ]
     order = np.argsort(rows, kind="stable")
     return Judged(rows[order], np.concatenate(answers)[order])
 
@@ -171,8 +166,8 @@ def out_of_fold(problem: Problem, models: Sequence[Model]) -> Judged:
 def fold_importance(problem: Problem, models: Sequence[Model], seed: int) -> list[dict[str, Any]]:
     """Permutation importance on what each fold held out, averaged over the folds."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for fold, model in enumerate(models):
-        for entry in evaluation.importance(model, *held_out(problem, fold), seed):
+    for model, part in zip(models, problem.held_out, strict=True):
+        for entry in evaluation.importance(model, *part, seed):
             found.setdefault(entry["column"], []).append((entry["increase"], entry["spread"]))
     averaged = [
         {

@@ -6,7 +6,7 @@ import json
 import math
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,10 @@ from couloir.figures import words
 from couloir.standings import shown
 
 if TYPE_CHECKING:
-    from couloir.data.dataset import Dataset, Split
+    from couloir.landscaping import Landscape
     from couloir.outcomes import Status
-    from couloir.planning import Plan
+    from couloir.planning import Plan, Problem
+    from couloir.surface_racing import SurfaceRun
     from couloir.training import Progress
     from couloir.workflow import Run
 
@@ -38,6 +39,9 @@ LIVE_SECONDS = 0.1
 
 WORTH_SAYING = 1.0
 """Seconds of compiling from which on it is mentioned."""
+
+STAGES_SAID = ("generation", "tuning", "racing", "figure")
+"""Beginnings of the stages that are said also where output is no terminal."""
 
 LABEL_WIDTH = 9
 
@@ -73,15 +77,19 @@ class Display:
             self.live.update("")
             self.live.stop()
 
-    def loaded(self, dataset: Dataset, split: Split, warnings: Sequence[str]) -> None:
-        """Nothing yet: what was found is said with the plan, when no mistake can follow it."""
+    def loaded(self, problem: Problem) -> None:
+        """Say what the data are."""
+        self._say(data_lines(problem))
 
     def planned(self, plan: Plan) -> None:
-        """Say what the data are and what is going to be trained."""
-        if not self.quiet:
-            for label, text in (*data_lines(plan), *plan_lines(plan)):
-                say(self.console, label, text)
+        """Say what is going to be trained."""
+        self._say(plan_lines(plan))
         self.stage("compiling the program")
+
+    def _say(self, lines: Iterable[tuple[str, str]]) -> None:
+        if not self.quiet:
+            for label, text in lines:
+                say(self.console, label, text)
 
     def epoch(self, progress: Progress) -> None:
         """Show where the population stands, not more often than can be read."""
@@ -101,7 +109,7 @@ class Display:
 
     def stage(self, what: str) -> None:
         """Show that something else takes time now; where output is no terminal, say each generation."""
-        if self.live is None and not self.quiet and what.startswith(("generation", "tuning", "racing")):
+        if self.live is None and not self.quiet and what.startswith(STAGES_SAID):
             say(self.console, "", what)
         if self.live is not None:
             self.live.update(Spinner("dots", text=Text(f"{what} …"), style="cyan"), refresh=True)
@@ -124,11 +132,10 @@ def say(console: Console, label: str, text: str, whole: bool = False) -> None:
     console.print(grid)
 
 
-def data_lines(plan: Plan) -> Iterable[tuple[str, str]]:
+def data_lines(problem: Problem) -> Iterable[tuple[str, str]]:
     """What was found in the data, how it is split, and what to beware of."""
     from couloir.data.description import summary_lines
 
-    problem = plan.problem
     for number, line in enumerate(summary_lines(problem.dataset)):
         yield "" if number else "data", line
     sizes = problem.split.sizes
@@ -241,7 +248,7 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
         print(json.dumps({"data": data, "plan": asdict(plan.cost)}, indent=1, ensure_ascii=False))
         return
     console = Console(highlight=False)
-    for label, text in (*data_lines(plan), *plan_lines(plan)):
+    for label, text in (*data_lines(plan.problem), *plan_lines(plan)):
         say(console, label, text)
 
 
@@ -264,6 +271,42 @@ def print_result(run: Run, out: Path, as_json: bool = False, quiet: bool = False
     if not quiet:
         for label, text in _next_commands(run, out):
             say(console, label, text, whole=True)
+
+
+def print_surface_race(run: SurfaceRun, as_json: bool = False, quiet: bool = False) -> None:
+    """Print what a race on a surface found."""
+    from couloir import surface_racing
+
+    if as_json:
+        print(json.dumps(run.record, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    if quiet:
+        say(console, "verdict", run.record["verdict"])
+    else:
+        for label, text in surface_racing.lines(run):
+            say(console, label, text)
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for place, head in enumerate(surface_racing.HEADS):
+            table.add_column(head, justify="left" if place in (0, 2, 3) else "right", no_wrap=True)
+        for place, row in enumerate(surface_racing.rows(run)):
+            table.add_row(*row, style="" if place else "bold")
+        console.print(table)
+    say(console, "saved", f"{_nearby(run.folder)}/{run.page}", whole=True)
+
+
+def print_landscape(found: Landscape, as_json: bool = False, quiet: bool = False) -> None:
+    """Print what a landscape found on standard output: everything, run.json, or the folder."""
+    from couloir.landscaping import terminal_lines
+
+    if as_json:
+        print(json.dumps(found.record, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    if not quiet:
+        for label, text in terminal_lines(found):
+            say(console, label, text)
+    say(console, "saved", f"{_nearby(found.folder)}/{found.page}", whole=True)
 
 
 def _tables(run: Run) -> Iterable[Table]:

@@ -1,6 +1,8 @@
 """A trained network with its preparation, or several of them: raw rows in, labels or values out.
 
 Plain NumPy in float64: predicting imports no JAX and compiles nothing.
+
+A row gets the same answer, to the last bit, alone and in any batch: see `couloir.blocks`.
 """
 
 from __future__ import annotations
@@ -8,13 +10,15 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from couloir.blocks import in_blocks, in_tiles, one_thread, small_block
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
 
@@ -84,6 +88,12 @@ class Predictor(ABC):
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` (weights) and `model.json` (everything else)."""
+        weights, description = self.stored()
+        (folder / "model.safetensors").write_bytes(weights)
+        (folder / "model.json").write_bytes(description)
+
+    def stored(self) -> tuple[bytes, bytes]:
+        """The contents of the two files: safetensors with the weights, JSON with everything else."""
         from safetensors.numpy import save
 
         tensors, networks = {}, []
@@ -100,14 +110,13 @@ class Predictor(ABC):
                     "preparation": list(preparations).index(id(network.preparation)),
                 }
             )
-        (folder / "model.safetensors").write_bytes(save(tensors))
         description = {
             "model_version": MODEL_VERSION,
             **self._description(),
             "networks": networks,
             "preparations": [preparation.to_json() for preparation in preparations.values()],
         }
-        (folder / "model.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
+        return save(tensors), json.dumps(description, indent=1, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True)
@@ -118,24 +127,61 @@ class Model(Predictor):
     activation: str
     preparation: Preparation
 
+    @cached_property
+    def _products(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Each layer as the factors of a product: weight [input, output] and bias [output], float64."""
+        return [
+            (np.ascontiguousarray(np.asarray(weight, np.float64).T), np.asarray(bias, np.float64))
+            for weight, bias in self.layers
+        ]
+
+    @cached_property
+    def _small_block(self) -> int | None:
+        return small_block([weight for weight, _ in self._products])
+
+    @property
+    def _widest(self) -> int:
+        """The inputs or outputs of the widest layer."""
+        return max(max(np.shape(weight)) for weight, _ in self.layers)
+
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """What the network answers to prepared inputs [sample, feature]: [sample, output], float64."""
-        function = ACTIVATIONS[self.activation]
-        signal = np.asarray(inputs, np.float64)
-        for number, (weight, bias) in enumerate(self.layers):
-            signal = signal @ weight.astype(np.float64).T + bias
-            if number < len(self.layers) - 1:
-                signal = function(signal)
-        return signal
+        return in_tiles(self._some_outputs, inputs, self._widest)
 
     def predict_prepared(self, inputs: np.ndarray) -> np.ndarray:
         """Class probabilities [sample, class], or values [sample] in target units."""
-        outputs = self.outputs(inputs)
-        return softmax(outputs) if self.preparation.classes else self.preparation.restore(outputs)[:, 0]
+        return self._finished(self.outputs(inputs))
 
     def answers(self, features: Any) -> np.ndarray:
         """Class probabilities [sample, class], or values [sample] in target units, for raw features."""
-        return self.predict_prepared(self.preparation.inputs(features, np.float64))
+        return in_tiles(
+            lambda rows: self._some_answers(self.preparation.inputs(rows, np.float64)), features, self._widest
+        )
+
+    def _some_outputs(self, inputs: np.ndarray) -> np.ndarray:
+        """The outputs for some rows, few enough to be taken at once."""
+        with one_thread():
+            parts = [self._through(blocks) for blocks in in_blocks(inputs, self._small_block)]
+        outputs = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        return outputs[: len(inputs)]
+
+    def _through(self, signal: np.ndarray) -> np.ndarray:
+        """The outputs [sample, output] for blocks of rows [block, row, feature]."""
+        function = ACTIVATIONS[self.activation]
+        for number, (weight, bias) in enumerate(self._products):
+            signal = np.matmul(signal, weight)
+            signal += bias
+            if number < len(self.layers) - 1:
+                signal = function(signal)
+        return signal.reshape(-1, signal.shape[-1])
+
+    def _some_answers(self, inputs: np.ndarray) -> np.ndarray:
+        """The answers to some prepared rows."""
+        return self._finished(self._some_outputs(inputs))
+
+    def _finished(self, outputs: np.ndarray) -> np.ndarray:
+        """Probabilities or values from outputs."""
+        return softmax(outputs) if self.preparation.classes else self.preparation.restore(outputs)[:, 0]
 
     def _networks(self) -> Sequence[Model]:
         return [self]
@@ -160,15 +206,28 @@ class Ensemble(Predictor):
     weights: tuple[float, ...]
     temperature: float = 1.0
 
+    def __post_init__(self) -> None:
+        """New data are read with all columns that any of the networks uses."""
+        own = self.preparation.raw_kinds
+        needed = {name: kind for each in self.networks for name, kind in each.preparation.raw_kinds.items()}
+        also = tuple((name, kind) for name, kind in needed.items() if name not in own)
+        if also:
+            also = (*self.preparation.also_read, *also)
+            object.__setattr__(self, "preparation", replace(self.preparation, also_read=also))
+
     def answers(self, features: Any) -> np.ndarray:
         """Averaged class probabilities [sample, class], or values [sample] in target units."""
+        return in_tiles(self._some_answers, features, max(network._widest for network in self.networks))
+
+    def _some_answers(self, features: Any) -> np.ndarray:
+        """The answers to some raw rows, few enough to be taken at once."""
         prepared: dict[int, np.ndarray] = {}
         total: Any = 0.0
         for network, weight in zip(self.networks, self.weights, strict=True):
             own = network.preparation
             if id(own) not in prepared:
                 prepared[id(own)] = own.inputs(features, np.float64)
-            total = total + weight * network.predict_prepared(prepared[id(own)])
+            total = total + weight * network._some_answers(prepared[id(own)])
         return total if self.temperature == 1.0 else scaled(total, self.temperature)
 
     def _networks(self) -> Sequence[Model]:
@@ -178,14 +237,19 @@ class Ensemble(Predictor):
         return {"weights": list(self.weights), "temperature": self.temperature}
 
 
-def load_model(folder: Path) -> Model | Ensemble:
-    """Read what `save` wrote; what is broken raises what the reading library raises."""
+def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
+    """Read what `save` or `couloir.export` wrote; what is broken raises what the reading library raises.
+
+    Args:
+        folder: where the two files are.
+        name: theirs, without the endings.
+    """
     from safetensors.numpy import load_file
 
-    description = json.loads((folder / "model.json").read_text("utf-8"))
+    description = json.loads((folder / f"{name}.json").read_text("utf-8"))
     if description["model_version"] != MODEL_VERSION:
         raise ValueError(f"model version {description['model_version']!r} is not {MODEL_VERSION}")
-    tensors = load_file(folder / "model.safetensors")
+    tensors = load_file(folder / f"{name}.safetensors")
     preparations = [Preparation.from_json(each) for each in description["preparations"]]
     networks = tuple(
         Model(

@@ -16,7 +16,8 @@ import numpy as np
 from couloir.metrics import DEFAULT_METRIC, METRICS
 from couloir.population import Member
 
-Status = Literal["training", "finished", "stopped", "left", "diverged"]
+End = Literal["finished", "stopped", "left", "diverged"]
+Status = Literal["training", End]
 """Still at it; at the end of its budget; no longer improving; out at a rung; no longer finite."""
 
 
@@ -76,6 +77,13 @@ def ranking_key(outcome: Outcome, metric: str) -> tuple[float, float]:
     scores = outcome.validation[outcome.best_epoch - 1]
     sign = -1 if METRICS[metric].more_is_better else 1
     return sign * scores[metric], scores[DEFAULT_METRIC[METRICS[metric].task]]
+
+
+def ending(outcomes: Sequence[Outcome]) -> End:
+    """How a member ended: the worst of its ends in the folds."""
+    ends = {outcome.status for outcome in outcomes}
+    order: tuple[End, ...] = ("diverged", "left", "stopped", "finished")
+    return next(status for status in order if status in ends)
 
 
 def leader(outcomes: Sequence[Outcome], metric: str) -> Outcome | None:

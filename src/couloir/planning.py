@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -51,6 +53,17 @@ class Problem:
     def trained_on(self) -> list[TrainingData]:
         """What the population is trained on: the folds, or the training part."""
         return [fold.data for fold in self.folds] or [self.data]
+
+    @cached_property
+    def held_out(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Per fold the prepared inputs [sample, feature] and the truth [sample] of what it held out."""
+        return [
+            (
+                fold.preparation.inputs(self.dataset.rows(fold.rows.held_out), np.float64),
+                self.truth(fold.rows.held_out),
+            )
+            for fold in self.folds
+        ]
 
     def truth(self, rows: np.ndarray) -> np.ndarray:
         """Class numbers, or values in target units, of some rows."""
@@ -181,12 +194,18 @@ def plan(problem: Problem, options: Options, conditions: Conditions) -> Plan:
     rows = min(len(part.train.inputs) for part in parts)
     metric = chosen_metric(task, conditions.metric)
     members = [fitting(member, rows) for member in options.members(task, conditions.members)]
-    inputs, outputs = problem.data.train.inputs.shape[1], problem.data.outputs
-    chunks = plan_chunks(members, inputs, outputs, folds=range(len(parts)))
-    held = [part for data in parts for part in (data.train, data.validation) if part is not None]
-    data_bytes = sum(part.inputs.nbytes for part in held)
-    predicted = cost.predict(chunks, members, data_bytes, rows, inputs, outputs)
+    chunks, predicted = predict(members, parts)
     return Plan(problem, members, chunks, predicted, metric)
+
+
+def predict(members: Sequence[Member], folds: Sequence[TrainingData]) -> tuple[list[Chunk], cost.Cost]:
+    """How members would be laid out to be trained in some folds, and what that is predicted to cost."""
+    inputs, outputs = folds[0].train.inputs.shape[1], folds[0].outputs
+    chunks = plan_chunks(members, inputs, outputs, folds=range(len(folds)))
+    held = [part for data in folds for part in (data.train, data.validation) if part is not None]
+    data_bytes = sum(part.inputs.nbytes for part in held)
+    rows = max(len(data.train.inputs) for data in folds)
+    return chunks, cost.predict(chunks, members, data_bytes, rows, inputs, outputs)
 
 
 def chosen_metric(task: str, named: str | None) -> str:

@@ -292,6 +292,10 @@ class Cohort:
         return (inputs, *self.hidden, outputs)
 
 
+STRENGTHS = ("l1", "l2", "dropout")
+"""What a program computes only where some member of the cohort asks for it."""
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Members of one cohort that train side by side, grouped by rule, in one or more folds.
@@ -302,18 +306,30 @@ class Chunk:
         places: for every place the member's number in the population; inert places repeat one.
         inert: for every place whether it is only padding.
         folds: the numbers of the folds that every place is trained in.
+        uses: the strengths in `STRENGTHS` that some member of the cohort has above 0.
+        one_restart: whether all members of the cohort are of the same restart.
     """
 
     cohort: Cohort
     layout: tuple[tuple[Rule, int], ...]
     places: tuple[int, ...]
     inert: tuple[bool, ...]
-    folds: tuple[int, ...] = (0,)
+    folds: tuple[int, ...]
+    uses: frozenset[str]
+    one_restart: bool
 
     @property
     def trainings(self) -> int:
         """Networks in it: places times folds."""
         return len(self.places) * len(self.folds)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training ahead: the share of members in it, and how many epochs it takes."""
+
+    share: float
+    epochs: float
 
 
 def plan_chunks(
@@ -323,16 +339,18 @@ def plan_chunks(
     most: int | None = None,
     folds: Sequence[int] = (0,),
     rounded: bool = False,
+    ahead: Sequence[Stage] = (Stage(1, 1),),
 ) -> list[Chunk]:
     """Group members into cohorts, and deal each cohort out over chunks of one layout.
 
     Args:
         members: the population, or some of it by number.
         inputs, outputs: the data's numbers of prepared features and of outputs.
-        most: networks in a chunk, about; None picks from the shapes.
+        most: networks in a chunk, at most, in as few chunks as that allows; None picks from the shapes.
         folds: the numbers of the folds that every member is trained in.
         rounded: round every rule's places up to a power of two, so that few different programs come up
             as a population shrinks; the spare places are inert.
+        ahead: how the population will shrink, where that is known.
     """
     numbered = members if isinstance(members, Mapping) else dict(enumerate(members))
     cohorts: dict[Cohort, dict[Rule, list[int]]] = {}
@@ -340,20 +358,84 @@ def plan_chunks(
         cohorts.setdefault(Cohort.of(member), {}).setdefault(member.rule, []).append(number)
     chunks = []
     for cohort, by_rule in cohorts.items():
-        total = sum(map(len, by_rule.values())) * len(folds)
-        size = most or chunk_size(cohort.widths(inputs, outputs), total, lanes(), cohort.noise > 0)
-        wanted = math.ceil(total / size)
-        # No more hands than the largest rule has members, or some would hold nothing but padding; and of
-        # the numbers of hands that give every rule as many places the smallest.
-        hands = min(wanted, max(map(len, by_rule.values())))
-        blocks = _blocks(folds, math.ceil(wanted / hands))
-        hands = max(math.ceil(len(own) / math.ceil(len(own) / hands)) for own in by_rule.values())
-        chunks += [
-            _chunk(cohort, by_rule, number, hands, block, rounded)
-            for block in blocks
-            for number in range(hands)
-        ]
+        size = most or chunk_size(cohort.widths(inputs, outputs), lanes(), cohort.noise > 0)
+        hands, blocks = _arranged(
+            [len(own) for own in by_rule.values()], folds, size, 1 if most else lanes(), rounded, ahead
+        )
+        own_members = [numbered[number] for own in by_rule.values() for number in own]
+        like = Chunk(
+            cohort,
+            layout=tuple((rule, _places(len(own), hands, rounded)) for rule, own in by_rule.items()),
+            places=(),
+            inert=(),
+            folds=(),
+            uses=frozenset(name for name in STRENGTHS if any(getattr(each, name) for each in own_members)),
+            one_restart=len({each.restart for each in own_members}) == 1,
+        )
+        spare = {rule: own[0] for rule, own in by_rule.items()}
+        for block in blocks:
+            chunks += _dealt(replace(like, folds=block), by_rule, spare, hands)
     return chunks
+
+
+FEWEST = 4
+"""Networks in a chunk, at least, where there are as many."""
+
+CHUNK_OVERHEAD = 13.0
+"""What a chunk's step takes besides its networks, in networks (64-32-10, batch 32, eight rules)."""
+
+FOLD_AXIS = 1.04
+"""How much longer a network takes in a program with an axis of folds, whose products are less wide."""
+
+GATHERING = 1.6
+"""At each thinning those left gather in the better rules: the largest rule's share grows by so much."""
+
+
+def _arranged(
+    counts: Sequence[int],
+    folds: Sequence[int],
+    size: int,
+    lanes: int,
+    rounded: bool,
+    ahead: Sequence[Stage],
+) -> tuple[int, list[tuple[int, ...]]]:
+    """How a cohort is dealt out: into how many hands, and its folds into which blocks, for the least time.
+
+    Args:
+        counts: members of each rule.
+        folds: the folds' numbers.
+        size: networks in a chunk, at most.
+        lanes: chunks that train at the same time.
+        rounded, ahead: as in `plan_chunks`.
+    """
+    total = len(folds) * sum(counts)
+    widths = [width for width in range(1, len(folds) + 1) if len(folds) % width == 0]
+    # More hands than the largest rule has members would hold nothing but padding.
+    choices = [
+        (places * width, hands, width)
+        for hands in range(1, max(counts) + 1)
+        for places in [sum(_places(count, hands, rounded) for count in counts)]
+        for width in widths
+    ]
+    fitting = [each for each in choices if min(FEWEST, total) <= each[0] <= size] or [min(choices)]
+
+    def seconds(choice: tuple[int, int, int]) -> float:
+        networks, hands, width = choice
+        each = networks * (FOLD_AXIS if width > 1 else 1) + CHUNK_OVERHEAD
+        found = 0.0
+        for thinnings, stage in enumerate(ahead):
+            full = math.ceil(hands * min(1.0, stage.share * GATHERING**thinnings))
+            found += stage.epochs * math.ceil(full * len(folds) / width / lanes) * each
+        return found
+
+    _, hands, width = min(fitting, key=lambda choice: (seconds(choice), choice[1]))
+    return hands, [tuple(folds[start : start + width]) for start in range(0, len(folds), width)]
+
+
+def _places(members: int, hands: int, rounded: bool) -> int:
+    """Places of a rule in each of so many hands."""
+    size = math.ceil(members / hands)
+    return 1 << (size - 1).bit_length() if rounded else size
 
 
 def redealt(chunk: Chunk, members: Mapping[int, Member], spare: Mapping[Rule, int]) -> list[Chunk]:
@@ -370,63 +452,40 @@ def redealt(chunk: Chunk, members: Mapping[int, Member], spare: Mapping[Rule, in
     by_rule: dict[Rule, list[int]] = {rule: [] for rule, _ in chunk.layout}
     for number, member in members.items():
         by_rule[member.rule].append(number)
-    count = max(math.ceil(len(by_rule[rule]) / size) for rule, size in chunk.layout)
+    hands = max(math.ceil(len(by_rule[rule]) / size) for rule, size in chunk.layout)
+    return _dealt(chunk, by_rule, spare, hands)
+
+
+def _dealt(
+    like: Chunk, by_rule: Mapping[Rule, list[int]], spare: Mapping[Rule, int], hands: int
+) -> list[Chunk]:
+    """So many chunks like one: every rule's members dealt out in turn, short hands filled with a spare."""
     found = []
-    for number in range(count):
+    for hand in range(hands):
         places: list[int] = []
         inert: list[bool] = []
-        for rule, size in chunk.layout:
-            hand = by_rule[rule][number::count]
-            places += hand + [spare[rule]] * (size - len(hand))
-            inert += [False] * len(hand) + [True] * (size - len(hand))
-        found.append(Chunk(chunk.cohort, chunk.layout, tuple(places), tuple(inert), chunk.folds))
+        for rule, size in like.layout:
+            own = by_rule[rule][hand::hands]
+            places += own + [spare[rule]] * (size - len(own))
+            inert += [False] * len(own) + [True] * (size - len(own))
+        found.append(replace(like, places=tuple(places), inert=tuple(inert)))
     return found
 
 
-def _blocks(folds: Sequence[int], wanted: int) -> list[tuple[int, ...]]:
-    """The folds in blocks of one size, so that one program serves them: at least as many as wanted."""
-    count = next((n for n in range(wanted, len(folds)) if len(folds) % n == 0), len(folds))
-    size = len(folds) // count
-    return [tuple(folds[start : start + size]) for start in range(0, len(folds), size)]
+def chunk_size(widths: Sequence[int], lanes: int, noisy: bool = False) -> int:
+    """Networks to a chunk, at most, when chunks train side by side in a lane for each core of the processor.
 
-
-def _chunk(
-    cohort: Cohort,
-    by_rule: Mapping[Rule, list[int]],
-    number: int,
-    count: int,
-    folds: tuple[int, ...],
-    rounded: bool,
-) -> Chunk:
-    """The number-th of count chunks: every rule's members dealt out in turn, short hands padded."""
-    layout, places, inert = [], [], []
-    for rule, numbers in by_rule.items():
-        size = math.ceil(len(numbers) / count)
-        if rounded:
-            size = 1 << (size - 1).bit_length()
-        hand = numbers[number::count]
-        padding = size - len(hand)
-        layout.append((rule, size))
-        places += hand + [numbers[0]] * padding
-        inert += [False] * len(hand) + [True] * padding
-    return Chunk(cohort, tuple(layout), tuple(places), tuple(inert), folds)
-
-
-def chunk_size(widths: Sequence[int], members: int, lanes: int, noisy: bool = False) -> int:
-    """Networks to a chunk, when chunks train side by side in as many lanes as the processor has cores.
-
-    About a quarter of a million parameters, but 4 to 64 networks: then the rules' state stays in the
+    About a quarter of a million parameters, but 4 to 128 networks: then the rules' state stays in the
     cache, and a core that has a chunk to itself loses no time in waiting for the others inside a product.
     (Measured on two cores, 64 members, as a share of the rate of a bare matrix product: 784-15-10 by 64
-    in one lane 55 %, by 16 in two lanes 70 %; 784-128-64-10 51 % and, by 4, 80 %.) A population too small
-    to fill the lanes so is divided among them. Input noise is drawn once for each chunk, so noisy chunks
-    are twice as large. An accelerator has one lane, and wants wide products.
+    in one lane 55 %, by 16 in two lanes 70 %; 784-128-64-10 51 % and, by 4, 80 %.) Input noise is drawn
+    once for each chunk, so noisy chunks are twice as large. An accelerator has one lane, and wants wide
+    products.
     """
     if lanes == 1:
         return max(8, 2**27 // parameter_count(widths))
     parameters = 2**19 if noisy else 2**18
-    fitting = min(64, parameters // parameter_count(widths), math.ceil(members / lanes))
-    return max(4, fitting)
+    return max(FEWEST, min(128, parameters // parameter_count(widths)))
 
 
 def lanes() -> int:

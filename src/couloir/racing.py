@@ -25,7 +25,7 @@ from couloir.selection.averages import validated
 from couloir.selection.race import Race, curves_table, run_race, standing, tuning_table
 from couloir.stages import Stages
 from couloir.training import Precision, Progress
-from couloir.workflow import Observer, Run, Silent, as_code, import_ahead, interruptions
+from couloir.workflow import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
 
 RATES, REPLICATES, EPOCHS = 12, 10, 50
 
@@ -83,9 +83,9 @@ def race(
         dataset = data if isinstance(data, Dataset) else load(data)
     with stages.timed("prepare"):
         problem = prepare(dataset, conditions)
-        observer.loaded(dataset, problem.split, problem.warnings)
     ranked_by = chosen_metric(problem.data.task, metric)
     members = runners(problem, optimizer, epochs, options)
+    observer.loaded(problem)
     import_ahead(report=out is not None)
     with interruptions(observer) as interrupted:
 
@@ -99,7 +99,7 @@ def race(
     stages.seconds["train"] = found.tuning.seconds + found.replicas.seconds
     observer.stage("testing")
     with stages.timed("evaluate"):
-        run = _run(problem, found, conditions, rates, command or as_code("race", options))
+        run = tested(_choice(problem, found, conditions, rates, command or as_code("race", options)))
     run.record |= {"status": status, "seconds": stages.rounded()}
     if out is not None:
         observer.stage("writing the report")
@@ -120,8 +120,8 @@ def runners(
     """
     if "learning_rate" in options:
         raise InputError(
-            "A race finds every rule's learning rate itself: leave it out, or compare rates with "
-            "'couloir train'."
+            "A race on data finds every rule's learning rate itself: leave --learning-rate out, or compare "
+            "rates with 'couloir train'."
         )
     everything = Options(optimizer=optimizer, learning_rate=1.0, epochs=epochs, **options)
     members = everything.members(problem.data.task)
@@ -135,19 +135,6 @@ def runners(
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise InputError(f"Two rules are called '{twice[0]}': give each a name of its own.")
     return [fitting(member, len(problem.data.train.inputs)) for member in members]
-
-
-def _run(problem: Problem, found: Race, conditions: Conditions, rates: int, command: str) -> Run:
-    """Fix the winner, test it once, and put together what the race has shown."""
-    choice = _choice(problem, found, conditions, rates, command)
-    return Run(
-        results.record(choice),
-        results.history(found.tuning),
-        results.leaderboard(problem, found.tuning),
-        results.predictions(problem, choice.judged),
-        choice.final,
-        tables=choice.tables,
-    )
 
 
 def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, command: str) -> Choice:
@@ -181,6 +168,8 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
         finalists=[Finalist("winner", model, problem.split.train, evaluation.scores(judged.answers, truth))],
         headline=0,
         command=command,
+        history=results.history(found.tuning),
+        leaderboard=results.leaderboard(problem, found.tuning),
         kind="race",
         more={
             "standing": standing(found),
@@ -191,6 +180,7 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
             "epochs": found.epochs,
             "steps_per_epoch": found.steps_per_epoch,
             "replicates": replicates,
+            "one_division": problem.dataset.times is not None,
             "rates_per_rule": rates,
             "n_trainings": len(found.tuning.outcomes) + replicates * len(found.replicas.outcomes),
             "replicate_sizes": {"train": found.train_rows, "validation": found.validation_rows},

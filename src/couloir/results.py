@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from couloir.evaluation import Judged
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.model import Ensemble, Predictor, scaled
 from couloir.networks import parameter_count
-from couloir.outcomes import Outcome, Status, Trained, ranking_key
+from couloir.outcomes import Outcome, Trained, ending, ranking_key
 from couloir.planning import Conditions, Problem
 from couloir.population import Member
 from couloir.selection.ensemble import calibration_error, reliability
@@ -87,6 +86,8 @@ class Choice:
         finalists: every model to be tested.
         headline: the place among them of the one that is kept.
         command: what was run.
+        history: the scores of members by epoch.
+        leaderboard: a row for every member, best first.
         kind: "train", "race" or "search".
         more: what else run.json is to say.
         tables: what else was measured.
@@ -106,6 +107,8 @@ class Choice:
     finalists: list[Finalist]
     headline: int
     command: str
+    history: pl.DataFrame
+    leaderboard: pl.DataFrame
     kind: str = "train"
     more: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -127,6 +130,9 @@ def record(choice: Choice) -> dict[str, Any]:
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seed": choice.conditions.seed,
         "metric": choice.metric,
+        "source": dict(problem.dataset.source),
+        "fractions": list(choice.conditions.split),
+        "class_weights": choice.conditions.class_weights,
         "data": _data_record(problem),
         "n_members": choice.members,
         "n_cohorts": choice.cohorts,
@@ -146,7 +152,7 @@ def record(choice: Choice) -> dict[str, Any]:
 
 def counts(trained: Trained) -> dict[str, int]:
     """How many members ended in which way; in folds, by the worst of a member's ends."""
-    ends = [_end([fold[number] for fold in trained.folds]) for number in range(len(trained.outcomes))]
+    ends = [ending([fold[number] for fold in trained.folds]) for number in range(len(trained.outcomes))]
     return {status: ends.count(status) for status in ("finished", "stopped", "left", "diverged")}
 
 
@@ -339,14 +345,13 @@ def _column(part: str, metric: str) -> str:
     return f"{part}_loss" if metric in DEFAULT_METRIC.values() else f"{part}_{metric}"
 
 
-def leaderboard(problem: Problem, trained: Trained) -> pl.DataFrame:
+def leaderboard(problem: Problem, trained: Trained, crossed: CrossValidation | None = None) -> pl.DataFrame:
     """One row per member, best first; diverged ones last.
 
-    Scores are those on validation, or in folds the means of those on what the folds held out.
+    Scores are those on validation, or where there are folds the means of those on what these held out.
     """
-    outcomes, crossed = trained.outcomes, None
-    if problem.folds:
-        crossed = CrossValidation(problem, trained, trained.metric)
+    outcomes = trained.outcomes
+    if crossed:
         order = crossed.ranking
     else:
         order = sorted(range(len(outcomes)), key=lambda n: ranking_key(outcomes[n], trained.metric))
@@ -374,16 +379,9 @@ def _fold_columns(crossed: CrossValidation, member: int) -> dict[str, Any]:
         "training_loss": float(np.mean(training)) if training else None,
         "best_epoch": crossed.best_epochs(member) if whole else None,
         "epochs_run": max(outcome.epochs_run for outcome in outcomes),
-        "status": _end(outcomes),
+        "status": ending(outcomes),
         "diverged_epoch": next((o.diverged_epoch for o in outcomes if o.diverged_epoch), None),
     }
-
-
-def _end(outcomes: Sequence[Outcome]) -> Status:
-    """How a member ended: the worst of its ends in the folds."""
-    ends = {outcome.status for outcome in outcomes}
-    order: tuple[Status, ...] = ("diverged", "left", "stopped", "finished")
-    return next(status for status in order if status in ends)
 
 
 def _leaderboard_row(problem: Problem, outcome: Outcome) -> dict[str, Any]:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 
+WITH_MODEL = ("train", "race", "search")
+"""Kinds of runs that end in a model."""
+
 
 @dataclass
 class StoredRun:
@@ -47,6 +50,11 @@ class StoredRun:
     model: Predictor
     folder: Path | None = None
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    @property
+    def page(self) -> str:
+        """The file name of its page."""
+        return "report.html"
 
     @cached_property
     def test(self) -> dict[str, Any]:
@@ -155,6 +163,14 @@ def resolve(path: str | Path) -> Path:
     return folder
 
 
+def kind_of(path: str | Path) -> str:
+    """What kind of run a folder holds, as far as its run.json can tell: "train" where it cannot."""
+    try:
+        return str(json.loads((resolve(path) / "run.json").read_text("utf-8")).get("kind", "train"))
+    except (OSError, ValueError, AttributeError):
+        return "train"
+
+
 def read(path: str | Path) -> StoredRun:
     """Read a run folder back.
 
@@ -171,6 +187,8 @@ def read(path: str | Path) -> StoredRun:
         record = json.loads((folder / current).read_text("utf-8"))
         if record.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(f"schema version {record.get('schema_version')!r} is not {SCHEMA_VERSION}")
+        if (kind := record.get("kind", "train")) not in WITH_MODEL:
+            raise InputError(f"The folder '{path}' holds a {kind}, which has no model: open the page in it.")
         if lacking := [
             key for key in ("command", "data", "winner", "validation", "test") if key not in record
         ]:
@@ -191,7 +209,7 @@ def read(path: str | Path) -> StoredRun:
             f"The run folder '{path}' has no {current}: it is not a run, or was cut short; train again."
         ) from None
     except Exception as error:
-        if isinstance(error, MemoryError):
+        if isinstance(error, (MemoryError, InputError)):
             raise
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise InputError(

@@ -17,24 +17,28 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from couloir import evaluation, results, runs
+from couloir import evaluation, runs
 from couloir.cross_validation import fold_importance, fold_record, median_epochs
 from couloir.data.dataset import Dataset
 from couloir.data.sources import load
 from couloir.data.splits import Fractions
 from couloir.errors import InputError
 from couloir.evaluation import Judged
+from couloir.figures import words
 from couloir.metrics import METRICS
+from couloir.model import Model
 from couloir.output import check_folder
 from couloir.planning import Conditions, Problem, chosen_metric, prepare
+from couloir.population import Cohort
 from couloir.results import Choice, Finalist, Winner, better
-from couloir.selection.averages import average_record, averaged, bagged, refitted
+from couloir.selection.averages import Average, average_record, averaged, bagged, refitted
 from couloir.selection.search import GENERATION, PoolEntry, Search
 from couloir.selection.space import Space
+from couloir.selection.storages import quiet
 from couloir.selection.study import Study
 from couloir.stages import Stages
 from couloir.training import Precision, Progress
-from couloir.workflow import Observer, Run, Silent, as_code, import_ahead, interruptions
+from couloir.workflow import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
 
 TRIALS = 512
 FOLDS_BELOW = 5000
@@ -78,7 +82,6 @@ def search(
     storage: str | None = None,
     resume: str | Path | None = None,
     out: str | Path = "runs",
-    source: Mapping[str, Any] | None = None,
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
@@ -100,7 +103,6 @@ def search(
         storage: an Optuna storage URL that trials are written to as well.
         resume: the folder of a search that has not ended, or that is to go on.
         out: the folder of runs.
-        source: how the data were loaded, for resuming.
         observer, command, stages: as in `couloir.train`.
 
     Returns:
@@ -121,35 +123,26 @@ def search(
             "cv": cv,
             "validation": validation,
             "command": command or as_code("search", {}),
-            "source": dict(source or _source(data)),
         }
         conditions = Conditions(
             seed, split, metric, patience, minutes=minutes, class_weights=class_weights, precision=precision
         )
-        under_way = _begun(data, space, Path(out), asked, conditions, storage, observer, stages)
+        under_way = _begun(data, space, Path(out), asked, conditions, storage, stages)
     else:
-        under_way = _resumed(data, runs.resolve(resume), trials, minutes, storage, observer, stages)
-    asked, problem = under_way.study.header["asked"], under_way.problem
+        under_way = _resumed(data, runs.resolve(resume), trials, minutes, storage, stages)
+    asked = under_way.study.header["asked"]
     if resume is not None:
         given = {"trials": trials, "minutes": minutes}
         asked = asked | {name: value for name, value in given.items() if value is not None}
+    observer.loaded(under_way.problem)
     status = _run_generations(under_way, asked, observer, stages)
     import_ahead(report=True)
     with stages.timed("choose"):
         choice = _choice(under_way, asked, observer)
     observer.stage("testing")
     with stages.timed("evaluate"):
-        run = Run(
-            results.record(choice),
-            _history(under_way),
-            choice.tables["trials"]
-            .filter(pl.col("value").is_not_null())
-            .sort("value", descending=under_way.sign < 0),
-            results.predictions(problem, choice.judged),
-            choice.final,
-            folder=under_way.folder,
-            tables=choice.tables,
-        )
+        run = tested(choice)
+    run.folder = under_way.folder
     run.record |= {"status": status, "seconds": stages.rounded()}
     observer.stage("writing the report")
     # What an earlier end has left is no longer whole while it is being overwritten.
@@ -166,7 +159,6 @@ def _begun(
     asked: dict[str, Any],
     conditions: Conditions,
     storage: str | None,
-    observer: Observer,
     stages: Stages,
 ) -> Search:
     """A new search in a new folder."""
@@ -174,8 +166,9 @@ def _begun(
     check_folder(out)
     with stages.timed("load"):
         dataset = data if isinstance(data, Dataset) else load(data)
+    asked["source"] = dict(dataset.source)
     conditions = replace(conditions, cv=_folds(dataset, asked["cv"], asked["validation"]))
-    problem = _prepared(dataset, conditions, observer, stages)
+    problem = _prepared(dataset, conditions, stages)
     metric = chosen_metric(problem.data.task, conditions.metric)
     found = space if isinstance(space, Space) else _space(space, problem)
     first = not out.exists()
@@ -202,7 +195,6 @@ def _resumed(
     trials: int | None,
     minutes: float | None,
     storage: str | None,
-    observer: Observer,
     stages: Stages,
 ) -> Search:
     """A search that goes on where its last whole generation ended."""
@@ -215,15 +207,8 @@ def _resumed(
         conditions = replace(conditions, minutes=minutes)
     with stages.timed("load"):
         dataset = _same_data(data, header)
-    problem = _prepared(dataset, conditions, observer, stages)
+    problem = _prepared(dataset, conditions, stages)
     return Search.begin(folder, study, problem, conditions, header["metric"], header["asked"]["halving"])
-
-
-def _source(data: Any) -> dict[str, Any]:
-    """Where data that were named can be loaded again from any folder; nothing is known of others."""
-    if not isinstance(data, str | Path):
-        return {}
-    return {"data": str(Path(data).resolve()) if Path(data).exists() else str(data)}
 
 
 def _check(asked: Mapping[str, Any]) -> None:
@@ -247,11 +232,9 @@ def _folds(dataset: Dataset, cv: int | None, validation: bool) -> int | None:
     return FOLDS if rows < FOLDS_BELOW else None
 
 
-def _prepared(dataset: Dataset, conditions: Conditions, observer: Observer, stages: Stages) -> Problem:
+def _prepared(dataset: Dataset, conditions: Conditions, stages: Stages) -> Problem:
     with stages.timed("prepare"):
-        problem = prepare(dataset, conditions)
-    observer.loaded(dataset, problem.split, problem.warnings)
-    return problem
+        return prepare(dataset, conditions)
 
 
 def _space(space: str | Path | None, problem: Problem) -> Space:
@@ -316,7 +299,8 @@ def _headline(under_way: Search) -> str:
     study, best = under_way.study, under_way.best
     text = f"generation {study.generations + 1}"
     if best is not None:
-        text += f", {len(study.trials)} trials told, best {under_way.metric} {best.value:.4g}"
+        name = words.METRIC_NAMES[under_way.metric]
+        text += f", {len(study.trials)} trials so far, best {name} {best.value:.4g}"
     return text
 
 
@@ -353,19 +337,14 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
     rest = np.union1d(problem.split.train, problem.split.validation)
     refit = refitted(problem, conditions, member, rest, median_epochs(epochs))
     finalists = _finalists(under_way, best, judged, average, refit, rest)
-    first, last = finalists[0], finalists[-1]
-    several = len(average.shares) > 1 and better(last, first, under_way.metric)
-    headline = next(
-        i for name in (("ensemble",) if several else ("refitted", "winner"))
-        for i, each in enumerate(finalists) if each.name == name
-    )  # fmt: skip
+    several = len(average.shares) > 1 and better(finalists[-1], finalists[0], under_way.metric)
     trials = _trials_table(under_way)
     return Choice(
         problem=problem,
         conditions=conditions,
         metric=under_way.metric,
         members=len(under_way.study.trials),
-        cohorts=len({under_way.member(t.number).hidden for t in under_way.study.trials}),
+        cohorts=len({Cohort.of(under_way.member(trial.number)) for trial in under_way.study.trials}),
         counts={
             status: sum(trial.status == status for trial in under_way.study.trials)
             for status in ("finished", "stopped", "left", "diverged")
@@ -376,8 +355,10 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
         training=_training_scores(problem, best),
         importance=_importance(problem, best, judged, conditions.seed),
         finalists=finalists,
-        headline=headline,
+        headline=len(finalists) - (1 if several else 2),  # the average stands last
         command=asked["command"],
+        history=_history(under_way),
+        leaderboard=trials.filter(pl.col("value").is_not_null()).sort("value", descending=under_way.sign < 0),
         kind="search",
         more=_more(under_way, best, average_record(average), asked),
         tables={"trials": trials, "rungs": _rungs_table(under_way)},
@@ -385,8 +366,14 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
 
 
 def _finalists(
-    under_way: Search, best: PoolEntry, judged: Judged, average: Any, refit: Any, rest: np.ndarray
+    under_way: Search,
+    best: PoolEntry,
+    judged: Judged,
+    average: Average,
+    refit: Model | None,
+    rest: np.ndarray,
 ) -> list[Finalist]:
+    """The winner, the winner refitted where that did not diverge, and last the average."""
     problem = under_way.problem
     scores = evaluation.scores(judged.answers, problem.truth(judged.rows))
     winner = bagged(problem, best.models) if problem.folds else best.models[0]
@@ -454,8 +441,6 @@ def _more(
 def _parameter_importance(study: Study) -> list[dict[str, Any]]:
     """How much of the differences between trials each hyperparameter accounts for (PED-ANOVA)."""
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-
-    from couloir.selection.storages import quiet
 
     complete = [trial for trial in study.trials if trial.status in ("finished", "stopped")]
     if len(complete) < 10:

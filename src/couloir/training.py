@@ -24,7 +24,7 @@ from couloir.errors import InputError, unknown
 from couloir.metrics import DEFAULT_METRIC, metrics_of
 from couloir.networks import Network
 from couloir.outcomes import Outcome, Rung, RungResult, Status, Trained, leader, thin_out
-from couloir.population import Member, lanes, plan_chunks
+from couloir.population import Member, Stage, lanes, plan_chunks
 
 Precision = Literal["float32", "float64"]
 
@@ -125,7 +125,7 @@ def train_population(
     passed: list[RungResult] = []
     with _engine(precision), clock.running(), ThreadPoolExecutor(lanes()) as pool:
         stacks = _stack_folds(folds, seeds, precision)
-        chunks = _laid_out(members, outcomes, stacks, metric, chunk)
+        chunks = _laid_out(members, outcomes, stacks, metric, chunk, _stages(horizon, rungs))
         for number in range(1, horizon + 1):
             seen += _advance(chunks, number, patience, precision, pool)
             for rung in rungs:
@@ -151,7 +151,7 @@ def _stack_folds(folds: Sequence[TrainingData], seeds: Sequence[int], dtype: Any
     for number, fold in enumerate(folds):
         by_shape.setdefault((fold.train.inputs.shape[1], fold.validation is None), []).append(number)
     return [
-        Folds(numbers, [folds[n] for n in numbers], [seeds[n] for n in numbers], dtype)
+        Folds.of(numbers, [folds[n] for n in numbers], [seeds[n] for n in numbers], dtype)
         for numbers in by_shape.values()
     ]
 
@@ -162,15 +162,30 @@ def _laid_out(
     stacks: Sequence[Folds],
     metric: str,
     most: int | None,
+    ahead: Sequence[Stage],
 ) -> list[ChunkTraining]:
     """Every chunk of the population in every fold, before the first step."""
     return [
         ChunkTraining(chunk, outcomes, folds, metric)
         for folds in stacks
         for chunk in plan_chunks(
-            members, folds.data[0].train.inputs.shape[1], folds.data[0].outputs, most, folds.numbers
+            members,
+            folds.data[0].train.inputs.shape[1],
+            folds.data[0].outputs,
+            most,
+            folds.numbers,
+            ahead=ahead,
         )
     ]
+
+
+def _stages(epochs: int, rungs: Sequence[Rung]) -> list[Stage]:
+    """What share of the members trains for how many epochs, as far as the rungs tell."""
+    found, share, before = [], 1.0, 0
+    for rung in sorted(rungs, key=lambda rung: rung.epoch):
+        found.append(Stage(share, min(rung.epoch, epochs) - before))
+        share, before = share * rung.keep, min(rung.epoch, epochs)
+    return [*found, Stage(share, epochs - before)]
 
 
 def _advance(

@@ -10,7 +10,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -21,13 +21,14 @@ import numpy as np
 from couloir import cost, results, runs
 from couloir.choosing import choose
 from couloir.cross_validation import CrossValidation
-from couloir.data.dataset import Dataset, Split
+from couloir.data.dataset import Dataset
 from couloir.data.sources import load, load_features
 from couloir.data.splits import Fractions
 from couloir.outcomes import Trained
 from couloir.output import check_folder
-from couloir.planning import Conditions, Plan, plan, prepare
+from couloir.planning import Conditions, Plan, Problem, plan, prepare
 from couloir.population import Options
+from couloir.results import Choice
 from couloir.stages import Stages
 from couloir.training import Precision, Progress, train_population
 
@@ -80,8 +81,8 @@ def open_run(path: str | Path) -> Run:
 class Observer(Protocol):
     """Who watches a run: told what is happening, in order."""
 
-    def loaded(self, dataset: Dataset, split: Split, warnings: Sequence[str]) -> None:
-        """The data are there and split."""
+    def loaded(self, problem: Problem) -> None:
+        """The data are there, split and prepared, and what was asked for can be done."""
         return
 
     def planned(self, plan: Plan) -> None:
@@ -168,7 +169,8 @@ def train(
         ensemble,
         no_stop,
     )
-    planned = plan_run(data, conditions, Options(**options), observer, stages)
+    planned = plan_run(data, conditions, Options(**options), stages)
+    observer.loaded(planned.problem)
     observer.planned(planned)
     import_ahead(report=out is not None)
     trained, status = _train(planned, conditions, observer, stages)
@@ -176,14 +178,7 @@ def train(
         choice = choose(planned, conditions, trained, command or as_code("train", options))
     observer.stage("testing")
     with stages.timed("evaluate"):
-        run = Run(
-            results.record(choice),
-            results.history(trained),
-            results.leaderboard(planned.problem, trained),
-            results.predictions(planned.problem, choice.judged),
-            choice.final,
-            tables=choice.tables,
-        )
+        run = tested(choice)
     run.record |= {"status": status, "seconds": stages.rounded()}
     if out is not None:
         observer.stage("writing the report")
@@ -227,13 +222,26 @@ def cross_validate(
         seed, split, metric, patience, members, class_weights=class_weights, precision=precision, cv=cv
     )
     stages, observer = Stages(), observer or Silent()
-    planned = plan_run(data, conditions, Options(**options), observer, stages)
+    planned = plan_run(data, conditions, Options(**options), stages)
+    observer.loaded(planned.problem)
     observer.planned(planned)
     trained, _ = _train(planned, conditions, observer, stages)
     return CrossValidation(planned.problem, trained, planned.metric)
 
 
-def plan_run(data: Any, conditions: Conditions, options: Options, observer: Observer, stages: Stages) -> Plan:
+def tested(choice: Choice) -> Run:
+    """Score what was chosen on the test part, and put the run together."""
+    return Run(
+        results.record(choice),
+        choice.history,
+        choice.leaderboard,
+        results.predictions(choice.problem, choice.judged),
+        choice.final,
+        tables=choice.tables,
+    )
+
+
+def plan_run(data: Any, conditions: Conditions, options: Options, stages: Stages) -> Plan:
     """All that comes before training: load, split, prepare, and lay out the population.
 
     Raises:
@@ -243,7 +251,6 @@ def plan_run(data: Any, conditions: Conditions, options: Options, observer: Obse
         dataset = data if isinstance(data, Dataset) else load(data)
     with stages.timed("prepare"):
         problem = prepare(dataset, conditions)
-        observer.loaded(dataset, problem.split, problem.warnings)
         planned = plan(problem, options, conditions)
     cost.check_memory(planned.cost)
     return planned

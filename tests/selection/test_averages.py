@@ -16,6 +16,7 @@ from couloir.population import Member, find_rule
 from couloir.selection.averages import Candidate, average_record, averaged, bagged, refitted
 
 ROWS = np.arange(12)
+READING = SimpleNamespace(raw_kinds={"x": "number"})
 
 
 def problem(classes: bool = True) -> Any:
@@ -23,7 +24,7 @@ def problem(classes: bool = True) -> Any:
     truth = ROWS % 3 if classes else ROWS.astype(float)
     return SimpleNamespace(
         dataset=SimpleNamespace(classes=("a", "b", "c") if classes else None),
-        preparation="all rows'",
+        preparation=READING,
         truth=lambda rows: truth[rows],
     )
 
@@ -35,7 +36,8 @@ def sure(right: float, wrong_rows: tuple[int, ...] = ()) -> np.ndarray:
 
 
 def candidate(number: int, answers: np.ndarray, folds: int = 1) -> Candidate:
-    return Candidate(number, [f"{number}.{fold}" for fold in range(folds)], answers)  # type: ignore[misc]
+    models = [SimpleNamespace(name=f"{number}.{fold}", preparation=READING) for fold in range(folds)]
+    return Candidate(number, models, answers)  # type: ignore[arg-type]
 
 
 def test_those_that_err_on_different_rows_are_averaged() -> None:
@@ -54,9 +56,10 @@ def test_a_member_s_share_is_divided_among_its_folds() -> None:
     pool = [candidate(4, sure(0.8, (0, 1)), folds=3), candidate(2, sure(0.8, (5, 6)), folds=3)]
     found = averaged(problem(), pool, ROWS, 10)
     assert found.shares == {4: 0.5, 2: 0.5}
-    assert found.model.networks == ("4.0", "4.1", "4.2", "2.0", "2.1", "2.2")
+    names = [each.name for each in found.model.networks]  # type: ignore[attr-defined]
+    assert names == ["4.0", "4.1", "4.2", "2.0", "2.1", "2.2"]
     assert found.model.weights == pytest.approx([1 / 6] * 6)
-    assert found.model.preparation == "all rows'"
+    assert found.model.preparation is READING
 
 
 def test_of_one_there_is_no_average() -> None:

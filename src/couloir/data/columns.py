@@ -7,11 +7,16 @@ kind           Polars type           meaning
 =============  ====================  =======================================================
 numeric        Int64, Float64        numbers; NaN has become missing
 boolean        Boolean               true and false
-date           Date, Datetime        ISO dates; prepared as days since 1970
-categorical    String                texts, few enough to become categories
-text           String                too many different texts to be categories (`is_free_text`)
+date           Date, Datetime        ISO dates; prepared as days since 1970 (`couloir.data.dates`)
+ordered        Enum                  categories whose order the frame declares, as ranks
+categorical    String                texts, few enough for a feature each
+hashed         String                texts, too many for a feature each (`couloir.data.hashing`)
+text           String                texts that hardly repeat: nothing to learn (`is_free_text`)
 empty          Null                  no cell has a value
 =============  ====================  =======================================================
+
+Only a frame can declare an order: an ordered Categorical of pandas, an Enum of Polars, an ordered dictionary
+of Arrow.
 """
 
 from __future__ import annotations
@@ -39,7 +44,11 @@ LARGEST = 1e100
 """Beyond this a number is taken for a mistake, as an infinite one is."""
 
 MANY_CATEGORIES = 50
-MOST_CATEGORIES = 1000
+MOST_ONE_HOT = 256
+"""Categories of one column that become a feature each; a column of more is hashed."""
+
+WRITTEN_KINDS = ("categorical", "hashed", "ordered")
+"""Kinds whose cells are texts in new data, whatever the type they come in."""
 
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
 _WRITTEN_NUMBER = "|".join(
@@ -65,14 +74,13 @@ def quoted(value: object) -> str:
     return f"'{text[:37]}...'" if len(text) > 40 else f"'{text}'"
 
 
-def is_free_text(texts: pl.Series) -> bool:
-    """Whether a text column has too many different values to be categories.
+def is_free_text(distinct: int, rows: int) -> bool:
+    """Whether so many different texts in so many rows repeat too rarely to be learnt from.
 
-    So it is when more than half of the rows have a value of their own, or when there are more than
-    50 values and they are more than a tenth of the rows, or when there are more than 1000.
+    So it is when there are more than half as many as rows, or when there are more than 50 and they are
+    more than a tenth of the rows.
     """
-    distinct, rows = texts.drop_nulls().n_unique(), len(texts)
-    return distinct > min(max(MANY_CATEGORIES, rows / 10), rows / 2, MOST_CATEGORIES)
+    return distinct > min(max(MANY_CATEGORIES, rows / 10), rows / 2)
 
 
 def column_kind(column: pl.Series) -> str:
@@ -85,7 +93,12 @@ def column_kind(column: pl.Series) -> str:
         return "boolean"
     if column.dtype.is_temporal():
         return "date"
-    return "text" if is_free_text(column) else "categorical"
+    if column.dtype == pl.Enum:
+        return "ordered"
+    distinct = column.drop_nulls().n_unique()
+    if is_free_text(distinct, len(column)):
+        return "text"
+    return "categorical" if distinct <= MOST_ONE_HOT else "hashed"
 
 
 def type_column(column: pl.Series, missing: Sequence[str], place: Place) -> pl.Series:
@@ -101,7 +114,9 @@ def type_column(column: pl.Series, missing: Sequence[str], place: Place) -> pl.S
             type is not one that a table can hold.
     """
     dtype = column.dtype
-    if dtype in (pl.Categorical, pl.Enum):
+    if dtype == pl.Enum:
+        return _type_ordered(column, missing)
+    if dtype == pl.Categorical:
         return _tidy(column.cast(pl.String), missing)
     if dtype == pl.String:
         return _type_text(_tidy(column, missing), place)
@@ -126,11 +141,11 @@ def conform_column(column: pl.Series, kind: str, missing: Sequence[str], place: 
         InputError: a cell cannot be read as that kind.
     """
     if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        texts = _tidy(column.cast(pl.String), missing)
-        return texts if kind == "categorical" else _conform_text(texts, kind, place)
+        texts = _tidy(column if column.dtype == pl.String else column.cast(pl.String), missing)
+        return texts if kind in WRITTEN_KINDS else _conform_text(texts, kind, place)
     column = type_column(column, missing, place)
-    if kind == "categorical":
-        return _tidy(_as_text(column), missing)
+    if kind in WRITTEN_KINDS:
+        return _tidy(as_text(column), missing)
     if column.dtype == pl.Null:
         return column
     if (kind == "date") != column.dtype.is_temporal():
@@ -142,9 +157,16 @@ def conform_column(column: pl.Series, kind: str, missing: Sequence[str], place: 
 
 
 def numbers_of(column: pl.Series) -> np.ndarray:
-    """A numeric, boolean, date or empty column as float64, missing as NaN; dates as days since 1970."""
+    """A numeric, boolean, date, ordered or empty column as float64, missing as NaN.
+
+    Dates are days since 1970, ordered categories their ranks from 0.
+    """
+    if column.dtype == pl.Float64:
+        return column.to_numpy()
     if column.dtype.is_temporal():
         column = column.cast(pl.Datetime("us")).dt.epoch("us") / 86_400e6
+    elif column.dtype == pl.Enum:
+        column = column.to_physical()
     return column.cast(pl.Float64).to_numpy()
 
 
@@ -160,12 +182,26 @@ def _filled(column: pl.Series) -> pl.Series:
 
 def _tidy(texts: pl.Series, missing: Sequence[str]) -> pl.Series:
     """The texts without surrounding blanks; empty ones and the missing tokens as missing."""
-    texts = texts.str.strip_chars()
-    blank = texts.is_in(["", *(token.strip() for token in missing)]).fill_null(True)
-    return texts.to_frame().select(pl.when(~blank).then(pl.first()).alias(texts.name)).to_series()
+    # One expression: what Polars does on the way to each counts, where there is a single row.
+    stripped = pl.first().str.strip_chars()
+    blank = stripped.is_in(["", *(token.strip() for token in missing)])
+    return texts.to_frame().select(pl.when(~blank).then(stripped).alias(texts.name)).to_series()
 
 
-def _as_text(column: pl.Series) -> pl.Series:
+def levels_of(column: pl.Series) -> list[str]:
+    """The texts that a column of ordered categories can take, in their order."""
+    assert isinstance(column.dtype, pl.Enum), "only an Enum declares an order"
+    return column.dtype.categories.to_list()
+
+
+def _type_ordered(column: pl.Series, missing: Sequence[str]) -> pl.Series:
+    """Ordered categories, tidied; plain texts where two of them differ in surrounding blanks only."""
+    texts = _tidy(column.cast(pl.String), missing)
+    tidied = _tidy(pl.Series(levels_of(column), dtype=pl.String), missing).drop_nulls()
+    return texts if tidied.n_unique() < len(tidied) else _filled(texts.cast(pl.Enum(tidied)))
+
+
+def as_text(column: pl.Series) -> pl.Series:
     """Any column as text; whole floats as '3', as a CSV file would have them."""
     if column.dtype.is_float() and bool((column.drop_nulls() == column.drop_nulls().floor()).all()):
         column = column.cast(pl.Int64, strict=False)
@@ -174,9 +210,10 @@ def _as_text(column: pl.Series) -> pl.Series:
 
 def _type_numbers(column: pl.Series, missing: Sequence[str], place: Place) -> pl.Series:
     """Numbers as Int64 or Float64, NaN and numeric missing tokens as missing, infinity refused."""
+    if not missing and column.dtype in (pl.Float64, pl.Int64) and _are_plain(column):
+        return column
     values = column.cast(pl.Float64).fill_nan(None)
-    tokens = pl.Series([*missing], dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
-    gone = values.is_in(tokens.to_list()) | values.is_null()
+    gone = values.is_in(missing_numbers(missing)) | values.is_null()
     _refuse_infinite(values, place)
     if bool(gone.all()):
         return pl.Series(column.name, [None] * len(column), dtype=pl.Null)
@@ -187,6 +224,17 @@ def _type_numbers(column: pl.Series, missing: Sequence[str], place: Place) -> pl
         .select(pl.when(~gone.fill_null(True)).then(pl.first()).alias(column.name))
         .to_series()
     )
+
+
+def missing_numbers(missing: Sequence[str]) -> list[float]:
+    """The numbers among the texts that stand for a missing cell."""
+    texts = pl.Series([*missing], dtype=pl.String)
+    return texts.cast(pl.Float64, strict=False).drop_nulls().drop_nans().to_list()
+
+
+def _are_plain(column: pl.Series) -> bool:
+    """Whether all cells are finite numbers, none too large and none missing."""
+    return column.null_count() == 0 and bool((np.abs(column.to_numpy()) <= LARGEST).all())
 
 
 def _type_text(texts: pl.Series, place: Place) -> pl.Series:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class Dataset:
         times: when each row was [sample], int64 or float64 that can be sorted, or None; rows are divided
             along time, and those of one time stay together.
         time_name: the column that the times come from; it is not among the features.
+        source: how to load it again from any folder: the `data` and the words of `loading` for
+            `couloir.load`; empty for what came from memory.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Dataset:
     group_name: str | None = None
     times: np.ndarray | None = None
     time_name: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """The number of rows."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import quoted
+from couloir.data.columns import as_text, missing_numbers, quoted
 from couloir.data.dataset import Dataset
 from couloir.errors import InputError
 
@@ -17,17 +18,34 @@ def frame_place(row: int) -> str:
     return f"row {row} (counted from 0)"
 
 
-def polars_frame(frame: Any) -> pl.DataFrame:
-    """A Polars or pandas frame as a Polars frame, without the help of pyarrow."""
+def polars_frame(frame: Any, target: Sequence[str] = ()) -> pl.DataFrame:
+    """A Polars, pandas or Arrow table as a Polars frame; pandas frames without the help of pyarrow.
+
+    Args:
+        frame: the table.
+        target: columns that keep the values of their categories, numbers as numbers; those of others are
+            texts, for a number that is declared a category is a name.
+    """
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
     if isinstance(frame, pl.DataFrame):
         return frame
+    if not _is_pandas(frame):
+        return _arrow_frame(frame)
     names = [str(column) for column in frame.columns]
     repeated = next((column for i, column in enumerate(names) if column in names[:i]), None)
     if repeated is not None:
         raise InputError(f"Two columns of the frame are called {quoted(repeated)}: rename one.")
-    return pl.DataFrame([_polars_column(name, frame.iloc[:, i]) for i, name in enumerate(names)])
+    return pl.DataFrame([_feature(name, frame.iloc[:, i], target) for i, name in enumerate(names)])
+
+
+def _feature(name: str, column: Any, target: Sequence[str]) -> pl.Series:
+    """A pandas column as a Polars one, categories as such where it is not the target."""
+    values = _polars_column(name, column)
+    categories = hasattr(column.dtype, "categories") and values.dtype != pl.Enum and name not in target
+    if not categories or (column.dtype.ordered and values.dtype.is_numeric()):
+        return values
+    return as_text(values).cast(pl.Categorical)
 
 
 def _polars_column(name: str, column: Any) -> pl.Series:
@@ -36,25 +54,65 @@ def _polars_column(name: str, column: Any) -> pl.Series:
         values = column.to_numpy()
         # Polars does not take the unit of a second, which pandas gives to dates.
         return pl.Series(name, values.astype("datetime64[us]") if values.dtype.kind == "M" else values)
-    values = [None if absent else value for value, absent in zip(column, column.isna(), strict=True)]
+    cells = column.astype(object).to_numpy(copy=True)
+    cells[column.isna().to_numpy()] = None
+    values = cells.tolist()
+    if getattr(column.dtype, "ordered", False):
+        return _ordered(name, values, column.dtype.categories.tolist())
     try:
         return pl.Series(name, values, strict=True)
     except (TypeError, pl.exceptions.PolarsError):
         return pl.Series(name, [None if value is None else str(value) for value in values])
 
 
+def _ordered(name: str, values: list, levels: list) -> pl.Series:
+    """Values of an ordered type as an Enum; numbers bring their own order, and stay numbers."""
+    if not all(isinstance(level, str) for level in levels):
+        return pl.Series(name, values)
+    return pl.Series(name, values, dtype=pl.Enum(levels))
+
+
+def _arrow_frame(table: Any) -> pl.DataFrame:
+    """Whatever speaks Arrow's C stream: a pyarrow table or batch, a table of DuckDB, and others."""
+    names = list(getattr(getattr(table, "schema", None), "names", ()))
+    repeated = next((column for i, column in enumerate(names) if column in names[:i]), None)
+    if repeated is not None:
+        raise InputError(f"Two columns of the table are called {quoted(repeated)}: rename one.")
+    try:
+        frame = pl.DataFrame(table)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            "The Arrow table holds a type that cannot be read: leave the column out, or turn it into "
+            "numbers or text."
+        ) from error
+    # Polars reads a dictionary as categories without an order; Arrow says which have one.
+    for number, name in enumerate(names):
+        if getattr(table.schema.types[number], "ordered", False):
+            cells = table.column(number)
+            whole = cells.combine_chunks() if hasattr(cells, "combine_chunks") else cells
+            texts = frame[name].cast(pl.String).to_list()
+            frame = frame.with_columns(_ordered(name, texts, whole.dictionary.to_pylist()))
+    return frame
+
+
+def _is_pandas(source: Any) -> bool:
+    """Whether the source is a pandas frame."""
+    return type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns")
+
+
 def is_frame(source: Any) -> bool:
-    """Whether the source is a Polars or pandas frame."""
-    pandas = type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns")
-    return isinstance(source, (pl.DataFrame, pl.LazyFrame)) or pandas
+    """Whether the source is a Polars, pandas or Arrow table."""
+    if isinstance(source, (pl.DataFrame, pl.LazyFrame)) or _is_pandas(source):
+        return True
+    return hasattr(source, "__arrow_c_stream__") and not isinstance(source, pl.Series)
 
 
 def target_column(target: Any) -> pl.Series:
-    """A target in any form as a Polars column."""
+    """A target in any form as a Polars column; for a target the order of ordered categories is nothing."""
     if isinstance(target, pl.Series):
-        return target
+        return target.cast(pl.String) if target.dtype == pl.Enum else target
     if type(target).__module__.split(".")[0] == "pandas" and hasattr(target, "dtype"):
-        return _polars_column(str(target.name) if target.name is not None else "", target)
+        return target_column(_polars_column(str(target.name) if target.name is not None else "", target))
     array = np.asarray(target)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -147,7 +205,10 @@ def clean_array(array: np.ndarray, missing: tuple[str, ...], raw: Dataset) -> np
         raise InputError(
             f"The image in {frame_place(row)} has a pixel that is NaN: mend or leave out the image."
         )
-    tokens = pl.Series([*missing], dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
-    if tokens.is_empty() or raw.image_shape:
-        return array
-    return np.where(np.isin(array, tokens.to_numpy()), np.nan, array)
+    return array if raw.image_shape else without_tokens(array, missing)
+
+
+def without_tokens(array: np.ndarray, missing: tuple[str, ...]) -> np.ndarray:
+    """The array with numbers that stand for a missing one as NaN."""
+    tokens = missing_numbers(missing)
+    return np.where(np.isin(array, tokens), np.nan, array) if tokens else array

@@ -10,6 +10,7 @@ import polars as pl
 
 from couloir.data.columns import column_kind, numbers_of, one_line, quoted
 from couloir.data.dataset import Dataset
+from couloir.data.hashing import HASHED_FEATURES
 
 CHANCE = 1e-6
 """A perfect prediction is reported where it would come about by chance less often than this."""
@@ -18,6 +19,8 @@ SHOWN = 5
 FEWEST_ROWS = 10
 FEW_VALUES = 20
 DENSE = 2.0
+MANY_FEATURES = 1000
+"""So many features of categories are worth a word: they can outnumber what the rows can teach."""
 
 
 def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
@@ -33,7 +36,9 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
       values, rows that repeat another one in every column are counted once.
     - **Repeats.** Two columns say the same: each value of one goes with one value of the other.
     - **Nothing to learn.** Columns with one value only, identifiers (whole numbers, all different, that
-      fill a range), and text with too many different values, which `Preparation` leaves out.
+      fill a range), and text whose values hardly repeat, which `Preparation` leaves out.
+    - **Many values.** Text columns with more than 256 different values, which become 64 features by
+      hashing; and categories that together become more than 1000 features.
 
     Images are not looked at.
 
@@ -57,7 +62,30 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
     lines += _grouped(identifiers, ("numbers the rows", "number the rows"))
     unused = "text with too many different values to be categories, and not used"
     lines += _grouped(free_text, (f"is {unused}", f"are {unused}"))
-    return lines
+    hashed = [name for name in others if kinds[name] == "hashed"]
+    lines += _hashed(features.select(hashed))
+    return lines + _wide(features.select([name for name in others if kinds[name] == "categorical"]))
+
+
+def _hashed(features: pl.DataFrame) -> list[str]:
+    """A warning for each text column that has more values than there are features for."""
+    return [
+        f"{_named([column.name])} has {column.drop_nulls().n_unique():,} different values, which share "
+        f"{HASHED_FEATURES} features by hashing: where it is of no use, {_drop([column.name])}"
+        for column in features.get_columns()
+    ]
+
+
+def _wide(features: pl.DataFrame) -> list[str]:
+    """A warning where categories become very many features; the widest columns are named."""
+    widths = {column.name: column.drop_nulls().n_unique() for column in features.get_columns()}
+    if sum(widths.values()) <= MANY_FEATURES:
+        return []
+    widest = sorted(widths, key=lambda name: -widths[name])[:SHOWN]
+    return [
+        f"The categories of {len(widths)} columns become {sum(widths.values()):,} features, most of them "
+        f"those of {', '.join(map(quoted, widest))}: where these are of no use, {_drop(widest)}"
+    ]
 
 
 def _frame(features: pl.DataFrame | np.ndarray, names: Sequence[str]) -> pl.DataFrame:

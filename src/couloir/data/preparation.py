@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import column_kind, numbers_of, quoted
+from couloir.data.columns import MANY_CATEGORIES, column_kind, levels_of, numbers_of, quoted
 from couloir.data.dataset import Dataset, Task
+from couloir.data.dates import part_features, part_names, varying_parts
+from couloir.data.hashing import HASHED_FEATURES, hashed_codes
 from couloir.errors import InputError
 
 
@@ -27,11 +29,18 @@ class ColumnPreparation:
     those of the training rows is taken as the nearest of them: a network is not to be trusted out there,
     and one mistyped cell can cost more than all other rows together. A category becomes one feature for
     each category, 1 for its own and 0 for the others; all are 0 for a category that was not seen in
-    training.
+    training. A text of very many values lights a few features of a fixed number (`couloir.data.hashing`).
+
+    A date is a number, days since 1970, and has further features for what repeats (`couloir.data.dates`).
+
+    An ordered category is a number too, its rank among the levels that were declared: a trend along the
+    order can be learnt from few rows, and holds for a level between that no training row has. Where at
+    most 50 levels were seen in training, and more than two, each has a feature of its own besides, for
+    steps are seldom equal, and a declared order need not matter. A text that is no level counts as missing.
 
     Attributes:
         name: the raw column.
-        kind: numeric, boolean, date or categorical.
+        kind: numeric, boolean, date, ordered, categorical or hashed.
         index: its place among the raw columns.
         start: the first of its features.
         stop: one past its last feature.
@@ -42,7 +51,10 @@ class ColumnPreparation:
         scale: their standard deviation (divisor n); where it is 0 the feature is always 0, for nothing
             has been learnt about other values.
         marker: whether there is a feature for "missing".
-        categories: the texts seen in training, sorted.
+        categories: the texts seen in training, sorted (of an ordered column in its order) that have
+            features.
+        parts: what of a date has features besides its days.
+        levels: all texts that an ordered column can take, in their order.
     """
 
     name: str
@@ -57,14 +69,48 @@ class ColumnPreparation:
     scale: float = 1.0
     marker: bool = False
     categories: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its first feature is a number that is standardised."""
+        return self.kind not in ("categorical", "hashed")
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of its features, in order: "age", "age missing", "sex=female", "sex missing"."""
+        """Names of its features, in order: "age", "age missing", "sex=female", "day", "day Monday"."""
         own = tuple(f"{self.name}={category}" for category in self.categories)
-        if self.kind != "categorical":
-            own = (self.name,)
+        if self.kind == "hashed":
+            own = tuple(f"{self.name} #{number}" for number in range(HASHED_FEATURES))
+        elif self.is_number:
+            own = (self.name, *(f"{self.name} {part}" for part in part_names(self.parts)), *own)
         return (*own, f"{self.name} missing") if self.marker else own
+
+    def numbers(self, column: pl.Series) -> np.ndarray:
+        """The raw cells of a numeric, boolean, date or ordered column [sample], missing as NaN."""
+        if self.kind == "ordered":
+            return _places(column, self._level_type)
+        return numbers_of(column)
+
+    @cached_property
+    def _category_type(self) -> pl.Enum:
+        return pl.Enum(self.categories)
+
+    @cached_property
+    def _level_type(self) -> pl.Enum:
+        return pl.Enum(self.levels)
+
+    def places(self, column: pl.Series) -> np.ndarray:
+        """Where each cell stands among the categories [sample], NaN where it is missing or none of them."""
+        return _places(column, self._category_type)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The features of each category [category, feature]: its own one, or those that its hash picks."""
+        if self.kind == "hashed":
+            return hashed_codes(self.categories)
+        return np.eye(len(self.categories), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -84,6 +130,8 @@ class Preparation:
         image_shape: (height, width) of an image, or None.
         pixel_maximum: what a pixel is divided by.
         missing_tokens: texts to read as missing in new data.
+        also_read: name and kind of raw columns that are left out here and that another network of the same
+            average uses: a column can be free text among all rows and categories among those of a fold.
     """
 
     columns: tuple[ColumnPreparation, ...]
@@ -98,6 +146,7 @@ class Preparation:
     image_shape: tuple[int, int] | None = None
     pixel_maximum: float | None = None
     missing_tokens: tuple[str, ...] = ()
+    also_read: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def fit(cls, dataset: Dataset, rows: np.ndarray) -> Preparation:
@@ -142,7 +191,8 @@ class Preparation:
     @property
     def raw_kinds(self) -> dict[str, str]:
         """Name and kind of each raw column that new data must have; empty for arrays and images."""
-        return {column.name: column.kind for column in self.columns} if self.tabular else {}
+        own = {column.name: column.kind for column in self.columns} if self.tabular else {}
+        return own | dict(self.also_read)
 
     def inputs(self, features: pl.DataFrame | np.ndarray, dtype: Any = np.float32) -> np.ndarray:
         """The features of these raw rows, [sample, feature].
@@ -157,11 +207,19 @@ class Preparation:
         if isinstance(features, pl.DataFrame) != self.tabular:
             wanted = "a table with named columns" if self.tabular else "an array of numbers [sample, feature]"
             raise InputError(f"The model was trained on {wanted}: give new rows in the same form.")
+        numbers, absent = self._numbers(features)
+        if self._scaling["whole"]:
+            return numbers.astype(dtype, copy=False)
         result = np.zeros((len(features), len(self.feature_names)), dtype)
-        self._write_numbers(features, result)
-        for column in self.columns:
-            if column.kind == "categorical" and isinstance(features, pl.DataFrame):
-                _write_categories(column, features[column.name], result)
+        result[:, self._scaling["positions"]] = numbers
+        result[:, self._scaling["markers"]] = absent[:, self._scaling["marked"]]
+        if isinstance(features, pl.DataFrame):
+            for column in self.columns:
+                if column.categories:
+                    _write_categories(column, features[column.name], result)
+                elif column.parts:
+                    parts = part_features(column.numbers(features[column.name]), column.parts)
+                    result[:, column.start + 1 : column.start + 1 + parts.shape[1]] = parts
         return result
 
     def targets(self, target: Any, dtype: Any = np.float32) -> np.ndarray:
@@ -198,50 +256,51 @@ class Preparation:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Preparation:
         """The preparation that `to_json` described, after a passage through JSON text or not."""
-        columns = [
-            ColumnPreparation(**{**c, "categories": tuple(c["categories"])}) for c in values["columns"]
-        ]
+        columns = [_column_from_json(column) for column in values["columns"]]
         lists = {
             key: tuple(values[key]) if values[key] is not None else None
             for key in ("left_out", "classes", "image_shape", "missing_tokens")
         }
-        return cls(**{**values, **lists, "columns": tuple(columns)})
+        also = tuple((name, kind) for name, kind in values.get("also_read", ()))
+        return cls(**{**values, **lists, "columns": tuple(columns), "also_read": also})
 
     @cached_property
     def _scaling(self) -> dict[str, Any]:
         """The numeric columns' constants as arrays, so that an array is prepared in one operation."""
-        numeric = [column for column in self.columns if column.kind != "categorical"]
-        positions = np.array([column.start for column in numeric], int)
-        whole = len(positions) == len(self.feature_names) == self.width
+        numeric = [column for column in self.columns if column.is_number]
+        marked = [place for place, column in enumerate(numeric) if column.marker]
         return {
             "numeric": numeric,
-            "positions": slice(None) if whole else positions,
+            # Whether the numbers are all the features there are, and in their order.
+            "whole": len(numeric) == len(self.feature_names),
+            "positions": np.array([column.start for column in numeric], int),
             "fill": np.array([column.fill for column in numeric]),
             "low": np.array([column.low for column in numeric]),
             "high": np.array([column.high for column in numeric]),
             "mean": np.array([column.mean for column in numeric]),
             "scale": np.array([column.scale or np.inf for column in numeric]),
-            "marked": np.array([i for i, column in enumerate(numeric) if column.marker], int),
+            "marked": np.array(marked, int),
+            "markers": np.array([numeric[place].stop - 1 for place in marked], int),
         }
 
-    def _write_numbers(self, features: pl.DataFrame | np.ndarray, result: np.ndarray) -> None:
-        """Write the features of all numeric columns into the result."""
+    def _numbers(self, features: pl.DataFrame | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The standardised numbers [sample, numeric column], and where they are missing."""
         scaling = self._scaling
         numeric = scaling["numeric"]
-        if not numeric:
-            return
         if isinstance(features, pl.DataFrame):
-            values = np.stack([numbers_of(features[column.name]) for column in numeric], axis=1)
+            cells = [column.numbers(features[column.name]) for column in numeric]
+            values = np.stack(cells, axis=1) if cells else np.empty((len(features), 0))
         else:
             values = self._array_columns(features, [column.index for column in numeric])
         absent = np.isnan(values)
         if absent.any():
             values = np.where(absent, scaling["fill"], values)
-        values = np.clip(values, scaling["low"], scaling["high"])
-        scaled = (values - scaling["mean"]) / scaling["scale"]
-        result[:, scaling["positions"]] = scaled
-        markers = [numeric[i].stop - 1 for i in scaling["marked"]]
-        result[:, markers] = absent[:, scaling["marked"]]
+        # In place from here on: over wide rows each copy costs as much as the arithmetic.
+        values = np.maximum(values, scaling["low"])
+        np.minimum(values, scaling["high"], out=values)
+        values -= scaling["mean"]
+        values /= scaling["scale"]
+        return values, absent
 
     def _array_columns(self, features: np.ndarray, wanted: Sequence[int]) -> np.ndarray:
         """The used columns of an array as float64."""
@@ -251,6 +310,13 @@ class Preparation:
                 f"{features.shape}: give an array [sample, {self.width}]."
             )
         return np.asarray(features if len(wanted) == self.width else features[:, wanted], np.float64)
+
+
+def _column_from_json(values: dict[str, Any]) -> ColumnPreparation:
+    """A column's preparation from plain values, lists as tuples."""
+    # Preparations written before dates had parts and categories levels lack the last two.
+    lists = {key: tuple(values.get(key, ())) for key in ("categories", "parts", "levels")}
+    return ColumnPreparation(**{**values, **lists})
 
 
 def _fit_columns(dataset: Dataset, rows: np.ndarray) -> tuple[ColumnPreparation, ...]:
@@ -271,15 +337,30 @@ def _fit_columns(dataset: Dataset, rows: np.ndarray) -> tuple[ColumnPreparation,
 def _fit_table(features: pl.DataFrame, names: Sequence[str]) -> list[ColumnPreparation]:
     """The preparation of each column of a table worth keeping, without its place among the features."""
     kinds = {name: column_kind(features[name]) for name in names}
-    numeric = [name for name in names if kinds[name] in ("numeric", "boolean", "date")]
+    numeric = [name for name in names if kinds[name] in ("numeric", "boolean", "date", "ordered")]
     fitted: dict[str, ColumnPreparation] = {}
     if numeric:
         values = np.stack([numbers_of(features[name]) for name in numeric], axis=1)
-        fitted = {c.name: c for c in _fit_numbers(values, numeric, [kinds[name] for name in numeric])}
+        found = _fit_numbers(values, numeric, [kinds[name] for name in numeric])
+        fitted = {column.name: _with_parts(column, features[column.name]) for column in found}
     for name in names:
-        if kinds[name] == "categorical" and (column := _fit_categories(features[name])) is not None:
-            fitted[name] = column
+        if kinds[name] in ("categorical", "hashed"):
+            column = _fit_categories(features[name], kinds[name])
+            fitted |= {name: column} if column is not None else {}
     return [fitted[name] for name in names if name in fitted]
+
+
+def _with_parts(column: ColumnPreparation, raw: pl.Series) -> ColumnPreparation:
+    """A number's preparation with what a date or an ordered category has besides."""
+    if column.kind == "date":
+        return replace(column, parts=varying_parts(numbers_of(raw)))
+    if column.kind != "ordered":
+        return column
+    levels = tuple(levels_of(raw))
+    seen = raw.drop_nulls().unique().sort().cast(pl.String).to_list()
+    # Of two levels the rank says all.
+    own = tuple(seen) if 2 < len(seen) <= MANY_CATEGORIES else ()
+    return replace(column, levels=levels, categories=own)
 
 
 def _fit_numbers(values: np.ndarray, names: Sequence[str], kinds: Sequence[str]) -> list[ColumnPreparation]:
@@ -317,13 +398,13 @@ def _fit_numbers(values: np.ndarray, names: Sequence[str], kinds: Sequence[str])
     return columns
 
 
-def _fit_categories(texts: pl.Series) -> ColumnPreparation | None:
+def _fit_categories(texts: pl.Series, kind: str) -> ColumnPreparation | None:
     """The categories of a column, or None where it holds one value in every row."""
     categories = tuple(texts.drop_nulls().unique().sort().to_list())
     marker = texts.null_count() > 0
     if len(categories) + marker < 2:
         return None
-    return ColumnPreparation(str(texts.name), "categorical", marker=marker, categories=categories)
+    return ColumnPreparation(str(texts.name), kind, marker=marker, categories=categories)
 
 
 def _place(columns: Sequence[ColumnPreparation], names: Sequence[str]) -> tuple[ColumnPreparation, ...]:
@@ -346,10 +427,20 @@ def _fit_target(dataset: Dataset, rows: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), scale if scale > 0 else 1.0
 
 
-def _write_categories(column: ColumnPreparation, texts: pl.Series, result: np.ndarray) -> None:
-    """Write the one-hot features of one column into the result, which holds zeros."""
-    numbers = texts.cast(pl.Enum(column.categories), strict=False).to_physical().cast(pl.Float64).to_numpy()
+def _write_categories(column: ColumnPreparation, cells: pl.Series, result: np.ndarray) -> None:
+    """Write the features of a column's categories into the result, which holds zeros."""
+    numbers = column.places(cells)
     seen = np.flatnonzero(~np.isnan(numbers))
-    result[seen, column.start + numbers[seen].astype(int)] = 1
-    if column.marker:
-        result[texts.is_null().to_numpy(), column.stop - 1] = 1
+    start, places = column.start + column.is_number, numbers[seen].astype(int)
+    if column.kind == "hashed":
+        result[seen, start : start + HASHED_FEATURES] = column.codes[places]
+    else:
+        result[seen, start + places] = 1
+    if column.marker and not column.is_number:
+        result[cells.is_null().to_numpy(), column.stop - 1] = 1
+
+
+def _places(cells: pl.Series, texts: pl.Enum) -> np.ndarray:
+    """Where each cell stands among the texts [sample], NaN for a cell that is missing or not among them."""
+    written = cells if cells.dtype == pl.String else cells.cast(pl.String)
+    return written.cast(texts, strict=False).to_physical().cast(pl.Float64).to_numpy()

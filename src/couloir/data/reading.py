@@ -5,10 +5,12 @@ Nothing is interpreted here: the cells of a text file stay text (`columns.py` ty
 
 from __future__ import annotations
 
+import bz2
 import csv
 import difflib
 import gzip
 import io
+import lzma
 import struct
 import zlib
 from collections import Counter
@@ -65,28 +67,89 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def unpacked_name(path: Path) -> str:
+    """The file's name without the ending that says how it is packed."""
+    return path.stem if path.suffix.lower() in PACKINGS else path.name
+
+
 def read_bytes(path: Path) -> bytes:
-    """What a file holds, unpacked where it is gzipped (told by its first bytes).
+    """What a file holds, unpacked where it is packed (told by its first bytes).
 
     Raises:
-        InputError: the file cannot be read, or the gzip data are damaged.
+        InputError: the file cannot be read, or the packed data are damaged.
     """
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"The file {quoted(path.name)} cannot be read: {error.strerror}.") from error
-    if raw[:2] != b"\x1f\x8b":
-        if path.suffix == ".gz" and raw:
+    packing = next((packing for packing in PACKINGS.values() if raw.startswith(packing.magic)), None)
+    if packing is None:
+        promised = PACKINGS.get(path.suffix.lower())
+        if promised is not None and raw:
             raise InputError(
-                f"The file {quoted(path.name)} is not gzip data: unpack it, or download it again."
+                f"The file {quoted(path.name)} is not {promised.name} data: unpack it, or download it again."
             )
         return raw
     try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
+        return packing.unpack(raw)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, pl.exceptions.PolarsError) as error:
         raise InputError(
-            f"The gzip file {quoted(path.name)} is damaged or cut short: download or copy it again."
+            f"The {packing.name} file {quoted(path.name)} is damaged or cut short: download or copy it again."
         ) from error
+
+
+def _unpack_zstandard(raw: bytes) -> bytes:
+    """Zstandard data unpacked: by Python from 3.14 on, else by Polars, which does so for text tables."""
+    try:
+        from compression import zstd
+    except ImportError:
+        lines = pl.read_csv(
+            io.BytesIO(raw),
+            has_header=False,
+            # A character that no table has, so that a line is a cell; all else is left as it is.
+            separator="\x1f",
+            quote_char=None,
+            infer_schema=False,
+            new_columns=["line"],
+        )
+        return "\n".join(lines["line"].fill_null("")).encode() + b"\n"
+    return zstd.decompress(raw)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """A way of packing a file: what it is called, its first bytes, and how it is undone."""
+
+    name: str
+    magic: bytes
+    unpack: Callable[[bytes], bytes]
+
+
+PACKINGS = {
+    ".gz": Packing("gzip", b"\x1f\x8b", gzip.decompress),
+    ".bz2": Packing("bzip2", b"BZh", bz2.decompress),
+    ".xz": Packing("xz", b"\xfd7zXZ\0", lzma.decompress),
+    ".zst": Packing("Zstandard", b"\x28\xb5\x2f\xfd", _unpack_zstandard),
+}
+"""By the ending of a file's name; what it is, is told by its first bytes."""
+
+
+def read_arrow(path: Path) -> Table:
+    """An Arrow file (Feather) or stream as a table.
+
+    Raises:
+        InputError: it is neither.
+    """
+    raw = read_bytes(path)
+    try:
+        read = pl.read_ipc if raw.startswith(b"ARROW1") else pl.read_ipc_stream
+        frame = read(io.BytesIO(raw))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(
+            f"The file {quoted(path.name)} is not an Arrow file, or is cut short: "
+            "write it again, or save it as Parquet or CSV."
+        ) from error
+    return Table(frame, lambda row: f"row {row + 1} (counted from 1)", path.name)
 
 
 def read_parquet(path: Path) -> Table:
@@ -228,7 +291,7 @@ def _separator(text: str, path: Path) -> str:
     """What stands between the cells, by the file's ending and its first line."""
     head = text.lstrip()[:100_000]
     counts = {mark: len(next(csv.reader(io.StringIO(head), delimiter=mark), [])) for mark in SEPARATORS}
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    suffix = Path(unpacked_name(path).lower()).suffix
     if suffix == ".txt":
         return max(counts, key=lambda mark: counts[mark])
     expected = "\t" if suffix in (".tsv", ".tab") else ","

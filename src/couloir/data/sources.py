@@ -24,19 +24,23 @@ from couloir.data.forms import (
     polars_frame,
     raw_arrays,
     target_column,
+    without_tokens,
 )
 from couloir.data.grouping import Binding, binding_of, read_binding, refuse_binding
 from couloir.data.idx import idx_folder
+from couloir.data.openml import is_openml, read_openml
 from couloir.data.preparation import Preparation
 from couloir.data.reading import (
     Place,
     Table,
     existing,
     is_there,
+    read_arrow,
     read_idx,
     read_npz,
     read_parquet,
     read_text_table,
+    unpacked_name,
 )
 from couloir.data.targets import read_target
 from couloir.errors import InputError, unknown
@@ -48,6 +52,7 @@ TARGET_NAMES = ("target", "label", "class", "y")
 
 TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
 PARQUET_ENDINGS = (".parquet", ".pq")
+ARROW_ENDINGS = (".arrow", ".feather", ".ipc")
 
 
 def load(
@@ -66,10 +71,12 @@ def load(
     Args:
         source: one of
             - a set that ships with scikit-learn: digits, iris, wine, breast_cancer, diabetes;
-            - the path of a .csv, .tsv or .txt (also gzipped), .parquet, or .npz file (arrays X and y);
+            - the path of a .csv, .tsv or .txt file, packed (.gz, .bz2, .xz, .zst) or not, of a .parquet
+              or Arrow file (.arrow, .feather), or of an .npz file (arrays X and y);
+            - openml:NAME, openml:NAME@VERSION or openml:NUMBER: a set of openml.org, kept once fetched;
             - the path of a folder of IDX files as MNIST has them, gzipped or not;
             - a pair (X, y): X an array [sample, feature] or [sample, height, width], or a frame;
-            - a Polars or pandas frame, with `target` naming one of its columns.
+            - a Polars, pandas or Arrow table, with `target` naming one of its columns.
         target: the column to predict. Where it is not given, the one column called target, label,
             class or y. For a pair it names y.
         task: classification or regression. Where it is not given: text and truth values are classes;
@@ -91,10 +98,14 @@ def load(
     _check_task(task)
     if isinstance(source, (str, Path)):
         dataset = _load_path(source, target, task, drop, missing, binding)
+        words = {"target": target, "task": task, "drop": list(drop), "missing": list(missing), "name": name}
+        words |= {"group": group, "time": time}
+        dataset = replace(dataset, source=_origin(source, {key: word for key, word in words.items() if word}))
     elif isinstance(source, (tuple, list)) and len(source) == 2:
         dataset = _load_pair(source[0], source[1], target, task, drop, missing, binding)
     elif is_frame(source):
-        table = Table(polars_frame(source), frame_place, "frame")
+        own = (target,) if target else [str(n) for n in _names(source) if str(n).lower() in TARGET_NAMES]
+        table = Table(polars_frame(source, own), frame_place, "frame")
         dataset = _from_table(table, target, task, drop, missing, binding)
     else:
         raise InputError(
@@ -129,7 +140,20 @@ def load_features(
             f"The model was trained on rows of {wanted} numbers and these have {width}: "
             "give data of the same shape."
         )
-    return features, target
+    tokens = () if preparation.image_shape else preparation.missing_tokens
+    return without_tokens(features, tokens), target
+
+
+def _names(frame: Any) -> Iterable[Any]:
+    """The column names of a pandas frame; there are none to be told apart in others."""
+    return () if isinstance(frame, (pl.DataFrame, pl.LazyFrame)) else getattr(frame, "columns", ())
+
+
+def _origin(source: str | Path, loading: dict[str, Any]) -> dict[str, Any]:
+    """How to load the same again, from any folder."""
+    found = str(Path(source).resolve()) if Path(source).exists() else str(source)
+    named = str(source) in BUNDLED or is_openml(source)
+    return {"data": str(source) if named else found, "loading": loading}
 
 
 def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
@@ -159,6 +183,9 @@ def _load_path(
             table = Table(found.features, frame_place, found.name)
             return _from_parts(table, found.target, found.target_name, task, drop, missing, binding)
         return _from_arrays(found, found.target, task, drop, missing, binding)
+    if is_openml(source):
+        table, own = read_openml(str(source))
+        return _from_table(table, target or own, task, drop, missing, binding)
     path = _path(source)
     if path.is_dir():
         _refuse_target(path.name, target)
@@ -189,18 +216,19 @@ def _path(source: str | Path) -> Path:
 
 def _stem(path: Path) -> str:
     """The file's name without its endings."""
-    packed = path.name.lower().endswith(".gz")
-    return Path(path.name[:-3] if packed else path.name).stem
+    return Path(unpacked_name(path)).stem
 
 
 def _read_table(path: Path) -> Table:
     """A text or Parquet file as a raw table, told by its ending."""
-    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    ending = Path(unpacked_name(path).lower()).suffix
     if ending in TEXT_ENDINGS:
         return read_text_table(path)
     if ending in PARQUET_ENDINGS:
         return read_parquet(path)
-    known = ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS, ".npz"))
+    if ending in ARROW_ENDINGS:
+        return read_arrow(path)
+    known = ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS, ".npz"))
     raise InputError(
         f"The file {quoted(path.name)} has an ending that is not known: the endings are {known}, "
         "and a folder may hold IDX files."
@@ -334,7 +362,9 @@ def _from_parts(
     everything = pl.DataFrame([column for column in typed if column is not None])
     # Dropped columns, and those of groups and times, count in the fingerprint: the ledger of tests should
     # know the same rows again when a column less is used.
-    mark = fingerprint(everything, everything.columns, read.values)
+    # The order of ordered categories, which a CSV file cannot say, does not make other rows of them.
+    plain = everything.cast({pl.Enum: pl.String})
+    mark = fingerprint(plain, plain.columns, read.values)
     return Dataset(
         name=table.name,
         features=everything.select(kept),
@@ -382,6 +412,8 @@ def _any_table(source: Any) -> tuple[Table, Any]:
     if isinstance(source, (str, Path)):
         if str(source) in BUNDLED:
             return _any_table(bundled(str(source)))
+        if is_openml(source):
+            return read_openml(str(source)).table, None
         path = _path(source)
         if path.is_file() and not path.name.lower().endswith(".npz"):
             return _read_table(path), None

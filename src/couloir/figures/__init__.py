@@ -1,51 +1,116 @@
-"""Figures of a run, drawn with Plotly from the numbers in its files; nothing is trained or scored here.
+"""Figures, drawn with Plotly from numbers: those of a run's files, and what `couloir.landscapes` computes.
 
-Each function takes a run and returns a `Chart`: `chart.figure` is a Plotly figure, `chart.sentence` says
-what to see in it.
+Nothing is trained or scored here. Each function takes a run, or what was computed, and returns a `Chart`:
+`chart.figure` is a Plotly figure, `chart.sentence` says what to see in it.
 """
 
 from couloir.figures.calibration import reliability
 from couloir.figures.chart import Chart, Run
+from couloir.figures.dropping import dropped_network
 from couloir.figures.folds import fold_scores, fold_strip
+from couloir.figures.gradients import difference_errors, gradient_agreement, gradient_cost
+from couloir.figures.guessing import grid_samples, guesses_needed, search_against_descent
+from couloir.figures.microscope import microscope
+from couloir.figures.momentum import momentum_in_bowl
+from couloir.figures.noise import batch_comparison, escape_shares, gradient_clouds
+from couloir.figures.overfitting import polynomial_fits
 from couloir.figures.pairs import race_pairs
 from couloir.figures.parameters import best_trials, parameter_importance, search_slices
 from couloir.figures.race import race_curves, race_standing, race_steps
 from couloir.figures.rates import race_rates
+from couloir.figures.regression import (
+    candidate_lines,
+    error_bars,
+    line_contour,
+    line_descent,
+    rate_slider,
+    scatter,
+    three_rates,
+)
+from couloir.figures.regularizers import regularizers_compared
 from couloir.figures.response import learning_rate_response
 from couloir.figures.results import confusion, importance, predicted_against_true
 from couloir.figures.scores import TableRun
 from couloir.figures.search import search_curves, search_history, search_rungs
+from couloir.figures.sharpness import slice_profile, slice_spectrum
+from couloir.figures.slices import slice_bowl, slice_contour, slice_paths
+from couloir.figures.sparse import sparse_rules
+from couloir.figures.stall import effective_step_sizes
+from couloir.figures.stopping import stopped_curves
+from couloir.figures.surface_races import race_losses, race_response, surface_race
+from couloir.figures.surfaces import bowl, contour, path_losses
 from couloir.figures.theme import recoloured
 from couloir.figures.training import (
     curves_by_rule,
     generalisation_gap,
     learning_curves,
 )
+from couloir.figures.tweak import weight_tweak
+from couloir.figures.widths import losses_by_width
+from couloir.figures.wild import calmed_curve
 
 __all__ = [
     "Chart",
     "Run",
     "TableRun",
+    "batch_comparison",
     "best_trials",
+    "bowl",
+    "calmed_curve",
+    "candidate_lines",
     "confusion",
+    "contour",
     "curves_by_rule",
+    "difference_errors",
+    "dropped_network",
+    "effective_step_sizes",
+    "error_bars",
+    "escape_shares",
     "fold_scores",
     "fold_strip",
     "generalisation_gap",
+    "gradient_agreement",
+    "gradient_clouds",
+    "gradient_cost",
+    "grid_samples",
+    "guesses_needed",
     "importance",
     "learning_curves",
     "learning_rate_response",
+    "line_contour",
+    "line_descent",
+    "losses_by_width",
+    "microscope",
+    "momentum_in_bowl",
     "parameter_importance",
+    "path_losses",
+    "polynomial_fits",
     "predicted_against_true",
     "race_curves",
+    "race_losses",
     "race_pairs",
     "race_rates",
+    "race_response",
     "race_standing",
     "race_steps",
+    "rate_slider",
     "recoloured",
+    "regularizers_compared",
     "reliability",
+    "scatter",
+    "search_against_descent",
     "search_curves",
     "search_history",
     "search_rungs",
     "search_slices",
+    "slice_bowl",
+    "slice_contour",
+    "slice_paths",
+    "slice_profile",
+    "slice_spectrum",
+    "sparse_rules",
+    "stopped_curves",
+    "surface_race",
+    "three_rates",
+    "weight_tweak",
 ]

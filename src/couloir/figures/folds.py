@@ -159,7 +159,8 @@ def fold_scores(run: Any) -> Chart:
     )
     listed = words.joined([f"{n} {words.metric(metric, s['mean'])}" for n, s in series.items()])
     alt = f"Dot chart of the scores of {words.count(len(values), 'fold')}. Means: {listed}."
-    return Chart("fold-scores", title, _scores_sentence(series, metric), alt, figure)
+    sentence = _scores_sentence(series, metric, suggested=run.record.get("kind") == "search")
+    return Chart("fold-scores", title, sentence, alt, figure)
 
 
 def _add_fold_scores(figure: go.Figure, name: str, found: dict[str, Any], place: int, metric: str) -> None:
@@ -184,7 +185,7 @@ def _add_fold_scores(figure: go.Figure, name: str, found: dict[str, Any], place:
     )
 
 
-def _scores_sentence(series: dict[str, dict[str, Any]], metric: str) -> str:
+def _scores_sentence(series: dict[str, dict[str, Any]], metric: str, suggested: bool) -> str:
     name, found = next(iter(series.items()))
     known = [value for value in found["values"] if scores.finite(value)]
     worst = min(known) if scores.higher_is_better(metric) else max(known)
@@ -200,6 +201,10 @@ def _scores_sentence(series: dict[str, dict[str, Any]], metric: str) -> str:
             " The winner was chosen by these scores, which flatters it a little; nested, where the choice is "
         )
         text += f"made anew inside each fold, the mean is {words.metric(metric, nested['mean'])}."
+        if suggested:
+            text += (
+                " (What was tried was suggested by means over the folds, so that this flatters a little too.)"
+            )
     for other in ("linear model", "baseline"):
         if other in series:
             text += f" The {other} has {words.metric(metric, series[other]['mean'])}."

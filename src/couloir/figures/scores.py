@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LOSSES = ("log_loss", "mse")
 MOST_SPREAD = 30.0  # losses above so many times the lowest are left outside a logarithmic axis
+MOSTLY = 0.6  # the share of the losses that such an axis shows at least, where it can
 FEW = 20  # of so few values none is left outside
 
 
@@ -90,6 +91,18 @@ def axis(metric: str, values: list[float]) -> dict[str, Any]:
     return {"type": "linear"} if higher_is_better(metric) else logarithmic_where_wide(values)
 
 
+def _lower_end(ordered: list[float]) -> float:
+    """Where a wide axis begins: at the least value from which on it holds most of them.
+
+    One replicate that fits its few validation rows perfectly would otherwise leave all others outside.
+    """
+
+    def held(value: float) -> float:
+        return sum(value <= other <= MOST_SPREAD * value for other in ordered) / len(ordered)
+
+    return next((value for value in ordered if held(value) >= MOSTLY), max(ordered, key=held))
+
+
 def clipped(metric: str, values: list[float]) -> tuple[dict[str, Any], list[float], int]:
     """Axis settings that keep the good values apart: the worst are left outside where they spread far.
 
@@ -103,7 +116,8 @@ def clipped(metric: str, values: list[float]) -> tuple[dict[str, Any], list[floa
         most = ordered[int(0.85 * (len(ordered) - 1))]
         last = next(v for v in reversed(ordered) if abs(v - first) <= 2 * abs(most - first))
     if not higher_is_better(metric) and first > 0 and last > MOST_SPREAD * first:
-        last = MOST_SPREAD * first
+        first = _lower_end([value for value in ordered if value <= last])
+        last = min(last, MOST_SPREAD * first)
     settings = axis(metric, [first, last])
     low, high = min(first, last), max(first, last)
     if settings["type"] == "log":

@@ -28,6 +28,7 @@ PALETTE: dict[str, tuple[str, str]] = {
     "quiet": ("#5c636c", "#a3a9b2"),
     "grid": ("#e5e2da", "#30353d"),
     "blank": ("#f3f1ec", "#1e2228"),
+    "valley": ("#a6c1cc", "#355567"),
     "right": ("#2f6f8f", "#5fa8cc"),
     "right-faint": ("#eef3f4", "#1b242b"),
     "wrong": ("#b5471d", "#f08a5d"),
@@ -86,6 +87,11 @@ def faint(hexadecimal: str) -> str:
     """The same colour, nearly transparent, for areas."""
     red, green, blue = (int(hexadecimal[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.16)"
+
+
+def shades() -> list[list[float | str]]:
+    """The colour scale of heights, from the valleys up."""
+    return [[0.0, colour("valley")], [0.55, colour("blank")], [1.0, colour("paper")]]
 
 
 def rule_style(rule: str) -> RuleStyle:

@@ -24,22 +24,56 @@
     return names && Object.hasOwn(content.dark, value) ? content.dark[value] : value;
   }
 
-  function draw(name, night) {
-    const figure = structuredClone(content.figures[name]);
+  // A place on the page shows the figure of its own name, or of many the one that was chosen for it.
+  const places = Array.from(document.querySelectorAll(".plot"));
+  const shownIn = (plot) => plot.dataset.figure || plot.id.replace(/^plot-/, "");
+  const players = new Map();
+
+  async function draw(plot, night) {
+    if (!(shownIn(plot) in content.figures)) return;
+    const figure = structuredClone(content.figures[shownIn(plot)]);
     figure.layout.template = content.template;
     figure.layout.margin = { l: 8, r: 12, t: 8, b: 8 };
     if (touch) figure.layout.dragmode = false;
+    // On a narrow page a surface in space is looked at from further off, or its sides are cut; the title of
+    // its heights has no room, and the sentence above says what they are.
+    const scene = figure.layout.scene;
+    if (scene?.camera?.eye && plot.clientWidth < 500) {
+      for (const axis of ["x", "y", "z"]) scene.camera.eye[axis] *= 1.65;
+      if (scene.zaxis) scene.zaxis.title = { text: "" };
+    }
     const shown = night ? exchange(figure, "") : figure;
-    return Plotly.react("plot-" + name, shown.data, shown.layout, config);
+    await Plotly.react(plot, shown.data, shown.layout, config);
+    players.get(plot)?.show();
   }
 
   async function drawAll(night) {
-    for (const name of Object.keys(content.figures)) {
-      await draw(name, night);
+    for (const plot of places) {
+      await draw(plot, night);
       // Let the page answer between two figures.
       await new Promise((resolve) => setTimeout(resolve));
     }
     document.documentElement.dataset.drawn = night ? "dark" : "light";
+  }
+
+  for (const controls of document.querySelectorAll(".player")) {
+    const plot = document.getElementById("plot-" + controls.dataset.plays);
+    players.set(plot, couloirPlayer(controls, plot, content.figures[shownIn(plot)]));
+  }
+
+  // Of the figures and tables that differ by a choice, show those of what is chosen now.
+  for (const choice of document.querySelectorAll(".choice")) {
+    const plot = document.getElementById("plot-" + choice.dataset.chooses);
+    const chosen = () => [choice.dataset.chooses, ...Array.from(choice.elements, (e) => e.value)].join("-");
+    choice.addEventListener("change", () => {
+      for (const part of document.querySelectorAll(`[data-of="${choice.dataset.chooses}"]`)) {
+        part.hidden = part.dataset.when !== chosen();
+        if (!part.hidden) plot.setAttribute("aria-label", part.dataset.words);
+      }
+      plot.dataset.figure = chosen();
+      plot.hidden = !(chosen() in content.figures);
+      if (!plot.hidden) draw(plot, dark.matches);
+    });
   }
 
   drawAll(dark.matches);

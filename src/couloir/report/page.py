@@ -18,11 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from couloir import figures
-from couloir.figures import theme
-from couloir.report import race, search, summary, tables
+from couloir.figures import animation
+from couloir.report import embedding, exploring, landscape, race, search, summary, surface, tables
 
 if TYPE_CHECKING:
     from couloir.figures import Chart, Run, TableRun
+
+
+PAGES: dict[str, tuple[str, Any]] = {
+    "race": ("race.html.jinja", race),
+    "search": ("search.html.jinja", search),
+    "surface": ("surface.html.jinja", surface),
+    "landscape": ("landscape.html.jinja", landscape),
+    "gradcheck": ("exploring.html.jinja", exploring),
+    "guess": ("exploring.html.jinja", exploring),
+}
+"""By a run's kind its template and the module with its `charts`, `summarise` and `tabulate`."""
 
 
 def write_report(run: Run | TableRun, path: str | os.PathLike[str]) -> Path:
@@ -30,7 +41,7 @@ def write_report(run: Run | TableRun, path: str | os.PathLike[str]) -> Path:
 
     Args:
         run: run.json and the tables of a run, as `couloir.runs.StoredRun` holds them; the record's `kind`
-            ("train", "race" or "search"; none is "train") decides which page it gets.
+            ("train", or one in `PAGES`; none is "train") decides which page it gets.
         path: where the page goes; folders that are missing are made.
     """
     target = Path(path)
@@ -64,14 +75,14 @@ def render(run: Run | TableRun) -> str:
         lstrip_blocks=True,
     )
     template, charts, sentences, grids = _content(run)
-    scripts = {"plotly": _plotly_script(), "own": _resource("page.js")}
+    scripts = {"plotly": _plotly_script(), "own": _resource("player.js") + _resource("page.js")}
     return environment.get_template(template).render(
         charts={chart.name: chart for chart in charts},
         figure_data=Markup(_figure_data(charts)),
-        style=Markup(_style()),
+        style=Markup(f"{embedding.colours()}\n{_resource('style.css')}"),
         scripts={name: Markup(text) for name, text in scripts.items()},
         policy=_policy(scripts),
-        style_name=_style_name,
+        style_name=embedding.style_name,
         summary=sentences,
         tables=grids,
     )
@@ -80,13 +91,12 @@ def render(run: Run | TableRun) -> str:
 def _content(run: Any) -> tuple[str, list[Chart], dict[str, Any], dict[str, Any]]:
     """Template, figures, sentences and tables of a run, by its kind."""
     kind = run.record.get("kind") or "train"
-    if kind == "race":
-        return "race.html.jinja", race.charts(run), race.summarise(run), race.tabulate(run)
-    if kind == "search":
-        return "search.html.jinja", search.charts(run), search.summarise(run), search.tabulate(run)
     if kind == "train":
         return "page.html.jinja", _charts(run), summary.summarise(run), tables.tabulate(run)
-    raise ValueError(f"There is no page for a run of kind {kind!r}.")
+    if kind not in PAGES:
+        raise ValueError(f"There is no page for a run of kind {kind!r}.")
+    template, page = PAGES[kind]
+    return template, page.charts(run), page.summarise(run), page.tabulate(run)
 
 
 def _charts(run: Run) -> list[Chart]:
@@ -105,34 +115,13 @@ def _charts(run: Run) -> list[Chart]:
 
 def _figure_data(charts: list[Chart]) -> str:
     """The figures as JSON that may stand inside a script element."""
-    drawn = {}
-    for chart in charts:
-        if chart.figure is not None:
-            content = json.loads(chart.figure.to_json())
-            # On the page the title is a heading, and the template is the same for all.
-            content["layout"].pop("title", None)
-            content["layout"].pop("template", None)
-            drawn[chart.name] = content
-    text = json.dumps({"figures": drawn, "template": theme.template(), "dark": theme.dark_colours()})
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-def _style() -> str:
-    """The style sheet, headed by the colours of the theme as variables, in light and dark."""
-    light, dark = (
-        "".join(f"--{role}:{pair[side]};" for role, pair in theme.PALETTE.items()) for side in (0, 1)
+    return embedding.figure_data(
+        {
+            chart.name: animation.for_page(json.loads(chart.figure.to_json()))
+            for chart in charts
+            if chart.figure is not None
+        }
     )
-    colours = f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
-    classes = "".join(f".rule-{role}{{--rule:var(--{role})}}" for role in theme.PALETTE)
-    return f"{colours}{classes}\n{_resource('style.css')}"
-
-
-def _style_name(rule: str) -> str:
-    """The name of a rule's colour in the style sheet."""
-    colour = theme.rule_style(rule).colour
-    return next(role for role, pair in theme.PALETTE.items() if pair[0] == colour)
 
 
 def _policy(scripts: dict[str, str]) -> str:

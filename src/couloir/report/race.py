@@ -72,36 +72,47 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _method(record: dict[str, Any]) -> list[str]:
     """How the race was run, in paragraphs, so that a reader can trust it."""
-    steps = record["epochs"] * record["steps_per_epoch"]
-    split, metric = (
-        record.get("replicate_sizes") or record["data"]["split"],
-        scores.metric_name(record["metric"]),
-    )
-    tuned = (
+    several = len(record["standing"]) > 1 and record["replicates"] > 1
+    return [_tuning_words(record), _racing_words(record), _testing_words(record) if several else ""]
+
+
+def _tuning_words(record: dict[str, Any]) -> str:
+    best = f"{scores.superlative(record['metric'])} {scores.metric_name(record['metric'])}"
+    return (
         f"Each rule was first given the same budget for its learning rate: {record['rates_per_rule']} rates "
+        "over four decades around the customary one, each trained once and compared on validation rows. "
+        f"The rate with the {best} went into the race."
     )
-    tuned += "over four decades around the customary one, each trained once and compared on "
-    tuned += f"validation rows. The rate with the {scores.superlative(record['metric'])} {metric} went into "
-    tuned += "the race."
-    raced = f"Then every rule trained the same network for {count(record['epochs'], 'epoch')} "
-    raced += (
-        f"({steps:,} steps), {count(record['replicates'], 'time')} over. A replicate has its own division "
+
+
+def _racing_words(record: dict[str, Any]) -> str:
+    steps = record["epochs"] * record["steps_per_epoch"]
+    split = record.get("replicate_sizes") or record["data"]["split"]
+    sizes = f"{split['train']:,} to train, {split['validation']:,} to validate"
+    if record.get("one_division"):
+        division = f"All replicates divide the rows by time in the same way ({sizes}); each has"
+    else:
+        division = f"A replicate has its own division of the rows ({sizes}),"
+    return (
+        f"Then every rule trained the same network for {count(record['epochs'], 'epoch')} ({steps:,} steps), "
+        f"{count(record['replicates'], 'time')} over. {division} its own order of batches and its own "
+        "initial weights, and within it all rules get the same: rules are compared in pairs. A rule's score "
+        "in a replicate is that of its best epoch."
     )
-    raced += (
-        f"of the rows ({split['train']:,} to train, {split['validation']:,} to validate), its own order of "
+
+
+def _testing_words(record: dict[str, Any]) -> str:
+    if record.get("one_division"):
+        alike = (
+            "Replicates share their rows, so what is found holds for these rows, and not surely for others. "
+        )
+    else:
+        alike = "Replicates share most of their rows, so their scores are more alike than independent ones. "
+    return (
+        f"{alike}The paired t test is corrected for that (Nadeau and Bengio 2003), and Holm's procedure "
+        "(1979) keeps the chance of even one false verdict among all pairs at 5\u202f%. The intervals are "
+        "corrected in the same way."
     )
-    raced += "batches and its own initial weights, and within it all rules get the same: "
-    raced += "rules are compared in pairs. "
-    raced += "A rule's score in a replicate is that of its best epoch."
-    tested = (
-        "Replicates share most of their rows, so their scores are more alike than independent ones would be. "
-    )
-    tested += (
-        "The paired t test is corrected for that (Nadeau and Bengio 2003), and Holm's procedure (1979) keeps "
-    )
-    tested += "the chance of even one false verdict among all pairs at 5\u202f%. The intervals are corrected "
-    tested += "in the same way."
-    return [tuned, raced, tested if len(record["standing"]) > 1 and record["replicates"] > 1 else ""]
 
 
 def tabulate(run: TableRun) -> dict[str, Any]:

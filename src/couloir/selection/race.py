@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from couloir import cost
 from couloir.data.splits import replicate_rows
 from couloir.epochs import TrainingData
 from couloir.errors import InputError
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.optimizers import Rule
 from couloir.outcomes import Outcome, Trained, ranking_key
-from couloir.planning import Conditions, Problem, prepare_rows
+from couloir.planning import Conditions, Problem, predict, prepare_rows
 from couloir.population import Member
 from couloir.selection.comparison import Pair, compare, corrected_interval, verdicts
 from couloir.training import Callback, train_population
@@ -163,8 +164,10 @@ def run_race(
         InputError: every rule diverged at every rate.
     """
     stage(f"tuning {len(members)} rules on {rates} learning rates each")
+    tried = [replace(each, learning_rate=rate) for each in members for rate in tuning_rates(each.rule, rates)]
+    cost.check_memory(predict(tried, [problem.data])[1])
     tuning = train_population(
-        [replace(each, learning_rate=rate) for each in members for rate in tuning_rates(each.rule, rates)],
+        tried,
         problem.data,
         seed=conditions.seed,
         patience=None,
@@ -183,8 +186,10 @@ def run_race(
     stage(f"racing {len(runners)} rules over {replicates} replicates")
     seeds = [conditions.seed + number for number in range(1, replicates + 1)]
     data = [replicate(problem, conditions, seed) for seed in seeds]
+    both = [*runners, *customary]
+    cost.check_memory(predict(both, data)[1])
     replicas = train_population(
-        [*runners, *customary],
+        both,
         data,
         seed=seeds,
         patience=None,

@@ -7,6 +7,7 @@ beside the study's journal: a search that is killed has lost at most the generat
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +22,9 @@ from couloir.evaluation import Judged
 from couloir.metrics import DEFAULT_METRIC, METRICS
 from couloir.model import Model, from_network
 from couloir.networks import parameter_count
-from couloir.outcomes import Outcome, Rung, RungResult, Trained, halving
-from couloir.planning import Conditions, Problem
-from couloir.population import Member, Options, plan_chunks
+from couloir.outcomes import Outcome, Rung, RungResult, Trained, ending, halving
+from couloir.planning import Conditions, Problem, predict
+from couloir.population import Member, Options
 from couloir.selection.averages import POOL, Candidate
 from couloir.selection.space import Space
 from couloir.selection.study import Study, Trial, TrialResult
@@ -124,11 +125,10 @@ def train_generation(
     results, candidates = [], []
     for number, (value, models, attributes) in enumerate(scored):
         outcomes = [fold[number] for fold in trained.folds]
-        status = _status(outcomes)
         results.append(
             TrialResult(
                 value,
-                status,
+                ending(outcomes),
                 tuple(_at_rungs(outcomes, trained.rungs, metric)),
                 {
                     **attributes,
@@ -179,12 +179,6 @@ def _in_folds(problem: Problem, trained: Trained, metric: str) -> list[Scored]:
         value = float(np.mean(crossed.scores[metric][member]))
         found.append((value, crossed.models(member), attributes))
     return found
-
-
-def _status(outcomes: Sequence[Outcome]) -> Any:
-    """A trial's end: the worst of those in the folds."""
-    ends = {outcome.status for outcome in outcomes}
-    return next(status for status in ("diverged", "left", "stopped", "finished") if status in ends)
 
 
 def _at_rungs(
@@ -241,6 +235,7 @@ class Search:
         halve: whether the worse leave at rungs.
         pool: the best trials so far, best first, with their networks.
         generations: per generation of this session what it cost: trials, seconds, compile_seconds.
+        pace: how many times as long as predicted the last generation took, on this machine at this time.
     """
 
     folder: Path
@@ -253,6 +248,7 @@ class Search:
     rungs: list[dict[str, Any]]
     costs: list[dict[str, Any]]
     member_samples: int = 0
+    pace: float = 1.0
 
     @classmethod
     def begin(
@@ -300,11 +296,14 @@ class Search:
             parameters = self._affordable(parameters, seconds_left)
             self.study.enter(number, parameters)
         members = [self._fitted(space.member(each)) for each in parameters]
+        cost.check_memory(predict(members, self.problem.trained_on)[1])
         first = len(self.study.trials)
         rungs = halving(max(member.epochs for member in members)) if self.halve else ()
+        began = time.perf_counter()
         generation = train_generation(
             self.problem, members, first, self.conditions, self.metric, rungs, on_epoch
         )
+        self.pace = (time.perf_counter() - began) / self._seconds(members)
         if dropped():
             return None
         self._write_pool(number, generation)
@@ -334,7 +333,7 @@ class Search:
         blocks: dict[Any, list[dict[str, Any]]] = {}
         for each in parameters:
             blocks.setdefault(tuple(each.get(name) for name in static), []).append(each)
-        costs = {key: self._predicted(block) for key, block in blocks.items()}
+        costs = {key: self.pace * self._predicted(block) for key, block in blocks.items()}
         kept: list[dict[str, Any]] = []
         spent = 0.0
         for key in sorted(blocks, key=lambda key: costs[key]):
@@ -349,12 +348,8 @@ class Search:
 
     def _seconds(self, members: Sequence[Member]) -> float:
         """What it is predicted to take to train some members in every fold, with what halving spares."""
-        data = self.problem.trained_on
-        inputs, outputs = data[0].train.inputs.shape[1], data[0].outputs
-        chunks = plan_chunks(members, inputs, outputs, folds=range(len(data)))
-        rows = max(len(part.train.inputs) for part in data)
-        seconds = cost.predict(chunks, members, 0, rows, inputs, outputs).seconds
-        return seconds * (HALVING_SHARE if self.halve else 1.0)
+        _, predicted = predict(members, self.problem.trained_on)
+        return predicted.seconds * (HALVING_SHARE if self.halve else 1.0)
 
     def _note(self, number: int, generation: Generation) -> None:
         """Take a generation's candidates into the pool, and its rungs and costs into the account."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from couloir.errors import InputError
+from couloir.outcomes import End
 from couloir.selection.space import Space
 from couloir.selection.storages import COMMITTED, cut_back, open_journal, open_storage, quiet
 
@@ -39,8 +40,6 @@ with 300, and 0.9 s with 1,000 (measured on two cores)."""
 GOOD = 25
 """Trials that the tree-structured Parzen estimator takes for the good ones, at most: never thinned out."""
 
-Status = Literal["finished", "stopped", "left", "diverged"]
-
 
 @dataclass(frozen=True)
 class TrialResult:
@@ -54,7 +53,7 @@ class TrialResult:
     """
 
     value: float | None
-    status: Status
+    status: End
     rungs: tuple[tuple[int, float], ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,7 +73,7 @@ class Trial:
     generation: int
     parameters: dict[str, Any]
     value: float | None
-    status: Status
+    status: End
     rungs: tuple[tuple[int, float], ...]
     attributes: dict[str, Any]
 

@@ -1,0 +1,82 @@
+"""What the chapters show beside their figures: curves of activations and schedules, the rules' settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from couloir.book.mathml import equation
+from couloir.figures.words import number
+
+GREEK = {
+    "learning_rate": "α",
+    "momentum": "β",
+    "decay": "ρ",
+    "epsilon": "ε",
+    "beta1": "β₁",
+    "beta2": "β₂",
+    "weight_decay": "λ",
+}
+"""The letters of the rules' hyperparameters in their formulas."""
+
+
+def of(chapter: int) -> dict[str, Any]:
+    """What a chapter's template uses besides its figures."""
+    return {"equation": _equation, "sparks": _SPARKS.get(chapter, dict)(), "settings": _settings}
+
+
+def _equation(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(equation(text))
+
+
+def _settings(rule: str) -> str:
+    """A rule's customary settings as its formula names them: "α 0.01, β 0.9"."""
+    from couloir.optimizers import RULES
+
+    return ", ".join(f"{GREEK[name]} {number(value)}" for name, value in RULES[rule].defaults.items())
+
+
+def _activations() -> dict[str, Any]:
+    import jax.numpy as jnp
+
+    from couloir.networks import ACTIVATIONS
+
+    place = np.linspace(-4, 4, 81, dtype=np.float32)
+    return {
+        name: spark(place, np.asarray(each(jnp.asarray(place))), (-1.2, 4))
+        for name, each in ACTIVATIONS.items()
+    }
+
+
+def _schedules() -> dict[str, Any]:
+    from couloir.schedules import SCHEDULES, factors
+
+    steps = np.arange(200)
+    curves = {name: factors(name, steps, len(steps)) for name in SCHEDULES}
+    curves["warmup"] = factors("cosine", steps, len(steps), warmup=0.15)
+    return {name: spark(steps, curve, (0, 1)) for name, curve in curves.items()}
+
+
+_SPARKS = {3: _activations, 5: _schedules}
+
+
+def spark(x: np.ndarray, y: np.ndarray, limits: tuple[float, float]) -> Any:
+    """A small curve as an SVG element, with lines at y = 0 and, where it lies inside, x = 0."""
+    from markupsafe import Markup
+
+    low, high = limits
+    across = (x - x[0]) / (x[-1] - x[0]) * 100
+    down = (high - y) / (high - low) * 50
+    points = " ".join(f"{a:.1f},{d:.2f}" for a, d in zip(across, down, strict=True) if 0 <= d <= 50)
+    zero = high / (high - low) * 50
+    lines = f'<line x1="0" x2="100" y1="{zero:.2f}" y2="{zero:.2f}"/>'
+    if x[0] < 0 < x[-1]:
+        middle = -x[0] / (x[-1] - x[0]) * 100
+        lines += f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="0" y2="50"/>'
+    return Markup(
+        '<svg class="spark" viewBox="-1 -1 102 52" preserveAspectRatio="none" aria-hidden="true">'
+        f'{lines}<path d="M{points}"/></svg>'
+    )

@@ -1,0 +1,21 @@
+"""Numerical gradients against backpropagation: their error as ε shrinks, and what they cost."""
+
+import couloir
+from couloir.figures.gradients import difference_errors, gradient_cost
+from couloir.landscapes.gradients import Rows, agreement, costs, error_curves, ladder
+from couloir.networks import initialise
+from couloir.planning import Conditions, prepare
+
+part = prepare(couloir.load("digits"), Conditions()).data.train
+rows = Rows(part.inputs[:400].T, part.targets[:400])
+widths, settings = (64, 16, 10), ("tanh", "cross_entropy")
+network = initialise((0, 0), widths, "tanh", "float64")
+
+found = agreement(network, rows, *settings)
+curves = error_curves(network, rows, *settings)
+measured = costs(ladder(widths, len(rows.targets)), rows, *settings, repeats=7)
+
+checked, agreed = len(found.places), found.largest_central
+forward_step, forward_least = curves.best("forward")
+central_step, central_least = curves.best("central")
+difference_errors(curves), gradient_cost(measured)

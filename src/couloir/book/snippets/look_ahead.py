@@ -1,0 +1,10 @@
+"""One step of Nesterov's rule: where the velocity leads, and the slope that is asked for there."""
+
+from couloir.figures.microscope import microscope as drawn
+from couloir.landscapes.functions import slope_and_curvature, surface
+from couloir.landscapes.microscope import microscope
+
+ravine = surface("ravine")
+step = microscope(ravine, "nesterov", 0.01, step=3)
+here, ahead = slope_and_curvature(ravine, step.point)[0], step.gradient
+drawn(step)

@@ -1,0 +1,11 @@
+"""The rules from a start beside the ridge of a saddle; then from one on the ridge, with noise."""
+
+from couloir.figures.surface_races import surface_race
+from couloir.landscapes.race import saddle_race
+
+raced = saddle_race()
+start, noise = raced.beside.start, raced.freed.noise
+escapes = {runner.name: runner.escaped for runner in raced.beside.runners}
+held = sum(runner.escaped is None for runner in raced.on_ridge.runners)
+freed = sum(runner.escaped is not None for runner in raced.freed.runners)
+surface_race(raced.beside), surface_race(raced.freed)

@@ -1,0 +1,9 @@
+"""The effective step of AdaGrad, RMSprop and AdaDelta while the gradients grow and fall."""
+
+from couloir.figures.stall import effective_step_sizes
+from couloir.landscapes.stall import effective_steps
+
+found = effective_steps()
+phases = found.phases
+regained = {name: found.regained(name) for name in found.steps}
+effective_step_sizes(found)

@@ -1,0 +1,9 @@
+"""A network's curve through noisy points, under a penalty on its weights: L2, then L1."""
+
+from couloir.figures.wild import calmed_curve
+from couloir.landscapes.wild import STRENGTHS, calm
+
+ridge, lasso = calm("l2", seed=2), calm("l1", seed=2)
+strength = 0.01
+small = {found.penalty: found.zeros[STRENGTHS.index(strength)] for found in (ridge, lasso)}
+calmed_curve(ridge), calmed_curve(lasso)

@@ -1,0 +1,114 @@
+"""What the two estimators share: their arguments, `fit` and `partial_fit`, and what predicts.
+
+Predicting needs NumPy alone: what trains is imported where it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from couloir.estimators.features import read_features
+from couloir.model import Ensemble, Model
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+ROWS_AT_ONCE = 65536
+"""Rows whose several outputs are predicted in one go, so that prepared rows do not fill the memory."""
+
+
+class PopulationEstimator(BaseEstimator):
+    """A population trained inside `fit`, of which the winner, or an average, is kept."""
+
+    _classifies: ClassVar[bool]
+    _options: ClassVar[Sequence[str]] = (
+        "optimizer",
+        "learning_rate",
+        "momentum",
+        "hidden",
+        "activation",
+        "batch_size",
+        "epochs",
+        "l1",
+        "l2",
+        "dropout",
+        "noise",
+        "schedule",
+        "warmup",
+        "loss",
+        "restarts",
+    )
+    """The arguments that are fields of `couloir.population.Options`."""
+
+    model_: Model | Ensemble
+    n_outputs_: int
+
+    def __sklearn_tags__(self) -> Tags:
+        """Missing values and sparse matrices are taken."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
+        """Train the population, and keep the member that does best on validation.
+
+        No test part is held out: that is the caller's.
+
+        Args:
+            X: rows [sample, feature]: an array, a sparse matrix, or a pandas or Polars frame, whose
+                categories, texts and dates are taken as they are; NaN and None are missing.
+            y: labels [sample]; for regression values [sample] or [sample, output].
+            sample_weight: weights of the rows, in the loss and in the scores that choose; rows of weight
+                0 are left out.
+            validation: a pair (X, y) to stop and choose by, or the fraction of the rows to take for it;
+                None: the fraction `validation_fraction`.
+
+        Returns:
+            the estimator.
+
+        Raises:
+            ValueError: the data cannot be used, in scikit-learn's words or as an InputError.
+        """
+        from couloir.estimators import fitting, keeping
+        from couloir.estimators.populations import train
+
+        prepared = fitting.prepare(self, X, y, sample_weight, validation)
+        trained = train(
+            prepared.members,
+            [prepared.weighted],
+            metric=prepared.metric,
+            patience=self.patience,
+            precision=self.precision,
+            initial=prepared.initial,
+            stop=fitting.deadline(self.minutes),
+        )
+        keeping.finish(self, prepared, trained.outcomes)
+        self.__dict__.pop("_stream", None)
+        return self
+
+    def _answers(self, X: Any) -> np.ndarray:
+        """Class probabilities [sample, class], or values [sample, output]."""
+        check_is_fitted(self, "model_")
+        features = read_features(self, X, self.model_.preparation)
+        if self._classifies:
+            return self.model_.answers(features)
+        if self.n_outputs_ == 1:
+            return self.model_.answers(features)[:, None]
+        starts = range(0, len(features), ROWS_AT_ONCE)
+        return np.concatenate([self._several(features[at : at + ROWS_AT_ONCE]) for at in starts])
+
+    def _several(self, features: Any) -> np.ndarray:
+        """Values [sample, output]: a model itself answers one number for a row."""
+        model = self.model_
+        inputs = model.preparation.inputs(features, np.float64)
+        if isinstance(model, Model):
+            return model.outputs(inputs)
+        pairs = zip(model.networks, model.weights, strict=True)
+        total: Any = sum(weight * network.outputs(inputs) for network, weight in pairs)
+        return total

@@ -1,0 +1,340 @@
+"""What `fit` does before training: read, divide, prepare, lay out the population."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from couloir import cost
+from couloir.data.division import take_rows
+from couloir.data.preparation import Preparation
+from couloir.epochs import Part, TrainingData
+from couloir.errors import InputError
+from couloir.estimators.features import Features, fit_preparation, read_features, read_labels, read_values
+from couloir.estimators.populations import Weighted
+from couloir.planning import Conditions, chosen_metric
+from couloir.planning import predict as predict_cost
+from couloir.population import Member, Options
+
+DIVISION = 0xE57
+"""Sets the draw of validation rows apart from the others that a seed is used for."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What is subtracted from the values of each output, and what they are then divided by, [output]."""
+
+    centre: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Scaling:
+        """Mean and standard deviation of values [sample, output]; a constant output is divided by 1."""
+        scale = values.std(axis=0)
+        return cls(values.mean(axis=0), np.where(scale > 0, scale, 1.0))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """The values standardised."""
+        return (values - self.centre) / self.scale
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Raw rows with their targets and weights, as read and checked.
+
+    Attributes:
+        features: raw rows.
+        targets: class numbers [sample], or values [sample, output].
+        weights: of the rows, above 0; None: all equal.
+    """
+
+    features: Features
+    targets: np.ndarray
+    weights: np.ndarray | None = None
+
+    def some(self, rows: np.ndarray) -> Rows:
+        """The rows of these numbers."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Rows(self.features[rows], self.targets[rows], weights)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A fit that is ready to be trained.
+
+    Attributes:
+        rows: all rows that `fit` was given.
+        held_out: whether the validation rows are some of these.
+        truth: the validation rows' targets; empty without validation.
+        preparation: fitted to the training rows.
+        scaling: of the targets, for regression.
+        members: the population.
+        metric: what members are stopped and chosen by.
+        weighted: what they are trained on.
+        initial: layers (weight, bias) that each member starts from, for a warm start.
+    """
+
+    rows: Rows
+    held_out: bool
+    truth: np.ndarray
+    preparation: Preparation
+    scaling: Scaling | None
+    members: list[Member]
+    metric: str
+    weighted: Weighted
+    initial: list[Any] | None = None
+
+
+# Before training ------------------------------------------------------------------------------------------
+
+
+def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any) -> Prepared:
+    """Read what `fit` was given, divide it, and lay out the population.
+
+    Raises:
+        ValueError: what scikit-learn raises for data that it cannot use.
+        InputError: anything else that cannot be used.
+    """
+    conditions = conditions_of(estimator)
+    warm = estimator.warm_start and hasattr(estimator, "_networks")
+    rows, preparation, scaling = read(estimator, X, y, sample_weight, fresh=not warm)
+    seed = estimator._seed if warm else seed_of(estimator.random_state)
+    train_rows, judged = _divided(estimator, rows, validation, seed)
+    if preparation is None:
+        preparation = fitted_preparation(estimator, train_rows)
+        scaling = None if estimator._classifies else Scaling.of(train_rows.targets)
+    if isinstance(validation, tuple):
+        judged = read_more(estimator, validation[0], validation[1], preparation)
+    estimator._seed = seed
+    data = training_data(estimator, preparation, scaling, train_rows, judged)
+    members = members_of(estimator, conditions)
+    cost.check_memory(predict_cost(members, [data])[1])
+    return Prepared(
+        rows,
+        judged is not None and not isinstance(validation, tuple),
+        np.empty(0) if judged is None else judged.targets,
+        preparation,
+        scaling,
+        members,
+        chosen_metric(data.task, conditions.metric),
+        Weighted(data, seed, None if judged is None else judged.weights),
+        estimator._networks if warm else None,
+    )
+
+
+def conditions_of(estimator: Any) -> Conditions:
+    """The estimator's conditions of training, checked."""
+    if not isinstance(estimator.refit, (bool, np.bool_)):
+        raise InputError(f"refit is {estimator.refit!r}: give True or False.")
+    if estimator.refit and estimator.ensemble:
+        raise InputError("An average cannot be trained again on all rows: give refit or ensemble, not both.")
+    return Conditions(
+        metric=estimator.metric,
+        patience=None if estimator.patience is None else _plain(estimator.patience),
+        members=_plain(estimator.members),
+        minutes=estimator.minutes,
+        refit=bool(estimator.refit),
+        precision=estimator.precision,
+        ensemble=_plain(estimator.ensemble),
+    )
+
+
+def members_of(estimator: Any, conditions: Conditions) -> list[Member]:
+    """The population that the estimator's options make."""
+    options = Options(**{name: _plain(getattr(estimator, name)) for name in estimator._options})
+    return options.members(task_of(estimator), conditions.members)
+
+
+def task_of(estimator: Any) -> str:
+    """Classification or regression."""
+    return "classification" if estimator._classifies else "regression"
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy whole number as Python's, as grids are made of them."""
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def seed_of(random_state: Any) -> int:
+    """The run seed: a whole number as it is, or one drawn from the generator given (None: NumPy's own)."""
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        if not 0 <= random_state < 2**32:
+            raise InputError(
+                f"The random_state {random_state} cannot be used: give a whole number from 0 to 2^32 - 1."
+            )
+        return int(random_state)
+    from sklearn.utils import check_random_state
+
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def read(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, fresh: bool, classes: Any = None
+) -> tuple[Rows, Preparation | None, Scaling | None]:
+    """X, y and weights, checked, rows of weight 0 left out; what a warm start goes on with, or None.
+
+    Args:
+        estimator: whose they are; gets `classes_`, `n_features_in_`, `n_outputs_`.
+        X, y, sample_weight: as given.
+        fresh: whether nothing is known from before.
+        classes: all class labels, where y need not hold each; None: those of y.
+    """
+    from sklearn.utils.validation import check_consistent_length
+
+    features = read_features(estimator, X, None if fresh else estimator._preparation)
+    if estimator._classifies:
+        labels = read_labels(estimator, y)
+        check_consistent_length(features, labels)
+        weights, estimator._class_weights = _weights(features, sample_weight, labels, estimator.class_weight)
+        if fresh:
+            estimator.classes_ = np.unique(labels if classes is None else classes)
+        targets = class_numbers(labels, estimator.classes_)
+    else:
+        values = read_values(estimator, y)
+        check_consistent_length(features, values)
+        weights, _ = _weights(features, sample_weight, None, None)
+        if fresh:
+            estimator.n_outputs_ = 1 if values.ndim == 1 else values.shape[1]
+            estimator._one_dimensional = values.ndim == 1
+        targets = _matrix(estimator, values)
+    rows = Rows(features, targets, weights)
+    if weights is not None and (weights == 0).any():
+        rows = rows.some(np.flatnonzero(weights > 0))
+    if classes is None and fresh:
+        _refuse_little(estimator, rows)
+    return rows, *((None, None) if fresh else (estimator._preparation, estimator._scaling))
+
+
+def _matrix(estimator: Any, values: np.ndarray) -> np.ndarray:
+    """Values as [sample, output]; an error for another number of outputs than before."""
+    matrix = values.reshape(len(values), -1)
+    if matrix.shape[1] != estimator.n_outputs_:
+        raise InputError(
+            f"y has {matrix.shape[1]} outputs and had {estimator.n_outputs_} before: "
+            "give the same, or fit a new estimator."
+        )
+    return matrix
+
+
+def _weights(
+    features: Features, sample_weight: Any, labels: Any, class_weight: Any
+) -> tuple[np.ndarray | None, dict[Any, float] | None]:
+    """The rows' weights [sample] with those of their classes, and the latter by label; None: all equal."""
+    from sklearn.utils.class_weight import compute_class_weight
+    from sklearn.utils.validation import _check_sample_weight
+
+    weights = None
+    if sample_weight is not None:
+        weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
+    if class_weight is None:
+        return weights, None
+    classes, numbers = np.unique(labels, return_inverse=True)
+    own = compute_class_weight(class_weight, classes=classes, y=labels, sample_weight=weights)
+    each = own[numbers] if weights is None else weights * own[numbers]
+    return each, dict(zip(classes.tolist(), own.tolist(), strict=True))
+
+
+def _refuse_little(estimator: Any, rows: Rows) -> None:
+    """Raise where one class, or one row, is left to learn from."""
+    if estimator._classifies and len(np.unique(rows.targets)) < 2:
+        raise InputError(
+            "The target y has one class in the rows to learn from (those of sample_weight 0 are left out): "
+            "give rows of two classes at least."
+        )
+    if len(rows.targets) < 2:
+        raise InputError("There is 1 sample of a sample_weight above 0 to learn from: give at least 2.")
+
+
+def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The labels' places among the classes, [sample]."""
+    numbers = np.searchsorted(classes, labels) if classes.dtype.kind == labels.dtype.kind else None
+    if numbers is not None and (classes[np.minimum(numbers, len(classes) - 1)] == labels).all():
+        return numbers.astype(np.int32)
+    place = {label: number for number, label in enumerate(classes.tolist())}
+    unknown = [label for label in np.unique(labels).tolist() if label not in place]
+    if unknown:
+        raise InputError(
+            f"y has the class {unknown[0]!r}, which is not in classes_: "
+            f"the classes are {', '.join(map(str, classes[:20].tolist()))}."
+        )
+    return np.array([place[label] for label in labels.tolist()], np.int32)
+
+
+def _divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Rows, Rows | None]:
+    """Rows to learn from and, where they are not given apart, rows to judge by."""
+    if isinstance(validation, tuple):
+        if len(validation) != 2:
+            raise InputError(
+                f"The validation set is a tuple of {len(validation)}: give the pair (X, y), or a fraction."
+            )
+        return rows, None
+    share = estimator.validation_fraction if validation is None else validation
+    if share is None:
+        return rows, None
+    if not isinstance(share, (int, float, np.floating)) or isinstance(share, bool) or not 0 < share < 1:
+        raise InputError(
+            f"The validation {share!r} cannot be used: give a fraction between 0 and 1, or the pair (X, y)."
+        )
+    labels = rows.targets if estimator._classifies else np.zeros(len(rows.targets), np.int8)
+    taken = take_rows(labels, float(share), 1, np.random.default_rng([seed, DIVISION]))
+    if not taken.any():  # no class has two rows
+        return rows, None
+    return rows.some(np.flatnonzero(~taken)), rows.some(np.flatnonzero(taken))
+
+
+def fitted_preparation(estimator: Any, rows: Rows) -> Preparation:
+    """The preparation of X, fitted to some rows of it."""
+    names = getattr(estimator, "feature_names_in_", None)
+    classes = estimator.classes_ if estimator._classifies else None
+    return fit_preparation(rows.features, np.arange(len(rows.targets)), names, classes)
+
+
+def read_more(estimator: Any, X: Any, y: Any, preparation: Preparation) -> Rows:
+    """A validation set handed over apart, read as rows to predict for."""
+    from sklearn.utils.validation import check_consistent_length
+
+    features = read_features(estimator, X, preparation)
+    weights = None
+    if estimator._classifies:
+        labels = read_labels(estimator, y)
+        targets = class_numbers(labels, estimator.classes_)
+        if estimator._class_weights is not None:
+            weights = np.array([estimator._class_weights.get(label, 1.0) for label in labels.tolist()])
+    else:
+        targets = _matrix(estimator, read_values(estimator, y))
+    check_consistent_length(features, targets)
+    return Rows(features, targets, weights)
+
+
+def training_data(
+    estimator: Any, preparation: Preparation, scaling: Scaling | None, rows: Rows, judged: Rows | None
+) -> TrainingData:
+    """Rows to learn from and rows to judge by as networks read them."""
+
+    def part(some: Rows) -> Part:
+        inputs = preparation.inputs(some.features, estimator.precision)
+        if scaling is None:
+            return Part(inputs, some.targets)
+        return Part(inputs, scaling(some.targets).astype(estimator.precision))
+
+    weights = rows.weights
+    return TrainingData(
+        task=task_of(estimator),
+        outputs=len(estimator.classes_) if scaling is None else len(scaling.scale),
+        train=part(rows),
+        validation=None if judged is None else part(judged),
+        target_scale=None if scaling is None else scaling.scale,
+        sample_weights=None if weights is None else weights / weights.mean(),
+    )
+
+
+def deadline(minutes: float | None) -> Callable[[], bool] | None:
+    """Tells when so many minutes have passed; None for no end."""
+    if minutes is None:
+        return None
+    until = time.monotonic() + 60 * minutes
+    return lambda: time.monotonic() > until

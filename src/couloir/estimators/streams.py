@@ -1,0 +1,234 @@
+"""`partial_fit`: a population that learns from rows as they come, one pass over each call's.
+
+The first call fixes the preparation, the scaling of the target and the population, unless `fit` has done
+so: then every member goes on from the winner's network (with `warm_start`: from its own). The networks and
+the states of their rules are carried from call to call. Members are judged
+
+- by the validation set, where each call is given one: the best weights of each are kept, and with
+  `patience` a member stops after so many calls without improvement;
+- otherwise by how well they answer the rows of each call before they learn from them (Dawid 1984), in an
+  exponential average, so that the present counts more than the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from couloir import compilation
+from couloir.chunks import ChunkTraining
+from couloir.data.preparation import Preparation
+from couloir.epochs import TrainingData
+from couloir.errors import InputError
+from couloir.estimators import fitting, keeping
+from couloir.estimators.fitting import Scaling
+from couloir.estimators.populations import FilledTraining, Weighted, advance, begin_from, stacked
+from couloir.model import ACTIVATIONS, softmax
+from couloir.outcomes import Outcome, leader
+from couloir.planning import Conditions, chosen_metric
+from couloir.population import Member, lanes, plan_chunks
+from couloir.training import numerics
+
+STREAM_CHUNK = 16
+"""Networks in a chunk, at most; fixed, since what is carried has to fit on another machine too."""
+
+FORGETTING = 0.1
+"""How much of the running average of a member's scores each call replaces."""
+
+_KEPT = ("status", "best_epoch", "score", "training", "validation")
+"""What of an outcome is carried from call to call: plain values, which can be pickled."""
+
+
+def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, validation: Any) -> Any:
+    """One call of `partial_fit`.
+
+    Args:
+        estimator: the classifier or regressor.
+        X, y, sample_weight: the rows.
+        classes: all labels, needed in the first call of a classifier.
+        validation: a pair (X, y), or None.
+
+    Raises:
+        ValueError: the data cannot be used, in scikit-learn's words or as an InputError.
+    """
+    carried, fresh = vars(estimator).get("_stream"), not hasattr(estimator, "model_")
+    conditions = fitting.conditions_of(estimator)
+    _check(estimator, fresh, carried, classes, validation)
+    rows, preparation, scaling = fitting.read(estimator, X, y, sample_weight, fresh=fresh, classes=classes)
+    members = fitting.members_of(estimator, conditions)
+    if fresh:
+        preparation = fitting.fitted_preparation(estimator, rows)
+        scaling = None if estimator._classifies else Scaling.of(rows.targets)
+    if carried is None:
+        carried = _fresh(estimator, members, validation is not None)
+    carried = dict(carried)  # a call that fails must leave nothing behind
+    if len(members) != len(carried["outcomes"]):
+        raise InputError(
+            f"The options make {len(members)} members and made {len(carried['outcomes'])} before: "
+            "leave them as they were, or fit a new estimator."
+        )
+    assert preparation is not None, "a stream that has begun has a preparation"
+    judged = None
+    if validation is not None:
+        judged = fitting.read_more(estimator, validation[0], validation[1], preparation)
+    data = fitting.training_data(estimator, preparation, scaling, rows, judged)
+    weights = None if judged is None else judged.weights
+    outcomes = _one_pass(conditions, members, carried, data, weights)
+    vars(estimator).pop("_networks", None)
+    _keep(estimator, preparation, scaling, carried, outcomes, chosen_metric(data.task, conditions.metric))
+    estimator._stream = carried
+    return estimator
+
+
+def _check(estimator: Any, fresh: bool, carried: Any, classes: Any, validation: Any) -> None:
+    """Raise where a call does not go with those before."""
+    if estimator._classifies and fresh and classes is None:
+        raise InputError("The first call of partial_fit needs classes: give all labels that will come.")
+    known = estimator._classifies and not fresh and classes is not None
+    if known and not np.array_equal(np.unique(classes), estimator.classes_):
+        raise InputError(
+            f"classes is {np.unique(classes).tolist()} and was {estimator.classes_.tolist()} before: "
+            "leave it out, or give the same."
+        )
+    if validation is not None and not (isinstance(validation, tuple) and len(validation) == 2):
+        raise InputError("The validation of partial_fit is a pair (X, y): give one, or leave it out.")
+    if carried is not None and carried["validated"] != (validation is not None):
+        raise InputError("Give partial_fit a validation set with every call or with none.")
+
+
+def _fresh(estimator: Any, members: Sequence[Member], validated: bool) -> dict[str, Any]:
+    """What is carried from call to call, before the first."""
+    return {
+        "calls": 0,
+        "seed": fitting.seed_of(estimator.random_state),
+        "validated": validated,
+        "outcomes": [{name: getattr(Outcome(member), name) for name in _KEPT} for member in members],
+        "states": None,
+        "before": None,
+        "start": _networks_of_fit(estimator, members),
+    }
+
+
+def _networks_of_fit(estimator: Any, members: Sequence[Member]) -> list[Any] | None:
+    """What each member starts from after a `fit`: its own network if kept, or else the winner's.
+
+    A member of another shape than the winner starts afresh (None).
+    """
+    if not hasattr(estimator, "model_"):
+        return None
+    own = vars(estimator).get("_networks")
+    if own is not None and len(own) == len(members):
+        return list(own)
+    winner = estimator._network
+    hidden = tuple(len(bias) for _, bias in winner[:-1])
+    return [winner if member.hidden == hidden else None for member in members]
+
+
+def _one_pass(
+    conditions: Conditions,
+    members: Sequence[Member],
+    carried: dict[str, Any],
+    data: TrainingData,
+    judged: np.ndarray | None,
+) -> list[Outcome]:
+    """Train every member on the rows once; returns the outcomes, and carries on what has to be."""
+    outcomes = [
+        Outcome(member, **_copied(kept)) for member, kept in zip(members, carried["outcomes"], strict=True)
+    ]
+    metric = chosen_metric(data.task, conditions.metric)
+    number = carried["calls"] + 1
+    patience = conditions.patience if carried["validated"] else None
+    with compilation.cached(), numerics(conditions.precision), ThreadPoolExecutor(lanes()) as pool:
+        folds = stacked([0], [Weighted(data, carried["seed"], judged)], conditions.precision)
+        inputs = data.train.inputs.shape[1]
+        parts: list[ChunkTraining] = [
+            FilledTraining(chunk, [outcomes], folds, metric)
+            for chunk in plan_chunks(members, inputs, data.outputs, STREAM_CHUNK)
+        ]
+        _take_up(parts, carried)
+        _judge_before(carried, parts, data)
+        advance(parts, number, patience, conditions.precision, pool)
+        for part in parts:
+            part.collect()
+        carried["start"] = None
+        carried["states"] = [jax.tree.leaves(jax.device_get(part.state)) for part in parts]
+    for outcome in outcomes:  # a stream has no budget to come to the end of
+        outcome.status = "training" if outcome.status == "finished" else outcome.status
+    carried["calls"] = number
+    carried["outcomes"] = [{name: getattr(outcome, name) for name in _KEPT} for outcome in outcomes]
+    return outcomes
+
+
+def _copied(kept: dict[str, Any]) -> dict[str, Any]:
+    """What is carried of an outcome, with lists of its own."""
+    return {name: list(value) if isinstance(value, list) else value for name, value in kept.items()}
+
+
+def _take_up(parts: Sequence[ChunkTraining], carried: dict[str, Any]) -> None:
+    """Give every chunk the state that it had after the call before, or one to begin with."""
+    for number, part in enumerate(parts):
+        begin_from(part, carried["start"])
+        if carried["states"] is not None:
+            leaves = [jnp.array(leaf) for leaf in carried["states"][number]]
+            part.state = jax.tree.unflatten(jax.tree.structure(part.state), leaves)
+
+
+def _judge_before(carried: dict[str, Any], parts: Sequence[ChunkTraining], data: TrainingData) -> None:
+    """Take note of how well each member answers the rows before it learns from them."""
+    if carried["validated"] or carried["calls"] == 0:
+        return
+    scores = np.full(len(carried["outcomes"]), np.nan)
+    for part in parts:
+        assert part.state is not None, "states have been taken up"
+        networks = jax.device_get(part.state.networks)
+        for place, number in enumerate(part.chunk.places):
+            layers = [(layer.weight[0, place], layer.bias[0, place]) for layer in networks]
+            scores[number] = _loss(layers, part.chunk.cohort.activation, data)
+    before = carried["before"]
+    carried["before"] = scores if before is None else (1 - FORGETTING) * before + FORGETTING * scores
+
+
+def _loss(layers: Sequence[Any], activation: str, data: TrainingData) -> float:
+    """A network's weighted mean log loss, or squared error in standardised units, on the rows."""
+    signal = np.asarray(data.train.inputs, np.float64)
+    for number, (weight, bias) in enumerate(layers):
+        signal = signal @ weight.astype(np.float64).T + bias
+        signal = ACTIVATIONS[activation](signal) if number < len(layers) - 1 else signal
+    if data.task == "classification":
+        chosen = softmax(signal)[np.arange(len(signal)), data.train.targets]
+        losses = -np.log(np.maximum(chosen, np.finfo(float).tiny))
+    else:
+        losses = np.mean((signal - data.train.targets) ** 2, axis=1)
+    return float(np.average(losses, weights=data.sample_weights))
+
+
+def _keep(
+    estimator: Any,
+    preparation: Preparation,
+    scaling: Scaling | None,
+    carried: dict[str, Any],
+    outcomes: Sequence[Outcome],
+    metric: str,
+) -> None:
+    """Choose the member that predicts until the next call."""
+    winner = leader(outcomes, metric)
+    before = carried["before"]
+    if before is not None:
+        alive = [
+            (score, number)
+            for number, score in enumerate(before)
+            if outcomes[number].status != "diverged" and np.isfinite(score)
+        ]
+        winner = outcomes[min(alive)[1]] if alive else None
+    if winner is None:
+        raise InputError(
+            f"All {len(outcomes)} members diverged, so that there is none to choose: "
+            "give smaller learning rates."
+        )
+    model = keeping.model_of(winner, preparation, scaling)
+    keeping.keep(estimator, preparation, scaling, metric, winner, outcomes, model)

@@ -1,0 +1,223 @@
+"""A model as one ONNX graph, from raw columns to answers.
+
+**Inputs.** For a model of a table one for each column that it uses, under the column's name, [sample, 1]:
+
+- numbers and truth values (0 and 1) are float64, a missing one NaN;
+- dates are float64 days since 1970-01-01, moments with their part of a day; a missing one NaN;
+- categories are strings without blanks around them, a missing one the empty string.
+
+For a model of arrays there is one input `features` [sample, column], and for one of images `images`
+[sample, height, width].
+
+**Outputs.** `probabilities` [sample, class] in the order of the sorted labels, and `label` [sample]; or
+`value` [sample] in the target's units. Where a column has such a name already, an underscore follows it.
+
+Everything between is float64, as in `couloir predict`: float32 would lose the small differences of large
+numbers (a year, a price, a number of seconds) before they are standardised. What the inputs are is also
+in the file's metadata, under `couloir`, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from couloir.data.columns import WRITTEN_KINDS, missing_numbers
+from couloir.data.preparation import Preparation
+from couloir.export.nodes import Nodes
+from couloir.export.preparing import prepared
+from couloir.model import Ensemble, Model, Predictor
+
+MEANING: Mapping[str, str] = {
+    "numeric": "number, NaN where missing",
+    "boolean": "0 or 1, NaN where missing",
+    "date": "days since 1970-01-01, NaN where missing",
+    "ordered": "text, empty where missing",
+    "categorical": "text, empty where missing",
+    "hashed": "text, empty where missing",
+}
+
+
+def onnx_model(model: Predictor, *, float32: bool = False) -> onnx.ModelProto:
+    """The graph of a model, one network or several; see the top of this module.
+
+    Args:
+        model: what is to be exported.
+        float32: whether numbers go in and come out as float32.
+    """
+    real = TensorProto.FLOAT if float32 else TensorProto.DOUBLE
+    inputs, raw = _inputs(model.preparation, real)
+    nodes = Nodes({each.name for each in inputs})
+    cells = {column: _cells(nodes, name, kind, model.preparation) for column, (name, kind) in raw.items()}
+    answers = _answers(nodes, model, cells)
+    outputs = _outputs(nodes, model.preparation, answers, real)
+    graph = helper.make_graph(nodes.nodes, "couloir", inputs, outputs, nodes.constants)
+    opsets = [helper.make_opsetid(domain, version) for domain, version in nodes.opsets.items()]
+    # Before version 4 of the file format every constant was an input as well.
+    version = max(helper.find_min_ir_version_for(opsets), 4)
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=version)
+    made.producer_name, made.producer_version = "couloir", metadata.version("couloir")
+    made.doc_string = f"Predicts {model.preparation.target_name} from raw columns."
+    helper.set_model_props(made, {"couloir": json.dumps(_description(model.preparation, raw))})
+    onnx.checker.check_model(made)
+    return made
+
+
+def _inputs(
+    preparation: Preparation, real: int
+) -> tuple[list[onnx.ValueInfoProto], dict[str, tuple[str, str]]]:
+    """The graph's inputs; and for each raw column, or "" for all at once, its input and its kind."""
+    rows = "sample"
+    if not preparation.tabular:
+        image = preparation.image_shape
+        name = "images" if image else "features"
+        shape: list[str | int | None] = [rows, *(image or (preparation.width,))]
+        return [helper.make_tensor_value_info(name, real, shape)], {"": (name, "numeric")}
+    kinds = preparation.raw_kinds
+    types = {name: TensorProto.STRING if kind in WRITTEN_KINDS else real for name, kind in kinds.items()}
+    inputs = [helper.make_tensor_value_info(name, type_, [rows, 1]) for name, type_ in types.items()]
+    return inputs, {name: (name, kind) for name, kind in kinds.items()}
+
+
+def _cells(nodes: Nodes, name: str, kind: str, preparation: Preparation) -> str:
+    """An input's cells as the preparation needs them: texts, or float64 [sample, column]."""
+    if kind in WRITTEN_KINDS:
+        return name
+    cells = nodes.doubles(name)
+    if preparation.image_shape:
+        return nodes.add("Flatten", cells, axis=1)
+    tokens = missing_numbers(preparation.missing_tokens) if kind != "date" else []
+    for token in tokens:
+        # Doubles can be compared for being equal from opset 11 on only.
+        distance = nodes.add("Abs", nodes.add("Sub", cells, nodes.constant(token)))
+        equal = nodes.add("Not", nodes.add("Greater", distance, nodes.constant(0.0)))
+        cells = nodes.add("Where", equal, nodes.constant(np.nan), cells)
+    return cells
+
+
+def _answers(nodes: Nodes, model: Predictor, cells: Mapping[str, str]) -> str:
+    """Probabilities [sample, class], or values [sample, 1] in the target's units."""
+    if isinstance(model, Model):
+        return _network(nodes, model, *prepared(nodes, model.preparation, cells))
+    assert isinstance(model, Ensemble), "a predictor is a network or several"
+    features: dict[int, tuple[str, np.ndarray]] = {}
+    total = ""
+    for network, weight in zip(model.networks, model.weights, strict=True):
+        own = network.preparation
+        if id(own) not in features:
+            features[id(own)] = prepared(nodes, own, cells)
+        share = nodes.add("Mul", _network(nodes, network, *features[id(own)]), nodes.constant(float(weight)))
+        total = nodes.add("Add", total, share) if total else share
+    if model.temperature == 1.0:
+        return total
+    logarithms = nodes.add("Log", nodes.add("Max", total, nodes.constant(np.finfo(float).tiny)))
+    return _softmax(nodes, nodes.add("Div", logarithms, nodes.constant(float(model.temperature))))
+
+
+def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> str:
+    """What one network answers to features that stand in this order."""
+    signal = features
+    for number, (weight, bias) in enumerate(network.layers):
+        factor = np.asarray(weight, np.float64).T
+        factor = np.ascontiguousarray(factor if number else factor[order])
+        signal = nodes.add("MatMul", signal, nodes.constant(factor))
+        signal = nodes.add("Add", signal, nodes.constant(np.asarray(bias, np.float64)))
+        if number < len(network.layers) - 1:
+            signal = _activation(nodes, network.activation, signal)
+    preparation = network.preparation
+    if preparation.classes is not None:
+        return _softmax(nodes, signal)
+    signal = nodes.add("Mul", signal, nodes.constant(float(preparation.target_scale)))
+    return nodes.add("Add", signal, nodes.constant(float(preparation.target_mean)))
+
+
+def _softmax(nodes: Nodes, logits: str) -> str:
+    return nodes.add("Softmax", logits, axis=1)
+
+
+def _activation(nodes: Nodes, name: str, x: str) -> str:
+    """One of `couloir.model.ACTIVATIONS`; those that runtimes lack in float64 are put together."""
+    if name == "linear":
+        return x
+    if name in ("sigmoid", "tanh", "relu"):
+        return nodes.add(name.capitalize(), x)
+    if name == "leaky_relu":
+        return nodes.add("Max", x, nodes.add("Mul", x, nodes.constant(0.01)))
+    if name == "silu":
+        return nodes.add("Mul", x, nodes.add("Sigmoid", x))
+    if name == "gelu":
+        return _gelu(nodes, x)
+    zero, one = nodes.constant(0.0), nodes.constant(1.0)
+    if name == "elu":
+        below = nodes.add("Sub", nodes.add("Exp", nodes.add("Min", x, zero)), one)
+        return nodes.add("Add", nodes.add("Max", x, zero), below)
+    assert name == "softplus", f"the activation {name} is not exported"
+    tail = nodes.add("Exp", nodes.add("Neg", nodes.add("Abs", x)))
+    return nodes.add("Add", nodes.add("Max", x, zero), nodes.add("Log", nodes.add("Add", one, tail)))
+
+
+def _gelu(nodes: Nodes, x: str) -> str:
+    """x erfc(-x / √2) / 2, without ONNX's Erf, which runtimes have in float32 only.
+
+    erfc(z) = exp(-z²) t P(2t - 1) for z ≥ 0, with t = 2 / (2 + z) and a polynomial P (after Press et al.,
+    Numerical Recipes, 3rd ed., 6.2.2, who interpolate its logarithm).
+    """
+    one, half, two = (nodes.constant(value) for value in (1.0, 0.5, 2.0))
+    z = nodes.add("Abs", nodes.add("Mul", x, nodes.constant(float(np.sqrt(0.5)))))
+    t = nodes.add("Div", two, nodes.add("Add", two, z))
+    place = nodes.add("Sub", nodes.add("Mul", two, t), one)
+    first, *others = (nodes.constant(float(each)) for each in reversed(_complement()))
+    polynomial = first
+    for coefficient in others:
+        polynomial = nodes.add("Add", nodes.add("Mul", polynomial, place), coefficient)
+    tail = nodes.add("Mul", t, nodes.add("Exp", nodes.add("Neg", nodes.add("Mul", z, z))))
+    tail = nodes.add("Mul", half, nodes.add("Mul", tail, polynomial))
+    above = nodes.add("Greater", x, nodes.constant(0.0))
+    return nodes.add("Mul", x, nodes.add("Where", above, nodes.add("Sub", one, tail), tail))
+
+
+def _complement() -> np.ndarray:
+    """Coefficients of P in `_gelu`, lowest power first; erfc comes out right to 2e-14."""
+    from numpy.polynomial import chebyshev
+    from scipy.special import erfcx
+
+    places = chebyshev.chebpts1(21)
+    t = (places + 1) / 2
+    return chebyshev.cheb2poly(chebyshev.chebfit(places, erfcx(2 / t - 2) / t, 20))
+
+
+def _outputs(nodes: Nodes, preparation: Preparation, answers: str, real: int) -> list[onnx.ValueInfoProto]:
+    """Give the answers their names and types."""
+    rows = "sample"
+    if preparation.classes is None:
+        flat = nodes.add("Reshape", answers, nodes.constant(np.array([-1])))
+        value = nodes.add("Cast", flat, name=nodes.free("value"), to=real)
+        return [helper.make_tensor_value_info(value, real, [rows])]
+    shares = nodes.add("Cast", answers, name=nodes.free("probabilities"), to=real)
+    classes = np.array(preparation.classes)
+    likeliest = nodes.add("ArgMax", answers, axis=1, keepdims=0)
+    label = nodes.add("Gather", nodes.constant(classes), likeliest, name=nodes.free("label"))
+    kind = TensorProto.STRING if classes.dtype.kind == "U" else helper.np_dtype_to_tensor_dtype(classes.dtype)
+    return [
+        helper.make_tensor_value_info(label, kind, [rows]),
+        helper.make_tensor_value_info(shares, real, [rows, len(classes)]),
+    ]
+
+
+def _description(preparation: Preparation, raw: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What a person has to know to use the file, as plain JSON values."""
+    inputs = {name: MEANING[kind] for name, kind in raw.values()}
+    classes = None if preparation.classes is None else list(preparation.classes)
+    return {
+        "target": preparation.target_name,
+        "task": preparation.task,
+        "inputs": inputs,
+        "classes": classes,
+        "missing": list(preparation.missing_tokens),
+    }

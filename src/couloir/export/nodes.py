@@ -1,0 +1,107 @@
+"""An ONNX graph under construction: nodes and constants get names, and the opset finds itself.
+
+Versions of an operator are counted by opsets, and a runtime of an earlier opset than a file's refuses it.
+So a graph declares the oldest opset in which each of its operators takes what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+ML = "ai.onnx.ml"
+
+SINCE: Mapping[str, int] = MappingProxyType(
+    {
+        "Abs": 6,
+        "Add": 7,
+        "ArgMax": 1,
+        "Cast": 6,
+        "Concat": 4,
+        "Cos": 7,
+        "Div": 7,
+        "Equal": 7,
+        "Exp": 6,
+        "Flatten": 1,
+        "Floor": 6,
+        "Gather": 1,
+        "Greater": 7,
+        "IsNaN": 9,
+        "Log": 6,
+        "MatMul": 1,
+        "Max": 8,
+        "Min": 8,
+        "Mul": 7,
+        "Neg": 6,
+        "Not": 1,
+        "Relu": 6,
+        "Reshape": 5,
+        "Sigmoid": 6,
+        "Sin": 7,
+        "Softmax": 1,
+        "Sub": 7,
+        "Tanh": 6,
+        "Where": 9,
+    }
+)
+"""The first opset in which an operator is as it is used here: its double version, broadcasting both ways.
+
+Attributes and inputs of the same operator are the same up to opset 12 at least.
+"""
+
+
+class Nodes:
+    """Nodes and constants, in the order in which they were added."""
+
+    def __init__(self, taken: set[str]) -> None:
+        """An empty graph in which some names, those of inputs and outputs, are taken."""
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.opsets = {"": 1}
+        self._taken = taken
+
+    def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        """Add a node with one output, which has the name given or a new one; return the name."""
+        self.opsets[""] = max(self.opsets[""], SINCE[operator])
+        output = name or self._name(operator)
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def number_texts(self, texts: str, keys: list[str], other: int) -> str:
+        """Where each text stands among the keys, as int64; `other` for those that do not."""
+        self.opsets[ML] = 1
+        output = self._name("LabelEncoder")
+        attributes: dict[str, Any] = {"classes_strings": keys, "default_int64": other}
+        self.nodes.append(helper.make_node("LabelEncoder", [texts], [output], domain=ML, **attributes))
+        return output
+
+    def constant(self, values: Any) -> str:
+        """Add a constant of the type of these values; return its name."""
+        name, array = self._name("constant"), np.asarray(values)
+        if array.dtype.kind in "OUS":
+            flat: Any = [str(value).encode() for value in array.ravel()]
+            made = helper.make_tensor(name, onnx.TensorProto.STRING, array.shape, flat)
+        else:
+            made = numpy_helper.from_array(array, name)
+        self.constants.append(made)
+        return name
+
+    def doubles(self, values: str) -> str:
+        """The values as float64."""
+        return self.add("Cast", values, to=onnx.TensorProto.DOUBLE)
+
+    def free(self, name: str) -> str:
+        """The name, with underscores behind it where something in the graph has it."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+    def _name(self, stem: str) -> str:
+        """A name that nothing in the graph has."""
+        return self.free(f"{stem}_{len(self._taken)}")

@@ -1,0 +1,116 @@
+"""The preparation as ONNX nodes: what `Preparation.inputs` does, in float64 as there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from couloir.data.dates import THURSDAY, YEAR
+from couloir.data.preparation import ColumnPreparation, Preparation
+from couloir.export.nodes import Nodes
+
+
+def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> tuple[str, np.ndarray]:
+    """Add the nodes that prepare raw columns.
+
+    Args:
+        nodes: the graph.
+        preparation: what is to be done.
+        raw: the graph's name for the cells of each raw column, [sample, 1]: float64, or texts. For arrays
+            and images there is the one name "", of all columns [sample, column] as float64.
+
+    Returns:
+        the graph's name for the features [sample, feature], and which feature of `preparation` each of
+        them is: numbers come first here, which spares putting them in their places for every row.
+    """
+    if preparation.image_shape:
+        pixels = nodes.add("Div", raw[""], nodes.constant(preparation.pixel_maximum or 1.0))
+        return pixels, np.arange(len(preparation.feature_names))
+    pieces, order = [], []
+    numeric = [column for column in preparation.columns if column.is_number]
+    if numeric:
+        numbers, absent = _numbers(nodes, preparation, numeric, raw)
+        marked = [place for place, column in enumerate(numeric) if column.marker]
+        pieces.append(numbers)
+        order += [column.start for column in numeric]
+        if marked:
+            pieces.append(nodes.doubles(nodes.add("Gather", absent, nodes.constant(marked), axis=1)))
+            order += [numeric[place].stop - 1 for place in marked]
+    for column in preparation.columns:
+        first = column.start + column.is_number
+        own = list(range(first, column.stop - (column.marker and column.is_number)))
+        if column.categories:
+            pieces.append(_categories(nodes, column, raw[column.name], preparation.missing_tokens))
+            order += own
+        elif column.parts:
+            pieces.append(_date_parts(nodes, column, raw[column.name]))
+            order += own
+    whole = pieces[0] if len(pieces) == 1 else nodes.add("Concat", *pieces, axis=1)
+    return whole, np.array(order, int)
+
+
+def _numbers(
+    nodes: Nodes, preparation: Preparation, numeric: list[ColumnPreparation], raw: Mapping[str, str]
+) -> tuple[str, str]:
+    """The standardised numbers [sample, numeric column], and where they are missing."""
+    if preparation.tabular:
+        cells = [_ranks(nodes, c, raw[c.name]) if c.kind == "ordered" else raw[c.name] for c in numeric]
+        values = nodes.add("Concat", *cells, axis=1)
+    else:
+        wanted = nodes.constant(np.array([column.index for column in numeric], np.int64))
+        values = nodes.add("Gather", raw[""], wanted, axis=1)
+    absent = nodes.add("IsNaN", values)
+    values = nodes.add("Where", absent, nodes.constant([column.fill for column in numeric]), values)
+    values = nodes.add("Max", values, nodes.constant([column.low for column in numeric]))
+    values = nodes.add("Min", values, nodes.constant([column.high for column in numeric]))
+    values = nodes.add("Sub", values, nodes.constant([column.mean for column in numeric]))
+    scale = nodes.constant([column.scale or np.inf for column in numeric])
+    return nodes.add("Div", values, scale), absent
+
+
+def _ranks(nodes: Nodes, column: ColumnPreparation, texts: str) -> str:
+    """The place of each text among an ordered column's levels [sample, 1], NaN for other texts."""
+    ranks = nodes.constant(np.array([*range(len(column.levels)), np.nan]))
+    return nodes.add("Gather", ranks, nodes.number_texts(texts, list(column.levels), len(column.levels)))
+
+
+def _categories(nodes: Nodes, column: ColumnPreparation, texts: str, missing: tuple[str, ...]) -> str:
+    """The features of each text's category [sample, feature], with the marker's of a categorical column."""
+    codes = column.codes.astype(np.float64)
+    marker = column.marker and not column.is_number
+    absent = list(dict.fromkeys(("", *(token.strip() for token in missing))))
+    keys = [*column.categories, *(text for text in absent if text not in column.categories)]
+    # Rows of the table: the categories, then texts that stand for a missing cell, then any other text.
+    table = np.zeros((len(keys) + 1, codes.shape[1] + marker))
+    table[: len(codes), : codes.shape[1]] = codes
+    if marker:
+        table[len(codes) : -1, -1] = 1
+    places = nodes.number_texts(texts, keys, len(keys))
+    return nodes.add("Flatten", nodes.add("Gather", nodes.constant(table), places), axis=1)
+
+
+def _date_parts(nodes: Nodes, column: ColumnPreparation, days: str) -> str:
+    """What a date has besides its days [sample, feature]; see `couloir.data.dates`."""
+    absent, nothing = nodes.add("IsNaN", days), nodes.constant(0.0)
+    days = nodes.add("Where", absent, nothing, days)
+    pieces: list[str] = []
+    for part in column.parts:
+        if part == "weekday":
+            pieces.append(_weekdays(nodes, days))
+            continue
+        turns = nodes.add("Div", days, nodes.constant(YEAR)) if part == "season" else days
+        turns = nodes.add("Sub", turns, nodes.add("Floor", turns))
+        angle = nodes.add("Mul", turns, nodes.constant(2 * np.pi))
+        pieces += [nodes.add("Sin", angle), nodes.add("Cos", angle)]
+    features = nodes.add("Concat", *pieces, axis=1)
+    return nodes.add("Where", absent, nothing, features)
+
+
+def _weekdays(nodes: Nodes, days: str) -> str:
+    """A feature for each day of the week [sample, 7], Monday first."""
+    number = nodes.add("Add", nodes.add("Floor", days), nodes.constant(float(THURSDAY)))
+    weeks = nodes.add("Floor", nodes.add("Div", number, nodes.constant(7.0)))
+    rest = nodes.add("Sub", number, nodes.add("Mul", weeks, nodes.constant(7.0)))
+    whole = nodes.add("Cast", rest, to=7)  # int64: doubles can be compared from opset 11 on only
+    return nodes.doubles(nodes.add("Equal", whole, nodes.constant(np.arange(7))))

@@ -1,0 +1,306 @@
+"""The loss on a plane through a network's parameters, over all rows.
+
+The points of a plane are a population that never trains, and a special one: on a plane the first layer's
+pre-activations are affine in the two coordinates,
+
+    (W + x·U + y·V) X + (b + x·u + y·v) = (W X + b) + x (U X + u) + y (V X + v),
+
+so the three products with the data are made once for a block of rows, and a point costs only the layers
+after the first. Blocks of rows are small enough that they and the hidden signals stay in the processor's
+cache while all points pass over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from couloir import compilation
+from couloir.errors import InputError
+from couloir.landscapes.planes import Plane
+from couloir.losses import LOSSES
+from couloir.networks import ACTIVATIONS, Network, forward
+from couloir.population import lanes
+from couloir.training import Precision, numerics
+
+ROWS_AT_ONCE = 256
+"""Rows in a block."""
+
+BLOCKS_AT_ONCE = 8
+"""Blocks in one call of the compiled program: progress is reported, and threads share, call by call."""
+
+MOST_NUMBERS = 2**18
+"""Numbers in the widest layer's signals of the points that pass a block together: 1 MiB in float32."""
+
+MOST_POINTS = 64
+"""Points that pass a block together, at most."""
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the loss is measured on, and how.
+
+    Attributes:
+        inputs: prepared rows [sample, feature].
+        targets: class numbers [sample], or standardised values [sample, output].
+        activation: of the hidden layers.
+        loss: a name in `couloir.losses.LOSSES`; it is averaged over the rows, without penalties.
+        scale: what the mean is multiplied by: for squared errors in target units, the square of what one
+            standardised unit is.
+        precision: that the network is evaluated in.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    activation: str
+    loss: str
+    scale: float = 1.0
+    precision: Precision = "float32"
+
+    @property
+    def classes(self) -> bool:
+        """Whether the targets are class numbers, so that there is an accuracy."""
+        return LOSSES[self.loss].task == "classification"
+
+
+class Heights(NamedTuple):
+    """What was measured at each point: the mean loss, and for classes the share of rows recognised."""
+
+    losses: np.ndarray
+    accuracies: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A plane with the loss on a grid of it.
+
+    Attributes:
+        plane: where.
+        x, y: the grid's coordinates, [x] and [y]; a line has the one y 0.
+        loss: the mean loss [y, x]; it need not be finite far out.
+        accuracy: the share of rows recognised [y, x], for classes.
+        centre: the same two at (0, 0), which need not be on the grid.
+        rows: how many rows it was measured on.
+    """
+
+    plane: Plane
+    x: np.ndarray
+    y: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray | None
+    centre: tuple[float, float | None]
+    rows: int
+
+
+def loss_slice(
+    plane: Plane,
+    measure: Measure,
+    x: tuple[float, float] = (-1.0, 1.0),
+    y: tuple[float, float] = (-1.0, 1.0),
+    resolution: int = 51,
+    on_progress: OnProgress | None = None,
+) -> Slice:
+    """The loss on a grid of a plane.
+
+    Args:
+        plane: where.
+        measure: on which rows, by which loss.
+        x, y: the ends of the grid along each direction; a line has no y.
+        resolution: points along each.
+        on_progress: told how much is done of how much, now and then.
+
+    Raises:
+        InputError: a grid of fewer than two points a side, or of no width.
+    """
+    if resolution < 2 or not x[0] < x[1] or not y[0] < y[1]:
+        raise InputError(
+            f"A grid of {resolution} points a side from {x[0]:g} to {x[1]:g} and {y[0]:g} to {y[1]:g} shows "
+            "nothing: give 2 points or more, and a range above 0."
+        )
+    across = _spaced(*x, resolution)
+    up = np.zeros(1) if plane.kind == "line" else _spaced(*y, resolution)
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    found = heights(plane, np.vstack([grid, np.zeros((1, 2))]), measure, on_progress)
+    shape = (len(up), len(across))
+    accuracies = found.accuracies
+    return Slice(
+        plane,
+        across,
+        up,
+        found.losses[:-1].reshape(shape),
+        None if accuracies is None else accuracies[:-1].reshape(shape),
+        (float(found.losses[-1]), None if accuracies is None else float(accuracies[-1])),
+        len(measure.inputs),
+    )
+
+
+def _spaced(low: float, high: float, count: int) -> np.ndarray:
+    """Evenly spaced numbers, in which the middle of a range about 0 is 0 itself."""
+    places = np.linspace(low, high, count)
+    places[np.abs(places) < 1e-12 * (high - low)] = 0.0
+    return places
+
+
+def heights(
+    plane: Plane, points: np.ndarray, measure: Measure, on_progress: OnProgress | None = None
+) -> Heights:
+    """The loss at points [point, 2] of a plane."""
+    with compilation.cached(), numerics(measure.precision):
+        layers = [
+            tuple(jnp.asarray(np.stack(leaves), measure.precision) for leaves in zip(*three, strict=True))
+            for three in zip(plane.centre, plane.first, plane.second, strict=True)
+        ]
+        widest = max(weight.shape[1] for weight, _ in layers)
+        chunk = _power_of_two(MOST_NUMBERS // (widest * min(ROWS_AT_ONCE, len(measure.inputs))))
+        chunk = min(chunk, _power_of_two(len(points)))
+        chunks = jnp.asarray(_padded(points, chunk).reshape(-1, chunk, 2), measure.precision)
+        sums = partial(_sums_on_plane, layers, chunks, activation=measure.activation, loss=measure.loss)
+        return _over_rows(sums, measure, len(points), on_progress)
+
+
+def _power_of_two(limit: int) -> int:
+    """The largest power of two up to a limit, from 1 to `MOST_POINTS`."""
+    return 2 ** int(np.log2(min(max(limit, 1), MOST_POINTS)))
+
+
+def _padded(points: np.ndarray, multiple: int) -> np.ndarray:
+    """Points, the last repeated until their number is a multiple."""
+    return np.concatenate([points, np.repeat(points[-1:], -len(points) % multiple, axis=0)])
+
+
+def heights_of(networks: Sequence[Network], measure: Measure) -> Heights:
+    """The loss of networks of one shape, wherever they are: what a path's points truly have."""
+    with compilation.cached(), numerics(measure.precision):
+        stacked = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves), measure.precision), *networks)
+        sums = partial(_sums_of_networks, stacked, activation=measure.activation, loss=measure.loss)
+        return _over_rows(sums, measure, len(networks), None)
+
+
+class Rows(NamedTuple):
+    """Some blocks of rows: inputs [block, row, feature], targets [block, row, …], weights [block, row].
+
+    A weight is 1, and 0 for what only fills a block up.
+    """
+
+    inputs: Any
+    targets: Any
+    weights: Any
+
+
+def row_blocks(measure: Measure) -> list[Rows]:
+    """All rows, in calls of equally many blocks; few rows are a single block."""
+    count = len(measure.inputs)
+    size = min(count, ROWS_AT_ONCE)
+    blocks = -(-count // size)
+    calls = -(-blocks // BLOCKS_AT_ONCE)
+    each = -(-blocks // calls)
+
+    def cut(values: np.ndarray, dtype: Any) -> list[np.ndarray]:
+        filled = np.zeros((calls * each * size, *values.shape[1:]), dtype)
+        filled[:count] = values
+        return list(filled.reshape(calls, each, size, *values.shape[1:]))
+
+    kind = np.int32 if measure.classes else measure.precision
+    parts = (
+        cut(measure.inputs, measure.precision),
+        cut(measure.targets, kind),
+        cut(np.ones(count), measure.precision),
+    )
+    return [Rows(*some) for some in zip(*parts, strict=True)]
+
+
+def _over_rows(
+    sums: Callable[[Rows], Array], measure: Measure, points: int, on_progress: OnProgress | None
+) -> Heights:
+    """Means over all rows of what is summed over some, as many calls at a time as there are lanes."""
+    parts, total = row_blocks(measure), np.zeros((2, points))
+
+    def summed(rows: Rows) -> np.ndarray:
+        with numerics(measure.precision):  # JAX's settings are each thread's own
+            found = np.asarray(sums(jax.tree.map(jnp.asarray, rows)), np.float64)
+            return found.sum(axis=1).reshape(2, -1)[:, :points]  # over the blocks, in double precision
+
+    with ThreadPoolExecutor(lanes()) as pool:
+        first = summed(parts[0])  # compiles the program for the others
+        for done, found in enumerate((first, *pool.map(summed, parts[1:])), start=1):
+            total += found
+            if on_progress is not None:
+                on_progress(done, len(parts))
+    means = total / len(measure.inputs)
+    return Heights(means[0] * measure.scale, means[1] if measure.classes else None)
+
+
+# What is compiled -------------------------------------------------------------------------------------
+
+
+@partial(jax.jit, static_argnames=("activation", "loss"))
+def _sums_on_plane(
+    layers: Sequence[tuple[Array, Array]],
+    chunks: Float[Array, "chunk point 2"],
+    rows: Rows,
+    *,
+    activation: str,
+    loss: str,
+) -> Float[Array, "2 block chunk point"]:
+    """Sums over each block of the loss and of what is recognised, at each point of a plane.
+
+    `layers` hold weights [3, output, input] and biases [3, output]: centre, first, second direction.
+    """
+    (weights, biases), *upper = layers
+    function = ACTIVATIONS[activation]
+
+    def at(leaf: Array, point: Float[Array, "2"]) -> Array:
+        return leaf[0] + point[0] * leaf[1] + point[1] * leaf[2]
+
+    def over_block(block: Rows) -> Array:
+        products = jnp.einsum("koi,ri->kor", weights, block.inputs) + biases[:, :, None]
+
+        def of_point(point: Float[Array, "2"]) -> Array:
+            signal = at(products, point)
+            for weight, bias in upper:
+                signal = at(weight, point) @ function(signal) + at(bias, point)[:, None]
+            return _judged(signal, block, loss)
+
+        return jax.lax.map(jax.vmap(of_point), chunks)
+
+    return jnp.moveaxis(jax.lax.map(over_block, rows), -1, 0)
+
+
+@partial(jax.jit, static_argnames=("activation", "loss"))
+def _sums_of_networks(
+    networks: Network, rows: Rows, *, activation: str, loss: str
+) -> Float[Array, "2 block network"]:
+    """The same for networks that have nothing in common."""
+
+    def over_block(block: Rows) -> Array:
+        def of_network(network: Network) -> Array:
+            return _judged(forward(network, block.inputs.T, activation), block, loss)
+
+        return jax.vmap(of_network)(networks)
+
+    return jnp.moveaxis(jax.lax.map(over_block, rows), -1, 0)
+
+
+def _judged(outputs: Float[Array, "output row"], block: Rows, loss: str) -> Float[Array, "2"]:
+    """Sums over a block's rows of the loss and, for classes, of whether the largest output is right.
+
+    As `argmax` has it, the first of equal outputs counts as the largest: written as comparisons, which
+    a processor makes eight or sixteen at a time.
+    """
+    total = jnp.sum(jnp.where(block.weights > 0, LOSSES[loss].per_sample(outputs, block.targets.T), 0))
+    if LOSSES[loss].task != "classification":
+        return jnp.stack([total, jnp.zeros_like(total)])
+    classes, target = jnp.arange(outputs.shape[0])[:, None], block.targets[None, :]
+    true = jnp.sum(outputs, axis=0, where=classes == target)[None, :]
+    beaten = jnp.where(classes < target, true > outputs, true >= outputs)
+    return jnp.stack([total, jnp.sum(jnp.all(beaten, axis=0) * block.weights)])

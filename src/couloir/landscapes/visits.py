@@ -1,0 +1,83 @@
+"""Where update rules go: the networks that members visit while they train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from couloir.chunks import INITIAL
+from couloir.epochs import TrainingData
+from couloir.errors import InputError
+from couloir.networks import Network, initialise
+from couloir.population import Member
+from couloir.training import Callback, Precision, Progress, train_population
+
+
+@dataclass
+class Visits:
+    """One member's way through the space of its parameters.
+
+    Attributes:
+        member: who went there.
+        epochs: at which epochs; 0 is the start.
+        networks: the weights at each, on the host.
+        diverged: whether it ended in numbers that are not finite; what is kept is from before that.
+    """
+
+    member: Member
+    epochs: list[int] = field(default_factory=list)
+    networks: list[Network] = field(default_factory=list)
+    diverged: bool = False
+
+
+def visited(
+    members: Sequence[Member],
+    data: TrainingData,
+    epochs: int,
+    *,
+    seed: int = 0,
+    precision: Precision = "float32",
+    on_epoch: Callback | None = None,
+) -> list[Visits]:
+    """Train members and keep their weights at the start and after every epoch.
+
+    Nobody is stopped, and no best weights are gone back to. Members of one restart start from the same
+    weights and see the same batches.
+
+    Args:
+        members: who; their own budgets stay the horizons of their schedules.
+        data: what they are trained on.
+        epochs: how many.
+        seed: the run seed.
+        precision: of weights and data.
+        on_epoch: called after every epoch, as in `train_population`.
+
+    Raises:
+        InputError: fewer than 1 epoch is asked for.
+    """
+    if epochs < 1:
+        raise InputError(f"A path of {epochs} epochs goes nowhere: give 1 or more.")
+    inputs = data.train.inputs.shape[1]
+    ways = [Visits(member) for member in members]
+    for way in ways:
+        widths, member = (inputs, *way.member.hidden, data.outputs), way.member
+        way.epochs.append(0)
+        way.networks.append(
+            initialise((seed, INITIAL, member.restart), widths, member.activation, np.dtype(precision))
+        )
+
+    def note(progress: Progress) -> bool:
+        present = progress.networks()
+        for number, (way, outcome) in enumerate(zip(ways, progress.folds[0], strict=True)):
+            way.diverged = outcome.status == "diverged"
+            if not way.diverged and number in present:
+                way.epochs.append(progress.epoch)
+                way.networks.append(present[number])
+        return bool(on_epoch is not None and on_epoch(progress))
+
+    train_population(
+        members, data, seed=seed, patience=None, epochs=epochs, on_epoch=note, precision=precision
+    )
+    return ways

@@ -1,0 +1,256 @@
+"""The page of a race on a surface: its figures, sentences and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from couloir.figures import Chart, words
+from couloir.figures.microscope import microscope, microscope_words
+from couloir.figures.surface_races import race_response, race_words, surface_race
+from couloir.figures.surfaces import bowl, losses_title, place_words
+from couloir.figures.words import count, number
+from couloir.report import summary
+from couloir.report.tables import row
+
+if TYPE_CHECKING:
+    from couloir.landscapes.endings import Finish
+    from couloir.landscapes.microscope import Microscope
+    from couloir.landscapes.race import SurfaceRace
+
+LOOKED_AT = (1, 2, 5, 10, 20, 50)
+"""The steps under the microscope, of those that were run."""
+FIRST_LOOK = 5
+
+
+class SurfaceRun(Protocol):
+    """What the page reads: run.json, and the race itself."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The content of run.json."""
+
+    @property
+    def race(self) -> SurfaceRace:
+        """The race."""
+
+
+def charts(run: SurfaceRun) -> list[Chart]:
+    """The figures of the page; those of the microscope are shown one at a time."""
+    race = run.race
+    return [
+        surface_race(race),
+        bowl(race.surface, race.paths),
+        race_response(race),
+        *(microscope(step) for _, _, step in _looks(race) if step is not None),
+    ]
+
+
+def _looks(race: SurfaceRace) -> list[tuple[str, int, Microscope | None]]:
+    """Rule, step and its numbers, of every rule and step on the page; None where it had diverged."""
+    from couloir.landscapes.microscope import magnify
+
+    found = []
+    for place, finish in enumerate(race.runners):
+        for step in looked_at(race):
+            taken = finish.diverged is None or step < finish.diverged
+            found.append((finish.name, step, magnify(race.paths, place, step) if taken else None))
+    return found
+
+
+def looked_at(race: SurfaceRace) -> list[int]:
+    """The steps under the microscope."""
+    return [step for step in LOOKED_AT if step <= race.steps]
+
+
+# Sentences ------------------------------------------------------------------------------------------------
+
+
+def summarise(run: SurfaceRun) -> dict[str, Any]:
+    """Every sentence and fact of the page that is not a table or a figure."""
+    race, record = run.race, run.record
+    return {
+        "name": race.surface.title,
+        "status": "",
+        "created": summary.moment(record.get("created")),
+        "lead": f"{_opening(race)} {race_words(race)}",
+        "facts": _facts(race, record),
+        "warnings": _warnings(race),
+        "floor": race.surface.least is not None,
+        "verdicts": [finish.sentence for finish in race.standing],
+        "surface": _surface_facts(race),
+        "method": _method(race),
+        "command": record.get("command", ""),
+        "code": record.get("code", ""),
+        "machine": summary.machine(record),
+        "seconds": summary.stage_seconds(record.get("seconds", {})),
+        "versions": list(record.get("versions", {}).items()),
+    }
+
+
+def _opening(race: SurfaceRace) -> str:
+    rules = count(len(race.runners), "update rule")
+    text = f"{rules} {'goes' if len(race.runners) == 1 else 'race'} down from {place_words(race.start)} "
+    return text + f"for {count(race.steps, 'step')}, {_rates_words(race)}."
+
+
+def _rates_words(race: SurfaceRace) -> str:
+    if race.tuning:
+        return "each tuned rule at the best of the same learning rates"
+    return "at learning rates that are " + ("given" if race.surface.bounded else "stated")
+
+
+def _facts(race: SurfaceRace, record: dict[str, Any]) -> list[tuple[str, str, str]]:
+    first = race.standing[0]
+    reached = [f for f in race.runners if f.ending in ("arrived", "escaped")]
+    verb = "Arrived" if race.surface.bounded else "Left the saddle"
+    tried = f"{len(race.tuning):,} of them to tune the rates" if race.tuning else ""
+    seconds = record.get("seconds", {})
+    facts = [
+        ("First", first.name, f"learning rate {number(first.learning_rate)}"),
+        (verb, f"{len(reached)} of {len(race.runners)}", f"within {count(race.steps, 'step')}"),
+        ("Descents", f"{len(race.tuning) + len(race.runners):,}", tried),
+        ("Time", f"{number(seconds.get('total'))}\u202fs", ""),
+    ]
+    return facts if reached else facts[1:]
+
+
+def _warnings(race: SurfaceRace) -> list[str]:
+    edge = [f"{f.name} ({number(f.learning_rate)})" for f in race.runners if f.at_edge]
+    if not edge:
+        return []
+    text = f"The best learning rate is at an end of those tried with {words.joined(edge, 12)}: "
+    return [text + "a rate beyond may be better."]
+
+
+def _surface_facts(race: SurfaceRace) -> list[tuple[str, str]]:
+    surface = race.surface
+    (a, b), (c, d) = surface.domain
+    x, y = surface.axes
+    facts = [
+        ("function", surface.equation or surface.name),
+        ("domain", f"{x} from {number(a)} to {number(b)}, {y} from {number(c)} to {number(d)}"),
+        ("start", place_words(race.start)),
+        ("minima", "; ".join(place_words(m) for m in race.minima[:6]) or "none is known"),
+        ("least loss", number(surface.least, 5) if surface.least is not None else "none"),
+    ]
+    if len(race.minima) > 6:
+        facts[3] = ("minima", f"{len(race.minima)}, the lowest at {place_words(race.minima[0])}")
+    noise = f"standard deviation {number(race.noise)}, seed {race.seed}" if race.noise else "none"
+    return [*facts, ("gradient noise", noise), ("source", surface.source or "–")]
+
+
+def _method(race: SurfaceRace) -> list[str]:
+    """How the race was run and what its words mean, in paragraphs."""
+    from couloir.landscapes.endings import NEAR, SMALL
+    from couloir.landscapes.paths import REACH
+
+    text = "All rules begin at the same point and take the same number of steps, one gradient each, in "
+    text += "double precision."
+    if race.noise:
+        text += f" Normal noise of standard deviation {number(race.noise)} is added to both coordinates of "
+        text += "every gradient, at each step the same for all rules."
+    end = f"it has diverged where its next point would be no number, or further off than {number(REACH)} "
+    end += "times the larger side of the domain."
+    stuck = f"the gradient is below {words.percent(SMALL)} of its median over the domain while the "
+    stuck += "Hessian's least eigenvalue is negative, so that the loss curves downwards along one direction, "
+    stuck += "and a flat point is near by Newton's step"
+    if race.surface.bounded:
+        near = f"A rule has arrived at the step from which on it stays within {words.percent(NEAR)} of the "
+        near += f"domain's sides of a lowest minimum; it is stuck at a saddle where {stuck}; {end}"
+        return [text, " ".join(race.notes), near]
+    near = "The surface goes down for ever along y, so there is nowhere to arrive: a rule has left the "
+    near += "saddle at the first step with |y| > 1. At a start with y = 0 the gradient has no part along y, "
+    near += "and without noise every rule stays on the ridge for ever. A rule is stuck where "
+    near += f"{stuck}; {end}"
+    return [text, " ".join(race.notes), near]
+
+
+# Tables ---------------------------------------------------------------------------------------------------
+
+
+def tabulate(run: SurfaceRun) -> dict[str, Any]:
+    """The standing, and the numbers of every step under the microscope."""
+    race = run.race
+    looks = [_look(race, name, step, found) for name, step, found in _looks(race)]
+    first = _first_look(race, looks)
+    return {
+        "standing": standing(race),
+        "looks": looks,
+        "first": first,
+        "rules": [finish.name for finish in race.runners],
+        "steps": looked_at(race),
+    }
+
+
+def standing(race: SurfaceRace) -> dict[str, Any]:
+    """One row a rule, the best first: heads and rows as text."""
+    last = "loss at the end" if losses_title(race.surface) == "loss" else "above the least loss"
+    heads = ["rule", "learning rate", "which is", "ended", "at step", last, "gradient"]
+    least = race.surface.least or 0.0
+    items = [
+        row(
+            [
+                finish.name,
+                number(finish.learning_rate) + ("*" if finish.at_edge else ""),
+                rate_words(race, finish),
+                finish.ending,
+                _step(finish),
+                number(float(finish.losses[-1]) - least),
+                number(finish.gradient),
+            ],
+            True,
+            finish.ending == "diverged",
+        )
+        for finish in race.standing
+    ]
+    return {"heads": heads, "items_": items}
+
+
+def rate_words(race: SurfaceRace, finish: Finish) -> str:
+    """Where a rule's rate comes from."""
+    from couloir.landscapes.race import SADDLE_RATES, UNTUNED
+
+    if finish.tuned:
+        return "tuned"
+    if finish.name in UNTUNED and finish.learning_rate == 1.0:
+        return "the rule's own"
+    stated = not race.surface.bounded and SADDLE_RATES.get(finish.name) == finish.learning_rate
+    return "stated" if stated else "given"
+
+
+def _step(finish: Finish) -> str:
+    found = {"arrived": finish.arrived, "in a local minimum": finish.arrived}
+    found |= {"escaped": finish.escaped, "diverged": finish.diverged}
+    step = found.get(finish.ending)
+    return "–" if step is None else f"{step:,}"
+
+
+def _look(race: SurfaceRace, name: str, step: int, found: Microscope | None) -> dict[str, Any]:
+    """One step under the microscope as text."""
+    key = f"microscope-{name}-{step}"
+    if found is None:
+        sentence = f"{name} had diverged by step {step:,}."
+        return {"key": key, "sentence": sentence, "alt": sentence, "items_": [], "formula": []}
+    sentence = microscope_words(found)
+    cells = [
+        row([entry.symbol, entry.meaning, *(number(value, 4) for value in entry.value)], False, False)
+        for entry in found.rows
+    ]
+    return {
+        "key": key,
+        "sentence": sentence,
+        "alt": f"Level lines with arrows. {sentence}",
+        "heads": ["", "what it is", *(f"along {axis}" for axis in race.surface.axes)],
+        "items_": cells,
+        "formula": list(found.formula),
+        "rule": name,
+        "equation": found.rule.equation,
+    }
+
+
+def _first_look(race: SurfaceRace, looks: list[dict[str, Any]]) -> str:
+    """Which step is shown first: one of the best rule, when it has a past to remember."""
+    step = max(step for step in looked_at(race) if step <= FIRST_LOOK)
+    wanted = f"microscope-{race.standing[0].name}-{step}"
+    drawn = [look["key"] for look in looks if look["formula"]] or [looks[0]["key"]]
+    return wanted if wanted in drawn else str(drawn[0])

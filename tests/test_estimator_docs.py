@@ -1,0 +1,24 @@
+"""The page on estimators says nothing that does not run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "estimators.md").read_text("utf-8")
+
+
+def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    assert len(blocks) == 6
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"block {number} of docs/estimators.md", "exec"), namespace)
+    printed = capsys.readouterr().out
+    assert float(printed.splitlines()[0]) > 0.85
+    assert namespace["search"].best_score_ > -0.3
