@@ -206,7 +206,11 @@ ACTIVATIONS: Mapping[str, ActivationReference] = {
 
 
 def forward(layers: Any, sample: Vector, activation: str) -> tuple[list[float], list[float]]:
-    """One network's outputs for one sample, neuron by neuron, and all that its hidden neurons received."""
+    """One network's outputs for one sample, neuron by neuron, and all that its hidden neurons received.
+
+    The activation is one name, or as many as there are hidden layers, with "-" between.
+    """
+    names = activation.split("-") if "-" in activation else [activation] * (len(layers) - 1)
     signal, received = [float(value) for value in sample], []
     for number, (weight, bias) in enumerate(layers):
         sums = []
@@ -218,7 +222,7 @@ def forward(layers: Any, sample: Vector, activation: str) -> tuple[list[float], 
         if number == len(layers) - 1:
             return sums, received
         received += sums
-        signal = [float(ACTIVATIONS[activation].value(np.float64(total))) for total in sums]
+        signal = [float(ACTIVATIONS[names[number]].value(np.float64(total))) for total in sums]
     raise AssertionError("a network has at least one layer")
 
 

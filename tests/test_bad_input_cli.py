@@ -98,6 +98,8 @@ COMMAND_LINES = {
     "train iris --hidden 8||4": "--hidden",
     "train iris --hidden 8.5": "--hidden",
     "train iris --activation rleu": "'relu'",
+    "train iris --activation relu-tahn": "'tanh'",
+    "train iris --activation relu-tanh": "1 hidden layer",
     "train iris --batch-size 0": "batch size",
     "train iris --batch-size 1000": "105",
     "train iris --batch-size 1e2": "--batch-size",

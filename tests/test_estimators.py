@@ -223,6 +223,22 @@ def test_a_row_alone_is_answered_as_in_a_batch(iris: Any) -> None:
     np.testing.assert_allclose(alone, model.predict_proba(X)[:20], rtol=1e-12)
 
 
+def test_activations_of_each_hidden_layer(iris: Any) -> None:
+    X, y = iris
+    model = classifier(hidden=(7, 6), activation=("relu", "tanh"), learning_rate=0.01).fit(X, y)
+    assert model.get_params()["activation"] == ("relu", "tanh")
+    assert model.winner_["activation"] == "relu-tanh"
+    signal = model.model_.preparation.inputs(X, np.float64)
+    (first, a), (second, b), (last, c) = model.model_.layers
+    logits = np.tanh(np.maximum(signal @ first.T + a, 0) @ second.T + b) @ last.T + c
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict_proba(X), shares, rtol=1e-9)
+    several = classifier(hidden=(7, 6), activation=[("relu", "tanh"), "elu"]).fit(X, y)
+    assert set(several.leaderboard_["activation"]) == {"relu-tanh", "elu"}
+    model.partial_fit(X, y)
+    assert model.winner_["activation"] == "relu-tanh"
+
+
 def test_an_average_is_no_worse_on_validation_than_the_winner(iris: Any) -> None:
     X, y = iris
     there = np.arange(150) % 3 == 0

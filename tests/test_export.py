@@ -115,7 +115,7 @@ def few_categories(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few_categories")
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, "relu-tanh", "tanh-relu"])
 def test_every_kind_of_column_and_every_activation_agree(activation: str, tmp_path: Path) -> None:
     frame = every_kind()
     _, preparation = fitted(frame, target="t")
@@ -268,7 +268,9 @@ def test_the_file_says_what_goes_in(tmp_path: Path) -> None:
 def test_weights_and_json_bring_the_model_back(tmp_path: Path) -> None:
     data = load("wine")
     whole, part = (Preparation.fit(data, rows) for rows in (np.arange(178), np.arange(0, 178, 2)))
-    model = Ensemble(whole, (network(whole), network(part, (5,), "relu")), (0.25, 0.75), 1.5)
+    model = Ensemble(
+        whole, (network(whole, activation="silu-tanh"), network(part, (5,), "relu")), (0.25, 0.75), 1.5
+    )
     written = export(model, tmp_path / "new" / "wine.safetensors")
     assert written == [tmp_path / "new" / "wine.safetensors", tmp_path / "new" / "wine.json"]
     again = load_model(tmp_path / "new", "wine")

@@ -92,6 +92,12 @@ def test_guesses_spread_as_initial_weights_do_times_the_scale(activation):
         assert abs(float(jnp.mean(last.weight))) < 0.05 * scale
 
 
+def test_guesses_fit_the_activation_of_each_layer():
+    layers = guess(jax.random.key(1), 0, (50, 60, 70, 4), "tanh-relu", (1.0,), jnp.float32)
+    assert float(jnp.std(layers[0].weight)) == pytest.approx(math.sqrt(6 / 110 / 3), rel=0.05)
+    assert float(jnp.std(layers[1].weight)) == pytest.approx(math.sqrt(2 / 60), rel=0.05)
+
+
 def test_a_longer_search_begins_with_the_same_guesses():
     part = rows(50)
     short, long = random_search(WIDTHS, part, guesses=300), random_search(WIDTHS, part, guesses=1000)

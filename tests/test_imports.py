@@ -15,7 +15,7 @@ import couloir
 SOURCE = Path(couloir.__file__).parent
 
 LAYERS = (
-    ("errors", "stages"),
+    ("activations", "errors", "stages"),
     ("blocks", "compilation", "data", "networks", "losses", "optimizers", "schedules", "metrics"),
     ("population", "cost"),
     ("outcomes", "epochs"),

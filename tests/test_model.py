@@ -23,7 +23,7 @@ def test_the_activations_are_those_of_the_networks() -> None:
     assert set(model.ACTIVATIONS) == set(networks.ACTIVATIONS)
 
 
-@pytest.mark.parametrize("activation", networks.ACTIVATIONS)
+@pytest.mark.parametrize("activation", [*networks.ACTIVATIONS, "tanh-softplus", "relu-sigmoid"])
 def test_outputs_equal_the_forward_pass(activation: str, float64: None) -> None:
     data = couloir.load("iris")
     preparation = Preparation.fit(data, np.arange(150))

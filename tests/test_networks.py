@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from scipy import stats
 
 import references
+from couloir.activations import by_layer
+from couloir.errors import InputError
 from couloir.losses import LOSSES
 from couloir.networks import (
     ACTIVATIONS,
@@ -93,7 +96,8 @@ def outputs_by_loops(network: Any, inputs: np.ndarray, activation: str) -> np.nd
 
 @pytest.mark.parametrize(
     ("name", "widths"),
-    [(name, (3, 5, 4, 1)) for name in ACTIVATIONS] + [("tanh", (3, 2)), ("tanh", (3, 4, 2))],
+    [(name, (3, 5, 4, 1)) for name in ACTIVATIONS]
+    + [("tanh", (3, 2)), ("tanh", (3, 4, 2)), ("silu-tanh", (3, 5, 4, 1)), ("tanh-silu", (3, 5, 4, 1))],
 )
 def test_forward_is_what_the_neurons_compute_one_by_one(
     name: str, widths: tuple[int, ...], float64: None
@@ -132,7 +136,7 @@ def check_backpropagation(activation: str, loss: str) -> None:
 
     layers = unpack(pack(network), widths)
     received = np.concatenate([references.forward(layers, sample, activation)[1] for sample in inputs.T])
-    for kink in activation_reference(activation).kinks:
+    for kink in (kink for name in activation.split("-") for kink in activation_reference(name).kinks):
         assert np.abs(received - kink).min() > 1e-3, "a central difference must not straddle a kink"
 
     def engine_loss(net: Any, x: Any, y: Any) -> Any:
@@ -144,7 +148,7 @@ def check_backpropagation(activation: str, loss: str) -> None:
     np.testing.assert_allclose(pack(gradient), slopes, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, "elu-sigmoid"])
 def test_backpropagation_is_right_for_every_activation(activation: str, float64: None) -> None:
     check_backpropagation(activation, "cross_entropy")
 
@@ -189,12 +193,13 @@ def fits(weights: np.ndarray, drawn: str, inputs: int, outputs: int) -> bool:
     return bool(shape and abs(weights.var() / expected.var() - 1) < 5 * error)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "relu-tanh", "tanh-relu"])
 def test_weights_are_drawn_as_fits_the_activation(name: str) -> None:
-    """Two hidden layers as the activation asks, the output layer as Glorot's; scales 5 % off are seen."""
+    """Hidden layers as each one's activation asks, the output layer as Glorot's; scales 5 % off are seen."""
+    names = name.split("-") if "-" in name else [name] * (len(BIG) - 2)
     network = initialise((3,), BIG, name, SINGLE)
     for number, (layer, (inputs, outputs)) in enumerate(zip(network, pairwise(BIG), strict=True)):
-        drawn = "glorot" if number == len(network) - 1 else activation_reference(name).drawn
+        drawn = "glorot" if number == len(network) - 1 else activation_reference(names[number]).drawn
         weights = np.asarray(layer.weight, float)
         assert fits(weights, drawn, inputs, outputs)
         assert not fits(weights * 1.05, drawn, inputs, outputs)
@@ -202,6 +207,24 @@ def test_weights_are_drawn_as_fits_the_activation(name: str) -> None:
         if drawn == "glorot":
             limit = np.sqrt(6 / (inputs + outputs))
             assert 0.99 * limit < np.abs(weights).max() <= limit * (1 + 1e-6)
+
+
+def test_a_name_for_each_layer_is_the_one_name_where_all_are_alike() -> None:
+    alike = initialise((3,), (4, 3, 3, 2), "relu-relu", SINGLE)
+    jax.tree.map(np.testing.assert_array_equal, alike, initialise((3,), (4, 3, 3, 2), "relu", SINGLE))
+
+
+@pytest.mark.parametrize(
+    ("activation", "layers", "sentence"),
+    [
+        ("relu-tanh", 1, "is for 2 hidden layers, and the network has 1 hidden layer: give one name."),
+        ("relu-tanh", 3, "and the network has 3 hidden layers: give one name, or 3 with '-' between."),
+        ("relu-tanh", 0, "and the network has 0 hidden layers: give one name."),
+    ],
+)
+def test_as_many_names_as_hidden_layers(activation: str, layers: int, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        by_layer(activation, layers)
 
 
 def test_biases_start_at_0_and_the_type_is_the_one_asked_for() -> None:

@@ -197,6 +197,23 @@ def test_an_optax_rule_by_name_and_as_a_value() -> None:
     assert len(members(optimizer=own)) == 8
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("relu", ["relu"]),
+        ("relu-tanh", ["relu-tanh"]),
+        (("relu", "tanh"), ["relu-tanh"]),
+        (["relu", "tanh"], ["relu", "tanh"]),
+        ([("relu", "tanh"), "relu-tanh", ["elu", "silu"], "gelu"], ["relu-tanh", "elu-silu", "gelu"]),
+        (("relu",), ["relu"]),
+    ],
+    ids=str,
+)
+def test_activations_of_all_hidden_layers_or_of_each(given: Any, found: list[str]) -> None:
+    made = members(optimizer="sgd", learning_rate=0.1, hidden=(4, 3), activation=given)
+    assert [member.activation for member in made] == found
+
+
 # A person's mistakes -------------------------------------------------------------------------------------
 
 MISTAKES = [
@@ -207,6 +224,11 @@ MISTAKES = [
     ({"optimizer": 3}, ["optimizer", "3"]),
     ({"optimizer": []}, ["empty"]),
     ({"activation": "rellu"}, ["activation", "'rellu'", "'relu'", *ACTIVATIONS]),
+    ({"activation": "relu-tahn", "hidden": (4, 3)}, ["activation", "'tahn'", "'tanh'"]),
+    ({"activation": ("relu", 3), "hidden": (4, 3)}, ["activation", "3"]),
+    ({"activation": "relu-tanh", "hidden": (4, 3, 2)}, ["'relu-tanh'", "2", "3 hidden layers", "3 with '-'"]),
+    ({"activation": ("relu", "tanh")}, ["'relu-tanh'", "1 hidden layer:", "one name"]),
+    ({"activation": ()}, ["activation"]),
     ({"schedule": "cosin"}, ["schedule", "'cosin'", "'cosine'", *SCHEDULES]),
     ({"loss": "crossentropy"}, ["loss", "'crossentropy'", *LOSSES]),
     ({"loss": "mse"}, ["'mse'", "regression", "classification", "cross_entropy"]),

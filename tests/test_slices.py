@@ -80,6 +80,15 @@ def test_losses_and_accuracies_are_numpys_for_every_activation(activation: str) 
         assert (loss, accuracy) == pytest.approx(expected, rel=1e-12)
 
 
+def test_each_hidden_layer_has_its_own_activation() -> None:
+    plane, measure = random_plane(network(FEATURES, 5, 4, CLASSES)), measure_of("tanh-elu")
+    apart = measure_of("elu-tanh")
+    found = heights(plane, POINTS, measure).losses
+    expected, other = ([by_numpy(plane.at(*point), each)[0] for point in POINTS] for each in (measure, apart))
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert found != pytest.approx(other, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("loss", "hidden", "scale"), [("mse", (), 2.5), ("mae", (5, 3), 1.5), ("huber", (5,), 1.0)]
 )

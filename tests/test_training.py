@@ -278,6 +278,31 @@ def test_dropout_and_noise_are_off_when_members_are_scored(
         assert trained.outcomes[number].validation[-1] == pytest.approx(expected, rel=1e-10)
 
 
+def test_each_hidden_layer_learns_through_its_own_activation(company_data: TrainingData) -> None:
+    """One step of full batches, against the gradient of a loss written here."""
+    rows = len(company_data.train.inputs)
+    population = [
+        member("sgd", 0.3, hidden=(6, 5), activation=name, batch_size=rows)
+        for name in ("silu-tanh", "tanh-silu")
+    ]
+    _, networks = watched(population, company_data, epochs=1, precision="float64")
+    functions = {"silu": jax.nn.silu, "tanh": jnp.tanh}
+    for each, after in zip(population, networks[0], strict=True):
+        one, other = (functions[name] for name in each.activation.split("-"))
+
+        def loss(network: Any, one: Any = one, other: Any = other) -> Any:
+            (first, a), (second, b), (last, c) = network
+            signal = other(one(company_data.train.inputs @ first.T + a[None]) @ second.T + b[None])
+            logits = jax.nn.log_softmax(signal @ last.T + c[None])
+            return -jnp.mean(logits[jnp.arange(rows), company_data.train.targets])
+
+        with jax.enable_x64(True):
+            before = first_weights(each, CLASSES, np.float64)
+            slopes = jax.device_get(jax.grad(loss)(jax.tree.map(jnp.asarray, before)))
+        expected = jax.tree.map(lambda weight, slope: weight - 0.3 * slope, before, slopes)
+        assert difference(after, expected) < 1e-12
+
+
 # A population is what plain loops over one network are ---------------------------------------------------
 
 LOOP_EPOCHS = 17

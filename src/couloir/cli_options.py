@@ -101,7 +101,8 @@ Activation = Annotated[
         "--activation",
         POPULATION,
         "NAMES",
-        "sigmoid, tanh, relu, leaky_relu, elu, gelu, silu, softplus, linear. Default relu.",
+        "sigmoid, tanh, relu, leaky_relu, elu, gelu, silu, softplus, linear; one for each hidden layer as in "
+        "relu-tanh. Default relu.",
         arguments.texts,
     ),
 ]

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from couloir.activations import by_layer
 from couloir.blocks import in_blocks, in_tiles, one_thread, small_block
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
@@ -121,7 +122,13 @@ class Predictor(ABC):
 
 @dataclass(frozen=True)
 class Model(Predictor):
-    """Layers (weight [output, input], bias [output]), their activation, and the preparation."""
+    """A network and what prepares its rows.
+
+    Attributes:
+        layers: (weight [output, input], bias [output]), first to last.
+        activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
+        preparation: from raw rows to inputs, and from outputs to answers.
+    """
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
     activation: str
@@ -134,6 +141,11 @@ class Model(Predictor):
             (np.ascontiguousarray(np.asarray(weight, np.float64).T), np.asarray(bias, np.float64))
             for weight, bias in self.layers
         ]
+
+    @cached_property
+    def _activations(self) -> tuple[str, ...]:
+        """What each layer's sums go through, by name; those of the outputs stay as they are."""
+        return (*by_layer(self.activation, len(self.layers) - 1), "linear")
 
     @cached_property
     def _small_block(self) -> int | None:
@@ -167,12 +179,10 @@ class Model(Predictor):
 
     def _through(self, signal: np.ndarray) -> np.ndarray:
         """The outputs [sample, output] for blocks of rows [block, row, feature]."""
-        function = ACTIVATIONS[self.activation]
-        for number, (weight, bias) in enumerate(self._products):
+        for (weight, bias), name in zip(self._products, self._activations, strict=True):
             signal = np.matmul(signal, weight)
             signal += bias
-            if number < len(self.layers) - 1:
-                signal = function(signal)
+            signal = ACTIVATIONS[name](signal)
         return signal.reshape(-1, signal.shape[-1])
 
     def _some_answers(self, inputs: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from couloir.activations import by_layer
+
 Activation = Callable[[Array], Array]
 
 ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
@@ -51,7 +53,7 @@ Network = tuple[Layer, ...]
 
 
 def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, dtype: DTypeLike) -> Network:
-    """Initial weights as fits the activation, as NumPy arrays; biases 0.
+    """Initial weights as fits the activations, as NumPy arrays; biases 0.
 
     Into a hidden layer of relu, leaky relu, elu, gelu or silu: normal with variance 2/inputs (He et al.
     2015). Into any other layer, the outputs' included: uniform within ±√(6/(inputs + outputs)) (Glorot &
@@ -61,14 +63,13 @@ def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, d
     Args:
         entropy: whole numbers that the draw depends on; each layer draws from its own number added.
         widths: numbers of inputs, of hidden units layer by layer, and of outputs.
-        activation: a name in `ACTIVATIONS`.
+        activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
         dtype: of the parameters.
     """
-    layers = []
+    layers, names = [], (*by_layer(activation, len(widths) - 2), None)
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
         generator = np.random.default_rng([*entropy, number])
-        hidden = number < len(widths) - 2
-        if hidden and activation in RECTIFIED:
+        if names[number] in RECTIFIED:
             weight = generator.normal(0, (2 / inputs) ** 0.5, (outputs, inputs))
         else:
             limit = (6 / (inputs + outputs)) ** 0.5
@@ -88,17 +89,16 @@ def forward(
     Args:
         network: the layers, first to last.
         inputs: the prepared rows, as columns.
-        activation: a name in `ACTIVATIONS`, used in every hidden layer.
+        activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
         drop: applied to each hidden layer's signal with the layer's number (dropout while training);
             None switches nothing off, as when predicting.
 
     Returns:
         logits [class, batch], or values in standardised target units [output, batch].
     """
-    function = ACTIVATIONS[activation]
-    signal = inputs
-    for number, layer in enumerate(network[:-1]):
-        signal = function(layer.weight @ signal + layer.bias[:, None])
+    signal, names = inputs, by_layer(activation, len(network) - 1)
+    for number, (layer, name) in enumerate(zip(network[:-1], names, strict=True)):
+        signal = ACTIVATIONS[name](layer.weight @ signal + layer.bias[:, None])
         if drop is not None:
             signal = drop(signal, number)
     last = network[-1]

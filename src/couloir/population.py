@@ -20,6 +20,7 @@ from typing import Any
 
 import jax
 
+from couloir.activations import BETWEEN, by_layer
 from couloir.errors import InputError, unknown
 from couloir.losses import DEFAULT_LOSS, LOSSES
 from couloir.networks import ACTIVATIONS, parameter_count
@@ -39,7 +40,9 @@ class Member:
         learning_rate: its α.
         momentum: its β, for the rules that have one.
         hidden: units of each hidden layer; empty for a linear model.
-        activation, loss, schedule: names in the registries of those modules.
+        activation: of the hidden layers: a name in `couloir.networks.ACTIVATIONS`, or one for each with
+            "-" between, as in "relu-tanh".
+        loss, schedule: names in the registries of those modules.
         batch_size: samples a step.
         epochs: the budget, and the schedule's horizon.
         l1, l2: weights λ of the penalties Σ|w| and ½Σw².
@@ -64,6 +67,10 @@ class Member:
     schedule: str = "constant"
     warmup: float = 0.0
     restart: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise an InputError where the activations do not fit the hidden layers."""
+        by_layer(self.activation, len(self.hidden))
 
     def hyper(self) -> dict[str, float]:
         """The numbers the rule reads: its customary ones, with this member's own in their place."""
@@ -143,7 +150,7 @@ class Options:
         losses = _listed(self.loss if self.loss is not None else DEFAULT_LOSS[task])
         return {
             "hidden": hidden_layers(self.hidden),
-            "activation": [_named("activation", name, ACTIVATIONS) for name in _listed(self.activation)],
+            "activation": activations(self.activation),
             "loss": [_loss_for(task, name) for name in losses],
             "batch_size": [_in_range("batch size", n, 1, None, whole=True) for n in _listed(self.batch_size)],
             "epochs": [_in_range("epochs", n, 1, None, whole=True) for n in _listed(self.epochs)],
@@ -220,6 +227,19 @@ def hidden_layers(value: Option) -> list[tuple[int, ...]]:
             for network in networks
         )
     )
+
+
+def activations(value: Option) -> list[str]:
+    """Activations from what was given: a name, a tuple with one for each hidden layer, or a list of these."""
+    given = [value] if isinstance(value, tuple) else _listed(value)
+    return list(dict.fromkeys(map(_activation, given)))
+
+
+def _activation(given: Any) -> str:
+    """One network's activations as a `Member` has them: "relu", or "relu-tanh"."""
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    names = (list(given) or [given]) if several else str(given).split(BETWEEN)
+    return BETWEEN.join(_named("activation", name, ACTIVATIONS) for name in names)
 
 
 def _combinations(values: Mapping[str, list[Any]]) -> Iterable[tuple[list[str], tuple[Any, ...]]]:

@@ -83,6 +83,13 @@ def test_names_left_out_take_the_default_and_the_other_way_to_say_it_is_dropped(
         ("l2 = 1\nl1 = = 2", "line 2"),
         ("l2 = 1\nl2 = 2\n", "line 2"),
         ("[space]\nl2 = 1", "no hyperparameter 'space'"),
+        (
+            'activation = ["relu", "relu-tanh"]',
+            "In space.toml, activation: the activation 'relu-tanh' is for 2 hidden layers, and the network "
+            "has 1 hidden layer",
+        ),
+        ('activation = "relu-tanh"\nhidden = ["8,8", "4,4,4"]', "the network has 3 hidden layers"),
+        ('activation = "relu-tahn"\nlayers = 2', "did you mean 'tanh'"),
     ],
 )
 def test_mistakes_in_the_file(tmp_path: Path, text: str, words: str) -> None:
@@ -91,6 +98,19 @@ def test_mistakes_in_the_file(tmp_path: Path, text: str, words: str) -> None:
     assert words in str(caught.value)
     assert "space.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_activations_of_each_layer_where_all_networks_have_as_many(tmp_path: Path) -> None:
+    text = 'activation = ["relu", "relu-tanh"]\nhidden = ["8,4", "none"]\nepochs = 3\n'
+    space = read(tmp_path, text)
+    assert read(tmp_path, space.show()) == space
+    deep = Member(RULES["adam"], 0.001, hidden=(8, 4), activation="relu-tanh", epochs=3)
+    found = space.parameters(deep, nearest=True)
+    assert found is not None
+    assert (found["hidden"], found["activation"]) == ("8,4", "relu-tanh")
+    again = space.member(found)
+    assert (again.hidden, again.activation) == ((8, 4), "relu-tanh")
+    assert space.member(found | {"hidden": "none"}).activation == "relu"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

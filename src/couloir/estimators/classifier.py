@@ -20,7 +20,8 @@ class CouloirClassifier(ClassifierMixin, PopulationEstimator):
         learning_rate: rates; None: eight around each rule's customary one.
         momentum: β, for the rules that have one; None: the customary one.
         hidden: units of the hidden layers; (64, 64) is one network of two, [(64,), (32, 32)] are two.
-        activation: of the hidden layers.
+        activation: of the hidden layers: a name for all of them, or a tuple with one for each, as in
+            ("relu", "tanh"), which may also be written "relu-tanh".
         batch_size: samples a step; fewer rows make one step.
         epochs: the most passes over the training rows.
         l1, l2: weights of the penalties Σ|w| and ½Σw².

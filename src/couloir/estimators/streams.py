@@ -28,7 +28,8 @@ from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.fitting import Scaling
 from couloir.estimators.populations import FilledTraining, Weighted, advance, begin_from, stacked
-from couloir.model import ACTIVATIONS, softmax
+from couloir.landscapes.answering import outputs
+from couloir.model import softmax
 from couloir.outcomes import Outcome, leader
 from couloir.planning import Conditions, chosen_metric
 from couloir.population import Member, lanes, plan_chunks
@@ -195,15 +196,12 @@ def _judge_before(carried: dict[str, Any], parts: Sequence[ChunkTraining], data:
 
 def _loss(layers: Sequence[Any], activation: str, data: TrainingData) -> float:
     """A network's weighted mean log loss, or squared error in standardised units, on the rows."""
-    signal = np.asarray(data.train.inputs, np.float64)
-    for number, (weight, bias) in enumerate(layers):
-        signal = signal @ weight.astype(np.float64).T + bias
-        signal = ACTIVATIONS[activation](signal) if number < len(layers) - 1 else signal
+    answers = outputs(tuple(layers), data.train.inputs, activation)
     if data.task == "classification":
-        chosen = softmax(signal)[np.arange(len(signal)), data.train.targets]
+        chosen = softmax(answers)[np.arange(len(answers)), data.train.targets]
         losses = -np.log(np.maximum(chosen, np.finfo(float).tiny))
     else:
-        losses = np.mean((signal - data.train.targets) ** 2, axis=1)
+        losses = np.mean((answers - data.train.targets) ** 2, axis=1)
     return float(np.average(losses, weights=data.sample_weights))
 
 

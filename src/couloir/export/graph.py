@@ -28,6 +28,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from couloir.activations import by_layer
 from couloir.data.columns import WRITTEN_KINDS, missing_numbers
 from couloir.data.preparation import Preparation
 from couloir.export.nodes import Nodes
@@ -122,14 +123,13 @@ def _answers(nodes: Nodes, model: Predictor, cells: Mapping[str, str]) -> str:
 
 def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> str:
     """What one network answers to features that stand in this order."""
-    signal = features
-    for number, (weight, bias) in enumerate(network.layers):
+    signal, names = features, (*by_layer(network.activation, len(network.layers) - 1), "linear")
+    for number, ((weight, bias), name) in enumerate(zip(network.layers, names, strict=True)):
         factor = np.asarray(weight, np.float64).T
         factor = np.ascontiguousarray(factor if number else factor[order])
         signal = nodes.add("MatMul", signal, nodes.constant(factor))
         signal = nodes.add("Add", signal, nodes.constant(np.asarray(bias, np.float64)))
-        if number < len(network.layers) - 1:
-            signal = _activation(nodes, network.activation, signal)
+        signal = _activation(nodes, name, signal)
     preparation = network.preparation
     if preparation.classes is not None:
         return _softmax(nodes, signal)

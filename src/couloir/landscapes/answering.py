@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from couloir.activations import by_layer
 from couloir.model import ACTIVATIONS
 from couloir.networks import Network
 
@@ -14,11 +15,11 @@ def outputs(network: Network, inputs: np.ndarray, activation: str) -> np.ndarray
     Args:
         network: layers of (weight [output, input], bias [output]), first to last.
         inputs: as it was trained on.
-        activation: a name in `couloir.networks.ACTIVATIONS`.
+        activation: of the hidden layers: one name, or one for each with "-" between.
     """
     signal = np.asarray(inputs, np.float64)
-    for number, (weight, bias) in enumerate(network):
+    names = (*by_layer(activation, len(network) - 1), "linear")
+    for (weight, bias), name in zip(network, names, strict=True):
         signal = signal @ np.asarray(weight, np.float64).T + np.asarray(bias, np.float64)
-        if number < len(network) - 1:
-            signal = ACTIVATIONS[activation](signal)
+        signal = ACTIVATIONS[name](signal)
     return signal

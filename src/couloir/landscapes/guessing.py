@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from couloir.activations import by_layer
 from couloir.compilation import cached
 from couloir.epochs import Part
 from couloir.errors import InputError
@@ -77,10 +78,10 @@ def guess(
     """
     own = jax.random.fold_in(key, number)
     scale = jnp.asarray(scales, dtype)[number % len(scales)]
-    layers = []
+    layers, names = [], (*by_layer(activation, len(widths) - 2), None)
     for place, (inputs, outputs) in enumerate(pairwise(widths)):
         layer_key, shape = jax.random.fold_in(own, place), (outputs, inputs + 1)
-        if place < len(widths) - 2 and activation in RECTIFIED:
+        if names[place] in RECTIFIED:
             drawn = math.sqrt(2 / inputs) * standard_normal(layer_key, shape, dtype)
         else:
             share = (sixteen_bits(layer_key, shape).astype(dtype) + 0.5) / 32768 - 1

@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from couloir import compilation
+from couloir.activations import by_layer
 from couloir.errors import InputError
 from couloir.landscapes.planes import Plane
 from couloir.losses import LOSSES
@@ -257,7 +258,7 @@ def _sums_on_plane(
     `layers` hold weights [3, output, input] and biases [3, output]: centre, first, second direction.
     """
     (weights, biases), *upper = layers
-    function = ACTIVATIONS[activation]
+    functions = [ACTIVATIONS[name] for name in by_layer(activation, len(upper))]
 
     def at(leaf: Array, point: Float[Array, "2"]) -> Array:
         return leaf[0] + point[0] * leaf[1] + point[1] * leaf[2]
@@ -267,7 +268,7 @@ def _sums_on_plane(
 
         def of_point(point: Float[Array, "2"]) -> Array:
             signal = at(products, point)
-            for weight, bias in upper:
+            for (weight, bias), function in zip(upper, functions, strict=True):
                 signal = at(weight, point) @ function(signal) + at(bias, point)[:, None]
             return _judged(signal, block, loss)
 

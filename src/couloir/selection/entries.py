@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from couloir.activations import BETWEEN
 from couloir.errors import InputError, unknown
 from couloir.population import Options
 
@@ -32,7 +33,7 @@ MEANING: Mapping[str, str] = {
     "layers": "hidden layers; 0 is a linear model",
     "width": "units of every hidden layer",
     "hidden": 'whole networks as in "64,32", or "none", instead of layers and width',
-    "activation": "of the hidden units",
+    "activation": 'of the hidden units; one for each hidden layer as in "relu-tanh"',
     "l1": "weight of the penalty sum |w|",
     "l2": "weight of the penalty sum w*w/2",
     "dropout": "probability that a hidden unit is off in a step",
@@ -222,6 +223,8 @@ def _value(name: str, value: Any, task: str) -> Value:
     # The population's own checks, so that a search and a training accept the same values.
     option, given = {"rate": ("learning_rate", value), "width": ("hidden", (value,))}.get(name, (name, value))
     asked: dict[str, Any] = {"optimizer": "momentum", "learning_rate": 1.0, option: given}
+    if name == "activation":  # in a network of as many hidden layers as it has names
+        asked["hidden"] = (1,) * len(str(value).split(BETWEEN))
     plain = Options(**asked).members(task)[0].describe()
     found: Value = plain["hidden"][0] if name == "width" else plain[option]
     return found

@@ -11,16 +11,29 @@ from TOML, a line to an entry, and written as such by `Space.show`::
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from couloir.activations import by_layer
 from couloir.errors import InputError, unknown
 from couloir.losses import DEFAULT_LOSS
 from couloir.optimizers import RULES
 from couloir.population import Member, find_rule
-from couloir.selection.entries import MEANING, NAMED, Choices, Entry, Fixed, Value, entry, rounded, same, toml
+from couloir.selection.entries import (
+    MEANING,
+    NAMED,
+    Choices,
+    Entry,
+    Fixed,
+    Range,
+    Value,
+    entry,
+    rounded,
+    same,
+    toml,
+)
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -60,8 +73,8 @@ class Space:
 
         Raises:
             InputError: no such file, not TOML, an unknown name, a value out of its range or of the wrong
-                type, low not below high, a logarithmic range from 0, an empty list, or two entries that
-                say the same thing.
+                type, low not below high, a logarithmic range from 0, an empty list, two entries that say
+                the same thing, or activations of each layer for networks of another depth.
         """
         where = Path(path).name
         given = _toml_file(Path(path))
@@ -96,6 +109,10 @@ class Space:
                 entries[name] = entry(name, raw[name], task)
             except InputError as error:
                 raise _at(where, name, error) from None
+        try:
+            _check_activations(entries)
+        except InputError as error:
+            raise _at(where, "activation", error) from None
         return cls(task, entries)
 
     def show(self) -> str:
@@ -228,6 +245,24 @@ def _hidden(values: dict[str, Any]) -> tuple[int, ...]:
     if "hidden" in values:
         return _units(values.pop("hidden"))
     return (values.pop("width"),) * values.pop("layers")
+
+
+def _check_activations(entries: Mapping[str, Entry]) -> None:
+    """Raise an InputError where some activation does not fit some network's hidden layers."""
+    if "hidden" in entries:
+        depths = {len(_units(str(network))) for network in _values(entries["hidden"])}
+    else:
+        depths = {int(layers) for layers in _values(entries["layers"])}
+    for activation in _values(entries["activation"]):
+        for depth in sorted(depths - {0}):
+            by_layer(str(activation), depth)
+
+
+def _values(held: Entry) -> Sequence[Value]:
+    """All values of an entry, of a range the whole numbers in it."""
+    if isinstance(held, Range):
+        return range(int(held.low), int(held.high) + 1, int(held.step or 1))
+    return held.values if isinstance(held, Choices) else (held.value,)
 
 
 def _units(text: str) -> tuple[int, ...]:
