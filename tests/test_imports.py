@@ -36,6 +36,7 @@ LAYERS = (
     ("arguments", "standings"),
     ("display",),
     ("exploring",),
+    ("studio",),
     ("cli_options",),
     ("cli",),
 )

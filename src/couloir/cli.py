@@ -437,6 +437,33 @@ def report(
 
 
 @app.command()
+def studio(
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DATA]...", help="Tables that the studio may use.", show_default=False),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="N", help="Listen there. Default 8421, or a free one.", min=1, max=65535
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option("--host", metavar="ADDRESS", help="Other than this computer's: a token is asked for."),
+    ] = "127.0.0.1",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="The folder of runs it shows and adds to.")
+    ] = Path("runs"),
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
+) -> None:
+    """Open the studio: lines, races, networks and your own data, live in the browser."""
+    from couloir.studio.serving import serve
+
+    serve(port, host, show, out, data or ())
+
+
+@app.command()
 def book(
     out: Annotated[
         str,

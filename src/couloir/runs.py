@@ -163,6 +163,12 @@ def resolve(path: str | Path) -> Path:
     return folder
 
 
+def folders(parent: str | Path) -> list[Path]:
+    """The run folders in a folder of runs, newest first; links such as `latest` are not among them."""
+    found = [path.parent for path in Path(parent).glob("*/run.json") if not path.parent.is_symlink()]
+    return sorted(found, key=lambda folder: folder.name, reverse=True)
+
+
 def kind_of(path: str | Path) -> str:
     """What kind of run a folder holds, as far as its run.json can tell: "train" where it cannot."""
     try:

@@ -1,0 +1,171 @@
+"""What the page may ask with: every ask is a frozen dataclass whose fields say what they accept.
+
+    @dataclass(frozen=True)
+    class Advance:
+        steps: int = argument(whole(1, 512))
+        noise: float = argument(number(0, 1e6), 0.0)
+
+    wanted = read(Advance, {"steps": 64})
+
+Whatever comes over the wire is read so, before anything is computed with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+from couloir.errors import InputError, unknown
+
+Check = Callable[[Any, str], Any]
+"""(value, its name) → the value as it is used, or an InputError."""
+
+Asked = TypeVar("Asked")
+_REQUIRED = object()
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def argument(check: Check, default: Any = _REQUIRED) -> Any:
+    """A field that is read by a check; without a default it has to be given."""
+    given = {} if default is _REQUIRED else {"default": default}
+    return dataclasses.field(metadata={"check": check}, **given)
+
+
+def read(kind: type[Asked], given: Any) -> Asked:
+    """The arguments as an instance of their dataclass.
+
+    Raises:
+        InputError: something is missing, unknown, of another type or out of range.
+    """
+    if not isinstance(given, Mapping):
+        raise InputError(f"The arguments {_short(given)} are not an object of names and values.")
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in given:
+        if name not in fields:
+            raise unknown("argument", _short(name), fields)
+    values = {}
+    for name, field in fields.items():
+        if name in given:
+            values[name] = field.metadata["check"](given[name], name)
+        elif field.default is dataclasses.MISSING:
+            raise InputError(f"The argument '{name}' is missing: give it.")
+    return kind(**values)
+
+
+# Checks -------------------------------------------------------------------------------------------------
+
+
+def number(low: float, high: float) -> Check:
+    """A finite number from `low` to `high`."""
+
+    def check(value: Any, name: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"'{name}' is {_short(value)}: give a number from {low:g} to {high:g}.")
+        if not (-1e308 <= value <= 1e308 and math.isfinite(value) and low <= value <= high):
+            raise InputError(f"'{name}' is {_short(value)}, outside its range: give {low:g} to {high:g}.")
+        return float(value)
+
+    return check
+
+
+def whole(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`."""
+
+    def check(value: Any, name: str) -> int:
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        if not plain or not low <= value <= high or value != int(value):
+            raise InputError(f"'{name}' is {_short(value)}: give a whole number from {low:,} to {high:,}.")
+        return int(value)
+
+    return check
+
+
+def choice(names: Collection[str]) -> Check:
+    """One of these names."""
+
+    def check(value: Any, name: str) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise unknown(name, _short(value), names)
+        return value
+
+    return check
+
+
+def flag() -> Check:
+    """Yes or no."""
+
+    def check(value: Any, name: str) -> bool:
+        if not isinstance(value, bool):
+            raise InputError(f"'{name}' is {_short(value)}: give true or false.")
+        return value
+
+    return check
+
+
+def text(longest: int) -> Check:
+    """Text of at most so many characters, none of them a control character other than line ends and tabs."""
+
+    def check(value: Any, name: str) -> str:
+        if not isinstance(value, str):
+            raise InputError(f"'{name}' is {_short(value)}: give text.")
+        if len(value) > longest:
+            raise InputError(f"'{name}' has {len(value):,} characters: give at most {longest:,}.")
+        if _CONTROL.search(value):
+            raise InputError(f"'{name}' has a control character in it: give plain text.")
+        return value
+
+    return check
+
+
+def several(check: Check, least: int, most: int) -> Check:
+    """A list of `least` to `most` values of one kind, as a tuple."""
+
+    def check_all(value: Any, name: str) -> tuple[Any, ...]:
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            size = f"{len(value):,} values" if isinstance(value, list) else _short(value)
+            raise InputError(f"'{name}' has {size}: give a list of {least:,} to {most:,}.")
+        return tuple(check(each, f"{name}[{place}]") for place, each in enumerate(value))
+
+    return check_all
+
+
+def pair(low: float, high: float) -> Check:
+    """Two finite numbers, as a tuple: a point."""
+    return several(number(low, high), 2, 2)
+
+
+def named(keys: Collection[str], check: Check | Mapping[str, Check]) -> Check:
+    """An object with some of these keys, each value read by the check, or by the key's own."""
+
+    def check_all(value: Any, name: str) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise InputError(f"'{name}' is {_short(value)}: give an object of names and values.")
+        found = {}
+        for key, each in value.items():
+            if key not in keys:
+                raise unknown(f"entry of '{name}'", _short(key), keys)
+            own = check[key] if isinstance(check, Mapping) else check
+            found[key] = own(each, f"{name}.{key}")
+        return found
+
+    return check_all
+
+
+def optional(check: Check) -> Check:
+    """None, or what the check accepts."""
+    return lambda value, name: None if value is None else check(value, name)
+
+
+def _short(value: Any) -> str:
+    """A value for a sentence, cut so that nobody's megabytes come back at them."""
+    if isinstance(value, str):
+        shown = value
+    elif isinstance(value, int | float) or value is None:
+        shown = "nothing" if value is None else f"{value:g}" if abs(value) < 1e300 else "beyond all numbers"
+    else:
+        shown = "a list" if isinstance(value, list) else "an object"
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in shown[:41])
+    return shown[:40] + "…" if len(shown) > 40 else shown

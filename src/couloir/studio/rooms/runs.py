@@ -1,0 +1,9 @@
+"""The room 'runs'."""
+
+from __future__ import annotations
+
+from couloir.studio.rooms import Room
+
+
+class Runs(Room):
+    """Its questions."""

@@ -1,0 +1,12 @@
+import { element } from "../dom.js";
+
+export const room = {
+  name: "runs",
+  title: "Runs",
+  lead: "",
+  defaults: {},
+  mount(place) {
+    place.append(element("p", {}, "This room is being built."));
+    return {};
+  },
+};
