@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
 from couloir.errors import InputError, unknown
@@ -183,7 +184,7 @@ def _line_fit_surface(points: tuple[Point, ...]) -> Surface:
     return Surface(
         "line-fit",
         "Line fit to seven points" if points == SEVEN_POINTS else "Line fit",
-        partial(_line_fit, table),
+        Partial(_line_fit, table),
         ((-2.0, 4.0), (-6.0, 8.0)),
         (3.0, 4.0),
         (minimum,),
@@ -210,7 +211,7 @@ def ravine(condition: float = 50.0) -> Surface:
     return Surface(
         "ravine",
         f"Ravine of condition number {condition:g}",
-        partial(_ravine, float(condition)),
+        Partial(_ravine, float(condition)),
         ((-2.0, 2.0), (-1.5, 1.5)),
         (-1.8, 1.0),
         ((0.0, 0.0),),
@@ -242,7 +243,7 @@ def _neuron_surface(points: tuple[Point, ...]) -> Surface:
     return Surface(
         "neuron",
         "One sigmoid neuron",
-        partial(_neuron, table),
+        Partial(_neuron, table),
         ((-6.0, 10.0), (-8.0, 8.0)),
         (-4.0, -4.0),
         NEURON_MINIMA if known else (),
@@ -455,27 +456,35 @@ def grid(surface: Surface, resolution: int = 101) -> Grid:
     return Grid(x, y, values(surface, points).reshape(resolution, resolution))
 
 
+def traceable(function: Function) -> Partial:
+    """A function as an argument of a compiled program.
+
+    What a `jax.tree_util.Partial` carries is traced: the ravine compiles once for all condition numbers, a
+    line's loss once for all data of as many points. Any other function is a program of its own.
+    """
+    return function if isinstance(function, Partial) else Partial(function)
+
+
 def values(surface: Surface, points: Sequence[Point] | np.ndarray) -> np.ndarray:
     """The surface's heights at points [point, 2], as [point], in float64."""
     with jax.enable_x64(True):
-        return np.asarray(_mapped(surface.function, jnp.asarray(np.asarray(points, float))))
+        return np.asarray(_heights(traceable(surface.function), np.asarray(points, float)))
 
 
-@partial(jax.jit, static_argnums=0)
-def _mapped(function: Function, points: Float[Array, "point 2"]) -> Float[Array, "point"]:
+@jax.jit
+def _heights(function: Function, points: Float[Array, "point 2"]) -> Float[Array, "point"]:
     return jax.vmap(function)(points)
 
 
 def slopes(surface: Surface, points: Sequence[Point] | np.ndarray) -> np.ndarray:
     """The gradients at points [point, 2], as [point, 2], in float64."""
     with jax.enable_x64(True):
-        return np.asarray(_mapped(_slope(surface.function), jnp.asarray(np.asarray(points, float))))
+        return np.asarray(_slopes(traceable(surface.function), np.asarray(points, float)))
 
 
-@lru_cache(maxsize=64)
-def _slope(function: Function) -> Function:
-    """One gradient for each function, so that it compiles once."""
-    return jax.grad(function)
+@jax.jit
+def _slopes(function: Function, points: Float[Array, "point 2"]) -> Float[Array, "point 2"]:
+    return jax.vmap(jax.grad(function))(points)
 
 
 def slope_and_curvature(
@@ -483,10 +492,10 @@ def slope_and_curvature(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradient [2] and Hessian [2, 2] at a point, by automatic differentiation in float64."""
     with jax.enable_x64(True):
-        gradient, hessian = _derivatives(surface.function, jnp.asarray(np.asarray(point, float)))
+        gradient, hessian = _derivatives(traceable(surface.function), np.asarray(point, float))
     return np.asarray(gradient), np.asarray(hessian)
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _derivatives(function: Function, point: Float[Array, "2"]) -> tuple[Array, Array]:
     return jax.grad(function)(point), jax.hessian(function)(point)

@@ -110,9 +110,9 @@ def magnify(paths: Paths, runner: int, step: int) -> Microscope:
         raise InputError(f"There is no step {step!r}: give a whole number from 1 to {paths.steps}.")
     who, lost = paths.runners[runner], paths.diverged[runner]
     if lost is not None and step >= lost:
+        rate = paths.settings[runner]["learning_rate"][lost - 1]
         raise InputError(
-            f"{who.rule.name} at the rate {who.learning_rate:g} could not take step {lost}: "
-            "look at an earlier one."
+            f"{who.rule.name} at the rate {rate:g} could not take step {lost}: look at an earlier one."
         )
     numbers = _numbers(paths, runner, step)
     inside = _INSIDE.get(who.rule.name, _further)(numbers)
@@ -120,7 +120,7 @@ def magnify(paths: Paths, runner: int, step: int) -> Microscope:
     return Microscope(
         surface=paths.surface,
         rule=who.rule,
-        learning_rate=who.learning_rate,
+        learning_rate=numbers.hyper["learning_rate"],
         hyper=numbers.hyper,
         step=step,
         point=_pair(numbers.point),
@@ -142,7 +142,7 @@ def _numbers(paths: Paths, runner: int, step: int) -> _Numbers:
     states = paths.states[runner]
     known = states if isinstance(states, dict) else {}  # Optax keeps its states in ways of its own
     return _Numbers(
-        paths.runners[runner].settings(),
+        {name: float(values[step - 1]) for name, values in paths.settings[runner].items()},
         paths.points[runner, step - 1],
         paths.asked[runner, step - 1],
         paths.gradients[runner, step - 1],

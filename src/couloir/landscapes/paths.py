@@ -1,16 +1,15 @@
 """Rules on their way over a surface: every step of every runner, in one compiled program.
 
-A runner is a rule with its settings and a start. `follow` runs many at once: gradients are taken for all of
-them together and each rule updates its own slice, as in training. Everything a step used is kept, so that
-any single step can be taken apart (`couloir.landscapes.microscope`) or checked by hand.
+A runner is a rule with its settings and a start. `follow` runs many at once, and everything a step used is
+kept: any single step can be taken apart (`couloir.landscapes.microscope`) or checked by hand, and from any
+step one can `go_on`, with other settings if one likes. The program is in `couloir.landscapes.stepping`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -20,16 +19,15 @@ from jaxtyping import Array, Float
 
 from couloir import compilation
 from couloir.errors import InputError, unknown
-from couloir.landscapes import functions
-from couloir.landscapes.functions import Function, Point, Surface
+from couloir.landscapes import functions, stepping
+from couloir.landscapes.functions import Point, Surface
+from couloir.landscapes.stepping import BATCH, Hyper, Layout, Limits, Record, Stance
 from couloir.optimizers import Rule, State
 
 REACH = 1e6
 """A runner that goes further from the middle of the domain than so many of its larger side has diverged."""
 
 PRECISIONS = ("float64", "float32")
-
-Layout = tuple[tuple[Rule, int], ...]
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,12 @@ class Runner:
                 )
         return {name: float(value) for name, value in values.items()}
 
+    def changed(self, settings: Mapping[str, float]) -> Runner:
+        """The runner with some of its settings replaced."""
+        hyper = {**self.hyper, **settings}
+        rate = hyper.pop("learning_rate", self.learning_rate)
+        return replace(self, learning_rate=rate, hyper=hyper)
+
 
 @dataclass(frozen=True, eq=False)
 class Paths:
@@ -75,15 +79,16 @@ class Paths:
 
     Attributes:
         surface: what they ran on.
-        runners: who ran.
+        runners: who ran, with the settings of their last step.
         points: [runner, step + 1, 2], the start first.
         losses: [runner, step + 1], the surface's height at the points, without noise.
         asked: [runner, step, 2], where each step took the gradient.
         gradients: [runner, step, 2], the gradients there, noise included.
         states: for every runner the rule's state as a tree of arrays [step + 1, ...]; entry t is the state
             before step t + 1.
+        settings: for every runner what each setting was at each step, [step].
         diverged: for every runner the step, counted from 1, that it could not take; None: it took all.
-        noise: standard deviation of what was added to the gradients.
+        noise: standard deviation of what was added to the gradients of the last step.
         seed: of the noise.
     """
 
@@ -94,6 +99,7 @@ class Paths:
     asked: np.ndarray
     gradients: np.ndarray
     states: tuple[State, ...]
+    settings: tuple[Mapping[str, np.ndarray], ...]
     diverged: tuple[int | None, ...]
     noise: float = 0.0
     seed: int = 0
@@ -102,6 +108,25 @@ class Paths:
     def steps(self) -> int:
         """Steps that every runner was given."""
         return self.points.shape[1] - 1
+
+    def until(self, step: int) -> Paths:
+        """The paths as far as a step; to go on from there, `go_on`.
+
+        Raises:
+            InputError: the paths are not that long.
+        """
+        if not 0 <= step <= self.steps:
+            raise InputError(f"There is no step {step!r}: give a whole number from 0 to {self.steps}.")
+        return replace(
+            self,
+            points=self.points[:, : step + 1],
+            losses=self.losses[:, : step + 1],
+            asked=self.asked[:, :step],
+            gradients=self.gradients[:, :step],
+            states=tuple(jax.tree.map(lambda leaf: leaf[: step + 1], state) for state in self.states),
+            settings=tuple({name: values[:step] for name, values in own.items()} for own in self.settings),
+            diverged=tuple(lost if lost is not None and lost <= step else None for lost in self.diverged),
+        )
 
 
 def follow(
@@ -127,39 +152,91 @@ def follow(
     Raises:
         InputError: no runner, no step, a negative noise, an unknown precision, a start that is no point.
     """
+    _check(steps, noise)
+    return go_on(begin(surface, runners, seed=seed, precision=precision), steps, noise=noise)
+
+
+def begin(
+    surface: Surface | str, runners: Sequence[Runner], *, seed: int = 0, precision: str = "float64"
+) -> Paths:
+    """Runners at their starts, before the first step.
+
+    Args:
+        surface, runners, seed, precision: as for `follow`.
+
+    Raises:
+        InputError: no runner, an unknown precision, a start that is no point.
+    """
+    if not runners:
+        raise InputError("There is nobody to follow: give at least one runner.")
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
     ground = functions.surface(surface)
-    _check(runners, steps, noise, precision)
-    order = sorted(range(len(runners)), key=lambda number: _first_of_rule(runners, number))
-    placed = [runners[number] for number in order]
+    order, layout = _order(runners), _layout(runners)
+    starts = np.array([_start(ground, runners[number]) for number in order], precision)
     with jax.enable_x64(precision == "float64"), compilation.cached():
-        layout, hyper = _segments(placed, precision)
-        starts = jnp.asarray([_start(ground, runner) for runner in placed], precision)
-        drawn = _noise(noise, seed, steps, precision)
-        found = _descend(ground.function, layout, hyper, starts, drawn, *_limits(ground, precision))
-        return _collected(ground, runners, order, layout, jax.device_get(found), noise, seed)
+        stance = jax.device_get(stepping.begin(functions.traceable(ground.function), layout, starts))
+    back, count = np.argsort(order), len(runners)
+    return Paths(
+        ground,
+        tuple(runners),
+        stance.points[back, None],
+        stance.losses[back, None],
+        np.empty((count, 0, 2), precision),
+        np.empty((count, 0, 2), precision),
+        _by_runner(stance.states, layout, back, lambda leaf, place: leaf[place : place + 1]),
+        tuple({name: np.empty(0) for name in runner.settings()} for runner in runners),
+        (None,) * count,
+        seed=seed,
+    )
+
+
+def go_on(
+    paths: Paths,
+    steps: int,
+    changed: Mapping[str, Mapping[str, float]] | None = None,
+    *,
+    noise: float | None = None,
+) -> Paths:
+    """The paths, so many steps longer. Where nothing is changed they are those of one call, bit for bit.
+
+    Args:
+        paths: what has been run; `Paths.until` goes back to an earlier step.
+        steps: further steps of each runner, at least 1. One that has diverged stays where it is.
+        changed: settings that are others from here on, by the rule's name: {"adam": {"learning_rate": 0.1}}.
+            All runners of the rule take them.
+        noise: standard deviation of the noise from here on; None: as before.
+
+    Raises:
+        InputError: no step, a negative noise, a rule that does not run, a setting it does not have.
+    """
+    level = paths.noise if noise is None else noise
+    _check(steps, level)
+    runners = _changed(paths.runners, changed or {})
+    order, layout = _order(runners), _layout(runners)
+    precision = paths.points.dtype.name
+    with jax.enable_x64(precision == "float64"), compilation.cached():
+        function, limits = functions.traceable(paths.surface.function), _limits(paths.surface, precision)
+        hyper, key = _hyper(runners, layout, order, precision), jax.random.key(paths.seed)
+        stance, records = _stance(paths, layout, order), []
+        for first in range(paths.steps, paths.steps + steps, BATCH):
+            drawn = stepping.draw(key, np.int32(first), np.asarray(level, precision))
+            stance, record = stepping.advance(function, layout, hyper, stance, drawn, limits)
+            records.append(record)
+        done = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:steps], *jax.device_get(records))
+    return _longer(paths, replace(paths, runners=runners, noise=float(level)), layout, order, done)
 
 
 def noise_table(seed: int, steps: int, precision: str = "float64") -> Float[Array, "step 2"]:
     """Standard normal numbers for every step, [step, 2], each from a key of its own: fold_in(seed, step)."""
-    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(steps))
-    return jax.vmap(lambda key: jax.random.normal(key, (2,), precision))(keys)
+    return stepping.normal(jax.random.key(seed), jnp.arange(steps), precision)
 
 
-def _noise(noise: float, seed: int, steps: int, precision: str) -> Float[Array, "step 2"]:
-    if noise == 0:
-        return jnp.zeros((steps, 2), precision)
-    return noise * noise_table(seed, steps, precision)
-
-
-def _check(runners: Sequence[Runner], steps: int, noise: float, precision: str) -> None:
-    if not runners:
-        raise InputError("There is nobody to follow: give at least one runner.")
+def _check(steps: int, noise: float) -> None:
     if isinstance(steps, bool) or steps != int(steps) or steps < 1:
         raise InputError(f"The steps {steps!r} cannot be used: give a whole number of at least 1.")
     if not (math.isfinite(noise) and noise >= 0):
         raise InputError(f"The noise {noise!r} cannot be used: give a number of at least 0.")
-    if precision not in PRECISIONS:
-        raise unknown("precision", precision, PRECISIONS)
 
 
 def _start(surface: Surface, runner: Runner) -> Point:
@@ -169,139 +246,92 @@ def _start(surface: Surface, runner: Runner) -> Point:
     return float(start[0]), float(start[1])
 
 
-def _first_of_rule(runners: Sequence[Runner], number: int) -> int:
-    """The first runner of the same rule: sorting by it puts runners of a rule side by side."""
-    return next(first for first, runner in enumerate(runners) if runner.rule is runners[number].rule)
+def _changed(runners: Sequence[Runner], changed: Mapping[str, Mapping[str, float]]) -> tuple[Runner, ...]:
+    """The runners with other settings."""
+    names = [runner.rule.name for runner in runners]
+    strangers = [name for name in changed if name not in names]
+    if strangers:
+        raise unknown("running rule", strangers[0], dict.fromkeys(names))
+    return tuple(runner.changed(changed.get(runner.rule.name, {})) for runner in runners)
 
 
-def _segments(placed: Sequence[Runner], precision: str) -> tuple[Layout, tuple[dict[str, Array], ...]]:
-    """Each rule with its number of runners, and its settings as arrays [runner]."""
-    by_rule: dict[Rule, list[dict[str, float]]] = {}
-    for runner in placed:
-        by_rule.setdefault(runner.rule, []).append(runner.settings())
-    layout = tuple((rule, len(settings)) for rule, settings in by_rule.items())
-    hyper = tuple(
-        {name: jnp.asarray([each[name] for each in settings], precision) for name in settings[0]}
-        for settings in by_rule.values()
+# Between runners in their own order and a rule's runners side by side -----------------------------------
+
+
+def _order(runners: Sequence[Runner]) -> list[int]:
+    """The runners' numbers with those of a rule side by side."""
+    rules = [runner.rule for runner in runners]
+    return sorted(range(len(rules)), key=lambda number: rules.index(rules[number]))
+
+
+def _layout(runners: Sequence[Runner]) -> Layout:
+    """Each rule with its number of runners."""
+    counts: dict[Rule, int] = {}
+    for runner in runners:
+        counts[runner.rule] = counts.get(runner.rule, 0) + 1
+    return tuple(counts.items())
+
+
+def _hyper(runners: Sequence[Runner], layout: Layout, order: Sequence[int], precision: str) -> Hyper:
+    """Each rule's settings as arrays [runner]."""
+    parts = stepping.split(layout, [runners[number].settings() for number in order])
+    return tuple(
+        {name: np.array([each[name] for each in part], precision) for name in part[0]} for part in parts
     )
-    return layout, hyper
 
 
-def _limits(surface: Surface, precision: str) -> tuple[Array, Array]:
+def _limits(surface: Surface, precision: str) -> Limits:
     """The middle of the domain, and how far from it a runner may go."""
     middle = [(low + high) / 2 for low, high in surface.domain]
-    return jnp.asarray(middle, precision), jnp.asarray(REACH * max(surface.size), precision)
+    return Limits(np.array(middle, precision), np.asarray(REACH * max(surface.size), precision))
 
 
-@partial(jax.jit, static_argnames=("function", "layout"))
-def _descend(
-    function: Function,
-    layout: Layout,
-    hyper: tuple[dict[str, Array], ...],
-    starts: Float[Array, "runner 2"],
-    noise: Float[Array, "step 2"],
-    middle: Float[Array, "2"],
-    reach: Float[Array, ""],
-) -> tuple[Any, Any]:
-    """The runners before the first step, and after each one, with what it used."""
-    height, slope = jax.vmap(function), jax.vmap(jax.grad(function))
-    parts = _split(layout, starts)
-    states = tuple(jax.vmap(rule.init)(part) for (rule, _), part in zip(layout, parts, strict=True))
-    alive = jnp.ones(len(starts), bool)
+def _stance(paths: Paths, layout: Layout, order: Sequence[int]) -> Stance:
+    """Where the runners stand after their last step."""
 
-    def step(carry: Any, added: Array) -> tuple[Any, Any]:
-        points, losses, states, alive = carry
-        asked = _asked(layout, states, points, hyper)
-        gradients = jax.vmap(lambda g: g + added)(slope(asked))
-        changes, updated = _updated(layout, gradients, states, points, hyper)
-        reached = points + changes
-        heights = height(reached)
-        alive = (
-            alive & jnp.isfinite(heights) & jax.vmap(lambda p: jnp.linalg.norm(p - middle) <= reach)(reached)
-        )
-        points = jnp.where(alive[:, None], reached, points)
-        losses = jnp.where(alive, heights, losses)
-        states = _kept(layout, alive, updated, states)
-        return (points, losses, states, alive), (points, losses, states, alive, asked, gradients)
+    def together(states: Sequence[State]) -> State:
+        return jax.tree.map(lambda *leaves: np.stack([leaf[-1] for leaf in leaves]), *states)
 
-    before = (starts, height(starts), states, alive)
-    return before, jax.lax.scan(step, before, noise)[1]
-
-
-def _split(layout: Layout, values: Array) -> list[Array]:
-    """The slice of every rule."""
-    ends = np.cumsum([count for _, count in layout])
-    return [values[end - count : end] for end, (_, count) in zip(ends, layout, strict=True)]
-
-
-def _asked(layout: Layout, states: Any, points: Array, hyper: Any) -> Array:
-    """Where each runner's rule wants the gradient."""
-    places = []
-    for (rule, _), state, part, settings in zip(layout, states, _split(layout, points), hyper, strict=True):
-        places.append(part if rule.look_ahead is None else jax.vmap(rule.look_ahead)(state, part, settings))
-    return jnp.concatenate(places)
-
-
-def _updated(
-    layout: Layout, gradients: Array, states: Any, points: Array, hyper: Any
-) -> tuple[Array, tuple[State, ...]]:
-    """Every rule's update on its own slice: the changes, and the next states."""
-    slices = zip(layout, _split(layout, gradients), states, _split(layout, points), hyper, strict=True)
-    done = [
-        jax.vmap(rule.update)(gradient, state, part, settings)
-        for (rule, _), gradient, state, part, settings in slices
-    ]
-    return jnp.concatenate([change for change, _ in done]), tuple(state for _, state in done)
-
-
-def _kept(layout: Layout, alive: Array, updated: Any, states: Any) -> tuple[State, ...]:
-    """The new states of those that took the step, the old ones of the others."""
-
-    def choose(mask: Array, new: Array, old: Array) -> Array:
-        return jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
-
-    masks = _split(layout, alive)
-    return tuple(
-        jax.tree.map(partial(choose, mask), new, old)
-        for mask, new, old in zip(masks, updated, states, strict=True)
+    parts = stepping.split(layout, [paths.states[number] for number in order])
+    alive = np.array([paths.diverged[number] is None for number in order])
+    return Stance(
+        paths.points[order, -1], paths.losses[order, -1], tuple(together(part) for part in parts), alive
     )
 
 
-def _collected(
-    surface: Surface,
-    runners: Sequence[Runner],
-    order: Sequence[int],
-    layout: Layout,
-    found: Any,
-    noise: float,
-    seed: int,
-) -> Paths:
-    """The program's arrays [step, place, ...] as arrays [runner, step, ...], in the runners' own order."""
-    before, (points, losses, states, alive, asked, gradients) = found
-    back = np.argsort(order)
-
-    def by_runner(after: np.ndarray, first: np.ndarray | None = None) -> np.ndarray:
-        steps = after if first is None else np.concatenate([first[None], after])
-        return np.moveaxis(steps, 0, 1)[back]
-
-    def state(segment: int, place: int) -> State:
-        return jax.tree.map(
-            lambda first, after: np.concatenate([first[None], after])[:, place],
-            before[2][segment],
-            states[segment],
-        )
-
+def _by_runner(states: Sequence[State], layout: Layout, back: np.ndarray, pick: Any) -> tuple[State, ...]:
+    """Each runner's own state out of those of the rules: ``pick(leaf, place)``."""
     places = [(segment, place) for segment, (_, count) in enumerate(layout) for place in range(count)]
-    lasted = alive.sum(axis=0)[back]
-    return Paths(
-        surface,
-        tuple(runners),
-        by_runner(points, before[0]),
-        by_runner(losses, before[1]),
-        by_runner(asked),
-        by_runner(gradients),
-        tuple(state(*places[number]) for number in back),
-        tuple(int(steps) + 1 if steps < len(alive) else None for steps in lasted),
-        float(noise),
-        seed,
+    return tuple(
+        jax.tree.map(lambda leaf, place=place: pick(leaf, place), states[segment])
+        for segment, place in (places[number] for number in back)
+    )
+
+
+def _longer(before: Paths, after: Paths, layout: Layout, order: Sequence[int], done: Record) -> Paths:
+    """``after``, which is ``before`` with new settings, with the steps of a record [step, place, ...]."""
+    back, count = np.argsort(order), len(done.asked)
+    (points, losses, states, alive), asked, gradients = done
+
+    def longer(known: np.ndarray, new: np.ndarray) -> np.ndarray:
+        return np.concatenate([known, np.moveaxis(new, 0, 1)[back]], axis=1)
+
+    further = _by_runner(states, layout, back, lambda leaf, place: leaf[:, place])
+    lasted = alive.sum(axis=0)[back].tolist()
+    fell = [before.steps + steps + 1 if steps < count else None for steps in lasted]
+    return replace(
+        after,
+        points=longer(before.points, points),
+        losses=longer(before.losses, losses),
+        asked=longer(before.asked, asked),
+        gradients=longer(before.gradients, gradients),
+        states=tuple(
+            jax.tree.map(lambda *leaves: np.concatenate(leaves), known, new)
+            for known, new in zip(before.states, further, strict=True)
+        ),
+        settings=tuple(
+            {name: np.append(known[name], np.full(count, value)) for name, value in runner.settings().items()}
+            for known, runner in zip(before.settings, after.runners, strict=True)
+        ),
+        diverged=tuple(old or new for old, new in zip(before.diverged, fell, strict=True)),
     )
