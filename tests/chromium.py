@@ -90,8 +90,8 @@ class Browser:
         elif method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
             self.errors.append(str([a.get("value") for a in parameters["args"]])[:500])
 
-    def open(self, page: Path, width: int = 1280, height: int = 900, dark: bool = False) -> Tab:
-        """A page in a tab of its own, of this size, in the light or the dark."""
+    def open(self, page: Path | str, width: int = 1280, height: int = 900, dark: bool = False) -> Tab:
+        """A page, a file or an address, in a tab of its own, of this size, in the light or the dark."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -100,7 +100,7 @@ class Browser:
         tab.size(width, height)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.send("Emulation.setEmulatedMedia", session, features=scheme)
-        self.send("Page.navigate", session, url=page.as_uri())
+        self.send("Page.navigate", session, url=page if isinstance(page, str) else page.as_uri())
         return tab
 
 

@@ -172,7 +172,8 @@ def upload_name(given: str) -> str:
         InputError: it is not a plain name with an ending that can be read.
     """
     name = re.sub(r"[^\w. ()+-]", "_", given)
-    if not 1 <= len(given) <= 200 or given != Path(given).name or "\\" in given or name.startswith("."):
+    plain = given.isprintable() and "\\" not in given and given == Path(given).name
+    if not 1 <= len(given) <= 200 or not plain or given.startswith("."):
         raise InputError("The file's name cannot be used: give a plain name of at most 200 characters.")
     if Path(name).suffix.lower() not in UPLOADED:
         raise InputError(f"The file '{name}' is no table: drop one of {', '.join(UPLOADED)}.")

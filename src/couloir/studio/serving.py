@@ -6,8 +6,13 @@ import socket
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from couloir.errors import InputError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 PORT = 8421
 """Where the studio listens unless told otherwise; the next free port where this one is taken."""
@@ -44,20 +49,27 @@ def serve(
     named = named_files(data)
     listener = listen(host, port)
     door = Door.of(host, listener.getsockname()[1])
-    config = uvicorn.Config(
-        application(door, runs, named),
+    print(f"The studio is at {door.address} (Ctrl-C ends it)", flush=True)
+    if browser:
+        webbrowser.open(door.address)
+    uvicorn.Server(configured(application(door, runs, named))).run(sockets=[listener])
+
+
+def configured(application: ASGIApp) -> uvicorn.Config:
+    """How the server runs: quiet, behind no proxy, with bounded messages."""
+    import uvicorn
+
+    from couloir.studio import wire
+
+    return uvicorn.Config(
+        application,
         log_level="warning",
         ws="websockets-sansio",
-        ws_max_size=1 << 20,
-        ws_max_queue=64,
+        ws_max_size=wire.LONGEST,
         timeout_graceful_shutdown=2,
         server_header=False,
         proxy_headers=False,
     )
-    print(f"The studio is at {door.address} (Ctrl-C ends it)", flush=True)
-    if browser:
-        webbrowser.open(door.address)
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def named_files(data: Sequence[Path]) -> dict[str, Path]:
