@@ -2,11 +2,15 @@
 
 import { button } from "./controls.js";
 import { element, rarely, replace, settled } from "./dom.js";
+import { room as line } from "./rooms/line.js";
+import { room as network } from "./rooms/network.js";
+import { room as race } from "./rooms/race.js";
+import { room as runs } from "./rooms/runs.js";
+import { room as train } from "./rooms/train.js";
 import { fragment, parse, start } from "./state.js";
 import { connect, recording } from "./wire.js";
 
-const MODULES = ["line", "race", "network", "train", "runs"];
-const rooms = (await Promise.all(MODULES.map((name) => import(`./rooms/${name}.js`)))).map((module) => module.room);
+const rooms = [line, race, network, train, runs];
 
 let current = null; // { room, state, mounted }
 
