@@ -77,7 +77,10 @@ def member_loss(
     activation: str,
     loss: LossFunction,
 ) -> Float[Array, ""]:
-    """One member's training loss: the weighted mean over the batch, plus its penalties."""
+    """One member's training loss: the weighted mean over the batch, plus its penalties.
+
+    Σ wᵢ lossᵢ / Σ wᵢ + λ₁ Σ|W| + λ₂ ½ΣW², the penalties over weights and not over biases.
+    """
     inputs, targets, weights = batch
     strength = regularization
     drop = None if strength.dropout is None else dropout(key, strength.dropout)
@@ -97,7 +100,16 @@ def member_loss(
 class Program:
     """All that a compiled program depends on besides the shapes of its arguments.
 
-    `uneven` says that some fold has fewer steps to an epoch than another, and sits the last ones out.
+    Attributes:
+        layout: the rules with the number of places each has, in the order of the places.
+        widths: units of every layer, from the inputs to the outputs.
+        activation: of the hidden layers.
+        loss: what is minimised, besides penalties.
+        task: "classification" or "regression".
+        metric: by which a member's best weights are kept.
+        noisy: whether noise is added to the inputs.
+        one_restart: whether all members are of the same restart.
+        uneven: whether some fold has fewer steps to an epoch than another, and sits the last ones out.
     """
 
     layout: tuple[tuple[Rule, int], ...]
@@ -126,7 +138,11 @@ class Settings(NamedTuple):
 
 
 class PopulationState(NamedTuple):
-    """What training changes: the networks, their rules' states, and the best of each so far."""
+    """What training changes: the networks, their rules' states, and the best of each so far.
+
+    Every leaf has a member axis [place] in front. `best_score` is the score of `best_networks`, its sign
+    such that less is better; `best_tie` is their default metric, which decides between equal scores.
+    """
 
     networks: Network
     rule_states: tuple[Any, ...]
@@ -165,7 +181,11 @@ class DeviceData(NamedTuple):
 
 
 class EpochScores(NamedTuple):
-    """What an epoch reports of every member."""
+    """What an epoch reports of every member.
+
+    `training` and `validation` have every metric by name; `improved` says whose best weights are now these,
+    `finite` whose loss and parameters still are numbers.
+    """
 
     training: dict[str, Float[Array, "place"]]
     validation: dict[str, Float[Array, "place"]]

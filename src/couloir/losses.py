@@ -15,11 +15,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 Targets = Int[Array, "batch"] | Float[Array, "output batch"]
+"""Class numbers [batch], or standardised values [output, batch]."""
+
 LossFunction = Callable[[Float[Array, "output batch"], Array], Float[Array, "batch"]]
+"""Outputs [output, batch] and targets to one loss per sample [batch]."""
 
 
 class Loss(NamedTuple):
-    """A loss for one task: its per-sample function and the equation it computes."""
+    """A loss for one task.
+
+    Attributes:
+        task: "classification" or "regression".
+        per_sample: outputs [output, batch] and targets to one number per sample [batch].
+        equation: what that computes, in a line.
+    """
 
     task: str
     per_sample: LossFunction

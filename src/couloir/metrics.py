@@ -18,6 +18,7 @@ from couloir.losses import cross_entropy
 Score = Callable[
     [Float[Array, "output sample"], Array, Float[Array, "output"], Float[Array, "sample"]], Float[Array, ""]
 ]
+"""Outputs, targets, unit of each output and weight of each sample to one number; see `Metric`."""
 
 
 class Metric(NamedTuple):

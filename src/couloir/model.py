@@ -24,6 +24,7 @@ from couloir.data.preparation import Preparation
 from couloir.errors import InputError
 
 MODEL_VERSION = 2
+"""Version of the files that `Predictor.save` writes; `load_model` reads this one only."""
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 from couloir.activations import by_layer
 
 Activation = Callable[[Array], Array]
+"""Signals in, signals of the same shape out, element by element."""
 
 ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
     {
@@ -50,6 +51,7 @@ class Layer(NamedTuple):
 
 
 Network = tuple[Layer, ...]
+"""A network: its layers, the first one's inputs being the features."""
 
 
 def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, dtype: DTypeLike) -> Network:
@@ -79,6 +81,7 @@ def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, d
 
 
 Drop = Callable[[Float[Array, "unit batch"], int], Float[Array, "unit batch"]]
+"""Switches units off: a hidden layer's signal [unit, batch] and the layer's number to the signal left."""
 
 
 def forward(

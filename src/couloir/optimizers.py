@@ -22,8 +22,14 @@ from jaxtyping import Array, Float, PyTree
 from couloir.losses import is_weight
 
 Params: TypeAlias = PyTree[Float[Array, "..."]]
+"""Parameters of one network, or whatever has their shape: a gradient, a change."""
+
 State = Any
+"""What a rule remembers between steps: a tree of arrays of its own making."""
+
 Hyper = Mapping[str, Any]
+"""A rule's numbers by name: `learning_rate` and those in the rule's `defaults`."""
+
 each = jax.tree.map
 
 

@@ -17,8 +17,10 @@ from couloir.metrics import DEFAULT_METRIC, METRICS
 from couloir.population import Member
 
 End = Literal["finished", "stopped", "left", "diverged"]
+"""At the end of its budget; no longer improving; out at a rung; no longer finite."""
+
 Status = Literal["training", End]
-"""Still at it; at the end of its budget; no longer improving; out at a rung; no longer finite."""
+"""Still at it, or at one of its ends."""
 
 
 @dataclass

@@ -88,6 +88,7 @@ class Member:
 # From options to members ------------------------------------------------------------------------------
 
 Option = Any
+"""One value, or a sequence of values that multiplies the population."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,22 @@ class Options:
 
     None stands for the default: for `optimizer` every rule in `RULES`, for `learning_rate` eight values
     around each rule's customary one, for `loss` the task's, for `momentum` the rule's.
+
+    Attributes:
+        optimizer: update rules: names in `RULES`, Optax's as "optax.NAME", or rules.
+        learning_rate: their rates α, above 0.
+        momentum: β in [0, 1), for the rules that have one.
+        hidden: units of the hidden layers: (64, 64) is one network, [(64,), (64, 64)] are two, () none.
+        activation: names in `couloir.networks.ACTIVATIONS`; "relu-tanh" is one for each hidden layer.
+        batch_size: samples a step.
+        epochs: the budget, and the schedule's horizon.
+        l1, l2: weights λ ≥ 0 of the penalties Σ|w| and ½Σw².
+        dropout: probability in [0, 1) that a hidden unit is off in a training step.
+        noise: standard deviation of what is added to the prepared inputs in training.
+        schedule: names in `couloir.schedules.SCHEDULES`.
+        warmup: share in [0, 1) of the budget over which the learning rate first rises.
+        loss: names in `couloir.losses.LOSSES`.
+        restarts: how many initial weights each combination is trained from.
     """
 
     optimizer: Option = None
@@ -290,7 +307,7 @@ def _in_range(
 
 @dataclass(frozen=True)
 class Cohort:
-    """What the members of one compiled program share: shapes and static choices."""
+    """What the members of one compiled program share; the fields are those of `Member`."""
 
     hidden: tuple[int, ...]
     activation: str

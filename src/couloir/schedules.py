@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 Schedule = Callable[[np.ndarray], np.ndarray]
+"""Progress p = step/steps in [0, 1), [step], to factors on the learning rate [step]."""
 
 
 def constant(progress: np.ndarray) -> np.ndarray:

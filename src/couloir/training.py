@@ -27,14 +27,21 @@ from couloir.outcomes import Outcome, Rung, RungResult, Status, Trained, leader,
 from couloir.population import Member, Stage, lanes, plan_chunks
 
 Precision = Literal["float32", "float64"]
+"""Number type of parameters and data."""
 
 
 @dataclass
 class Progress:
     """Where a population stands after an epoch; what a callback is given.
 
-    `folds` has the outcomes of every fold; `networks()` fetches the present weights (not the best ones),
-    for paths.
+    Attributes:
+        epoch: how many are done, and
+        epochs: how many there will be at most.
+        folds: the outcomes of every member, fold by fold.
+        metric: what members are stopped by.
+        member_samples: training samples seen so far, summed over members and folds.
+        seconds: spent on training so far, without compiling.
+        compile_seconds: spent on tracing and compiling.
     """
 
     epoch: int
@@ -60,7 +67,10 @@ class Progress:
         return leader(self.outcomes, self.metric)
 
     def networks(self, fold: int = 0) -> dict[int, Network]:
-        """The present weights in a fold by the member's number: of all that have not been packed away."""
+        """The present weights (not the best ones) in a fold, by the member's number.
+
+        Of all members that have not been packed away.
+        """
         found: dict[int, Network] = {}
         for training in self._chunks:
             if fold not in training.chunk.folds or training.state is None:
@@ -74,6 +84,7 @@ class Progress:
 
 
 Callback = Callable[[Progress], bool | None]
+"""Called after every epoch; training ends where it returns True."""
 
 
 def train_population(

@@ -34,7 +34,17 @@ from couloir.training import Precision, Progress, train_population
 
 
 class Run(runs.StoredRun):
-    """A run with its verbs: what `train` gives back and `open_run` reads."""
+    """A run with its verbs: what `train` gives back and `open_run` reads.
+
+    Attributes:
+        record: what run.json holds: command, data, winner, scores, seconds, versions.
+        leaderboard: a Polars frame with a row for each member, best on validation first.
+        history: one row for each member and epoch, with every metric on both parts.
+        predictions: the winner's on the validation part: row, true, predicted.
+        model: the winner, a `couloir.model.Model`, or an `Ensemble` of several.
+        tables: what else the run measured, by name.
+        folder: where it is stored, or None.
+    """
 
     def predict(self, source: Any) -> np.ndarray:
         """Labels or values for new rows: a frame, an array, or anything `couloir.load` reads."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Task = Literal["classification", "regression"]
+"""What is to be predicted: a class, or a number."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,13 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the three parts; they share none and together are every row used."""
+    """Row numbers of the three parts; they share none and together are every row used.
+
+    Attributes:
+        train: what is learnt from, and all that anything is fitted to.
+        validation: what members are stopped and chosen by.
+        test: what is scored once, at the end.
+    """
 
     train: np.ndarray
     validation: np.ndarray

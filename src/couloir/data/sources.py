@@ -45,7 +45,7 @@ from couloir.data.reading import (
 from couloir.data.targets import read_target
 from couloir.errors import InputError, unknown
 
-__all__ = ["BUNDLED", "describe", "load", "load_features", "summary_lines"]
+__all__ = ["describe", "load", "load_features", "summary_lines"]
 
 TARGET_NAMES = ("target", "label", "class", "y")
 """Column names that are taken for the target's where none is given, in any case of letters."""

@@ -31,6 +31,7 @@ ESCAPED = 1.0
 """On the saddle a runner has escaped when |y| is larger."""
 
 ENDINGS = ("arrived", "in a local minimum", "escaped", "stuck at a saddle", "diverged", "on its way")
+"""What can become of a runner."""
 
 
 @dataclass(frozen=True, eq=False)

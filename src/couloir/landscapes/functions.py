@@ -24,8 +24,13 @@ from jaxtyping import Array, Float
 from couloir.errors import InputError, unknown
 
 Point = tuple[float, float]
+"""Two coordinates (x, y)."""
+
 Domain = tuple[Point, Point]
+"""((least x, greatest x), (least y, greatest y))."""
+
 Function = Callable[[Float[Array, "2"]], Float[Array, ""]]
+"""JAX, from a point [2] to a number."""
 
 SEVEN_POINTS = (
     (2.4, 1.7),

@@ -35,8 +35,10 @@ from couloir.losses import LOSSES
 from couloir.networks import Network, forward, initialise, parameter_count
 
 FORWARD_STEP = float(np.finfo(np.float64).eps ** (1 / 2))
+"""ε of a forward difference at which truncation and rounding are about equal: √(machine epsilon)."""
+
 CENTRAL_STEP = float(np.finfo(np.float64).eps ** (1 / 3))
-"""ε at which truncation and rounding are about equal, for weights and losses near 1."""
+"""The same of a central one: its cube root. Both are for weights and losses near 1."""
 
 MOST_WEIGHTS = 20_000
 """Weights that are nudged; of a larger network so many, spread evenly over all."""

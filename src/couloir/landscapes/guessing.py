@@ -433,6 +433,7 @@ ATOMS = 80
 """Power of ten of the number of atoms in the observable universe, about."""
 
 EXACT_DIGITS = 15
+"""Numbers of at most so many digits are written in full, larger ones as a power of ten."""
 
 
 @dataclass(frozen=True)

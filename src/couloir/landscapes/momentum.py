@@ -21,6 +21,7 @@ SHARES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 1.9, 2.1, 2.5, 2.9, 3.1, 3.5, 3.7, 3.9
 """Learning rates as multiples of 1/λmax; without momentum 2 is the end."""
 
 MOMENTA = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
+"""Values of β; 0 is gradient descent without momentum."""
 
 
 @dataclass(frozen=True, eq=False)

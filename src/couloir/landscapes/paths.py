@@ -28,6 +28,7 @@ REACH = 1e6
 """A runner that goes further from the middle of the domain than so many of its larger side has diverged."""
 
 PRECISIONS = ("float64", "float32")
+"""Number types that runners can run in, the default first."""
 
 
 @dataclass(frozen=True)

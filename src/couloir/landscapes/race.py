@@ -56,7 +56,10 @@ UNTUNED = ("adadelta",)
 """Rules that run at their customary α."""
 
 Rules = Sequence[str | Rule] | str | Rule | None
+"""Names or rules, one or several; None: the eight of `couloir.optimizers.RULES`."""
+
 Rates = Mapping[str, float] | float | None
+"""One learning rate for all rules, or one by rule's name; None: tuned."""
 
 
 class Trial(NamedTuple):

@@ -35,6 +35,7 @@ METHODS = ("svd", "qr", "normal")
 """Ways of solving for the exact minimum, the most careful first."""
 
 Ending = Literal["converged", "on its way", "diverged"]
+"""How a descent ended: `ARRIVED` was reached, it was not, or the loss ended above its start."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,6 +39,7 @@ STRENGTHS: Mapping[str, tuple[float, ...]] = MappingProxyType(
 """Field of a member → the strengths that are tried."""
 
 TREATMENTS = ("none", *STRENGTHS, "early_stopping")
+"""Ways against overfitting that are compared, doing nothing first."""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ MOST_POINTS = 64
 """Points that pass a block together, at most."""
 
 OnProgress = Callable[[int, int], None]
+"""Told how many points are measured, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,12 @@ class Measure:
 
 
 class Heights(NamedTuple):
-    """What was measured at each point: the mean loss, and for classes the share of rows recognised."""
+    """What was measured at each point [point].
+
+    Attributes:
+        losses: the mean over all rows.
+        accuracies: the share of rows recognised; None for regression.
+    """
 
     losses: np.ndarray
     accuracies: np.ndarray | None

@@ -24,6 +24,7 @@ PHASES = ((1.0, 200), (10.0, 100), (0.1, 700))
 """Sizes of the gradient and for how many steps: middling, a burst of large ones, small ones."""
 
 RULES_SHOWN = ("adagrad", "rmsprop", "adadelta")
+"""The rules that divide by past gradients: all of them summed, or the recent ones averaged."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from couloir.population import Member
 from couloir.training import Precision, train_population
 
 Penalty = Literal["l2", "l1"]
+"""λ·½Σw², or λ·Σ|w|."""
 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 """λ from none to one that leaves almost nothing of the curve."""
