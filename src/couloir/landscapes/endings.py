@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,6 +24,9 @@ NEAR = 0.01
 
 SMALL = 0.01
 """A gradient is small below this share of the median gradient over the domain."""
+
+MOST = 256
+"""Hollows of a grid that are looked into for minima."""
 
 EVEN = 1e-9
 """Losses within this share of the descent from the start to the lowest count as equally low."""
@@ -76,29 +80,49 @@ def minima_of(paths: Paths) -> tuple[Point, ...]:
     """The surface's known minima, or those that Newton's method finds close to where runners ended."""
     if paths.surface.minima or not paths.surface.bounded:
         return paths.surface.minima
-    found: list[Point] = []
-    for end, lost in zip(paths.points[:, -1], paths.diverged, strict=True):
-        if lost is None and _distances(end[None], found, paths.surface).min(initial=np.inf) > NEAR:
-            minimum = _polished(paths.surface, end)
-            if minimum is not None:
-                found.append(minimum)
-    return tuple(found)
+    return _polished(paths.surface, paths.points[[lost is None for lost in paths.diverged], -1], NEAR)
 
 
-def _polished(surface: Surface, end: np.ndarray, rounds: int = 20) -> Point | None:
-    """The minimum within `NEAR` of a point; None where there is none."""
-    place = end
-    for _ in range(rounds):
-        gradient, hessian = functions.slope_and_curvature(surface, place)
-        if not np.all(np.isfinite(hessian)) or np.linalg.eigvalsh(hessian)[0] <= 0:
-            return None
-        move = np.linalg.solve(hessian, gradient)
-        place = place - move
-        if _distances(place[None], [(end[0], end[1])], surface)[0, 0] > NEAR:
-            return None
-        if np.all(np.abs(move) <= 1e-12 * np.asarray(surface.size)):
+def minima_in_domain(surface: Surface, resolution: int = 101) -> tuple[Point, ...]:
+    """Minima of a surface of which none are known, the lowest first.
+
+    Newton's method from every point of a grid that is no higher than its eight neighbours, at most `MOST` of
+    them: a hollow that falls through the grid is not found.
+    """
+    x, y, z = functions.grid(surface, resolution)
+    padded = np.pad(np.where(np.isfinite(z), z, np.inf), 1, constant_values=np.inf)
+    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).min(axis=(2, 3))
+    rows, columns = np.nonzero(np.isfinite(z) & (z <= around))
+    lowest = np.argsort(z[rows, columns], kind="stable")[:MOST]
+    hollows = np.stack([x[columns], y[rows]], axis=1)[lowest]
+    low, high = np.asarray(surface.domain).T
+    found = [
+        at for at in _polished(surface, hollows, 3 / (resolution - 1)) if np.all((low <= at) & (at <= high))
+    ]
+    heights = functions.values(surface, np.reshape(found, (-1, 2)))
+    return tuple(found[place] for place in np.argsort(heights, kind="stable"))
+
+
+def _polished(surface: Surface, ends: np.ndarray, reach: float, rounds: int = 20) -> tuple[Point, ...]:
+    """The different minima within ``reach`` of points [point, 2], in units of the domain's sides."""
+    size, places = np.asarray(surface.size), ends.astype(float)
+    near = np.ones(len(places), bool)
+    for _ in range(rounds if len(places) else 0):
+        slopes, hessians = functions.slopes_and_curvatures(surface, places)
+        near &= np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(slopes).all(axis=1)
+        hessians = np.where(near[:, None, None], hessians, np.eye(2))
+        near &= np.linalg.eigvalsh(hessians)[:, 0] > 0
+        curved = np.where(near[:, None, None], hessians, np.eye(2))
+        moves = np.where(near[:, None], np.linalg.solve(curved, slopes[..., None])[..., 0], 0.0)
+        places = places - moves
+        near &= np.hypot(*((places - ends) / size).T) <= reach
+        if np.all(np.abs(moves) <= 1e-12 * size):
             break
-    return float(place[0]), float(place[1])
+    found: list[Point] = []
+    for place in places[near]:
+        if _distances(place[None], found, surface).min(initial=np.inf) > NEAR:
+            found.append((float(place[0]), float(place[1])))
+    return tuple(found)
 
 
 def _distances(points: np.ndarray, minima: Sequence[Point], surface: Surface) -> np.ndarray:
@@ -117,6 +141,7 @@ def arrival(points: np.ndarray, minima: Sequence[Point], surface: Surface) -> tu
     return int(outside[-1]) + 1 if len(outside) else 0, minimum
 
 
+@lru_cache(maxsize=64)
 def median_gradient(surface: Surface, resolution: int = 41) -> float:
     """The middle size of the gradient over the domain."""
     x, y = (np.linspace(low, high, resolution) for low, high in surface.domain)
@@ -157,8 +182,8 @@ def finish_of(
         curvatures=(float(least), float(greatest)),
         sentence="",
     )
-    flat = finish.gradient < small and least < 0 and _beside_flat_point(slope, hessian, surface)
-    return _told(_ended(finish, surface, minima, flat), surface, minima)
+    flat = _at_saddle(slope[None], hessian[None], surface, small)[0]
+    return _told(_ended(finish, surface, minima, bool(flat)), surface, minima)
 
 
 def _escaped(points: np.ndarray, surface: Surface) -> int | None:
@@ -178,30 +203,70 @@ def _ended(finish: Finish, surface: Surface, minima: tuple[Point, ...], flat: bo
     return replace(finish, ending="stuck at a saddle" if flat else "on its way")
 
 
-def _beside_flat_point(slope: np.ndarray, hessian: np.ndarray, surface: Surface) -> bool:
-    """Whether the point of no gradient that Newton's step leads to is within `NEAR`.
+def _at_saddle(slopes: np.ndarray, hessians: np.ndarray, surface: Surface, small: float) -> np.ndarray:
+    """Whether points, by their gradients [point, 2] and Hessians [point, 2, 2], are at a saddle, [point].
 
-    Without this the floor of a bent valley would pass for a saddle: it descends slowly, and may be curved
-    downwards along its length.
+    The gradient is small, a curvature negative, and the point of no gradient that Newton's step leads to is
+    within `NEAR`. Without the last the floor of a bent valley would pass for a saddle: it descends slowly,
+    and may be curved downwards along its length.
     """
-    curvatures, directions = np.linalg.eigh(hessian)
-    if np.any(curvatures == 0):
-        return False
-    move = directions @ ((directions.T @ slope) / curvatures)
-    return bool(np.hypot(*(move / np.asarray(surface.size))) <= NEAR)
+    known = np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(slopes).all(axis=1)
+    curvatures, directions = np.linalg.eigh(np.where(known[:, None, None], hessians, 1.0))
+    flat = known & (np.linalg.norm(slopes, axis=1) < small) & (curvatures[:, 0] < 0) & (curvatures[:, 1] != 0)
+    curved = np.where(flat[:, None], curvatures, 1.0)
+    moves = np.einsum("pij,pj->pi", directions, np.einsum("pji,pj->pi", directions, slopes) / curved)
+    return flat & (np.hypot(*(moves / np.asarray(surface.size)).T) <= NEAR)
 
 
-def _height_above(surface: Surface, minima: tuple[Point, ...], place: Sequence[float]) -> float:
-    """How far above the least value, known or found, a point lies."""
-    heights = functions.values(surface, np.asarray([place, *minima], float))
-    least = surface.least if surface.least is not None else float(np.min(heights))
-    return float(heights[0]) - least
+def endings_along(paths: Paths, minima: tuple[Point, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """How each runner would be said to have ended, had the race ended at any of its steps.
+
+    Args:
+        paths: of all runners.
+        minima: the surface's minima, known or found.
+
+    Returns:
+        Places in `ENDINGS`, [runner, step + 1], and the place in ``minima`` of the one that the runner is at,
+        −1 where it is at none.
+    """
+    surface, (runners, steps) = paths.surface, paths.losses.shape
+    points = paths.points.reshape(-1, 2)
+    nearest = np.full(len(points), -1)
+    if minima:
+        gaps = _distances(points, minima, surface)
+        nearest = np.where(gaps.min(axis=1) <= NEAR, gaps.argmin(axis=1), -1)
+    at: np.ndarray = nearest.reshape(runners, steps)
+    local = np.array([_is_local(surface, minima, minimum) for minimum in minima] + [False])[at]
+    slopes, hessians = functions.slopes_and_curvatures(surface, points)
+    saddle = _at_saddle(slopes, hessians, surface, SMALL * median_gradient(surface)).reshape(runners, steps)
+    found = np.select(
+        [(at >= 0) & local, at >= 0, saddle],
+        [ENDINGS.index(name) for name in ("in a local minimum", "arrived", "stuck at a saddle")],
+        ENDINGS.index("on its way"),
+    )
+    for runner, lost in enumerate(paths.diverged):
+        escaped = _escaped(paths.points[runner], surface)
+        for step, ending in ((lost, "diverged"), (escaped, "escaped")):
+            if step is not None:
+                found[runner, step:], at[runner, step:] = ENDINGS.index(ending), -1
+    return found, at
+
+
+def _height_above(surface: Surface, minima: tuple[Point, ...], minimum: Point) -> float:
+    """How far above the least value, known or found, a minimum lies."""
+    heights = _heights(surface, minima)
+    least = surface.least if surface.least is not None else min(heights)
+    return heights[minima.index(minimum)] - least
+
+
+@lru_cache(maxsize=64)
+def _heights(surface: Surface, minima: tuple[Point, ...]) -> tuple[float, ...]:
+    return tuple(functions.values(surface, minima).tolist())
 
 
 def _is_local(surface: Surface, minima: tuple[Point, ...], minimum: Point) -> bool:
     """Whether a minimum lies higher than the lowest, beyond rounding."""
-    above = _height_above(surface, minima, minimum)
-    return above > EVEN * max(1.0, abs(surface.least or 0.0))
+    return _height_above(surface, minima, minimum) > EVEN * max(1.0, abs(surface.least or 0.0))
 
 
 def _told(finish: Finish, surface: Surface, minima: tuple[Point, ...]) -> Finish:
@@ -213,10 +278,10 @@ def _told(finish: Finish, surface: Surface, minima: tuple[Point, ...]) -> Finish
         text = f"{name} diverged: it could not take step {finish.diverged:,}."
     elif finish.ending == "arrived":
         text = f"{name} arrived at the minimum {point(finish.minimum or ())} at step {finish.arrived:,}."
-    elif finish.ending == "in a local minimum":
-        above = _height_above(surface, minima, finish.minimum or ())
+    elif finish.ending == "in a local minimum" and finish.minimum is not None:
+        above = _height_above(surface, minima, finish.minimum)
         text = (
-            f"{name} is in the local minimum {point(finish.minimum or ())} since step {finish.arrived:,}, "
+            f"{name} is in the local minimum {point(finish.minimum)} since step {finish.arrived:,}, "
             f"{number(above)} above the lowest."
         )
     elif finish.ending == "stuck at a saddle":

@@ -16,7 +16,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from jaxtyping import Array, Float
 
 from couloir.errors import InputError
 from couloir.landscapes import functions
+from couloir.landscapes.endings import minima_in_domain
 from couloir.landscapes.functions import Domain, Point, Surface
 
 LONGEST = 500
@@ -134,7 +135,7 @@ class Formula:
 
 
 def from_formula(text: str, domain: Domain, start: Point | None = None) -> Surface:
-    """The surface of a formula.
+    """The surface of a formula, with the minima that are found in its domain.
 
     Args:
         text: such as "x^2 + 3 sin(2x) y^2"; see the grammar above and `FUNCTIONS`.
@@ -160,7 +161,7 @@ def _surface(formula: Formula, domain: Domain, start: Point | None) -> Surface:
         raise InputError(f"The formula {text} has no finite value in most of the domain: choose another one.")
     if not np.isfinite(functions.values(made, [begin])[0]):
         raise InputError(f"The formula {text} has no finite value at the start {begin}: start elsewhere.")
-    return Surface("formula", text, formula, made.domain, made.start, equation=text, note="A formula.")
+    return replace(made, title=text, equation=text, minima=minima_in_domain(made))
 
 
 def _value(tree: Tree, names: Mapping[str, Any], precision: Any) -> Any:

@@ -47,6 +47,10 @@ NEURON_POINTS = ((-1.0, 0.0), (-0.5, 0.2), (0.5, 0.9), (1.0, 1.0), (1.5, 0.8), (
 """The points (x, y) that the neuron is fitted to: a rise, and one point far out that contradicts it."""
 
 
+TOGETHER = 256
+"""Points at which second derivatives are taken in one call."""
+
+
 @dataclass(frozen=True)
 class Surface:
     """A function of two coordinates, and what is known about it.
@@ -496,11 +500,26 @@ def slope_and_curvature(
     surface: Surface, point: Sequence[float] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradient [2] and Hessian [2, 2] at a point, by automatic differentiation in float64."""
+    gradients, hessians = slopes_and_curvatures(surface, np.asarray(point, float)[None])
+    return gradients[0], hessians[0]
+
+
+def slopes_and_curvatures(surface: Surface, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients [point, 2] and Hessians [point, 2, 2] at points [point, 2], in float64.
+
+    Computed `TOGETHER` at a time, the last of them filled up, so that no number of points compiles anew.
+    """
+    count = len(points)
+    padded = np.concatenate([points, np.repeat(points[-1:], -count % TOGETHER, axis=0)])
     with jax.enable_x64(True):
-        gradient, hessian = _derivatives(traceable(surface.function), np.asarray(point, float))
-    return np.asarray(gradient), np.asarray(hessian)
+        parts = [
+            jax.device_get(_derivatives(traceable(surface.function), padded[first : first + TOGETHER]))
+            for first in range(0, count, TOGETHER)
+        ]
+    gradients, hessians = (np.concatenate(each)[:count] for each in zip(*parts, strict=True))
+    return gradients, hessians
 
 
 @jax.jit
-def _derivatives(function: Function, point: Float[Array, "2"]) -> tuple[Array, Array]:
-    return jax.grad(function)(point), jax.hessian(function)(point)
+def _derivatives(function: Function, points: Float[Array, "point 2"]) -> tuple[Array, Array]:
+    return jax.vmap(jax.grad(function))(points), jax.vmap(jax.hessian(function))(points)

@@ -137,6 +137,7 @@ def race(
     noise: float = 0.0,
     seed: int = 0,
     precision: str = "float64",
+    hyper: Mapping[str, Mapping[str, float]] | None = None,
 ) -> SurfaceRace:
     """Race rules over a surface from one start, with tuned or given learning rates.
 
@@ -149,6 +150,7 @@ def race(
         noise: standard deviation of normal noise on the gradients, the same for all.
         seed: of the noise.
         precision: "float64" or "float32".
+        hyper: further settings by rule's name, in place of the customary ones.
 
     Raises:
         InputError: an unknown surface or rule, a rate for a rule that does not run, settings out of range.
@@ -159,11 +161,16 @@ def race(
     given = _given(rates, racing, ground)
     run = partial(follow, ground, steps=steps, noise=noise, seed=seed, precision=precision)
     tuned = [rule for rule in racing if rule.name not in given]
-    tries = [Runner(rule, rate, start=begin) for rule in tuned for rate in RATES]
+    runner = partial(_runner, hyper or {}, begin)
+    tries = [runner(rule, rate) for rule in tuned for rate in RATES]
     trials = _tuned(run(tries)) if tries else ()
     chosen = {**given, **{trial.rule: trial.learning_rate for trial in trials if trial.chosen}}
-    runners = [Runner(rule, chosen[rule.name], start=begin) for rule in racing]
+    runners = [runner(rule, chosen[rule.name]) for rule in racing]
     return _finished(run(runners), trials, _notes(ground, racing, tuned, rates, steps))
+
+
+def _runner(hyper: Mapping[str, Mapping[str, float]], start: Point, rule: Rule, rate: float) -> Runner:
+    return Runner(rule, rate, hyper.get(rule.name, {}), start)
 
 
 def _rules(rules: Rules) -> list[Rule]:
