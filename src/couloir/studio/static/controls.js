@@ -46,7 +46,7 @@ export function slider({ label, min, max, value, scale = "linear", step = 0, uni
 }
 
 export function readNumber(text) {
-  const cleaned = text.replace(/[−–]/g, "-").replace(/\s*·\s*10/, "e").replace(/[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]/g,
+  const cleaned = text.replace(/[−–]/g, "-").replace(/\s*[·×]\s*10/, "e").replace(/[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]/g,
     (c) => "-0123456789"["⁻⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(c)]).replace(/,(?=\d{3}\b)/g, "").trim();
   const number = Number(cleaned);
   return cleaned !== "" && Number.isFinite(number) ? number : null;

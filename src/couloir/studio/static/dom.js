@@ -35,24 +35,30 @@ export function replace(place, ...children) {
   place.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
-// A number for people: four digits, no exponent where none is needed, a real minus sign.
+// A number for people, as in the reports: so many digits, 4.1×10⁻⁷ only where it is needed, a real minus sign.
 export function shown(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (Number.isNaN(value)) return "not a number";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e7) return value.toLocaleString("en").replace("-", "−");
-  if (size >= 1e6 || size < 1e-4) {
-    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-    const raised = Array.from(String(Number(exponent)), (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
-    return `${trimmed(mantissa)} · 10${raised}`.replace("-", "−");
-  }
-  return trimmed(value.toPrecision(digits)).replace("-", "−");
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return signed(grouped(String(value)));
+  if (exponent < -4 || exponent >= 9) return signed(`${trimmed(mantissa)}×10${raised(Number(exponent))}`);
+  return signed(grouped(trimmed(value.toFixed(Math.max(0, digits - 1 - exponent)))));
 }
 
+// The parts of it: an exponent, thousands apart, a real minus sign.
+export const raised = (exponent) => Array.from(String(exponent), (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
+
+export function grouped(text) {
+  const [whole, ...rest] = text.split(".");
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ","), ...rest].join(".");
+}
+
+export const signed = (text) => text.replace(/^-/, "−");
+
 function trimmed(text) {
-  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
 // What is called often happens at most once in so many milliseconds, the last call always.

@@ -1,0 +1,74 @@
+// A list of names with the line and the marker each is drawn with, and a value beside each name.
+//
+//   const names = legend(place);
+//   names.set([{ name, colour, dash, symbol, value: "0.0123" }]);
+
+import { colour, onTheme } from "./canvas.js";
+import { dashes, marker } from "./strokes.js";
+
+const [WIDTH, HEIGHT] = [34, 16];
+
+function paint(node, { colour: name, dash, symbol, line = true }) {
+  const density = Math.min(globalThis.devicePixelRatio || 1, 3);
+  [node.width, node.height] = [WIDTH * density, HEIGHT * density];
+  const context = node.getContext("2d");
+  context.scale(density, density);
+  context.strokeStyle = colour(name);
+  context.lineWidth = 2;
+  if (line) {
+    context.setLineDash(dashes(dash, 2));
+    context.beginPath();
+    context.moveTo(0, HEIGHT / 2);
+    context.lineTo(WIDTH, HEIGHT / 2);
+    context.stroke();
+  }
+  if (symbol) marker(context, symbol, WIDTH / 2, HEIGHT / 2, 5, colour(name), colour("paper"), 1);
+}
+
+class Legend {
+  constructor(place) {
+    this.node = document.createElement("ul");
+    this.node.className = "legend";
+    place.append(this.node);
+    this.entries = [];
+    this.endTheme = onTheme(() => this.#paint());
+  }
+
+  set(entries) {
+    const looks = (entry) => [entry.name, entry.colour, entry.dash, entry.symbol].join();
+    const same = entries.map(looks).join("|") === this.entries.map(looks).join("|");
+    this.entries = entries;
+    if (!same) this.#build();
+    entries.forEach(({ value }, index) => {
+      const { values } = this;
+      if (values[index].textContent !== (value ?? "")) values[index].textContent = value ?? "";
+    });
+  }
+
+  #build() {
+    const items = this.entries.map(({ name }) => {
+      const item = document.createElement("li");
+      const swatch = document.createElement("canvas");
+      swatch.setAttribute("aria-hidden", "true");
+      const value = document.createElement("span");
+      value.className = "value";
+      item.append(swatch, name, " ", value);
+      return { item, swatch, value };
+    });
+    this.swatches = items.map(({ swatch }) => swatch);
+    this.values = items.map(({ value }) => value);
+    this.node.replaceChildren(...items.map(({ item }) => item));
+    this.#paint();
+  }
+
+  #paint() {
+    this.entries.forEach((entry, index) => paint(this.swatches[index], entry));
+  }
+
+  close() {
+    this.endTheme();
+    this.node.remove();
+  }
+}
+
+export const legend = (place) => new Legend(place);
