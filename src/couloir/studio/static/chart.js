@@ -298,10 +298,11 @@ class Chart {
     this.#changed();
   }
 
-  // The value of a curve at an index, or at its last one before; what has ended in no number stays lost.
+  // The value of a curve at an index, or at its last one before; what has ended in no number stays lost; null
+  // where none has come yet.
   #value(curve, index) {
     const { values, count } = curve.values;
-    return count ? values[Math.min(index ?? count - 1, count - 1)] : NaN;
+    return count ? values[Math.min(index ?? count - 1, count - 1)] : null;
   }
 
   #facts() {
@@ -315,6 +316,6 @@ class Chart {
   }
 }
 
-const told = (value) => (Number.isFinite(value) ? shown(value) : "diverged");
+const told = (value) => (Number.isFinite(value) || value === null ? shown(value) : "diverged");
 
 export const chart = (place, options) => new Chart(place, options);

@@ -9,7 +9,8 @@
 //   });
 //   map.view({ low, high }, { low, high });                 // other ends of the axes
 //   map.heights({ x, y, z, shape, scale });                 // see heights.js; null takes them away
-//   map.values({ z, shape, low, high });                    // a decision map: low "wrong", high "right"
+//   map.values({ z, shape, low, high });                    // a decision map: low "wrong", high "right"; or
+//   map.values({ node });                                   // a picture that is painted already
 //   map.paths([{ name, colour, dash, symbol, points, dots, width }]);  // points: growing(2), see growing.js
 //   map.show(step);                                         // paths up to this step, a marker at each head
 //   map.points([{ x, y, colour, symbol }]);
@@ -243,8 +244,8 @@ class Plane {
   #drawMap(context) {
     const { map, box } = this;
     context.imageSmoothingEnabled = true;
-    this.mapNode = mapImage(map, this.mapNode);
-    context.drawImage(this.mapNode, box.left, box.top, box.right - box.left, box.bottom - box.top);
+    const node = map.node ?? (this.mapNode = mapImage(map, this.mapNode));
+    context.drawImage(node, box.left, box.top, box.right - box.left, box.bottom - box.top);
   }
 
   #paintPoints(context) {

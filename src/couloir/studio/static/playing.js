@@ -4,6 +4,7 @@
 //   const play = player(place, {
 //     rate: 120,                                 // steps a second at speed 1
 //     last: 500,                                 // the last step there will be; Infinity: it goes on
+//     unit: "epoch",                             // what a step is called; else "step"
 //     show(step) { … },                          // draw this step; called in an animation frame
 //     wanting(from) { return promise; },         // more steps are needed after `from`: ask, then know(count)
 //     changed(playing) { … },
@@ -28,7 +29,7 @@ globalThis.couloirFrames = [];
 
 class Player {
   constructor(place, options) {
-    this.options = { rate: 120, last: Infinity, speed: 1, ...options };
+    this.options = { rate: 120, last: Infinity, speed: 1, unit: "step", ...options };
     this.position = 0;
     this.step = 0;
     this.known = 0;
@@ -176,7 +177,7 @@ class Player {
       "div", { class: "player", role: "group", "aria-label": "Playback" },
       press("first", "Back to the start", () => this.restart()),
       this.button,
-      press("next", "One step", () => this.advance(1)),
+      press("next", `One ${this.options.unit}`, () => this.advance(1)),
       this.slider,
       this.#speeds(),
       this.output,
@@ -198,7 +199,7 @@ class Player {
   #tell() {
     const state = !this.playing ? "paused" : this.position >= this.known && this.asking ? "waiting" : "playing";
     const { end } = this;
-    const text = `step ${shown(this.step, 9)}${Number.isFinite(this.last) ? ` of ${shown(end, 9)}` : ""}`;
+    const text = `${this.options.unit} ${shown(this.step, 9)}${Number.isFinite(this.last) ? ` of ${shown(end, 9)}` : ""}`;
     if (this.node.dataset.state !== state) {
       this.node.dataset.state = state;
       const label = this.playing ? "Pause" : "Play";
