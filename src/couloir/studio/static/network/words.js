@@ -1,0 +1,36 @@
+// How a network fares, in sentences.
+
+import { shown } from "../dom.js";
+
+const RISEN = 1.1; // validation has risen when it is so many times its best
+const plural = (count, word) => `${shown(count)} ${word}${count === 1 ? "" : "s"}`;
+
+export function told(begun, frame, settings) {
+  const { epoch, member, shown: own, states } = frame.values;
+  if (epoch === 0) return "Before the first step: the weights are as they were drawn.";
+  if (states[member] === "diverged") {
+    const last = own.best ? ` It is frozen at the weights of epoch ${shown(own.best)}.` : "";
+    return `Diverged: the loss or a weight stopped being a number.${last} A smaller learning rate may help.`;
+  }
+  return [stopped(own, states[member], settings), fitted(own, begun.metric, settings)].filter(Boolean).join(" ");
+}
+
+function stopped(own, state, { patience, epochs }) {
+  if (own.stop === null || own.stop === undefined) return "";
+  const would = state === "stopped" ? `Early stopping ended it in epoch ${shown(own.stop)}`
+    : `Early stopping would have ended it in epoch ${shown(own.stop)}`;
+  const spared = state === "stopped" && own.stop < epochs ? `, ${shown(epochs - own.stop)} before the last` : "";
+  return `${would}${spared}, after ${plural(patience, "epoch")} without improvement on validation, and keeps epoch ${shown(own.best)}.`;
+}
+
+function fitted(own, metric) {
+  const now = own.validation?.[metric];
+  const best = own.best_scores?.validation;
+  if (now === null || now === undefined || !best) return "";
+  const gap = `the gap is ${shown(own.gap, 3)}`;
+  if (now > RISEN * best && own.gap > own.best_scores.gap) {
+    return `Overfitting: validation was best at ${shown(best, 3)} and is ${shown(now, 3)} now, while training is ${shown(own.training[metric], 3)}; ${gap}.`;
+  }
+  if (own.gap > 0.25 * own.training[metric] && own.gap > 0) return `Validation lies above training: ${gap}.`;
+  return "Validation keeps up with training.";
+}
