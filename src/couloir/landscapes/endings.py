@@ -218,27 +218,27 @@ def _at_saddle(slopes: np.ndarray, hessians: np.ndarray, surface: Surface, small
     return flat & (np.hypot(*(moves / np.asarray(surface.size)).T) <= NEAR)
 
 
-def endings_along(paths: Paths, minima: tuple[Point, ...]) -> tuple[np.ndarray, np.ndarray]:
+def endings_along(paths: Paths, minima: tuple[Point, ...], first: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """How each runner would be said to have ended, had the race ended at any of its steps.
 
     Args:
         paths: of all runners.
         minima: the surface's minima, known or found.
+        first: from which step on this is asked.
 
     Returns:
-        Places in `ENDINGS`, [runner, step + 1], and the place in ``minima`` of the one that the runner is at,
-        −1 where it is at none.
+        Places in `ENDINGS`, [runner, step from ``first`` on], and the place in ``minima`` of the one that the
+        runner is at, −1 where it is at none.
     """
-    surface, (runners, steps) = paths.surface, paths.losses.shape
-    points = paths.points.reshape(-1, 2)
+    surface, points = paths.surface, paths.points[:, first:].reshape(-1, 2)
     nearest = np.full(len(points), -1)
     if minima:
         gaps = _distances(points, minima, surface)
         nearest = np.where(gaps.min(axis=1) <= NEAR, gaps.argmin(axis=1), -1)
-    at: np.ndarray = nearest.reshape(runners, steps)
+    at: np.ndarray = nearest.reshape(len(paths.runners), -1)
     local = np.array([_is_local(surface, minima, minimum) for minimum in minima] + [False])[at]
     slopes, hessians = functions.slopes_and_curvatures(surface, points)
-    saddle = _at_saddle(slopes, hessians, surface, SMALL * median_gradient(surface)).reshape(runners, steps)
+    saddle = _at_saddle(slopes, hessians, surface, SMALL * median_gradient(surface)).reshape(at.shape)
     found = np.select(
         [(at >= 0) & local, at >= 0, saddle],
         [ENDINGS.index(name) for name in ("in a local minimum", "arrived", "stuck at a saddle")],
@@ -248,7 +248,8 @@ def endings_along(paths: Paths, minima: tuple[Point, ...]) -> tuple[np.ndarray, 
         escaped = _escaped(paths.points[runner], surface)
         for step, ending in ((lost, "diverged"), (escaped, "escaped")):
             if step is not None:
-                found[runner, step:], at[runner, step:] = ENDINGS.index(ending), -1
+                since = max(step - first, 0)
+                found[runner, since:], at[runner, since:] = ENDINGS.index(ending), -1
     return found, at
 
 

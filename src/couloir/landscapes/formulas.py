@@ -153,7 +153,8 @@ def from_formula(text: str, domain: Domain, start: Point | None = None) -> Surfa
 @lru_cache(maxsize=64)
 def _surface(formula: Formula, domain: Domain, start: Point | None) -> Surface:
     (x0, x1), (y0, y1) = domain
-    begin = start or (x0 + 0.2 * (x1 - x0), y0 + 0.8 * (y1 - y0))
+    corner = (x0 + 0.2 * (x1 - x0), y0 + 0.8 * (y1 - y0))
+    begin = start or (float(f"{corner[0]:.4g}"), float(f"{corner[1]:.4g}"))
     made = functions.from_function(formula, domain, begin, name="formula")
     text = str(formula)
     heights = functions.grid(made, 21).z

@@ -1,9 +1,182 @@
-"""The room 'race'."""
+"""The race room: update rules down a surface, every knob live while they run.
+
+Every question names the whole race, its `Course`; what has been run for it before is kept.
+"""
 
 from __future__ import annotations
 
-from couloir.studio.rooms import Room
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from couloir.errors import InputError
+from couloir.landscapes.endings import ENDINGS, endings_along
+from couloir.landscapes.functions import SURFACES
+from couloir.landscapes.microscope import Microscope, magnify
+from couloir.landscapes.paths import Paths
+from couloir.landscapes.race import RATES, SurfaceRace, race
+from couloir.optimizers import RULES
+from couloir.studio import asking
+from couloir.studio.courses import LONGEST, Course, Track, Where, first_settings, lost_as_nan, python_lines
+from couloir.studio.grounds import ground_arrays, ground_values, least_known
+from couloir.studio.rooms import Room, Surroundings
+from couloir.studio.wire import Answer
+
+MOST = 256
+"""Steps of one answer."""
+
+MAGNIFIED = 64
+"""Steps under the microscope in one answer."""
+
+ARROW = 0.1
+"""An arrow under the microscope is drawn at least so long, as a share of the domain's longer side."""
+
+_RULE = asking.choice(tuple(RULES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advance(Course):
+    """Steps ``first`` to ``first + steps`` of a race."""
+
+    first: int = asking.argument(asking.whole(0, LONGEST))
+    steps: int = asking.argument(asking.whole(1, MOST))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Magnify(Course):
+    """Steps ``first + 1`` to ``first + steps`` of a rule under the microscope."""
+
+    rule: str = asking.argument(_RULE)
+    first: int = asking.argument(asking.whole(0, LONGEST))
+    steps: int = asking.argument(asking.whole(1, MAGNIFIED))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune(Course):
+    """The tuning of all rules on so many steps each."""
+
+    steps: int = asking.argument(asking.whole(1, 2000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code(Course):
+    """The Python lines for so many steps of some rules."""
+
+    steps: int = asking.argument(asking.whole(1, LONGEST))
+    rules: tuple[str, ...] = asking.argument(asking.several(_RULE, 1, len(RULES)))
 
 
 class Race(Room):
-    """Its questions."""
+    """Its questions, and the race as far as it has been run."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """A room before the first question."""
+        super().__init__(surroundings)
+        self.track = Track()
+
+    def ask_surfaces(self, arguments: Mapping[str, Any]) -> Answer:
+        """The surfaces there are."""
+        return Answer({"surfaces": [[name, surface.title] for name, surface in SURFACES.items()]})
+
+    def ask_surface(self, arguments: Mapping[str, Any]) -> Answer:
+        """A surface to be drawn, and the settings that a race on it begins with."""
+        ground = asking.read(Where, arguments).ground()
+        first = {"settings": first_settings(ground), "endings": ENDINGS, "longest": LONGEST}
+        return Answer({**ground_values(ground), **first}, ground_arrays(ground))
+
+    def ask_advance(self, arguments: Mapping[str, Any]) -> Answer:
+        """Where all rules are in some steps of a race, and how each would be said to have ended there."""
+        wanted = asking.read(Advance, arguments)
+        last = min(wanted.first + wanted.steps, LONGEST)
+        paths = self.track.run(wanted, last).until(last)
+        least = least_known(paths.surface)
+        endings, places = endings_along(paths, paths.surface.minima, wanted.first)
+        losses = lost_as_nan(paths, paths.losses[:, wanted.first :], wanted.first)
+        return Answer(
+            {"first": wanted.first, "last": last, "rules": list(RULES), "diverged": paths.diverged},
+            {
+                "points": lost_as_nan(paths, paths.points[:, wanted.first :], wanted.first),
+                "losses": losses,
+                "above": losses if least is None else np.maximum(losses - least, 0.0),
+                "endings": endings.astype(np.uint8),
+                "minima": places.astype(np.int32),
+            },
+        )
+
+    def ask_microscope(self, arguments: Mapping[str, Any]) -> Answer:
+        """Some steps of a rule with every number they used; none from where it had diverged."""
+        wanted = asking.read(Magnify, arguments)
+        last = min(wanted.first + wanted.steps, LONGEST)
+        paths, runner = self.track.run(wanted, last), list(RULES).index(wanted.rule)
+        lost = paths.diverged[runner]
+        if lost is not None:
+            last = min(last, lost - 1)
+        steps = [_told(magnify(paths, runner, step), paths) for step in range(wanted.first + 1, last + 1)]
+        return Answer({"rule": wanted.rule, "equation": RULES[wanted.rule].equation, "steps": steps})
+
+    def ask_tune(self, arguments: Mapping[str, Any]) -> Answer:
+        """The best learning rate of every rule on an equal budget, and what each rate led to."""
+        wanted = asking.read(Tune, arguments)
+        ground = wanted.ground()
+        leg = wanted.legs(ground)[0]
+        others = {
+            name: {each: value for each, value in own.items() if each != "learning_rate"}
+            for name, own in leg.settings.items()
+        }
+        start = ground.start if wanted.start is None else wanted.start
+        raced = race(ground, None, wanted.steps, start=start, noise=leg.noise, seed=wanted.seed, hyper=others)
+        if not raced.tuning:
+            raise InputError(raced.notes[-1])
+        return _tuned(raced)
+
+    def ask_code(self, arguments: Mapping[str, Any]) -> Answer:
+        """The Python lines that run the race."""
+        wanted = asking.read(Code, arguments)
+        return Answer({"code": python_lines(wanted, wanted.steps, wanted.rules)})
+
+
+def _told(seen: Microscope, paths: Paths) -> dict[str, Any]:
+    """One step's numbers as plain JSON, with arrows: the change, and as long a step straight downhill."""
+    change, gradient = np.array(seen.change), np.array(seen.gradient)
+    length, steepness = float(np.linalg.norm(change)), float(np.linalg.norm(gradient))
+    enlarged = _enlarged(length, ARROW * max(paths.surface.size))
+    downhill = -gradient * (length / steepness) if steepness > 0 else np.zeros(2)
+    return {
+        "step": seen.step,
+        "point": seen.point,
+        "asked": seen.asked,
+        "gradient": seen.gradient,
+        "change": seen.change,
+        "next": seen.next_point,
+        "loss": seen.loss,
+        "next_loss": seen.next_loss,
+        "settings": seen.hyper,
+        "rows": [[row.symbol, row.meaning, *row.value] for row in seen.rows],
+        "formula": seen.formula,
+        "arrows": {"enlarged": enlarged, "change": change * enlarged, "downhill": downhill * enlarged},
+    }
+
+
+def _enlarged(length: float, wanted: float) -> float:
+    """The first of 1, 2, 5, 10, 20, … that makes a length as long as wanted; 1 where there is no length."""
+    factors = (base * 10.0**power for power in range(300) for base in (1, 2, 5))
+    return next((factor for factor in factors if length * factor >= wanted), 1.0)
+
+
+def _tuned(raced: SurfaceRace) -> Answer:
+    """Chosen rates, and for every rule that was tuned the loss at its end for each rate; NaN: it diverged."""
+    least = least_known(raced.surface) or 0.0
+    tuned = list(dict.fromkeys(trial.rule for trial in raced.tuning))
+    losses = np.array([[trial.loss for trial in raced.tuning if trial.rule == rule] for rule in tuned])
+    return Answer(
+        {
+            "rules": tuned,
+            "chosen": {each.name: each.learning_rate for each in raced.runners},
+            "notes": raced.notes,
+            "start_loss": float(raced.paths.losses[0, 0]) - least,
+            "steps": raced.steps,
+        },
+        {"rates": np.array(RATES), "above": np.where(np.isfinite(losses), losses - least, np.nan)},
+    )
