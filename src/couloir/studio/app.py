@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -130,14 +132,14 @@ class Studio:
         if session is None:
             raise InputError("The upload belongs to no open page: reload the page and drop the file again.")
         name = upload_name(request.query_params.get("name", ""))
-        path = session.surroundings.uploads / f"{len(session.surroundings.uploaded)}{Path(name).suffix}"
+        path = Path(tempfile.mkdtemp(dir=session.surroundings.uploads)) / name
         before = session.uploading
         try:
             size = await _received(request, path, session)
             _check_table(path, name)
         except BaseException:
             session.uploading = before
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path.parent, ignore_errors=True)
             raise
         session.surroundings.uploaded[name] = path
         return JSONResponse({"name": name, "bytes": size})
@@ -173,8 +175,8 @@ def upload_name(given: str) -> str:
     """
     name = re.sub(r"[^\w. ()+-]", "_", given)
     plain = given.isprintable() and "\\" not in given and given == Path(given).name
-    if not 1 <= len(given) <= 200 or not plain or given.startswith("."):
-        raise InputError("The file's name cannot be used: give a plain name of at most 200 characters.")
+    if not 1 <= len(given.encode()) <= 200 or not plain or given.startswith("."):
+        raise InputError("The file's name cannot be used: give a plain name of at most 200 letters.")
     if Path(name).suffix.lower() not in UPLOADED:
         raise InputError(f"The file '{name}' is no table: drop one of {', '.join(UPLOADED)}.")
     return name
