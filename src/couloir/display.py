@@ -192,13 +192,19 @@ def pace(rate: float) -> str:
     return f"{words.number(float(f'{rate:.3g}'))} member-samples/s"
 
 
-def _left(progress: Progress, minutes: float | None) -> str:
-    """The longest that it can still take: until the last epoch, or until the time is up."""
+def seconds_left(progress: Progress, minutes: float | None) -> float | None:
+    """The longest that it can still take: until the last epoch, or until the time is up; None: it is over."""
+    if progress.epoch == progress.epochs or not progress.count("training"):
+        return None
     seconds = (progress.epochs - progress.epoch) * progress.seconds / progress.epoch
     if minutes is not None:
         seconds = min(seconds, 60 * minutes - progress.seconds - progress.compile_seconds)
-    over = progress.epoch == progress.epochs or not progress.count("training")
-    return "" if over else f"at most {duration(max(seconds, 0))} left"
+    return max(seconds, 0.0)
+
+
+def _left(progress: Progress, minutes: float | None) -> str:
+    seconds = seconds_left(progress, minutes)
+    return "" if seconds is None else f"at most {duration(seconds)} left"
 
 
 def _live(progress: Progress, minutes: float | None) -> RenderableType:

@@ -167,7 +167,7 @@ def _begun(
     with stages.timed("load"):
         dataset = data if isinstance(data, Dataset) else load(data)
     asked["source"] = dict(dataset.source)
-    conditions = replace(conditions, cv=_folds(dataset, asked["cv"], asked["validation"]))
+    conditions = replace(conditions, cv=judging_folds(dataset, asked["cv"], asked["validation"]))
     problem = _prepared(dataset, conditions, stages)
     metric = chosen_metric(problem.data.task, conditions.metric)
     found = space if isinstance(space, Space) else _space(space, problem)
@@ -225,7 +225,8 @@ def _check(asked: Mapping[str, Any]) -> None:
         raise InputError("Trials are judged either by folds or by the validation part: give one of the two.")
 
 
-def _folds(dataset: Dataset, cv: int | None, validation: bool) -> int | None:
+def judging_folds(dataset: Dataset, cv: int | None, validation: bool) -> int | None:
+    """How many folds trials are judged by; None: the validation part."""
     if cv is not None or validation:
         return cv
     rows = len(dataset) - (0 if dataset.test_rows is None else len(dataset.test_rows))
@@ -310,7 +311,7 @@ def shown_space(data: Any, loading: Mapping[str, Any], space: str | Path | None)
         found = Space.default("classification", FOLDS_BELOW)
         return (found if space is None else Space.read(space, "classification", FOLDS_BELOW)).show()
     dataset = load(data, **loading)
-    return _space(space, prepare(dataset, Conditions(cv=_folds(dataset, None, False)))).show()
+    return _space(space, prepare(dataset, Conditions(cv=judging_folds(dataset, None, False)))).show()
 
 
 def export(resume: str | Path | None, url: str) -> str:
