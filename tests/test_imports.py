@@ -36,8 +36,8 @@ LAYERS = (
     ("arguments", "standings"),
     ("display",),
     ("exploring",),
-    ("studio",),
     ("cli_options",),
+    ("studio",),
     ("cli",),
 )
 """Modules and packages from the lowest up; each may import its own layer and those before it."""

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from couloir.errors import InputError, unknown
+from couloir.studio.jobs import Desk
 from couloir.studio.wire import Answer
 
 ROOMS: Mapping[str, str] = MappingProxyType(
@@ -38,12 +39,14 @@ class Surroundings:
         files: data files named on the command line, by the name they are shown under.
         uploads: a folder of the session's own, emptied with it.
         uploaded: what the person dropped on the page: path by name; the session adds to it.
+        desk: the session's jobs.
     """
 
     runs: Path
     files: Mapping[str, Path] = field(default_factory=dict)
     uploads: Path = field(default_factory=Path)
     uploaded: dict[str, Path] = field(default_factory=dict)
+    desk: Desk = field(default_factory=Desk)
 
     def table(self, name: str) -> Path:
         """The data file of a name: an uploaded one, or one named on the command line.

@@ -8,7 +8,8 @@ import { dashes, marker } from "./strokes.js";
 
 const [WIDTH, HEIGHT] = [34, 16];
 
-function paint(node, { colour: name, dash, symbol, line = true }) {
+// Paints a line with its marker on a small canvas.
+export function paint(node, { colour: name, dash, symbol, line = true }) {
   const density = Math.min(globalThis.devicePixelRatio || 1, 3);
   [node.width, node.height] = [WIDTH * density, HEIGHT * density];
   const context = node.getContext("2d");

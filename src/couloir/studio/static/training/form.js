@@ -1,0 +1,182 @@
+// What can be set in the room Train: the table, what to predict, the verb, its options, and the start.
+
+import { button, choice, folded, group, segmented, toggle, words } from "../controls.js";
+import { element, expose, replace } from "../dom.js";
+import { swatch } from "../swatch.js";
+import { bytes, duration } from "../tables.js";
+
+const FLAGS = ["class_weights", "no_stop", "refit", "no_halving"];
+const GROUPS = [
+  ["Network", ["hidden", "activation", "batch_size", "dropout", "l2", "l1", "noise"]],
+  ["Training", ["epochs", "learning_rate", "rates", "replicates", "trials", "generation", "minutes", "patience",
+    "restarts", "members", "momentum", "schedule", "warmup", "loss", "no_stop", "no_halving", "refit"]],
+  ["Judging", ["metric", "cv", "ensemble", "split", "seed", "class_weights", "precision"]],
+  ["Columns and rows", ["drop", "missing", "group", "time"]],
+];
+const MAIN = {
+  train: ["hidden", "epochs", "learning_rate", "dropout", "l2", "cv", "ensemble"],
+  race: ["hidden", "epochs", "rates", "replicates"],
+  search: ["trials", "minutes", "cv", "ensemble"],
+};
+const LABELS = {
+  l1: "L1", l2: "L2", cv: "folds", hidden: "hidden units", no_stop: "stop nobody early", no_halving: "no halving",
+  refit: "train the best again", class_weights: "balance the classes", members: "networks at most", group: "group by",
+  time: "ordered by", missing: "texts for missing", drop: "leave out", ensemble: "average at most", metric: "choose by",
+  rates: "rates a rule", trials: "trials at most", minutes: "minutes at most", generation: "trials at a time",
+};
+const SAYS = {
+  train: "Networks with every chosen rule at several learning rates, trained together. The best on validation is tested once.",
+  race: "Which update rule is best on these data: each at its own best rate, judged over replicates, with evidence.",
+  search: "Rule, rate, regularizers and architecture together, the worse trials leaving early; the best are averaged.",
+};
+
+export const VERBS = [["train", "Train"], ["race", "Race"], ["search", "Search"]];
+export const OPTIONS = ["target", "task", "optimizer", ...GROUPS.flatMap(([, names]) => names)];
+export const usual = (name) => (FLAGS.includes(name) ? false : "");
+
+// Options that name columns of a table, and so are another table's no more.
+export const OF_THE_TABLE = ["target", "task", "drop", "group", "time", "metric"];
+
+// on: { choose(data), upload(file), change(changes), start() }
+export class Form {
+  constructor(studio, known, on) {
+    Object.assign(this, { studio, known, on });
+    this.fields = new Map();
+    const { state } = studio;
+    const file = element("input", { type: "file", accept: ".csv,.tsv,.parquet", hidden: true, onchange: () => {
+      if (file.files.length) on.upload(file.files[0]);
+      file.value = "";
+    } });
+    this.pick = () => file.click();
+    this.data = choice({ label: "Table", choices: this.#offered(), value: state.data, on: on.choose });
+    this.target = choice({ label: "Predict", choices: [["", "–"]], value: "", on: (target) => on.change({ target }) });
+    this.task = choice({ label: "Read as", value: state.task, on: (task) => on.change({ task }),
+      choices: [["", "what it is"], ["classification", "classes"], ["regression", "numbers"]] });
+    this.verb = segmented({ label: "What to do", choices: VERBS, value: state.verb, on: (verb) => {
+      on.change({ verb });
+      this.#options();
+    } });
+    this.says = element("p.note");
+    this.options = element("div.options");
+    this.start = button({ label: "Start", kind: "strong", on: on.start });
+    this.plan = element("div.plan", { "aria-live": "polite" });
+    this.node = element("form.side", { onsubmit: (event) => event.preventDefault() },
+      group("Data", this.data, element("div.row", {}, button({ label: "Choose a file…", on: this.pick }).element, file),
+        this.target, this.task),
+      group("Task", this.verb, this.says),
+      this.options,
+      element("div.begin", {}, this.plan, element("div.row", {}, this.start.element)));
+    this.#options();
+  }
+
+  // What the package is asked for: { verb, data, options }, without what is left as usual.
+  wanted(seen) {
+    const { verb, data } = this.studio.state;
+    const given = OPTIONS.filter((name) => name in this.known.verbs[verb])
+      .map((name) => [name, this.studio.state[name]])
+      .filter(([name, value]) => value !== usual(name) && !(name === "target" && seen?.fixed));
+    return { verb, data, options: Object.fromEntries(given) };
+  }
+
+  // The tables there are, and the one that is chosen.
+  offer(known, data) {
+    this.known = known;
+    this.data.offer(this.#offered());
+    this.data.set(data);
+  }
+
+  // Another table: what was said of the last one's columns is said no more.
+  forget() {
+    this.target.offer([["", "–"]]);
+    this.task.set("");
+    for (const name of OF_THE_TABLE) this.fields.get(name)?.set("");
+  }
+
+  targets(names, target) {
+    this.target.offer([["", "choose …"], ...names.map((name) => [name, name])]);
+    this.target.set(target);
+  }
+
+  metrics(task) {
+    this.fields.get("metric")?.offer(this.#metrics(task));
+  }
+
+  // What it will take; or why it cannot be done; or what is still to be chosen.
+  foresee({ planned = null, sentence = null, hint = "", free = true }) {
+    const { plan } = this;
+    delete plan.dataset.state;
+    this.start.enable(Boolean(planned) && free);
+    if (sentence) replace(plan, element("p.trouble", { role: "alert" }, sentence));
+    else if (!planned) replace(plan, element("p.note", {}, hint));
+    else {
+      replace(plan, element("p.note", {}, `${planned.what}.`), element("dl.facts", {},
+        element("dt", {}, "memory"), element("dd", {}, `about ${bytes(planned.memory_bytes)}`),
+        element("dt", {}, "time"), element("dd", {}, `about ${duration(planned.seconds)} if none stops early`)));
+      expose(plan, { members: planned.members, memory: planned.memory_bytes, seconds: planned.seconds });
+    }
+  }
+
+  #offered() {
+    const { files, bundled } = this.known;
+    return [["", "choose …"], ...files.map((name) => [name, name]),
+      ...bundled.filter((name) => !files.includes(name)).map((name) => [name, `${name} (comes along)`])];
+  }
+
+  // The fields of the present verb: the main ones open, the others folded.
+  #options() {
+    const { state } = this.studio;
+    const declared = this.known.verbs[state.verb];
+    this.fields.clear();
+    this.says.textContent = SAYS[state.verb];
+    const main = MAIN[state.verb];
+    const rest = GROUPS.map(([title, names]) => [title, names.filter((name) => name in declared && !main.includes(name))])
+      .filter(([, names]) => names.length);
+    replace(this.options,
+      "optimizer" in declared ? this.#rules() : null,
+      group("Options", ...main.map((name) => this.#field(name, declared[name]))),
+      ...rest.map(([title, names]) => {
+        const made = folded(title, ...names.map((name) => this.#field(name, declared[name])));
+        made.open = names.some((name) => state[name] !== usual(name));
+        return made;
+      }));
+  }
+
+  #field(name, { help, usual: standing, flag, option }) {
+    const label = LABELS[name] ?? name.replaceAll("_", " ");
+    const value = this.studio.state[name];
+    const on = (given) => this.on.change({ [name]: given });
+    const made = flag ? toggle({ label, value, on })
+      : name === "metric" ? choice({ label, value, on, choices: this.#metrics(this.studio.state.task) })
+        : name === "precision" ? choice({ label, value, on, choices: [["", "float32"], "float64"] })
+          : words({ label, value, placeholder: standing || "none", on });
+    const input = made.element.querySelector("input, select");
+    const note = element("p.help", { id: `help-${name}` }, help);
+    input.setAttribute("aria-describedby", note.id);
+    input.dataset.option = option;
+    made.element.append(note);
+    made.element.classList.add("field");
+    this.fields.set(name, made);
+    return made;
+  }
+
+  #metrics(task) {
+    const fitting = Object.entries(this.known.metrics).filter(([, of]) => !task || of === task).map(([name]) => name);
+    return [["", "the usual"], ...fitting.map((name) => [name, name.replaceAll("_", " ")])];
+  }
+
+  #rules() {
+    const { rules } = this.known;
+    const chosen = () => (this.studio.state.optimizer ? this.studio.state.optimizer.split(",") : rules);
+    const toggles = rules.map((rule, place) => toggle({
+      label: rule, value: chosen().includes(rule), swatch: swatch(rule), on: (yes) => {
+        const next = rules.filter((each) => (each === rule ? yes : chosen().includes(each)));
+        if (next.length) this.on.change({ optimizer: next.length === rules.length ? "" : next.join(",") });
+        else {
+          toggles[place].set(true);
+          this.studio.say("At least one rule has to be trained.");
+        }
+      },
+    }));
+    return group("Rules", element("div.rules", {}, ...toggles.map((each) => each.element)));
+  }
+}

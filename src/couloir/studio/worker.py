@@ -1,0 +1,266 @@
+"""The process that does a job: reads one task, calls the package, tells how it goes, one JSON line an event.
+
+The studio starts it as ``python -m couloir.studio.worker`` and keeps its standard input open. When that is
+closed, because the person cancels, the page is gone or the studio has ended, the job is interrupted as by
+Ctrl-C: what was learnt is kept.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any
+
+from couloir.errors import InputError
+from couloir.stages import Stages
+from couloir.studio.tasks import TRAINING, Task
+
+if TYPE_CHECKING:
+    from couloir.data.dataset import Dataset
+    from couloir.studio.telling import Teller
+    from couloir.workflow import Run
+
+ALONE_SECONDS = 90.0
+"""How long a job may still take after it was interrupted, where no studio is left to end it."""
+
+NICENESS = 5
+"""The server answers before its jobs compute."""
+
+PREVIEW_ROWS, PREVIEW_COLUMNS, MOST_COLUMNS = 12, 40, 2000
+
+
+class Line:
+    """The way back to the studio: events as JSON lines; nothing is told when nobody listens any more."""
+
+    def __init__(self) -> None:
+        """Take standard output for events alone; whatever else is printed goes to standard error."""
+        self.file: IO[str] = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self.turn = threading.Lock()
+
+    def tell(self, event: str, **values: Any) -> None:
+        """Send one event."""
+        from couloir.studio.wire import finite
+
+        text = json.dumps({"event": event, **finite(values)}, ensure_ascii=False, allow_nan=False)
+        try:
+            with self.turn:
+                self.file.write(text + "\n")
+                self.file.flush()
+        except OSError:
+            return
+
+
+# What can be done -----------------------------------------------------------------------------------------
+
+
+def look(task: Task, line: Line) -> None:
+    """Read a table and tell its columns, by name and kind, and its first rows."""
+    import polars as pl
+
+    from couloir.data.columns import column_kind, type_column
+    from couloir.data.sources import TARGET_NAMES
+
+    table = _raw(task)
+    columns = []
+    for column in table.frame.get_columns()[:MOST_COLUMNS]:
+        try:
+            typed = type_column(column, (), table.place)
+            kind, trouble, missing = column_kind(typed), None, typed.null_count()
+        except InputError as error:
+            kind, trouble, missing = "unclear", _named(str(error), task), column.null_count()
+        columns.append({"name": column.name, "kind": kind, "missing": missing, "trouble": trouble})
+    first = table.frame.head(PREVIEW_ROWS)[:, :PREVIEW_COLUMNS]
+    rows = [[_cell(value) for value in row] for row in first.cast(pl.String, strict=False).iter_rows()]
+    likely = [each["name"] for each in columns if each["name"].lower() in TARGET_NAMES]
+    line.tell(
+        "looked",
+        rows=table.frame.height,
+        width=table.frame.width,
+        columns=columns,
+        preview=rows,
+        target=_own_target(task) or (likely[0] if len(likely) == 1 else ""),
+        fixed=_own_target(task) is not None,
+    )
+
+
+def _cell(value: str | None) -> str | None:
+    return value if value is None or len(value) <= 60 else value[:59] + "…"
+
+
+def _own_target(task: Task) -> str | None:
+    """The target of a source that has one beside its columns."""
+    from couloir.data.bundled import BUNDLED, bundled
+
+    return bundled(task.data).target_name if task.data in BUNDLED else None
+
+
+def _raw(task: Task) -> Any:
+    """The table as it lies there, before anything of it is made out; of arrays a frame."""
+    import polars as pl
+
+    from couloir.data.bundled import BUNDLED, bundled
+    from couloir.data.reading import Table, read_arrow, read_parquet, read_text_table, unpacked_name
+    from couloir.data.sources import ARROW_ENDINGS, PARQUET_ENDINGS, TEXT_ENDINGS, load
+
+    path = Path(task.data)
+    ending = Path(unpacked_name(path)).suffix.lower()
+    for endings, read in (
+        (TEXT_ENDINGS, read_text_table),
+        (PARQUET_ENDINGS, read_parquet),
+        (ARROW_ENDINGS, read_arrow),
+    ):
+        if task.data not in BUNDLED and ending in endings:
+            return read(path)
+    dataset = bundled(task.data) if task.data in BUNDLED else load(task.data)
+    features, target = dataset.features, pl.Series(dataset.target_name, list(dataset.target))
+    if not isinstance(features, pl.DataFrame):
+        wide = features.reshape(len(features), -1)
+        names = dataset.column_names or tuple(f"pixel {n}" for n in range(wide.shape[1]))
+        features = pl.DataFrame(wide, schema=list(names))
+    return Table(features.with_columns(target), lambda row: f"row {row + 1}", dataset.name)
+
+
+def plan(task: Task, line: Line) -> None:
+    """Tell what the data are and what a verb would take on them."""
+    from couloir.studio.planning import predicted
+
+    line.tell("planned", **predicted(task, _loaded(task)))
+
+
+def learn(task: Task, line: Line) -> None:
+    """Train, race or search, and save the run."""
+    from couloir.studio.telling import Teller
+
+    _, given = task.divided()
+    stages = Stages()
+    teller = Teller(line.tell, task.verb, given.get("minutes"))
+    teller.stage("reading the data")
+    with interruptible(teller), stages.timed("load"):
+        dataset = _loaded(task)
+    with interruptible(teller):
+        run = _verb(task.verb)(
+            dataset, **given, out=task.out, observer=teller, command=task.command, stages=stages
+        )
+    assert run.folder is not None, "a run that was saved has a folder"
+    line.tell("done", run=run.folder.name, status=run.record["status"])
+
+
+def _verb(name: str) -> Callable[..., Run]:
+    import couloir
+
+    verbs: dict[str, Callable[..., Run]] = {"train": couloir.train, "race": couloir.race, "search": _search}
+    return verbs[name]
+
+
+def _search(dataset: Dataset, **given: Any) -> Run:
+    """A search; one that is interrupted ends with the trials that it has, and can still be resumed."""
+    from couloir import runs, searching
+
+    try:
+        return searching.search(dataset, **given)
+    except searching.Interrupted as stopped:
+        if not stopped.trials:
+            shutil.rmtree(stopped.folder)
+            raise KeyboardInterrupt from None
+        kept = {name: given[name] for name in ("out", "observer", "command", "stages")}
+        run = searching.search(dataset, resume=stopped.folder, trials=stopped.trials, **kept)
+        run.record["status"] = "interrupted"
+        runs.write_record(run, stopped.folder)
+        return run
+
+
+def landscape(task: Task, line: Line) -> None:
+    """Draw the loss around a run's network."""
+    import couloir
+    from couloir.studio.telling import Teller
+
+    teller = Teller(line.tell, task.verb)
+    teller.stage("reading the run")
+    found = couloir.landscape(
+        task.data, **task.given(), data=task.same_data, out=task.out, observer=teller, command=task.command
+    )
+    assert found.folder is not None, "a landscape that was saved has a folder"
+    line.tell("done", run=found.folder.name, status="complete")
+
+
+WORK: MappingProxyType[str, Callable[[Task, Line], None]] = MappingProxyType(
+    {"look": look, "plan": plan, "landscape": landscape, **dict.fromkeys(TRAINING, learn)}
+)
+
+
+def _loaded(task: Task) -> Dataset:
+    from couloir.data.sources import load
+
+    return load(task.data, **task.divided()[0])
+
+
+# The process ----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def interruptible(teller: Teller) -> Iterator[None]:
+    """While nothing has been learnt an interruption ends the job at once; later it is brought to its end.
+
+    During training the package itself handles it, between two epochs.
+    """
+
+    def note(number: int, frame: Any) -> None:
+        if not teller.learnt:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_with_the_studio() -> None:
+    """Wait until standard input is closed; then interrupt, and some time later end, come what may."""
+    sys.stdin.read()
+    _thread.interrupt_main()
+    time.sleep(ALONE_SECONDS)
+    os._exit(1)
+
+
+def _named(sentence: str, task: Task) -> str:
+    """A sentence about a file, which may lie under another name than the person's."""
+    path = Path(task.data)
+    return sentence.replace(str(path), task.name).replace(path.name, task.name) if path.name else sentence
+
+
+def main() -> int:
+    """Do the task that stands on standard input; returns the exit code."""
+    line = Line()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    task = Task(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_the_studio, daemon=True).start()
+    try:
+        WORK[task.verb](task, line)
+    except InputError as error:
+        line.tell("mistake", sentence=_named(" ".join(str(error).split()), task))
+    except KeyboardInterrupt:
+        line.tell("mistake", sentence="Cancelled before anything had been learnt: nothing is kept.")
+    except MemoryError:
+        line.tell(
+            "mistake", sentence="The memory of this computer is used up: train fewer or smaller networks."
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # taking compiled programs apart in good order takes most of a second
