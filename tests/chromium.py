@@ -132,6 +132,40 @@ class Tab:
             time.sleep(0.1)
         raise AssertionError(f"this never became true: {code}")
 
+    def mouse(self, *places: tuple[float, float], kind: str = "mouse") -> None:
+        """The button goes down at the first place of the window, moves over the others and is let go."""
+        for place, (x, y) in enumerate(places):
+            if place == 0:
+                self._pointer("mouseMoved", x, y, 0, kind)
+            self._pointer("mouseMoved" if place else "mousePressed", x, y, 1, kind)
+        self._pointer("mouseReleased", *places[-1], 0, kind)
+
+    def _pointer(self, type: str, x: float, y: float, buttons: int, kind: str) -> None:
+        about = {"type": type, "x": x, "y": y, "buttons": buttons, "pointerType": kind, "clickCount": 1}
+        self.send("Input.dispatchMouseEvent", button="left" if buttons or "R" in type else "none", **about)
+
+    def key(self, name: str, shift: bool = False) -> None:
+        """A key is pressed by its name ("ArrowLeft", "Delete", "a") where the focus is."""
+        codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Delete": 46, "Home": 36}
+        codes |= {"End": 35, "Tab": 9, "Enter": 13, " ": 32, "Escape": 27}
+        about: dict[str, Any] = {
+            "key": name,
+            "windowsVirtualKeyCode": codes.get(name, 0),
+            "modifiers": 8 * shift,
+        }
+        if len(name) == 1:
+            about["text"] = name
+        self.send("Input.dispatchKeyEvent", type="keyDown" if "text" in about else "rawKeyDown", **about)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **about)
+
+    def centre(self, of: str) -> tuple[float, float]:
+        """The middle of an element in the window, which is scrolled so that it is seen."""
+        box = self.evaluate(
+            f"(() => {{ const e = document.querySelector({of!r}); e.scrollIntoView({{block: 'center'}});"
+            "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
+        return box[0], box[1]
+
     def picture(self, path: str | Path, of: str | None = None) -> None:
         """A picture of the whole page, or of one element."""
         where = f"document.querySelector({of!r})" if of else "document.documentElement"

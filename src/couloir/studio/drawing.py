@@ -20,7 +20,11 @@ def surface(
         z: the losses on an even grid, those of the lowest y first.
         least: the least loss there is, from which a logarithm can be taken; None: heights are losses.
     """
-    scale = heights.scale(z, least)
+    return shape(x, y, heights.scale(z, least))
+
+
+def shape(x: tuple[float, float], y: tuple[float, float], scale: heights.Scale) -> dict[str, Any]:
+    """The same with a scale of one's own."""
     lines, (ticks, labels) = scale.contours(), scale.ticks()
     return {
         "x": [float(end) for end in x],

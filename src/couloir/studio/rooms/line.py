@@ -1,9 +1,268 @@
-"""The room 'line'."""
+"""The room 'line': a straight line through points, its bowl of losses, and gradient descent at any rate."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from couloir.errors import InputError
+from couloir.figures.heights import Scale
+from couloir.figures.words import count, number, percent
+from couloir.landscapes.regression import Descent, Regression, descend, regression
+from couloir.studio import asking, drawing
+from couloir.studio.asking import argument, read
 from couloir.studio.rooms import Room
+from couloir.studio.wire import Answer
+
+MOST_POINTS = 500
+MOST_STEPS = 5_000
+MOST = 1e6
+"""The largest coordinate, slope or intercept."""
+
+RESOLUTION = 51
+WIDTH = 4.0
+"""Half the bowl's picture: slopes up to this many spreads of y per spread of x away from the best."""
+
+Domain = tuple[tuple[float, float], tuple[float, float]]
+
+_POINT = asking.pair(-MOST, MOST)
+_POINTS = asking.several(_POINT, 2, MOST_POINTS)
+_ENDS = asking.several(asking.pair(-1e9, 1e9), 2, 2)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What `Line.ask_fit` needs.
+
+    Attributes:
+        points: (x, y) of each.
+        domain: the part of the bowl to draw, ends of slopes and of intercepts; None: what suits the points.
+    """
+
+    points: tuple[tuple[float, float], ...] = argument(_POINTS)
+    domain: Domain | None = argument(asking.optional(_ENDS), None)
+
+
+@dataclass(frozen=True)
+class At:
+    """What `Line.ask_loss` needs: the points, and a line as (slope, intercept)."""
+
+    points: tuple[tuple[float, float], ...] = argument(_POINTS)
+    line: tuple[float, float] = argument(_POINT)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `Line.ask_descend` and `Line.ask_code` need: a learning rate and a number of steps besides."""
+
+    points: tuple[tuple[float, float], ...] = argument(_POINTS)
+    line: tuple[float, float] = argument(_POINT)
+    rate: float = argument(asking.number(1e-15, 1e6))
+    steps: int = argument(asking.whole(1, MOST_STEPS))
+
+
+@dataclass(frozen=True)
+class Text:
+    """What `Line.ask_read` needs: a person's points, a pair in each line."""
+
+    text: str = argument(asking.text(40_000))
 
 
 class Line(Room):
-    """Its questions."""
+    """Points, the loss of every line, and the way down to the best."""
+
+    def ask_read(self, arguments: Mapping[str, Any]) -> Answer:
+        """Points from text: two numbers a line."""
+        return Answer({"points": points_of(read(Text, arguments).text)})
+
+    def ask_fit(self, arguments: Mapping[str, Any]) -> Answer:
+        """The least-squares line, the curvature of the bowl, the rates that follow from it, and its grid."""
+        asked = read(Fit, arguments)
+        problem = _problem(asked.points)
+        domain = asked.domain or _domain(problem)
+        (low, high), (bottom, top) = domain
+        if not (low < high and bottom < top):
+            raise InputError("The domain's ends are the wrong way round: give the lower one first.")
+        axes = np.linspace(low, high, RESOLUTION), np.linspace(bottom, top, RESOLUTION)
+        z = problem.loss(np.stack(np.meshgrid(*axes), axis=-1))
+        slope, intercept = problem.minimum
+        values = {
+            "slope": slope,
+            "intercept": intercept,
+            "least": problem.least,
+            "eigenvalues": problem.eigenvalues,
+            "condition": problem.condition_number,
+            "critical": problem.critical_rate,
+            "best": problem.best_rate,
+            "contour": drawing.surface(*domain, z, problem.least),
+            "bowl": drawing.shape(*domain, _soft(z, problem.least)),
+        }
+        return Answer(values, {"z": z})
+
+    def ask_loss(self, arguments: Mapping[str, Any]) -> Answer:
+        """The loss and the gradient of one line, and the error of each point."""
+        asked = read(At, arguments)
+        problem = _problem(asked.points)
+        values = {
+            "loss": float(problem.loss(asked.line)),
+            "gradient": problem.gradient(asked.line),
+        }
+        arrays = {
+            "predictions": problem.predictions(asked.line),
+            "residuals": problem.residuals(asked.line),
+        }
+        return Answer(values, arrays)
+
+    def ask_descend(self, arguments: Mapping[str, Any]) -> Answer:
+        """Gradient descent from a line: every step's line, loss and gradient, and in words how it went."""
+        asked = read(Run, arguments)
+        problem = _problem(asked.points)
+        found = descend(problem, asked.rate, asked.steps, asked.line)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gradients = problem.gradient(found.weights)
+        name, sentence = verdict(problem, found)
+        values = {
+            "steps": len(found.losses) - 1,
+            "verdict": name,
+            "sentence": sentence,
+            "arrived": found.arrived,
+            "factors": 1 - asked.rate * problem.eigenvalues,
+        }
+        arrays = {
+            "weights": found.weights,
+            "losses": found.losses,
+            "excess": found.excess,
+            "gradients": gradients,
+        }
+        return Answer(values, arrays)
+
+    def ask_code(self, arguments: Mapping[str, Any]) -> Answer:
+        """The Python lines that give the same numbers."""
+        asked = read(Run, arguments)
+        x, y = ([point[side] for point in asked.points] for side in (0, 1))
+        lines = [
+            "from couloir.landscapes.regression import descend, regression",
+            "",
+            f"x = {x}",
+            f"y = {y}",
+            "problem = regression(x, y)",
+            'print("least squares: slope and intercept", problem.minimum, "loss", problem.least)',
+            'print("curvatures", problem.eigenvalues, "critical rate", problem.critical_rate)',
+            "",
+            f"path = descend(problem, learning_rate={asked.rate!r}, steps={asked.steps}, start={asked.line})",
+            'print("gradient descent:", path.ending, path.weights[-1], "loss", path.losses[-1])',
+        ]
+        return Answer({"code": "\n".join(lines) + "\n"})
+
+
+# Points ----------------------------------------------------------------------------------------------------
+
+
+def _problem(points: tuple[tuple[float, float], ...]) -> Regression:
+    x, y = np.ascontiguousarray(np.asarray(points, np.float64).T)
+    if np.ptp(x) <= 1e-9 * max(1.0, float(np.abs(x).max())):
+        raise InputError("All points have the same x, so that no line is better than others: move one.")
+    return regression(x, y)
+
+
+def points_of(text: str) -> list[tuple[float, float]]:
+    """Pairs of numbers from lines of text, apart by spaces, commas, semicolons or tabs; a heading is skipped.
+
+    A comma inside a number is a decimal one where something else stands between the two.
+
+    Raises:
+        InputError: a line is no pair, a number is too large, or there are too few or too many lines.
+    """
+    found: list[tuple[float, float]] = []
+    lines = [(place, line.strip()) for place, line in enumerate(text.splitlines(), 1) if line.strip()]
+    for first, (place, line) in enumerate(lines):
+        pair = _pair(line)
+        if pair is not None:
+            found.append(pair)
+        elif first or len(lines) == 1:
+            raise InputError(f"Line {place} of the points is '{line[:40]}': write two numbers, x and y.")
+    if not 2 <= len(found) <= MOST_POINTS:
+        raise InputError(
+            f"The text has {count(len(found), 'point')}: give 2 to {MOST_POINTS}, a pair in each line."
+        )
+    return found
+
+
+def _pair(line: str) -> tuple[float, float] | None:
+    """The two numbers of a line; None where it is something else."""
+    line = line.strip("()[] \t").replace("\u2212", "-").replace(", ", " ")
+    apart = r"[;\t ]+" if re.search(r"[;\t ]", line) else ","
+    try:
+        x, y = (float(part.replace(",", ".")) for part in re.split(apart, line))
+    except ValueError:
+        return None
+    return (x, y) if abs(x) <= MOST and abs(y) <= MOST else None
+
+
+# The bowl --------------------------------------------------------------------------------------------------
+
+
+def _domain(problem: Regression) -> Domain:
+    """Slopes and intercepts around the best, as far as the valley is long, to round ends."""
+    x, y = problem.inputs[:, 0], problem.targets
+    steepest = WIDTH * (float(y.std()) or 1.0) / float(x.std())
+    sizes = steepest, steepest * math.sqrt(float(np.mean(x**2)))
+    slopes, intercepts = (
+        _round_ends(float(middle), size) for middle, size in zip(problem.minimum, sizes, strict=True)
+    )
+    return slopes, intercepts
+
+
+def _round_ends(middle: float, size: float) -> tuple[float, float]:
+    unit = 10.0 ** math.floor(math.log10(size))
+    return math.floor((middle - size) / unit) * unit, math.ceil((middle + size) / unit) * unit
+
+
+def _soft(z: np.ndarray, least: float) -> Scale:
+    """Heights in which the bowl keeps its shape: logarithmic, but for a floor that is as wide as a hundredth
+    of the range of losses, so that the valley's bottom is round."""
+    floor = float(z.max() - least) / 100
+    low, high = (math.log10(float(end)) for end in (max(z.min() - least, 0) + floor, z.max() - least + floor))
+    return Scale(float(least), floor, low, high, logarithmic=True)
+
+
+# In words --------------------------------------------------------------------------------------------------
+
+
+NEARLY = 0.01
+"""Share of the first excess loss below which a descent that has not arrived does not crawl."""
+
+
+def verdict(problem: Regression, found: Descent) -> tuple[str, str]:
+    """What gradient descent did, as one word and as a sentence: "converges", "crawls" or "diverges"."""
+    rate, steps = number(found.learning_rate, 4), len(found.losses) - 1
+    first, last = (number(float(loss)) for loss in found.losses[[0, -1]])
+    steep, flat = (1 - found.learning_rate * problem.eigenvalues[[-1, 0]]).tolist()
+    across = f"each step multiplies the error across the valley by {number(steep, 5)}"
+    if found.ending == "diverged":
+        text = f"At {rate} it diverges: {across}, and the loss climbs from {first} to {last}"
+        return "diverges", f"{text} in {count(steps, 'step')}."
+    if found.learning_rate > problem.critical_rate:
+        return "diverges", f"At {rate} it diverges in the end: {across}, though the loss is {last} by now."
+    if found.arrived is not None:
+        text = f"At {rate} it converges: from step {found.arrived:,} on, less than a millionth of the first"
+        return "converges", f"{text} excess loss is left. The loss is {last}."
+    left = float(found.excess[-1] / found.excess[0])
+    share = percent(left) if left >= 1e-3 else f"{number(100 * left, 2)}\u202f%"
+    text = f"after {count(steps, 'step')} {share} of the excess loss is left, and each further step"
+    text += f" leaves {_share(flat)} of the error along the valley."
+    if left <= NEARLY:
+        return "converges", f"At {rate} it converges: {text}"
+    swings = f" Across the valley it swings from side to side: {across}." if steep < -0.9 else ""
+    return "crawls", f"At {rate} it crawls: {text}{swings}"
+
+
+def _share(factor: float) -> str:
+    """What is left after a step, with as many nines as it takes."""
+    digits = max(1, math.ceil(-math.log10(max(1 - factor, 1e-12))) - 1)
+    return f"{100 * factor:.{digits}f}\u202f%"

@@ -7,7 +7,7 @@
 //     onSeek(x) { … },                                  // pressed or dragged: go there
 //   });
 //   losses.view({ low, high }, null);                   // ends of the axes; null fits what is known
-//   losses.series([{ name, colour, dash, symbol, values, x, band: { low, high }, dots }]);
+//   losses.series([{ name, colour, dash, symbol, values, x, band: { low, high }, dots, ghost }]);
 //   losses.show(step);                                  // curves up to this step, a marker at each head
 //   losses.marks([{ x, name, colour, dash }]);          // upright lines: an early stop, the critical rate
 //   losses.close();
@@ -22,7 +22,7 @@ import { canvas, colour, font, teller } from "./canvas.js";
 import { shown } from "./dom.js";
 import { legend } from "./legend.js";
 import { axis, ends } from "./numbers.js";
-import { dashes, marker, Trail } from "./strokes.js";
+import { dashes, ghost, marker, Trail } from "./strokes.js";
 
 const FAR = 1e7;
 
@@ -167,22 +167,23 @@ class Chart {
   }
 
   #layTrails() {
-    const layer = this.picture.layer("trail", this.versions.trail, () => {
+    const lines = this.curves.map((curve) => this.#lineOf(curve));
+    const layer = this.picture.layer("trail", this.versions.trail, (context) => {
       for (const trail of this.trails) trail.restart();
+      this.curves.forEach((curve, index) => curve.ghost && ghost(context, lines[index], curve.values.count));
     });
-    this.curves.forEach((curve, index) => {
-      const at = (k, point) => {
-        const value = curve.values.values[k];
-        const [x, y] = this.#pixel(this.#place(curve, k), value);
-        point[0] = x;
-        point[1] = Number.isFinite(value) ? y : NaN;
-      };
-      const line = {
-        style: colour(curve.colour), dash: curve.dash, width: curve.width ?? 2, dots: curve.dots, box: this.box, at,
-      };
-      this.trails[index].extend(layer.context, line, this.#reached(curve));
-    });
+    this.curves.forEach((curve, index) => this.trails[index].extend(layer.context, lines[index], this.#reached(curve)));
     this.picture.lay(layer);
+  }
+
+  #lineOf(curve) {
+    const at = (k, point) => {
+      const value = curve.values.values[k];
+      const [x, y] = this.#pixel(this.#place(curve, k), value);
+      point[0] = x;
+      point[1] = Number.isFinite(value) ? y : NaN;
+    };
+    return { style: colour(curve.colour), dash: curve.dash, width: curve.width ?? 2, dots: curve.dots, box: this.box, at };
   }
 
   #drawCursor(context) {

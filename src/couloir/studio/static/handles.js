@@ -18,7 +18,7 @@ export class Handles {
   }
 
   set(handles) {
-    while (this.buttons.length > handles.length) this.buttons.pop().remove();
+    while (this.buttons.length > handles.length) this.#drop();
     while (this.buttons.length < handles.length) this.buttons.push(this.#button(this.buttons.length));
     this.shown = handles;
     handles.forEach((handle, index) => {
@@ -26,6 +26,14 @@ export class Handles {
       this.buttons[index].setAttribute("aria-label", text);
     });
     this.follow();
+  }
+
+  // Takes the last button away; whoever deletes one after another goes on with the one before.
+  #drop() {
+    const button = this.buttons.pop();
+    const focused = document.activeElement === button;
+    button.remove();
+    if (focused) this.buttons.at(-1)?.focus();
   }
 
   // Puts the buttons where their markers are.

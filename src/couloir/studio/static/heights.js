@@ -39,6 +39,18 @@ export function levels({ start, size, high }) {
   return found;
 }
 
+// The ticks whose texts do not touch, from the highest down: { tall, text }. `at` gives a height's pixel.
+export function spaced({ ticks, labels }, at) {
+  const found = [];
+  let last = -Infinity;
+  for (let k = ticks.length - 1; k >= 0; k -= 1) {
+    if (at(ticks[k]) - last < 14) continue;
+    last = at(ticks[k]);
+    found.push({ tall: ticks[k], text: labels[k] });
+  }
+  return found;
+}
+
 // Refining -------------------------------------------------------------------------------------------------
 
 // A grid's value at a row or column beyond its edge, so that a parabola goes on as one.

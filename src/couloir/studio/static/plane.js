@@ -11,7 +11,7 @@
 //   map.heights({ x, y, z, shape, scale });                 // see heights.js; null takes them away
 //   map.values({ z, shape, low, high });                    // a decision map: low "wrong", high "right"; or
 //   map.values({ node });                                   // a picture that is painted already
-//   map.paths([{ name, colour, dash, symbol, points, dots, width }]);  // points: growing(2), see growing.js
+//   map.paths([{ name, colour, dash, symbol, points, dots, ghost }]);  // points: growing(2); see below
 //   map.show(step);                                         // paths up to this step, a marker at each head
 //   map.points([{ x, y, colour, symbol }]);
 //   map.marks([{ x, y, name, symbol, colour }]);            // minima and the like; drawn over the paths
@@ -20,16 +20,17 @@
 //   map.handles([{ name, x, y, colour, symbol, size, move(x, y, done), remove() }]);
 //   map.close();
 //
-// Paths go on growing in place: show(step) draws what is there, and only what is new. Numbers are on the canvas
+// Paths go on growing in place (see growing.js): show(step) draws what is there, and only what is new; a ghost's
+// whole way is shown faintly from the start, and `dots` marks every step. Numbers are on the canvas
 // as data attributes: data-step, data-heads, data-marks, data-handles.
 
 import { frame, paintAxes, paintEdge, paintGrid } from "./axes.js";
 import { between, canvas, channels, colour, font, teller } from "./canvas.js";
 import { shown } from "./dom.js";
 import { Handles } from "./handles.js";
-import { bandColours, bands, levels, pixel, plainScale, refined, share, traceLevels } from "./heights.js";
+import { bandColours, bands, levels, pixel, plainScale, refined, share, spaced, traceLevels } from "./heights.js";
 import { axis, place as placed } from "./numbers.js";
-import { dashes, marker, Trail } from "./strokes.js";
+import { dashes, ghost, marker, Trail } from "./strokes.js";
 
 const BAR = 62; // pixels for the colours of the levels, where there is room
 const FAR = 1e7; // pixels: what lies further off is not told apart
@@ -238,7 +239,7 @@ class Plane {
     context.font = font(11.5);
     context.textBaseline = "middle";
     context.textAlign = "left";
-    scale.ticks.forEach((tall, index) => context.fillText(scale.labels[index], left + 15, at(tall)));
+    for (const { tall, text } of spaced(scale, at)) context.fillText(text, left + 15, at(tall));
   }
 
   #drawMap(context) {
@@ -256,22 +257,25 @@ class Plane {
   }
 
   #layTrails() {
-    const layer = this.picture.layer("trail", this.versions.trail, () => {
-      for (const trail of this.trails ?? []) trail.restart();
+    const { paths } = this.things;
+    if (!paths.length) return;
+    const lines = paths.map((path) => this.#lineOf(path));
+    const layer = this.picture.layer("trail", this.versions.trail, (context) => {
+      for (const trail of this.trails) trail.restart();
+      paths.forEach((path, index) => path.ghost && ghost(context, lines[index], path.points.count));
     });
-    this.things.paths.forEach((path, index) => {
-      const line = {
-        style: colour(path.colour), dash: path.dash, width: path.width ?? 2, dots: path.dots, box: this.box,
-        at: (k, point) => {
-          const { values } = path.points;
-          const [x, y] = this.pixel(values[2 * k], values[2 * k + 1]);
-          point[0] = x;
-          point[1] = y;
-        },
-      };
-      this.trails[index].extend(layer.context, line, this.#reached(path));
-    });
-    if (this.things.paths.length) this.picture.lay(layer);
+    paths.forEach((path, index) => this.trails[index].extend(layer.context, lines[index], this.#reached(path)));
+    this.picture.lay(layer);
+  }
+
+  #lineOf(path) {
+    const at = (k, point) => {
+      const { values } = path.points;
+      const [x, y] = this.pixel(values[2 * k], values[2 * k + 1]);
+      point[0] = x;
+      point[1] = y;
+    };
+    return { style: colour(path.colour), dash: path.dash, width: path.width ?? 2, dots: path.dots, box: this.box, at };
   }
 
   // How many points of a path are shown.

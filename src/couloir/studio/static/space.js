@@ -6,7 +6,7 @@
 //     turned({ azimuth, elevation, zoom }) { … },
 //   });
 //   relief.heights({ x, y, z, shape, scale });            // as in heights.js; 51 × 51 is a good size
-//   relief.paths([{ name, colour, dash, symbol, points }]); // points: growing(2) of x and y
+//   relief.paths([{ name, colour, dash, symbol, points, ghost }]); // points: growing(2) of x and y
 //   relief.show(step);
 //   relief.marks([{ x, y, name, symbol, colour }]);
 //   relief.close();
@@ -17,10 +17,10 @@
 import { canvas, colour, font, teller } from "./canvas.js";
 import { settled, shown } from "./dom.js";
 import { Drape } from "./drape.js";
-import { plainScale, share } from "./heights.js";
+import { plainScale, share, spaced } from "./heights.js";
 import { axis, place as placed } from "./numbers.js";
 import { Relief, TALL } from "./relief.js";
-import { marker, Trail } from "./strokes.js";
+import { ghost, marker, Trail } from "./strokes.js";
 
 const BEGIN = { azimuth: 35, elevation: 30, zoom: 1 };
 const FLOOR = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
@@ -134,7 +134,7 @@ class Space {
     const { picture, versions } = this;
     // Painted anew on a new theme too, when its colours are others.
     picture.lay(picture.layer("surface", versions.surface, (layer) => this.#paint(layer, width, height_)));
-    this.#layTrails(context, width, height_);
+    this.#layTrails(width, height_);
     for (const spot of this.spots) this.#drawSpot(context, spot, spot.symbol ?? "x", spot.colour ?? "ink");
     this.lines.forEach((line, index) => this.#drawHead(context, line, this.drapes[index]));
   }
@@ -159,25 +159,32 @@ class Space {
     context.drawImage(this.board, 0, 0, width, height_);
   }
 
-  #layTrails(context, width, height_) {
-    const layer = this.picture.layer("trail", this.versions.trail, () => {
-      for (const [behind, seen] of this.trails) {
-        behind.restart();
-        seen.restart();
-      }
-    });
+  #layTrails(width, height_) {
+    if (!this.lines.length) return;
     const box = { left: 0, top: 0, right: width, bottom: height_ };
+    const layer = this.picture.layer("trail", this.versions.trail, (context) => {
+      for (const trail of this.trails.flat()) trail.restart();
+      this.lines.forEach((line, index) => {
+        if (line.ghost) this.#ghost(context, line, this.drapes[index], box);
+      });
+    });
     this.lines.forEach((line, index) => {
       const drape = this.drapes[index];
       const count = drape.reach(line.points, Math.floor(this.step) + 1);
-      const style = { style: colour(line.colour), dash: line.dash, width: line.width ?? 2.2, box };
       const [behind, seen] = this.trails[index];
       layer.context.globalAlpha = 0.35;
-      behind.extend(layer.context, { ...style, width: 1.4, at: this.#at(drape, false) }, count);
+      behind.extend(layer.context, { ...this.#lineOf(line, box), width: 1.4, at: this.#at(drape, false) }, count);
       layer.context.globalAlpha = 1;
-      seen.extend(layer.context, { ...style, at: this.#at(drape, true) }, count);
+      seen.extend(layer.context, { ...this.#lineOf(line, box), at: this.#at(drape, true) }, count);
     });
-    if (this.lines.length) this.picture.lay(layer);
+    this.picture.lay(layer);
+  }
+
+  #lineOf = (line, box) => ({ style: colour(line.colour), dash: line.dash, width: line.width ?? 2.2, box });
+
+  #ghost(context, line, drape, box) {
+    const whole = drape.reach(line.points, Infinity);
+    ghost(context, { ...this.#lineOf(line, box), at: this.#at(drape, true) }, whole);
   }
 
   // The pixel of a place on a drape, of those that are seen, or of those that the surface hides, with one
@@ -271,12 +278,12 @@ class Space {
     context.lineTo(...this.#pixel(u, v, TALL));
     context.font = font(12);
     context.textAlign = "right";
-    scale.ticks.forEach((tall, index) => {
+    for (const { tall, text } of spaced(scale, (tick) => this.#pixel(u, v, TALL * share(scale, tick))[1])) {
       const [x, y] = this.#pixel(u, v, TALL * share(scale, tall));
       context.moveTo(x, y);
       context.lineTo(x - 4, y);
-      context.fillText(scale.labels[index], x - 7, y);
-    });
+      context.fillText(text, x - 7, y);
+    }
     context.stroke();
     const [x, y] = this.#pixel(u, v, TALL);
     context.fillStyle = colour("ink");

@@ -148,6 +148,13 @@ export class Trail {
   }
 }
 
+// A whole line, faint: where a path is going to lead.
+export function ghost(context, line, count) {
+  context.globalAlpha = 0.3;
+  new Trail().extend(context, { ...line, dots: false, width: line.width * 0.75 }, count);
+  context.globalAlpha = 1;
+}
+
 const inside = (x, y, box) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
 
 function clippedLine(context, x0, y0, x1, y1, box) {

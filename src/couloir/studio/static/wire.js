@@ -43,6 +43,28 @@ function canonical(room, name, given) {
 
 export class Refused extends Error {}
 
+// Of what is called while an earlier call still runs, only the newest is done, when that one has ended: what a
+// person drags is asked about as often as there are answers. A refusal has been told to the person already.
+export function newest(action) {
+  let running = null, next = null;
+  const run = async (given) => {
+    try {
+      await action(...given);
+    } catch (error) {
+      if (!(error instanceof Refused)) reportError(error);
+    }
+    const following = next;
+    next = null;
+    running = following && run(following);
+    return running;
+  };
+  return (...given) => {
+    if (running) next = given;
+    else running = run(given);
+    return running;
+  };
+}
+
 class Socket {
   constructor(opened, lost) {
     this.opened = opened;
