@@ -8,7 +8,7 @@ const GAP = 6;
 // Where the picture proper lies in a canvas: room for the ticks' texts and the names of the axes.
 export function frame(context, width, height, x, y, { bar = 0 } = {}) {
   context.font = font(TEXT);
-  const rows = Math.max(2, Math.floor(height / 42));
+  const rows = Math.max(2, Math.floor(height / 34));
   const marks = y.ticks(rows);
   const widest = Math.max(0, ...marks.map(({ text }) => context.measureText(text).width));
   const left = Math.ceil(widest) + GAP + 4;

@@ -74,8 +74,9 @@ class Player {
     Promise.resolve(this.options.wanting(this.known))
       .catch(() => this.pause())
       .finally(() => {
+        // Whether that was enough is seen in the next frame: an answer without steps does not lead to the
+        // same question at once.
         this.asking = false;
-        if (this.playing) this.#ask();
         this.#tell();
       });
   }
@@ -141,7 +142,7 @@ class Player {
     const passed = Math.min(Math.max(now - this.before, 0), LEAP * 1000);
     this.before = now;
     const before = this.step;
-    const due = this.position + (passed / 1000) * this.options.rate * this.speed;
+    const due = this.position + whole((passed / 1000) * this.options.rate * this.speed);
     this.#go(Math.min(due, this.known, this.last));
     if (this.step !== before) this.#measured(now);
     flush();
@@ -232,6 +233,13 @@ class Player {
     event.preventDefault();
     act();
   }
+}
+
+// Nearly a whole number of steps in a frame are made one: at 60 steps a second on a screen with 60 pictures
+// each picture shows another step, where 0.99 and 1.01 in turns would show some for twice as long.
+function whole(steps) {
+  const near = Math.round(steps);
+  return near >= 1 && Math.abs(steps - near) < 0.1 * near ? near : steps;
 }
 
 export const player = (place, options) => new Player(place, options);

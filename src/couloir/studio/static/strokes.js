@@ -150,7 +150,7 @@ export class Trail {
 
 // A whole line, faint: where a path is going to lead.
 export function ghost(context, line, count) {
-  context.globalAlpha = 0.3;
+  context.globalAlpha = 0.5;
   new Trail().extend(context, { ...line, dots: false, width: line.width * 0.75 }, count);
   context.globalAlpha = 1;
 }

@@ -228,7 +228,7 @@ class Line {
     const views = Object.fromEntries(VIEWS.map(([name, title, note]) => [name, element("section.view", { class: `view ${name}` },
       element("h2", {}, title), element("div", {}), element("p.note", {}, note))]));
     const stage = element("div.stage", {}, transport, this.verdict, element("div.views", {}, ...Object.values(views)), this.table());
-    replace(place, element("div.room", {}, this.panel(), stage));
+    replace(place, element("div.room.line", {}, this.panel(), stage));
     const inside = (name) => views[name].querySelector("div");
     this.play = player(transport, { rate: 120, last: this.state.steps, show: (step) => this.show(step), changed: () => this.keepStep() });
     this.draw(inside);
