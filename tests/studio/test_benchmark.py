@@ -1,0 +1,72 @@
+"""The studio's benchmark: what it makes of measured times, and a knob turned in a real page."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import chromium
+from studio_server import Served
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        yield importlib.import_module("studio")
+
+
+def test_a_scene_passes_by_its_median_and_its_late_frames(benchmark: ModuleType) -> None:
+    smooth = benchmark._frame_record("a", [16.0] * 96 + [60.0] * 4, 50.0)
+    assert (smooth["passed"], smooth["frames_per_second"], smooth["percentile_95_ms"]) == (True, 62.5, 16.0)
+    assert not benchmark._frame_record("b", [16.0] * 94 + [60.0] * 6, 50.0)["passed"], (
+        "six late frames of 100"
+    )
+    assert not benchmark._frame_record("c", [21.0] * 100, 50.0)["passed"], "48 frames a second"
+
+
+def test_the_report_names_what_has_not_passed(benchmark: ModuleType) -> None:
+    usage = {"threads": 3, "megabytes": 200}
+    results = {
+        "machine": {"processor": "some", "cores": 2, "load_at_start": 0.1},
+        "frames": [benchmark._frame_record("eight rules race", [30.0] * 100, 50.0)],
+        "knobs": [{"knob": "the rate", "median_ms": 31.4, "worst_ms": 60.0, "passed": True}],
+        "tabs": {
+            "tabs": 20,
+            "answers": 5,
+            "median_ms": 11.0,
+            "worst_ms": 1500.0,
+            "troubled_tabs": 0,
+            "passed": False,
+            "before": usage,
+            "during": usage,
+            "after": usage,
+        },
+        "errors": [],
+    }
+    text = benchmark.report(results)
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith(("eight", "the rate"))] == [
+        "NO",
+        "yes",
+    ]
+    assert "worst 1500 ms (wanted ≤ 1000)" in text
+    assert "NOT passed" in text
+
+
+@pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
+def test_a_knob_is_seen_in_the_page(benchmark: ModuleType, tmp_path: Path) -> None:
+    with Served(tmp_path) as studio, chromium.Browser() as browser:
+        tab = browser.open(studio.url("#line"))
+        tab.wait("document.querySelector('.rate input[type=range]').max")
+        tab.wait("document.querySelector('[data-name=factors]').dataset.value")
+        tab.evaluate("new Promise((go) => setTimeout(go, 500))")
+        waited = tab.evaluate(f"{benchmark.KNOB}('.rate input[type=range]', 0.4)")
+        assert 0 < waited < 5000
+        assert tab.evaluate(f"{benchmark.KNOB}('.rate input[type=range]', 0.4)") is None, "nothing changes"
+        assert browser.errors == []
