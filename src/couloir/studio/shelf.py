@@ -6,7 +6,7 @@ A run folder is a person's file and may hold anything. What cannot be read is li
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -396,6 +396,8 @@ def _compared(folder: Path, record: Record) -> dict[str, Any]:
     return {
         **_row(folder, record),
         "scores": scores(record),
+        "seed": _whole(record["seed"]),
+        "fractions": [float(share) for share in record["fractions"]],
         "loss": words.METRIC_NAMES[loss],
         "training": _curve("training", own["epoch"], own["training_loss"]),
         "curve": _curve("validation", own["epoch"], own["validation_loss"]),
@@ -429,3 +431,27 @@ def _response(record: Record, tables: _Tables, kind: str) -> dict[str, Any]:
         "rates": found["learning_rate"].to_list(),
         "values": found[score].to_list(),
     }
+
+
+def cautions(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What to beware of when runs are set side by side, in sentences."""
+    said = []
+    fingerprints = {each["fingerprint"] for each in found}
+    divisions = {(each["seed"], tuple(each["fractions"])) for each in found}
+    if len(fingerprints) > 1:
+        said.append(
+            "These runs are about different data, as their fingerprints say: their scores are not comparable."
+        )
+    elif len(divisions) > 1:
+        said.append(
+            "These runs divide the data differently, by seed or split: they are tested on different rows."
+        )
+    if len({each["metric"] for each in found}) > 1:
+        said.append("These runs chose by different metrics: validation scores are not comparable.")
+    times = max((each["times_scored"] or 0 for each in found), default=0)
+    if len(fingerprints) == 1 and times > 1:
+        said.append(
+            f"Their test part had been scored {times} times when the last of them looked at it: "
+            "the more often, the less a difference on it says."
+        )
+    return said

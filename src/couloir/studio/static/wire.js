@@ -43,6 +43,11 @@ function canonical(room, name, given) {
 
 export class Refused extends Error {}
 
+// For catch: what was refused has been said on the page already; anything else is a fault, and is not hidden.
+export function onlyRefused(error) {
+  if (!(error instanceof Refused)) throw error;
+}
+
 // Of what is called while an earlier call still runs, only the newest is done, when that one has ended: what a
 // person drags is asked about as often as there are answers. A refusal has been told to the person already.
 export function newest(action) {

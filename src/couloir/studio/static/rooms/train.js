@@ -4,7 +4,8 @@ import { element, replace, settled } from "../dom.js";
 import { showFound, showWelcome } from "../training/found.js";
 import { Form, OF_THE_TABLE, OPTIONS, usual, VERBS } from "../training/form.js";
 import { Live } from "../training/live.js";
-import { showOutcome } from "../training/outcome.js";
+import { onlyRefused } from "../wire.js";
+import { kept, showOutcome } from "../training/outcome.js";
 
 const LARGEST = 64 * 2 ** 20;
 const POLL = 300; // milliseconds between two looks at the job
@@ -131,7 +132,9 @@ class Train {
         if (!this.open || data !== studio.state.data) return;
         this.seen = values;
         this.#offerTargets();
-      } catch { /* the reason stands on the page */ }
+      } catch (error) {
+        onlyRefused(error);
+      }
     }
     this.#showFound();
     if (this.seen) await this.#plan();
@@ -166,6 +169,7 @@ class Train {
       const { values } = await studio.ask("plan", wanted);
       if (this.planning === mark) this.planned = values;
     } catch (error) {
+      onlyRefused(error);
       if (this.planning === mark) [this.planned, sentence] = [null, error.message];
     }
     if (!this.open || this.planning !== mark) return;
@@ -201,7 +205,8 @@ class Train {
       if (!this.open) return;
       await this.#take(values);
       this.parts.live.scrollIntoView({ block: "nearest" });
-    } catch {
+    } catch (error) {
+      onlyRefused(error);
       this.form.start.enable(Boolean(this.planned));
     }
   }
@@ -210,7 +215,9 @@ class Train {
     this.live.stop.enable(false);
     try {
       await this.#take((await this.studio.ask("cancel", { now })).values);
-    } catch { /* the reason stands on the page */ } finally {
+    } catch (error) {
+      onlyRefused(error);
+    } finally {
       this.live.stop.enable(true);
     }
   }
@@ -225,7 +232,8 @@ class Train {
     try {
       const { values } = await this.studio.ask("progress");
       if (this.open) await this.#take(values);
-    } catch {
+    } catch (error) {
+      onlyRefused(error);
       if (this.open) this.#later();
     }
   }
@@ -254,8 +262,10 @@ class Train {
       const { values } = await this.studio.ask("result", { run });
       if (!this.open || run !== this.studio.state.run) return;
       this.outcome?.close();
-      this.outcome = showOutcome(this.parts.result, values, this.studio.replaying);
+      this.outcome = showOutcome(this.parts.result, values, ...kept(values, this.studio.replaying));
       this.studio.say(`${values.winner}: test ${values.usual_name} ${values.score_text}`);
-    } catch { /* the reason stands on the page */ }
+    } catch (error) {
+      onlyRefused(error);
+    }
   }
 }

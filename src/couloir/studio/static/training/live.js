@@ -6,6 +6,7 @@ import { element, expose, replace, shown } from "../dom.js";
 import { axisKind, boardTable, bytes, duration, ruleCurves } from "../tables.js";
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
+const KEEPS = ["train", "race", "search"];
 const BETWEEN = "compiling the program";
 
 export class Live {
@@ -32,7 +33,7 @@ export class Live {
     this.status.textContent = failed ? sentence : said(job);
     this.status.className = failed ? "trouble" : "status";
     this.bar.hidden = this.stop.element.hidden = state !== "running";
-    this.stop.set(job.ending ? "End at once, keeping nothing" : "Cancel, keeping what was learnt");
+    this.stop.set(job.ending ? "End at once, keeping nothing" : KEEPS.includes(job.verb) ? "Cancel, keeping what was learnt" : "Cancel");
     if (epoch) {
       this.bar.max = epoch.epochs;
       this.bar.value = epoch.epoch;
@@ -82,7 +83,7 @@ export class Live {
 }
 
 function said({ stage, epoch, ending }) {
-  if (ending) return "Ending in good order: choosing among what has been learnt …";
+  if (ending) return epoch ? "Ending in good order: choosing among what has been learnt …" : "Ending …";
   const over = epoch && (epoch.epoch === epoch.epochs || !epoch.counts.training);
   if (!epoch || (over && stage !== BETWEEN)) return `${capital(stage)} …`;
   const left = epoch.left === null ? "" : `, at most ${duration(epoch.left)} left`;

@@ -9,8 +9,8 @@ const STATUS = {
   "out of time": "The time was up: chosen among what had been learnt until then.",
 };
 
-// Returns the chart, which is to be closed when the outcome is shown no more.
-export function showOutcome(place, found, replaying) {
+// Returns the chart, which is to be closed when the outcome is shown no more; `after` stands below it all.
+export function showOutcome(place, found, ...after) {
   const { winner, usual_name: usual, score_text: score, interval_text: interval, status, curves } = found;
   const drawn = element("div.view", {}, element("h3", {}, `Validation ${curves.name} by epoch`));
   replace(place,
@@ -21,7 +21,7 @@ export function showOutcome(place, found, replaying) {
       element("div.view", {}, element("h3", {}, found.board.title), boardTable(found.board)),
       drawn,
       element("div.view", {}, element("h3", {}, "On the test part"), scoresTable(found.scores), ...beside(found))),
-    ...page(found, replaying));
+    ...after);
   expose(place, { run: found.name, score: found.score, test: found.test, validation: found.validation });
   place.hidden = false;
   const made = chart(drawn, {
@@ -40,7 +40,8 @@ function beside({ rivals, times_scored: times }) {
   ];
 }
 
-function page({ name, page: there }, replaying) {
+// Where the run is kept, and its page.
+export function kept({ name, page: there }, replaying) {
   if (replaying) return [element("p.note", {}, `The run's folder is ${name}.`)];
   return [
     element("h3", {}, "The report"),
