@@ -28,6 +28,9 @@ SHOWN_TRIALS = 10
 
 Record = Mapping[str, Any]
 
+_AMISS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
+"""What reading a record comes to that holds other things than a run's."""
+
 
 # The table ------------------------------------------------------------------------------------------------
 
@@ -62,7 +65,7 @@ def row(folder: Path) -> dict[str, Any]:
         return _row(folder, read_record(folder))
     except InputError as error:
         return {"name": folder.name, "broken": str(error), "kind": _kind_by_files(folder)}
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except _AMISS as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         return {
             "name": folder.name,
@@ -152,7 +155,7 @@ def winner_words(record: Record) -> str:
     winner = record["winner"]
     layers = "-".join(map(str, winner["hidden"])) + " units" if winner["hidden"] else "no hidden layer"
     text = f"{winner['optimizer']} at {words.number(winner['learning_rate'])}, {layers}"
-    kept = next(entry for entry in record["finalists"] if entry["headline"])
+    kept = [entry for entry in record["finalists"] if entry["headline"]][-1]
     return f"{text}, ensemble of {kept['networks']}" if kept["name"] == "ensemble" else text
 
 
@@ -190,7 +193,7 @@ def _reading(folder: Path, read: Callable[[Path, Record], dict[str, Any]]) -> di
         raise InputError(f"The run '{folder.name}' is a {record.get('kind')}: look at its page.")
     try:
         return read(folder, record)
-    except (LookupError, TypeError, ValueError, AttributeError, OSError, pl.exceptions.PolarsError) as error:
+    except (*_AMISS, pl.exceptions.PolarsError) as error:
         reason = " ".join(str(error).split())[:120].rstrip(".")
         raise InputError(f"The run '{folder.name}' is not as it should be ({reason}): train again.") from None
 

@@ -109,7 +109,7 @@ class Runs(Room):
             {
                 "text": example_rows(preparation, stored.record),
                 "target": preparation.target_name,
-                "classes": list(preparation.classes) if preparation.classes else None,
+                "classes": [str(label) for label in preparation.classes] if preparation.classes else None,
             }
         )
 
@@ -209,7 +209,9 @@ class Runs(Room):
             return values, {"prediction": table["prediction"].to_numpy()}
         shares = table.select(f"probability_{label}" for label in classes).to_numpy()
         labels = [str(label) for label in table["prediction"]]
-        return {**values, "classes": list(classes), "labels": labels}, {"probabilities": shares}
+        return {**values, "classes": [str(label) for label in classes], "labels": labels}, {
+            "probabilities": shares
+        }
 
     def _same_data(self, folder: Path) -> str | None:
         """Where the run's data are, when they are no longer where they were: among this page's files.

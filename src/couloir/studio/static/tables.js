@@ -29,8 +29,13 @@ export function ruleCurves(curves) {
   }));
 }
 
-// Whether a metric is drawn on a logarithmic axis.
-export const axisKind = (metric) => (["accuracy", "balanced_accuracy", "r2"].includes(metric) ? "linear" : "log");
+// How a metric's curves are drawn: shares as they are, losses on a logarithmic axis where they span a decade.
+export function axisKind(metric, curves) {
+  if (["accuracy", "balanced_accuracy", "r2"].includes(metric)) return "linear";
+  const heights = curves.flatMap(({ values }) => values).filter((value) => Number.isFinite(value));
+  const low = Math.min(...heights);
+  return low > 0 && Math.max(...heights) > 8 * low ? "log" : "linear";
+}
 
 // Test scores with their intervals: [{ name, metric, text, interval_text, value, low, high, validation }].
 export function scoresTable(scores) {

@@ -24,7 +24,7 @@ export function showComparison(place, { runs, cautions }) {
   expose(place, { runs: runs.map(({ name }) => name), cautions: cautions.length });
   const losses = chart(learning, {
     label: "Validation loss of the winners by epoch", legend: true, x: { name: "epoch" },
-    y: { name: `validation ${same(runs, "loss")}`, kind: "log", cap: 3 },
+    y: { name: `validation ${same(runs, "loss")}`, kind: axisKind("loss", runs.map(({ curve }) => curve)), cap: 3 },
   });
   losses.series(runs.map(({ name, curve }, place) => ({
     name, ...LOOKS[place], x: curve.epochs, values: growing(1, curve.values.map((value) => value ?? NaN)),
@@ -33,7 +33,7 @@ export function showComparison(place, { runs, cautions }) {
   const response = chart(rates, {
     label: "Best validation score of the winners' rules by learning rate", legend: true,
     x: { name: "learning rate", kind: "log" },
-    y: { name: `best validation ${same(answering, "name")}`, kind: axisKind(answering[0].metric) },
+    y: { name: `best validation ${same(answering, "name")}`, kind: axisKind(answering[0].metric, answering) },
   });
   response.series(runs.map(({ name, response: found }, place) => ({
     name: `${found.rule}, ${name}`, ...LOOKS[place], x: found.rates, dots: true,

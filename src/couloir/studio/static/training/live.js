@@ -52,7 +52,7 @@ export class Live {
   // Another job begins: nothing of the last one stays.
   clear() {
     this.losses?.close();
-    this.losses = null;
+    this.losses = this.drawn = null;
     replace(this.board);
   }
 
@@ -68,17 +68,19 @@ export class Live {
   }
 
   #showCurves({ metric, board, epochs: last }) {
-    if (this.losses?.metric !== metric) {
+    const curves = board.map(({ rule, epochs, curve }) => ({ name: rule, epochs, values: curve }));
+    const kind = axisKind(metric, curves);
+    if (this.drawn !== `${metric} ${kind}`) {
       this.losses?.close();
       const name = metric.replaceAll("_", " ");
       this.losses = chart(this.curves, {
         label: `Validation ${name} by epoch, the best of every rule`, legend: true,
-        x: { name: "epoch" }, y: { name: `validation ${name}`, kind: axisKind(metric), cap: 3 },
+        x: { name: "epoch" }, y: { name: `validation ${name}`, kind, cap: 3 },
       });
-      this.losses.metric = metric;
+      this.drawn = `${metric} ${kind}`;
     }
     this.losses.view({ low: 0, high: last }, null);
-    this.losses.series(ruleCurves(board.map(({ rule, epochs, curve }) => ({ name: rule, epochs, values: curve }))));
+    this.losses.series(ruleCurves(curves));
   }
 }
 

@@ -26,7 +26,7 @@ export function showOutcome(place, found, ...after) {
   place.hidden = false;
   const made = chart(drawn, {
     label: `Validation ${curves.name} by epoch, the best of every rule`, legend: true,
-    x: { name: "epoch" }, y: { name: curves.name, kind: axisKind(curves.metric), cap: 3 },
+    x: { name: "epoch" }, y: { name: curves.name, kind: axisKind(curves.metric, curves.curves), cap: 3 },
   });
   made.series(ruleCurves(curves.curves));
   return made;
