@@ -4,8 +4,10 @@
 
 Both have the same weights, and their answers are compared first. Ours gets raw rows, which it prepares
 (gaps looked for, clipped, standardised); scikit-learn's MLP gets prepared ones, since it prepares nothing.
-The last line is a table with numbers, texts and gaps in a pandas frame: there scikit-learn's rival is the
-pipeline that such a table needs (imputer, scaler, one-hot encoder, MLP), and ours reads the frame as well.
+A line of its own has the estimator, `CouloirClassifier`, whose `predict_proba` checks its rows as
+scikit-learn's does. The last line is a table with numbers, texts and gaps in a pandas frame: there
+scikit-learn's rival is the pipeline that such a table needs (imputer, scaler, one-hot encoder, MLP), and
+ours reads the frame as well.
 
 Each figure comes from rounds in which the two take turns, so that what else the machine does falls on both:
 medians for one row, the best round for many. Bars: one row in at most twice the MLP's time, many in at most
@@ -150,6 +152,23 @@ def arrays(case: Case, rows: int, rounds: int) -> Line:
     return Line(case.name, True, _middle(one), _best(many))
 
 
+def estimator(rows: int, rounds: int) -> Line:
+    """A fitted `CouloirClassifier` against the MLP with its weights."""
+    from couloir import CouloirClassifier
+
+    random = np.random.default_rng(0)
+    raw, target = random.normal(3, 2, size=(rows, 64)), random.integers(0, 10, rows)
+    case = Case("estimator 64-100-10", 64, (100,), 10)
+    ours = CouloirClassifier(optimizer="adam", learning_rate=0.001, hidden=case.hidden, epochs=1)
+    ours.fit(raw[:FITTED_ROWS], target[:FITTED_ROWS])
+    ready = ours.model_.preparation.inputs(raw, np.float64)
+    mlp = rival(case, ours.model_, ready[:FITTED_ROWS], target[:FITTED_ROWS])
+    agree(ours.predict_proba(raw[:100]), mlp.predict_proba(ready[:100]), case.name)
+    one = in_turn(lambda: ours.predict_proba(raw[:1]), lambda: mlp.predict_proba(ready[:1]), 40 * rounds)
+    many = in_turn(lambda: ours.predict_proba(raw), lambda: mlp.predict_proba(ready), rounds)
+    return Line(case.name, True, _middle(one), _best(many))
+
+
 def frames(rows: int, rounds: int) -> Line:
     """A table with numbers, texts and gaps against the pipeline that it needs."""
     import pandas as pd
@@ -200,7 +219,11 @@ def _best(rounds: list[tuple[float, float]]) -> tuple[float, float]:
 def measure(cases: Sequence[Case], rows: int, rounds: int) -> dict[str, Any]:
     """All lines, with the machine."""
     facts = machine()
-    lines = [*(arrays(case, rows, rounds) for case in cases), frames(rows, rounds)]
+    lines = [
+        *(arrays(case, rows, rounds) for case in cases),
+        estimator(rows, rounds),
+        frames(rows, rounds),
+    ]
     return {
         "machine": facts,
         "rows": rows,

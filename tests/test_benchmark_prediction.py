@@ -26,7 +26,7 @@ def test_the_table_holds_what_the_json_holds(
     out = tmp_path / "prediction.json"
     code = prediction.main(["--quick", "--rows", "2000", "--out", str(out)])
     shown, written = capsys.readouterr().out, json.loads(out.read_text())
-    assert len(written["lines"]) == 3
+    assert len(written["lines"]) == 4
     for line in written["lines"]:
         ours, theirs = line["row_microseconds"]
         assert line["row_ratio"] == pytest.approx(ours / theirs)

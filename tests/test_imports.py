@@ -16,7 +16,7 @@ SOURCE = Path(couloir.__file__).parent
 
 LAYERS = (
     ("activations", "errors", "stages"),
-    ("blocks", "compilation", "data", "networks", "losses", "optimizers", "schedules", "metrics"),
+    ("blocks", "products", "compilation", "data", "networks", "losses", "optimizers", "schedules", "metrics"),
     ("population", "cost"),
     ("outcomes", "epochs"),
     ("chunks",),

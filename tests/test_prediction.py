@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from couloir import blocks
+from couloir import blocks, products
 from couloir.blocks import LARGE, MIDDLE, TILE, in_blocks, in_tiles, one_thread
 from couloir.data.preparation import Preparation
 from couloir.data.sources import load
@@ -142,6 +142,48 @@ def test_the_trial_finds_products_that_differ(monkeypatch: pytest.MonkeyPatch) -
     assert blocks._agrees(weight, 1) <= bool(np.array_equal(alone, large))
 
 
+def wide(seed: int = 0) -> tuple[np.ndarray, Model]:
+    """Rows and a network whose first weight is large enough to be quick for a row alone."""
+    array = np.random.default_rng(seed).normal(size=(700, 1024))
+    data = load((array, np.arange(700) % 3))
+    return array, network(Preparation.fit(data, np.arange(700)), (products.LARGE_WEIGHT // 1024, 20), "relu")
+
+
+@pytest.mark.parametrize("library", ["its own", "another"])
+def test_a_row_alone_gets_the_same_answer_from_a_large_weight(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if library == "another":  # stands in for one whose product with one row adds in an order of its own
+        monkeypatch.setattr(products, "_agrees", lambda product: False)
+    rows, model = wide()
+    whole = model.answers(rows)
+    if library == "another":
+        assert [product.lanes for product in model._products] == [None] * 3
+    for row in range(0, 700, 13):
+        assert np.array_equal(model.answers(rows[row : row + 1])[0], whole[row]), row
+    assert np.array_equal(model.answers(rows[:150]), whole[:150])
+
+
+def test_products_in_lanes_are_those_of_the_weight() -> None:
+    random = np.random.default_rng(5)
+    weight, bias, signal = random.normal(size=(24, 8)), random.normal(size=24), random.normal(size=(2, 4, 8))
+    whole = products.plain(weight, bias)
+    lanes = np.stack([weight.T[lane::4] for lane in range(4)])
+    quick = products.Product(np.ascontiguousarray(weight).T, bias, lanes)
+    expected = np.einsum("bri,oi->bro", signal, weight) + bias
+    np.testing.assert_allclose(whole(signal, alone=False), expected, rtol=1e-13)
+    np.testing.assert_allclose(quick(signal, alone=False), expected, rtol=1e-13)
+    np.testing.assert_allclose(quick(signal[:1], alone=True)[0, 0], expected[0, 0], rtol=1e-13)
+    assert np.array_equal(quick.factor, weight.T[::4])
+
+
+def test_the_trial_of_lanes_finds_sums_of_another_order() -> None:
+    random = np.random.default_rng(6)
+    weight = random.normal(size=(64, 256))
+    shuffled = np.stack([weight.T[lane::4] for lane in (1, 0, 2, 3)])
+    assert not products._agrees(products.Product(weight.T, np.zeros(64), shuffled))
+
+
 def test_every_row_is_asked_for_once_and_answered_in_its_place() -> None:
     rows = np.arange(900_000.0).reshape(300_000, 3)
     asked: list[int] = []
@@ -188,7 +230,7 @@ def test_products_do_not_depend_on_the_number_of_threads() -> None:
     with threadpool_limits(3, user_api="blas"):
         assert isinstance(model, Model)
         (inputs,) = in_blocks(model.preparation.inputs(rows[:100], np.float64), None)
-        weight, _ = model._products[0]
+        weight = model._products[0].weight
         several = np.matmul(inputs, weight)
         with one_thread():
             assert np.array_equal(np.matmul(inputs, weight), several)
@@ -199,6 +241,7 @@ def test_a_model_that_has_predicted_can_be_pickled() -> None:
     rows, model = models("table")
     before = model.answers(rows[:50])
     again = pickle.loads(pickle.dumps(model))
+    assert set(vars(again)) == {"layers", "activation", "preparation"}, "what was tried out goes along"
     assert np.array_equal(again.answers(rows[:50]), before)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from couloir.activations import by_layer
 from couloir.blocks import in_blocks, in_tiles, one_thread, small_block
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
+from couloir.products import Product, plain, quick_alone
 
 MODEL_VERSION = 2
 """Version of the files that `Predictor.save` writes; `load_model` reads this one only."""
@@ -135,13 +136,15 @@ class Model(Predictor):
     activation: str
     preparation: Preparation
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what was tried out on this machine need not hold on another."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @cached_property
-    def _products(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Each layer as the factors of a product: weight [input, output] and bias [output], float64."""
-        return [
-            (np.ascontiguousarray(np.asarray(weight, np.float64).T), np.asarray(bias, np.float64))
-            for weight, bias in self.layers
-        ]
+    def _products(self) -> list[Product]:
+        """Each layer's product with rows."""
+        with one_thread():
+            return [quick_alone(plain(weight, bias)) for weight, bias in self.layers]
 
     @cached_property
     def _activations(self) -> tuple[str, ...]:
@@ -150,7 +153,7 @@ class Model(Predictor):
 
     @cached_property
     def _small_block(self) -> int | None:
-        return small_block([weight for weight, _ in self._products])
+        return small_block([product.factor for product in self._products])
 
     @property
     def _widest(self) -> int:
@@ -174,16 +177,15 @@ class Model(Predictor):
     def _some_outputs(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs for some rows, few enough to be taken at once."""
         with one_thread():
-            parts = [self._through(blocks) for blocks in in_blocks(inputs, self._small_block)]
+            blocks = in_blocks(inputs, self._small_block)
+            parts = [self._through(some, alone=len(inputs) == 1) for some in blocks]
         outputs = np.concatenate(parts) if len(parts) > 1 else parts[0]
         return outputs[: len(inputs)]
 
-    def _through(self, signal: np.ndarray) -> np.ndarray:
-        """The outputs [sample, output] for blocks of rows [block, row, feature]."""
-        for (weight, bias), name in zip(self._products, self._activations, strict=True):
-            signal = np.matmul(signal, weight)
-            signal += bias
-            signal = ACTIVATIONS[name](signal)
+    def _through(self, signal: np.ndarray, alone: bool) -> np.ndarray:
+        """The outputs [sample, output] for blocks of rows [block, row, feature], or for a row alone."""
+        for product, name in zip(self._products, self._activations, strict=True):
+            signal = ACTIVATIONS[name](product(signal, alone))
         return signal.reshape(-1, signal.shape[-1])
 
     def _some_answers(self, inputs: np.ndarray) -> np.ndarray:
