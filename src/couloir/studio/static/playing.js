@@ -71,12 +71,15 @@ class Player {
     const short = this.playing ? this.known < enough : this.known <= this.position && this.known < this.last;
     if (!short || this.asking || !this.options.wanting) return;
     this.asking = true;
+    const before = this.known;
     Promise.resolve(this.options.wanting(this.known))
       .catch(() => this.pause())
       .finally(() => {
         // Whether that was enough is seen in the next frame: an answer without steps does not lead to the
         // same question at once.
         this.asking = false;
+        // A step that is wished for while nothing moves has no next frame.
+        if (this.wish !== null && !this.playing && this.known > before) this.#ask();
         this.#tell();
       });
   }
