@@ -26,7 +26,7 @@ from couloir.planning import Problem
 from couloir.population import Member
 from couloir.training import Precision, numerics
 
-NEURON, OUTPUT, SMALL = 24, 64, 32
+NEURON, OUTPUT, SMALL = 24, 96, 32
 """Points a side of a neuron's picture, of the decision, and of a member's decision in the population."""
 
 MARGIN = 0.08
@@ -89,10 +89,10 @@ class Scene:
         """Outputs [output, point] as the bytes of a decision."""
         count = self.classes
         if not count:
-            share = (outputs[0] - self.low) / max(self.high - self.low, 1e-12)
-            return np.rint(255 * np.clip(np.nan_to_num(share), 0, 1)).astype(np.uint8)
+            share = (_finite(outputs[0]) - self.low) / max(self.high - self.low, 1e-12)
+            return np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
         levels = 256 // count
-        chances = softmax(np.nan_to_num(outputs.T))
+        chances = softmax(_finite(outputs.T))
         first = np.argmax(chances, axis=1)
         sure = (np.max(chances, axis=1) - 1 / count) / (1 - 1 / count)
         return (first * levels + np.rint(np.clip(sure, 0, 1) * (levels - 1))).astype(np.uint8)
@@ -107,9 +107,14 @@ def signals(network: Network, inputs: np.ndarray, activation: str) -> list[np.nd
     return [*found, network[-1].weight @ signal + network[-1].bias[:, None]]
 
 
+def _finite(answers: np.ndarray) -> np.ndarray:
+    """The answers with 0 for those that are no number, as weights beyond all bounds give them."""
+    return answers if np.isfinite(answers.sum()) else np.nan_to_num(answers, posinf=0, neginf=0)
+
+
 def _signed(answers: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Answers [neuron, point] as pictures [neuron, y, x] around 128 = 0, and their scales [neuron]."""
-    answers = np.nan_to_num(answers, posinf=0, neginf=0)
+    answers = _finite(answers)
     scale = np.max(np.abs(answers), axis=1)
     bytes_ = 128 + np.rint(127 * answers / np.maximum(scale, 1e-30)[:, None])
     return bytes_.astype(np.uint8).reshape(-1, side, side), scale.astype(np.float32)

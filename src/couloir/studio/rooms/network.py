@@ -184,6 +184,7 @@ class Networks(Room):
             {
                 "scores": np.stack(scores) if scores else none,
                 "best": moment.best,
+                "best_scores": _best_scores(live, moment),
                 "stops": moment.stops,
                 **self._drawn(epoch, number),
             },
@@ -372,6 +373,12 @@ def _ladder(name: str, values: list[Any], wanted: Settings) -> dict[str, Any] | 
     return {"name": name, "title": ladders.LADDERS[name].title, "values": values, "factors": factors}
 
 
+def _best_scores(live: Live, moment: Moment) -> np.ndarray:
+    """Every member's best score so far on validation, by which they are ranked; NaN before the first."""
+    place = live.metrics.index(live.metric)
+    return np.array([live.moments[best].scores[number, 1, place] for number, best in enumerate(moment.best)])
+
+
 def _shown(live: Live, moment: Moment, number: int) -> dict[str, Any]:
     """How the member that is drawn fares: its scores on the loss, and the gap between them."""
     place = live.metrics.index(live.metric)
@@ -382,8 +389,10 @@ def _shown(live: Live, moment: Moment, number: int) -> dict[str, Any]:
         "validation": dict(zip(live.metrics, moment.scores[number, 1], strict=True)),
         "gap": validation - training,
         "best": best or None,
-        "stop": None if stop == NOT_YET else stop,
+        "stop": None,
     }
+    if stop != NOT_YET:  # what stopping keeps is the best epoch of then, not of now
+        found |= {"stop": stop, "kept": stop - (live.stop_after or 0)}
     if best:
         scores = live.moments[best].scores[number, :, place]
         found["best_scores"] = {"training": float(scores[0]), "validation": float(scores[1])}

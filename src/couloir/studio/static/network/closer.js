@@ -3,6 +3,7 @@
 import { button } from "../controls.js";
 import { element, expose, replace, shown } from "../dom.js";
 import { plane } from "../plane.js";
+import { onlyRefused } from "../wire.js";
 
 const RESOLUTION = 41;
 
@@ -34,8 +35,9 @@ export class Closer {
 
   async around() {
     const { epoch, member } = this.now();
-    const { values, arrays } = await this.studio.ask("surface", { epoch, member, resolution: RESOLUTION }).catch(() => ({}));
-    if (!values) return;
+    const answer = await this.studio.ask("surface", { epoch, member, resolution: RESOLUTION }).catch(onlyRefused);
+    if (!answer) return;
+    const { values, arrays } = answer;
     const ends = (axis) => [axis[0], axis.at(-1)];
     const [x, y] = [ends(arrays.x), ends(arrays.y)];
     this.map ??= plane(this.surface, {
@@ -51,8 +53,9 @@ export class Closer {
 
   async score() {
     const { epoch, name } = this.now();
-    const { values } = await this.studio.ask("test", { epoch }).catch(() => ({}));
-    if (!values) return;
+    const answer = await this.studio.ask("test", { epoch }).catch(onlyRefused);
+    if (!answer) return;
+    const { values } = answer;
     const [metric] = Object.keys(values.test);
     const classes = "accuracy" in values.test;
     const interval = (key, factor, unit) => `${shown(factor * values.test[key], 3)}${unit} (95 %: ${shown(factor * values.intervals[key][0], 3)} to ${shown(factor * values.intervals[key][1], 3)})`;

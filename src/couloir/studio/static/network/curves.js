@@ -3,11 +3,13 @@
 
 import { chart } from "../chart.js";
 import { rarely } from "../dom.js";
+import { legend } from "../legend.js";
 import { RULES } from "../rules.js";
-import { memberName } from "./multiples.js";
+import { memberName, valueName } from "./multiples.js";
 import { ladderColour } from "./shades.js";
 
 const NAMES = { log_loss: "log loss", mse: "mean squared error" };
+const FEW = 9; // curves that are named one by one
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 
 export class Curves {
@@ -22,15 +24,18 @@ export class Curves {
     this.begun = begun;
     this.feed = feed;
     this.member = null;
-    const kind = `${begun.members.length > 1} ${begun.metric}`;
+    const many = begun.members.length > FEW;
+    const kind = `${many} ${begun.metric}`;
     if (this.kind !== kind) {
       this.kind = kind;
       this.chart?.close();
       this.chart = chart(this.place, {
         label: "Loss by epoch", x: { name: "epoch" }, y: { name: NAMES[begun.metric] ?? begun.metric, kind: "log", cap: 20 },
-        ratio: 2, legend: true, onSeek: (epoch) => this.seek(epoch),
+        ratio: 2, legend: !many, onSeek: (epoch) => this.seek(epoch),
       });
     }
+    this.names ??= legend(this.place);
+    this.names.set(many ? this.#entries() : []);
     this.chart.view({ low: 0, high: begun.epochs }, null);
   }
 
@@ -66,15 +71,24 @@ export class Curves {
   #look(member) {
     const { across, down, members } = this.begun;
     const { column, row, rule } = members[member];
-    if (across?.name === "rule" || down?.name === "rule") {
-      const dash = across?.name === "rule" && down ? DASHES[row % DASHES.length] : RULES[rule].dash;
-      return { colour: rule, dash, symbol: RULES[rule].symbol };
+    if (across?.name === "rule") {
+      return { colour: rule, dash: down ? DASHES[row % DASHES.length] : RULES[rule].dash, symbol: RULES[rule].symbol };
     }
     const last = Math.max(1, (across?.values.length ?? 1) - 1);
     return { colour: ladderColour(across ? column / last : 0.5), dash: DASHES[row % DASHES.length], symbol: "circle" };
   }
 
+  // Of many members only what colours and dashes stand for.
+  #entries() {
+    const { across, down, members } = this.begun;
+    const at = (column, row) => this.#look(members.findIndex((each) => each.column === column && each.row === row));
+    const columns = across.values.map((value, column) => ({ name: typeof value === "string" ? value : `${across.title} ${valueName(across, value)}`, ...at(column, 0), dash: "solid" }));
+    const rows = down ? down.values.map((value, row) => ({ name: `${down.title} ${valueName(down, value)}`, ...at(0, row), colour: "ink", symbol: null })) : [];
+    return [...columns, ...rows];
+  }
+
   close() {
+    this.names?.close();
     this.chart?.close();
   }
 }

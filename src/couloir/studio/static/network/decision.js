@@ -42,8 +42,8 @@ export class Decision {
       return {
         x: places[2 * row], y: places[2 * row + 1],
         colour: classes.length ? CLASS_COLOURS[own] : valueColour((targets[row] - range[0]) / (range[1] - range[0])),
-        symbol: part === 0 ? symbol : part === 1 ? `${symbol}-open` : "cross",
-        size: part === 0 ? 3.4 : part === 1 ? 3.4 : 2.2,
+        symbol: part === 1 ? `${symbol}-open` : symbol,
+        size: part === 2 ? 1.8 : 3.4,
       };
     });
   }
@@ -51,7 +51,7 @@ export class Decision {
   #explain() {
     const { classes, sizes, target, range } = this.begun;
     const counts = [sizes.train, sizes.validation, sizes.test];
-    const looks = ["filled", "open", "crosses"];
+    const looks = ["filled", "open", "small"];
     const parts = PARTS.map((part, index) => `${looks[index]}: ${shown(counts[index])} ${part} rows`).join(", ");
     const what = classes.length
       ? classes.map((name, index) => `${name} ${CLASS_SYMBOLS[index].replace("-up", "")}s`).join(", ")

@@ -16,7 +16,7 @@ export class Feed {
     this.told = { begun, came, waits };
     this.generation = 0;
     this.waiting = null;
-    this.busy = false;
+    this.beginning = null;
     this.about = null;
     this.frames = new Map();
     this.known = -1;
@@ -27,19 +27,18 @@ export class Feed {
   // Beginning ------------------------------------------------------------------------------------------------
 
   // Settings that come while others are being begun take their place.
-  async begin(settings, member) {
+  begin(settings, member) {
     this.generation += 1;
     this.waiting = { settings, member };
-    if (this.busy) return;
-    this.busy = true;
-    try {
-      while (this.waiting) {
-        const next = this.waiting;
-        this.waiting = null;
-        await this.#begin(next);
-      }
-    } finally {
-      this.busy = false;
+    this.beginning ??= this.#beginLatest().finally(() => { this.beginning = null; });
+    return this.beginning;
+  }
+
+  async #beginLatest() {
+    while (this.waiting) {
+      const next = this.waiting;
+      this.waiting = null;
+      await this.#begin(next);
     }
   }
 
@@ -82,6 +81,7 @@ export class Feed {
     return Math.max(1, Math.ceil((bytes * epochs) / RECORDED));
   }
 
+  // Returns the last epoch that was asked for, or null where something else is trained by now.
   async more(from, stride) {
     const { generation } = this;
     const asked = [];
@@ -92,7 +92,7 @@ export class Feed {
       since = epoch;
     }
     await Promise.all(asked);
-    return generation === this.generation;
+    return generation === this.generation ? since : null;
   }
 
   // Asks until the epoch is there; an answer to what is no longer trained is dropped.
@@ -156,10 +156,10 @@ export class Feed {
     this.frames.clear();
   }
 
-  // All frames of a recording, in the order in which a replay asks for them.
+  // All frames of a recording, in the steps in which a replay asks for them.
   async all() {
-    while (this.known < this.last) {
-      if (!(await this.more(this.known, this.recordedStride))) return;
-    }
+    await this.beginning;
+    let at = 0;
+    while (at !== null && at < this.last) at = await this.more(at, this.recordedStride);
   }
 }

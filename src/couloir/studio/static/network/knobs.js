@@ -1,6 +1,6 @@
 // What can be set: the data, the network, how it learns, what holds it back, and what is compared.
 
-import { choice, folded, group, number, segmented, slider, toggle } from "../controls.js";
+import { choice, folded, number, segmented, slider, toggle } from "../controls.js";
 import { element, replace } from "../dom.js";
 import { RULES } from "../rules.js";
 
@@ -17,7 +17,17 @@ const ACTIVATIONS = ["tanh", "relu", "sigmoid", "leaky_relu", "elu", "gelu", "si
 const SCHEDULES = ["constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle"];
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const MOST_LAYERS = 4;
+// What is customary for a set: more would hide its figure.
+const NOISE = { moons: 0.2, circles: 0.1, spirals: 0.05, xor: 0.1, gaussians: 0.2, plane: 0.1, hills: 0.1 };
+const roomy = matchMedia("(min-width: 50.01rem)");
 const percent = (value) => `${Math.round(100 * value)} %`;
+
+// Settings under a heading: open where there is room for all of them.
+function section(title, ...parts) {
+  const made = folded(title, ...parts);
+  made.open = roomy.matches;
+  return made;
+}
 
 export class Knobs {
   // `change(changes)` is told what the person has set.
@@ -45,11 +55,11 @@ export class Knobs {
       help: "A second setting, which the rows differ in" });
     make(slider, "rows_count", { label: "how many rows", min: 2, max: 8, step: 1 });
     const { across, columns_count: columns, down, rows_count: rows } = this.known;
-    return group("Population", across, columns, down, rows);
+    return section("Population", across, columns, down, rows);
   }
 
   #data(make) {
-    make(choice, "data", { label: "Data", choices: DATA });
+    make(choice, "data", { label: "Data", choices: DATA, on: (data) => this.change({ data, noise: NOISE[data] ?? this.studio.state.noise }) });
     make(slider, "noise", { label: "noise", min: 0, max: 0.6, value: 0.2, help: "Standard deviation of what is added to the positions, or to the value" });
     make(slider, "rows", { label: "rows", min: 30, max: 2000, scale: "log", format: (value) => String(Math.round(value)),
       on: (value) => this.change({ rows: Math.round(value) }) });
@@ -58,7 +68,7 @@ export class Knobs {
     make(slider, "test", { label: "test", min: 0.05, max: 0.6, step: 0.05, format: percent });
     const { data, noise, rows, seed, validation, test } = this.known;
     this.table = element("div.own");
-    return group("Data", data, this.table, noise, rows, seed, validation, test);
+    return section("Data", data, this.table, noise, rows, seed, validation, test);
   }
 
   #network(make) {
@@ -68,7 +78,7 @@ export class Knobs {
     }));
     this.depth = segmented({ label: "Hidden layers", choices: ["0", "1", "2", "3", "4"], value: "2", on: (text) => this.#deepen(Number(text)) });
     make(choice, "activation", { label: "activation", choices: ACTIVATIONS });
-    return group("Network", this.depth, ...this.layers, this.known.activation);
+    return section("Network", this.depth, ...this.layers, this.known.activation);
   }
 
   #deepen(count) {
@@ -88,9 +98,9 @@ export class Knobs {
     make(choice, "batch", { label: "batch size", choices: BATCHES.map(String), value: String(this.studio.state.batch),
       on: (text) => this.change({ batch: Number(text) }) });
     make(number, "epochs", { label: "epochs", min: 1, max: 2000, whole: true });
-    make(number, "restart", { label: "first weights, draw", min: 0, max: 10000, whole: true });
+    make(number, "restart", { label: "first weights", min: 0, max: 10000, whole: true });
     const { rule, rate, schedule, batch, epochs, restart } = this.known;
-    return group("Learning", rule, rate, schedule, batch, epochs, restart);
+    return section("Learning", rule, rate, schedule, batch, epochs, restart);
   }
 
   #held(make) {
@@ -101,7 +111,7 @@ export class Knobs {
     make(number, "patience", { label: "patience", min: 0, max: 2000, whole: true, help: "Epochs without improvement on validation before early stopping; 0: never" });
     make(toggle, "train_on", { label: "train on after the stop", help: "To see what stopping spares: the stop is only marked" });
     const { l2, l1, dropout, input_noise: noise, patience, train_on: on } = this.known;
-    return folded("Holding back", l2, l1, dropout, noise, patience, on);
+    return section("Holding back", l2, l1, dropout, noise, patience, on);
   }
 
   // Shows the state as it is.

@@ -69,10 +69,11 @@ export class Multiples {
     const { begun } = this;
     const box = element("span.picture");
     const score = element("span.score", {}, " ");
+    const best = element("span.best", {}, " ");
     const name = element("span.name", {}, begun.down ? "" : valueName(begun.across, begun.across.values[begun.members[member].column]));
     const node = element("button.multiple", { type: "button", "aria-pressed": "false", onclick: () => this.chooses(member) },
-      begun.down ? null : name, box, score);
-    const card = { node, score, box };
+      begun.down ? null : name, box, score, best);
+    const card = { node, score, best, box };
     card.picture = canvas(box, (context, width, height) => this.#draw(card, member, context, width, height), { ratio: 1, label: "" });
     card.picture.node.setAttribute("aria-hidden", "true");
     return card;
@@ -142,7 +143,10 @@ export class Multiples {
     this.cards.forEach((card, member) => {
       const text = this.#text(member, scores[member]);
       if (card.score.textContent !== text) card.score.textContent = text;
-      card.node.setAttribute("aria-label", `${memberName(begun, member)}: ${text}${member === values.leader ? ", ahead" : ""}`);
+      const best = frame.arrays.best_scores[member];
+      const reached = Number.isFinite(best) ? `best ${shown(best, 3)}` : " ";
+      if (card.best.textContent !== reached) card.best.textContent = reached;
+      card.node.setAttribute("aria-label", `${memberName(begun, member)}: ${text}, ${reached}${member === values.leader ? ", ahead" : ""}`);
     });
     const ahead = values.leader >= 0 ? `; ${memberName(begun, values.leader)} is ahead` : "";
     return {
@@ -152,6 +156,7 @@ export class Multiples {
       states: values.states,
       scores: scores.map((each) => each?.[0] ?? null),
       best: Array.from(frame.arrays.best),
+      bestscores: Array.from(frame.arrays.best_scores, (score) => (Number.isFinite(score) ? score : null)),
     };
   }
 
@@ -171,7 +176,7 @@ export class Multiples {
     if (WORDS[state] && !scores) return WORDS[state];
     if (!scores) return "–";
     const loss = shown(scores[0], 3);
-    return this.begun.classes.length ? `${loss} · ${shown(100 * scores[1], 2)} %` : loss;
+    return this.begun.classes.length && !this.begun.down ? `${loss} · ${shown(100 * scores[1], 2)} %` : loss;
   }
 
   close() {

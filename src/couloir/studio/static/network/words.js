@@ -12,7 +12,7 @@ export function told(begun, frame, settings) {
     const last = own.best ? ` It is frozen at the weights of epoch ${shown(own.best)}.` : "";
     return `Diverged: the loss or a weight stopped being a number.${last} A smaller learning rate may help.`;
   }
-  return [stopped(own, states[member], settings), fitted(own, begun.metric, settings)].filter(Boolean).join(" ");
+  return [stopped(own, states[member], settings), fitted(own, begun.metric)].filter(Boolean).join(" ");
 }
 
 function stopped(own, state, { patience, epochs }) {
@@ -20,7 +20,12 @@ function stopped(own, state, { patience, epochs }) {
   const would = state === "stopped" ? `Early stopping ended it in epoch ${shown(own.stop)}`
     : `Early stopping would have ended it in epoch ${shown(own.stop)}`;
   const spared = state === "stopped" && own.stop < epochs ? `, ${shown(epochs - own.stop)} before the last` : "";
-  return `${would}${spared}, after ${plural(patience, "epoch")} without improvement on validation, and keeps epoch ${shown(own.best)}.`;
+  return `${would}${spared}, after ${plural(patience, "epoch")} without improvement on validation, and keeps epoch ${shown(own.kept)}${later(own)}.`;
+}
+
+// Whether it was too early.
+function later(own) {
+  return own.best > own.kept ? `; a better one came later, epoch ${shown(own.best)}` : "";
 }
 
 function fitted(own, metric) {
@@ -28,9 +33,11 @@ function fitted(own, metric) {
   const best = own.best_scores?.validation;
   if (now === null || now === undefined || !best) return "";
   const gap = `the gap is ${shown(own.gap, 3)}`;
-  if (now > RISEN * best && own.gap > own.best_scores.gap) {
-    return `Overfitting: validation was best at ${shown(best, 3)} and is ${shown(now, 3)} now, while training is ${shown(own.training[metric], 3)}; ${gap}.`;
+  const training = own.training[metric];
+  if (now > RISEN * best && own.gap > Math.max(own.best_scores.gap, 0) && training < own.best_scores.training) {
+    return `Overfitting: training has gone on falling, to ${shown(training, 3)}, while validation has risen from ${shown(best, 3)} to ${shown(now, 3)}; ${gap}.`;
   }
-  if (own.gap > 0.25 * own.training[metric] && own.gap > 0) return `Validation lies above training: ${gap}.`;
+  if (now > RISEN * best) return `Validation is ${shown(now, 3)}, above its best, ${shown(best, 3)} in epoch ${shown(own.best)}.`;
+  if (own.gap > 0.25 * training) return `Validation lies above training: ${gap}.`;
   return "Validation keeps up with training.";
 }

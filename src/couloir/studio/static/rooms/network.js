@@ -10,6 +10,7 @@ import { Knobs } from "../network/knobs.js";
 import { memberName, Multiples } from "../network/multiples.js";
 import { told } from "../network/words.js";
 import { player } from "../playing.js";
+import { onlyRefused } from "../wire.js";
 
 const SETTINGS = {
   data: "moons", rows: 400, noise: 0.2, table: "", x: "", y: "", target: "", validation: 0.25, test: 0.25, seed: 0,
@@ -48,10 +49,11 @@ class NetworkRoom {
       element("div.pair", {},
         element("div.side", {},
           element("section.view", {}, element("h2", {}, "The network"), drawn, this.caption),
-          element("section.view", {}, element("h2", {}, "How it learns"), learnt)),
-        element("div.side", {}, element("section.view", {}, decided), element("section.view", {}, this.facts, this.verdict))),
+          element("section.view.third", {}, element("h2", {}, "How it learns"), learnt)),
+        element("div.side", {}, element("section.view.second", {}, decided), element("section.view.fourth", {}, this.facts, this.verdict))),
       closer)));
     closer.className = "pair";
+    closer.hidden = panel.inert = studio.replaying; // a recording answers no other questions
     this.knobs = new Knobs(panel, studio, (changes) => this.#change(changes));
     this.multiples = new Multiples(population, { choose: (member) => this.#choose(member) });
     this.drawing = new Drawing(drawn, { choose: (layer, neuron) => this.#look(layer, neuron) });
@@ -99,8 +101,9 @@ class NetworkRoom {
     this.player.pause();
     try {
       await this.feed.begin(this.settings, state.member);
-    } catch {
-      return; // what is wrong stands on the page
+    } catch (error) {
+      onlyRefused(error);
+      return;
     }
     if (!this.frame) return;
     if (epoch > 0) this.player.seek(epoch);
@@ -141,7 +144,7 @@ class NetworkRoom {
 
   async #more(from) {
     if (!this.feed.about || from >= this.feed.last) return;
-    await this.feed.more(from, this.stride).catch(() => this.player.pause());
+    await this.feed.more(from, this.stride);
   }
 
   // Showing --------------------------------------------------------------------------------------------------
@@ -166,7 +169,7 @@ class NetworkRoom {
   async #exactly(epoch) {
     if (this.asked === epoch || this.studio.replaying) return;
     this.asked = epoch;
-    const found = await this.feed.exactly(epoch).catch(() => null);
+    const found = await this.feed.exactly(epoch).catch(onlyRefused);
     if (found && this.player.step === epoch) this.#show(epoch);
   }
 
@@ -229,7 +232,7 @@ class NetworkRoom {
     const chosen = this.studio.state.member === member ? AHEAD : member;
     this.studio.set({ member: chosen });
     this.feed.look(chosen);
-    const found = await this.feed.exactly(this.player.step).catch(() => null);
+    const found = await this.feed.exactly(this.player.step).catch(onlyRefused);
     if (found) this.#again();
   }
 
@@ -243,8 +246,16 @@ class NetworkRoom {
     const [x, y] = studio.state.point;
     if (!frame || x === undefined) return;
     const { epoch, member } = frame.values;
-    const answer = await studio.ask("probe", { x, y, epoch, member }).catch(() => null);
+    const answer = await studio.ask("probe", { x, y, epoch, member }).catch(onlyRefused);
     if (answer && studio.state.point[0] === x && studio.state.point[1] === y) this.drawing.probe(answer.values);
+  }
+
+  // What a replay will ask.
+  async gather() {
+    await this.feed.all();
+    const [x, y] = this.studio.state.point;
+    if (x === undefined) return;
+    for (const { values: { epoch, member } } of this.feed.frames.values()) await this.studio.ask("probe", { x, y, epoch, member });
   }
 
   // Playing has come to rest: the address names the epoch.
@@ -270,7 +281,7 @@ export const room = {
     const own = new NetworkRoom(place, studio);
     return {
       unmount: () => own.close(),
-      gather: () => own.feed.all(),
+      gather: () => own.gather(),
       code: async () => (await studio.ask("code", own.settings)).values.code,
     };
   },
