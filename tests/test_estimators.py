@@ -21,13 +21,10 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from couloir.epochs import Part, TrainingData
 from couloir.errors import InputError
 from couloir.estimators import CouloirClassifier, CouloirRegressor
 from couloir.estimators.base import PopulationEstimator
-from couloir.estimators.populations import Weighted, filled_size, train
 from couloir.population import Options
-from couloir.training import train_population
 from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 QUICK: dict[str, Any] = {
@@ -67,40 +64,6 @@ def by_hand(network: Any, inputs: np.ndarray) -> np.ndarray:
 
 def test_the_arguments_are_those_of_a_population() -> None:
     assert set(PopulationEstimator._options) == {field.name for field in fields(Options)}
-
-
-@pytest.mark.parametrize("rows", [40, 64, 65, 130])
-def test_filling_up_changes_nothing(rows: int) -> None:
-    generator = np.random.default_rng(rows)
-    inputs = generator.normal(size=(rows, 3))
-    targets = generator.integers(0, 2, rows).astype(np.int32)
-    judged = generator.normal(size=(20, 3)), generator.integers(0, 2, 20).astype(np.int32)
-    data = TrainingData("classification", 2, Part(inputs, targets), Part(*judged))
-    members = Options(optimizer=["adam", "nesterov"], learning_rate=0.01, hidden=(4,), epochs=3, dropout=0.2)
-    population = members.members("classification")
-    engine = train_population(population, data, seed=5, patience=None, precision="float64")
-    ours = train(population, [Weighted(data, 5)], metric="log_loss", patience=None, precision="float64")
-    for one, other in zip(engine.outcomes, ours.outcomes, strict=True):
-        for expected, found in zip(one.network, other.network, strict=True):
-            np.testing.assert_allclose(found.weight, expected.weight, rtol=1e-9)
-        for expected, found in zip(
-            one.validation + one.training, other.validation + other.training, strict=True
-        ):
-            assert found == pytest.approx(expected, rel=1e-9)
-
-
-def test_sizes_are_few_and_never_too_small() -> None:
-    assert [filled_size(rows) for rows in (1, 64, 65, 300, 511, 600, 1100, 2048, 2049)] == [
-        64,
-        64,
-        128,
-        320,
-        512,
-        640,
-        1280,
-        2048,
-        2049,
-    ]
 
 
 # Fitting and predicting -----------------------------------------------------------------------------------

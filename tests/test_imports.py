@@ -19,6 +19,7 @@ LAYERS = (
     ("blocks", "products", "compilation", "data", "networks", "losses", "optimizers", "schedules", "metrics"),
     ("population", "cost"),
     ("outcomes", "epochs"),
+    ("folds",),
     ("chunks",),
     ("training",),
     ("model",),

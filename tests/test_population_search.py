@@ -206,8 +206,8 @@ def counted(monkeypatch: pytest.MonkeyPatch, fails_after: int | None = None) -> 
         sizes.append(len(members))
         return original(members, *rest, **words)
 
-    original = trials.train
-    monkeypatch.setattr(trials, "train", train)
+    original = trials.train_population
+    monkeypatch.setattr(trials, "train_population", train)
     return sizes
 
 

@@ -19,10 +19,11 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 import couloir
-from couloir.chunks import INITIAL, epoch_batches
+from couloir.chunks import INITIAL
 from couloir.data.dataset import Dataset
 from couloir.data.splits import replicate_rows, split_rows
 from couloir.errors import InputError
+from couloir.folds import epoch_batches
 from couloir.networks import initialise
 from couloir.optimizers import RULES
 from couloir.training import Progress

@@ -17,9 +17,10 @@ from sklearn import metrics as sklearn_metrics
 
 import references
 from couloir import cost
-from couloir.chunks import INITIAL, epoch_batches
+from couloir.chunks import INITIAL
 from couloir.epochs import Part, TrainingData, run_epoch
 from couloir.errors import InputError
+from couloir.folds import epoch_batches
 from couloir.networks import Network, initialise, parameter_count
 from couloir.optimizers import RULES, from_optax
 from couloir.outcomes import Outcome, Trained, leader

@@ -1,14 +1,12 @@
 """Chunks of a population on their way through the epochs: what the host does around the compiled epoch.
 
-Folds put on the device, batches and rates of every epoch, who has improved, stopped or diverged, and a
-shrinking population dealt out anew.
+Batches and rates of every epoch, who has improved, stopped or diverged, and a shrinking population dealt
+out anew. What it is trained on is in `couloir.folds`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,21 +17,18 @@ from jaxtyping import Array
 
 from couloir import cost
 from couloir.epochs import (
-    DeviceData,
     EpochScores,
-    Part,
     PopulationState,
     Program,
     Regularization,
     Schedule,
-    Scored,
     Settings,
-    TrainingData,
     run_epoch,
     segments,
 )
+from couloir.folds import Folds, epoch_batches
 from couloir.losses import LOSSES
-from couloir.networks import Network, initialise
+from couloir.networks import Layer, Network, initialise
 from couloir.optimizers import Rule
 from couloir.outcomes import Outcome
 from couloir.population import STRENGTHS, Chunk, Member, plan_chunks, redealt
@@ -42,93 +37,15 @@ from couloir.schedules import factors
 INITIAL = 0x1417
 """Sets the draw of initial weights apart from the others that a run seed is used for."""
 
-MOST_ROWS_WATCHED = 1000
-"""Training rows that the training curves come from, at most: scoring them is time not spent on training."""
-
 MOVING_SECONDS = 0.02
 """What it takes to move a population's state into other chunks, about."""
-
-LEAST_ROWS_WATCHED = 200
-"""Where there is no validation part to compare with, a fifth of the training rows, but so many at least."""
-
-
-def epoch_batches(count: int, batch_size: int, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers [step, batch] of one epoch, every row once, and their weights (0 where padded).
-
-    Args:
-        count: training rows.
-        batch_size: rows a step; the last batch is padded.
-        seed: the run seed.
-        number: the epoch, from 1: each has an order of its own.
-    """
-    order = np.random.default_rng([seed, number]).permutation(count)
-    steps = math.ceil(count / batch_size)
-    rows = np.zeros(steps * batch_size, np.int32)
-    rows[:count] = order
-    weights = np.arange(steps * batch_size) < count
-    return rows.reshape(steps, batch_size), weights.reshape(steps, batch_size).astype(float)
-
-
-@dataclass(frozen=True)
-class Folds:
-    """Folds of equal numbers of features, on the host and stacked on the device, filled up to one size.
-
-    Attributes:
-        numbers: which folds they are.
-        data, seeds: of each.
-        on_device: all of them as arrays [fold, …].
-    """
-
-    numbers: tuple[int, ...]
-    data: Sequence[TrainingData]
-    seeds: Sequence[int]
-    dtype: Any
-    on_device: DeviceData
-    _parts: dict[tuple[int, ...], Folds] = field(default_factory=dict, repr=False)
-    _drawn: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of(
-        cls, numbers: Sequence[int], data: Sequence[TrainingData], seeds: Sequence[int], dtype: Any
-    ) -> Folds:
-        """Put these folds on the device."""
-        parts = [_to_device(*each, dtype) for each in zip(data, seeds, strict=True)]
-        return cls(tuple(numbers), data, seeds, dtype, _stacked(parts))
-
-    def some(self, numbers: tuple[int, ...]) -> Folds:
-        """A part of these folds, with the same sizes on the device, where it is put once."""
-        if numbers == self.numbers:
-            return self
-        if numbers not in self._parts:
-            at = [self.numbers.index(number) for number in numbers]
-            self._parts[numbers] = Folds(
-                numbers,
-                [self.data[i] for i in at],
-                [self.seeds[i] for i in at],
-                self.dtype,
-                jax.tree.map(lambda leaf: leaf[jnp.array(at)], self.on_device),
-                _drawn=self._drawn,
-            )
-        return self._parts[numbers]
-
-    def drawn(self, key: Any, draw: Callable[[], Any]) -> Any:
-        """What `draw` gives, drawn once for all chunks that ask for it by the same key."""
-        if key not in self._drawn:
-            self._drawn[key] = draw()
-        return self._drawn[key]
-
-    @property
-    def rows(self) -> list[int]:
-        """Training rows of each fold."""
-        return [len(data.train.inputs) for data in self.data]
-
-    def steps(self, batch_size: int) -> list[int]:
-        """Steps to an epoch of each fold."""
-        return [math.ceil(rows / batch_size) for rows in self.rows]
 
 
 class ChunkTraining:
     """One chunk on its way through the epochs: arrays on the device, bookkeeping on the host."""
+
+    state: PopulationState
+    """What training changes; made by `begin`, or taken over from other chunks."""
 
     def __init__(
         self, chunk: Chunk, outcomes: Sequence[Sequence[Outcome]], folds: Folds, metric: str
@@ -139,6 +56,7 @@ class ChunkTraining:
         self.outcomes = [[outcomes[fold][number] for number in chunk.places] for fold in chunk.folds]
         self.members = [outcome.member for outcome in self.outcomes[0]]
         self.steps = self.folds.steps(chunk.cohort.batch_size)
+        self.room = self.folds.room(chunk.cohort.batch_size)
         cohort, data = chunk.cohort, self.folds.data[0]
         self.program = Program(
             layout=chunk.layout,
@@ -149,10 +67,9 @@ class ChunkTraining:
             metric=self.metric,
             noisy=cohort.noise > 0,
             one_restart=chunk.one_restart,
-            uneven=len(set(self.steps)) > 1,
+            uneven=self.folds.uneven(cohort.batch_size),
         )
         self.settings = _settings(chunk, self.members, self.folds.seeds, folds.dtype)
-        self.state: PopulationState | None = None
         self.fresh = True
 
     def active(self) -> np.ndarray:
@@ -165,11 +82,19 @@ class ChunkTraining:
         """Whether any member is still in training."""
         return bool(self.active().any())
 
+    def begin(self, initial: Sequence[Any] | None = None) -> None:
+        """Make the state before the first step.
+
+        Args:
+            initial: for each member of the population the layers (weight, bias) that it starts from, or
+                None where it draws them; None: all do.
+        """
+        given = [None if initial is None else initial[number] for number in self.chunk.places]
+        self.state = start(self.program, self.members, self.folds, given)
+
     def advance(self, number: int, patience: int | None) -> int:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
         active = self.active()
-        if self.state is None:
-            self.state = start(self.program, self.members, self.folds)
         self.state, scores = run_epoch(
             self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
         )
@@ -196,10 +121,10 @@ class ChunkTraining:
 
     def _schedule(self, number: int, active: np.ndarray) -> Schedule:
         """The steps of epoch `number`; a fold with fewer of them is filled up with steps of weight 0."""
-        most, own = max(self.steps), [self._fold_schedule(number, fold) for fold in range(len(self.steps))]
+        own = [self._fold_schedule(number, fold) for fold in range(len(self.steps))]
 
         def stack(name: str) -> np.ndarray:
-            return np.stack([_filled(steps[name], most) for steps in own])
+            return np.stack([_filled(steps[name], self.room) for steps in own])
 
         return Schedule(
             jnp.asarray(stack("step"), jnp.int32),
@@ -225,8 +150,6 @@ class ChunkTraining:
 
     def collect(self) -> None:
         """Bring every member's best weights to the host."""
-        if self.state is None:
-            return
         networks = jax.device_get(self.state.best_networks)
         for fold, outcomes in enumerate(self.outcomes):
             for place, (outcome, inert) in enumerate(zip(outcomes, self.chunk.inert, strict=True)):
@@ -385,28 +308,38 @@ def _grid(trees: Sequence[Sequence[Any]]) -> Any:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 
-def start(program: Program, members: Sequence[Member], folds: Folds) -> PopulationState:
-    """The state before the first step: initial weights that depend only on run seed and restart.
+def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequence[Any]) -> PopulationState:
+    """The state before the first step: initial weights that depend only on run seed and restart, or given.
 
     Made on the host, since a program that draws a few weights takes longer to compile than to run.
+
+    Args:
+        program: whose state it is.
+        members: in their places.
+        folds: what they are trained on.
+        given: for each place the layers (weight, bias) to start from, or None.
     """
 
-    def network(seed: int, restart: int) -> Network:
-        key = (seed, INITIAL, restart)
+    def network(seed: int, place: int) -> Network:
+        if given[place] is not None:
+            return tuple(Layer(*(np.asarray(leaf, folds.dtype) for leaf in layer)) for layer in given[place])
+        key = (seed, INITIAL, members[place].restart)
         widths, activation = program.widths, program.activation
         return folds.drawn(
             (key, widths, activation), lambda: initialise(key, widths, activation, folds.dtype)
         )
 
-    def state(rule: Rule, seed: int, restart: int) -> Any:
-        return folds.drawn(
-            (rule, seed, restart, program.widths, program.activation),
-            lambda: jax.device_get(rule.init(jax.tree.map(jnp.asarray, network(seed, restart)))),
-        )
+    def state(rule: Rule, seed: int, place: int) -> Any:
+        def made() -> Any:
+            return jax.device_get(rule.init(jax.tree.map(jnp.asarray, network(seed, place))))
 
-    networks = _grid([[network(seed, member.restart) for member in members] for seed in folds.seeds])
+        key = (rule, seed, members[place].restart, program.widths, program.activation)
+        return folds.drawn(key, made) if given[place] is None else made()
+
+    every = range(len(members))
+    networks = _grid([[network(seed, place) for place in every] for seed in folds.seeds])
     rule_states = [
-        _grid([[state(rule, seed, member.restart) for member in members[places]] for seed in folds.seeds])
+        _grid([[state(rule, seed, place) for place in every[places]] for seed in folds.seeds])
         for rule, places in segments(program.layout)
     ]
     worst = np.full((len(folds.seeds), len(members)), np.inf, folds.dtype)
@@ -455,46 +388,3 @@ def _settings(chunk: Chunk, members: Sequence[Member], seeds: Sequence[int], dty
         jnp.asarray(chunk.cohort.noise, dtype),
         noise_keys,
     )
-
-
-def _watched_rows(data: TrainingData, seed: int) -> np.ndarray:
-    """Training rows for the training curves: as many as validation has, up to a thousand."""
-    count = len(data.train.inputs)
-    compared = max(count // 5, LEAST_ROWS_WATCHED)
-    if data.validation is not None:
-        compared = len(data.validation.inputs)
-    wanted = min(count, MOST_ROWS_WATCHED, compared)
-    return np.sort(np.random.default_rng([seed, 0]).choice(count, wanted, replace=False))
-
-
-def _to_device(data: TrainingData, seed: int, dtype: Any) -> DeviceData:
-    """One fold's parts, still as NumPy arrays of the types that the device will hold."""
-
-    def part(rows: Part) -> Part:
-        targets = np.asarray(rows.targets, np.int32 if data.task == "classification" else dtype)
-        return Part(np.asarray(rows.inputs, dtype), targets)
-
-    watched = _watched_rows(data, seed)
-    parts = [Part(data.train.inputs[watched], data.train.targets[watched])]
-    parts += [data.validation] if data.validation is not None else []
-    belongs = np.repeat(np.arange(len(parts)), [len(rows.inputs) for rows in parts])
-    joined = part(Part(*map(np.concatenate, zip(*parts, strict=True))))
-    scale = np.ones(data.outputs) if data.target_scale is None else np.asarray(data.target_scale)
-    return DeviceData(
-        part(data.train),
-        Scored(*joined, (belongs == np.arange(len(parts))[:, None]).astype(dtype)),
-        np.asarray(scale, dtype),
-    )
-
-
-def _stacked(folds: Sequence[DeviceData]) -> DeviceData:
-    """Folds as one tree of arrays [fold, …] on the device, each filled up to the longest with zeros."""
-
-    def stack(*leaves: np.ndarray) -> Array:
-        most = np.max([leaf.shape for leaf in leaves], axis=0)
-        padded = [
-            np.pad(leaf, [(0, m - n) for m, n in zip(most, leaf.shape, strict=True)]) for leaf in leaves
-        ]
-        return jnp.asarray(np.stack(padded))
-
-    return jax.tree.map(stack, *folds)

@@ -48,6 +48,7 @@ class TrainingData:
         validation: the part that members are stopped and chosen by; None trains to the last epoch.
         target_scale: for regression, per output, one standardised unit in target units.
         sample_weights: weights of the training rows in the loss (class weights); None: all equal.
+        validation_weights: weights of the validation rows in the scores; None: all equal.
     """
 
     task: str
@@ -56,6 +57,7 @@ class TrainingData:
     validation: Part | None
     target_scale: np.ndarray | None = None
     sample_weights: np.ndarray | None = None
+    validation_weights: np.ndarray | None = None
 
 
 # One member -------------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ class Program:
         metric: by which a member's best weights are kept.
         noisy: whether noise is added to the inputs.
         one_restart: whether all members are of the same restart.
-        uneven: whether some fold has fewer steps to an epoch than another, and sits the last ones out.
+        uneven: whether some fold has fewer steps to an epoch than there are, and sits the last ones out.
     """
 
     layout: tuple[tuple[Rule, int], ...]
@@ -163,7 +165,7 @@ class Schedule(NamedTuple):
 class Scored(NamedTuple):
     """Rows that members are scored on in one pass: some of the training part, then the validation part.
 
-    weights [part, sample] are 1 for the rows of the part and 0 elsewhere: for the other part's rows, and
+    weights [part, sample] are those of the part's rows, and 0 elsewhere: for the other part's rows, and
     for what only fills a fold up to the largest one's size. Without validation there is one part.
     """
 

@@ -12,15 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
 
 from couloir import compilation
-from couloir.chunks import ChunkTraining, Folds, pack
+from couloir.chunks import ChunkTraining, pack
 from couloir.epochs import TrainingData
 from couloir.errors import InputError, unknown
+from couloir.folds import Folds
 from couloir.metrics import DEFAULT_METRIC, metrics_of
 from couloir.networks import Network
 from couloir.outcomes import Outcome, Rung, RungResult, Status, Trained, leader, thin_out
@@ -73,7 +75,7 @@ class Progress:
         """
         found: dict[int, Network] = {}
         for training in self._chunks:
-            if fold not in training.chunk.folds or training.state is None:
+            if fold not in training.chunk.folds:
                 continue
             present = jax.device_get(training.state.networks)
             row = training.chunk.folds.index(fold)
@@ -99,6 +101,8 @@ def train_population(
     on_epoch: Callback | None = None,
     chunk: int | None = None,
     precision: Precision = "float32",
+    initial: Sequence[Any] | None = None,
+    filled: bool = False,
 ) -> Trained:
     """Train every member, each until its budget ends, it stops improving or it diverges.
 
@@ -120,6 +124,10 @@ def train_population(
         on_epoch: called after every epoch; training ends when it returns True.
         chunk: networks that train side by side, about; None picks from the shapes.
         precision: of parameters and data, "float32" or "float64".
+        initial: for each member the layers (weight [output, input], bias [output]) that it starts from in
+            every fold, or None where it draws its own; None: all do.
+        filled: fill small data up to one of few sizes, so that data of a few rows more or less need no
+            program of their own; that changes no result but by rounding.
 
     Returns:
         histories, best weights and status of every member in every fold.
@@ -127,6 +135,7 @@ def train_population(
     folds = [data] if isinstance(data, TrainingData) else list(data)
     seeds = [seed] * len(folds) if isinstance(seed, int) else list(seed)
     _check(members, folds, seeds, metric, epochs, precision)
+    _check_initial(members, folds, initial)
     metric = metric or DEFAULT_METRIC[folds[0].task]
     outcomes = [[Outcome(member) for member in members] for _ in folds]
     budget = max(member.epochs for member in members)
@@ -134,11 +143,13 @@ def train_population(
     patience = patience if folds[0].validation is not None else None
     clock, began, seen = compilation.Clock(), time.perf_counter(), 0
     passed: list[RungResult] = []
-    with _engine(precision), clock.running(), ThreadPoolExecutor(lanes()) as pool:
-        stacks = _stack_folds(folds, seeds, precision)
+    with engine(precision), clock.running(), ThreadPoolExecutor(lanes()) as pool:
+        stacks = _stack_folds(folds, seeds, precision, filled)
         chunks = _laid_out(members, outcomes, stacks, metric, chunk, _stages(horizon, rungs))
+        for part in chunks:
+            part.begin(initial)
         for number in range(1, horizon + 1):
-            seen += _advance(chunks, number, patience, precision, pool)
+            seen += advance(chunks, number, patience, precision, pool)
             for rung in rungs:
                 if rung.epoch == number and (result := thin_out(outcomes, rung, metric)):
                     passed.append(result)
@@ -156,13 +167,15 @@ def train_population(
     return Trained(outcomes, metric, seen, elapsed, clock.seconds, tuple(passed))
 
 
-def _stack_folds(folds: Sequence[TrainingData], seeds: Sequence[int], dtype: Any) -> list[Folds]:
+def _stack_folds(
+    folds: Sequence[TrainingData], seeds: Sequence[int], dtype: Any, filled: bool
+) -> list[Folds]:
     """Folds grouped by what their programs' shapes depend on: their numbers of features."""
     by_shape: dict[Any, list[int]] = {}
     for number, fold in enumerate(folds):
         by_shape.setdefault((fold.train.inputs.shape[1], fold.validation is None), []).append(number)
     return [
-        Folds.of(numbers, [folds[n] for n in numbers], [seeds[n] for n in numbers], dtype)
+        Folds.of(numbers, [folds[n] for n in numbers], [seeds[n] for n in numbers], dtype, filled)
         for numbers in by_shape.values()
     ]
 
@@ -199,7 +212,7 @@ def _stages(epochs: int, rungs: Sequence[Rung]) -> list[Stage]:
     return [*found, Stage(share, epochs - before)]
 
 
-def _advance(
+def advance(
     chunks: Sequence[ChunkTraining],
     number: int,
     patience: int | None,
@@ -208,15 +221,15 @@ def _advance(
 ) -> int:
     """Run epoch `number` of every chunk, as many at a time as there are lanes; returns member-samples."""
 
-    def advance(part: ChunkTraining) -> int:
+    def one(part: ChunkTraining) -> int:
         with numerics(precision):  # JAX's settings are each thread's own
             return part.advance(number, patience)
 
     waiting = [part for part in chunks if part.training]
     # A chunk of each program that is new compiles it for the others.
     first = {id(part) for part in {part.program: part for part in reversed(waiting) if part.fresh}.values()}
-    seen = sum(pool.map(advance, [part for part in waiting if id(part) in first]))
-    return seen + sum(pool.map(advance, [part for part in waiting if id(part) not in first]))
+    seen = sum(pool.map(one, [part for part in waiting if id(part) in first]))
+    return seen + sum(pool.map(one, [part for part in waiting if id(part) not in first]))
 
 
 def _check(
@@ -244,8 +257,31 @@ def _check(
             raise InputError("Sample weights have to be above 0: leave out the rows that should not count.")
 
 
+def _check_initial(
+    members: Sequence[Member], folds: Sequence[TrainingData], initial: Sequence[Any] | None
+) -> None:
+    """Raise an InputError for layers to start from that do not fit the members."""
+    if initial is None:
+        return
+    if len(initial) != len(members):
+        raise InputError(
+            f"There are {len(initial)} networks to start from for {len(members)} members: "
+            "give one for each, None where a member draws its own."
+        )
+    for member, layers in zip(members, initial, strict=True):
+        for data in folds if layers is not None else ():
+            widths = (data.train.inputs.shape[1], *member.hidden, data.outputs)
+            found = [(np.shape(weight), np.shape(bias)) for weight, bias in layers]
+            if found != [((outputs, inputs), (outputs,)) for inputs, outputs in pairwise(widths)]:
+                raise InputError(
+                    f"A network to start from has layers of the shapes {[shape for shape, _ in found]}, and "
+                    f"its member is {'-'.join(map(str, widths))}: give weights [output, input] and biases "
+                    "[output] of these widths."
+                )
+
+
 @contextlib.contextmanager
-def _engine(precision: Precision) -> Iterator[None]:
+def engine(precision: Precision) -> Iterator[None]:
     """JAX set up for our programs, and left as it was."""
     with compilation.cached(), numerics(precision):
         yield

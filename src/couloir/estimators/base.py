@@ -76,17 +76,19 @@ class PopulationEstimator(BaseEstimator):
             ValueError: the data cannot be used, in scikit-learn's words or as an InputError.
         """
         from couloir.estimators import fitting, keeping
-        from couloir.estimators.populations import train
+        from couloir.training import train_population
 
         prepared = fitting.prepare(self, X, y, sample_weight, validation)
-        trained = train(
+        trained = train_population(
             prepared.members,
-            [prepared.weighted],
-            metric=prepared.metric,
+            prepared.data,
+            seed=prepared.seed,
             patience=self.patience,
+            metric=prepared.metric,
+            on_epoch=fitting.deadline(self.minutes),
             precision=self.precision,
             initial=prepared.initial,
-            stop=fitting.deadline(self.minutes),
+            filled=True,
         )
         keeping.finish(self, prepared, trained.outcomes)
         self.__dict__.pop("_stream", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,10 @@ from couloir.data.preparation import Preparation
 from couloir.epochs import Part, TrainingData
 from couloir.errors import InputError
 from couloir.estimators.features import Features, fit_preparation, read_features, read_labels, read_values
-from couloir.estimators.populations import Weighted
 from couloir.planning import Conditions, chosen_metric
 from couloir.planning import predict as predict_cost
 from couloir.population import Member, Options
+from couloir.training import Callback
 
 DIVISION = 0xE57
 """Sets the draw of validation rows apart from the others that a seed is used for."""
@@ -74,7 +73,7 @@ class Prepared:
         scaling: of the targets, for regression.
         members: the population.
         metric: what members are stopped and chosen by.
-        weighted: what they are trained on.
+        data, seed: what they are trained on, and the run seed.
         initial: layers (weight, bias) that each member starts from, for a warm start.
     """
 
@@ -85,7 +84,8 @@ class Prepared:
     scaling: Scaling | None
     members: list[Member]
     metric: str
-    weighted: Weighted
+    data: TrainingData
+    seed: int
     initial: list[Any] | None = None
 
 
@@ -121,7 +121,8 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
         scaling,
         members,
         chosen_metric(data.task, conditions.metric),
-        Weighted(data, seed, None if judged is None else judged.weights),
+        data,
+        seed,
         estimator._networks if warm else None,
     )
 
@@ -329,12 +330,13 @@ def training_data(
         validation=None if judged is None else part(judged),
         target_scale=None if scaling is None else scaling.scale,
         sample_weights=None if weights is None else weights / weights.mean(),
+        validation_weights=None if judged is None else judged.weights,
     )
 
 
-def deadline(minutes: float | None) -> Callable[[], bool] | None:
-    """Tells when so many minutes have passed; None for no end."""
+def deadline(minutes: float | None) -> Callback | None:
+    """What ends training after so many minutes; None for no end."""
     if minutes is None:
         return None
     until = time.monotonic() + 60 * minutes
-    return lambda: time.monotonic() > until
+    return lambda progress: time.monotonic() > until

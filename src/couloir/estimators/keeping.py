@@ -12,13 +12,13 @@ import polars as pl
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
 from couloir.estimators.fitting import Prepared, Scaling, fitted_preparation, task_of, training_data
-from couloir.estimators.populations import Weighted, train
 from couloir.metrics import DEFAULT_METRIC, metrics_of
 from couloir.model import Ensemble, Model, from_network
 from couloir.networks import parameter_count
 from couloir.outcomes import Outcome, leader, ranking_key
 from couloir.selection.averages import POOL
 from couloir.selection.ensemble import log_loss_of, mse_of, select, temperature
+from couloir.training import train_population
 
 
 def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> None:
@@ -36,7 +36,7 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
     model: Model | Ensemble = model_of(winner, prepared.preparation, prepared.scaling)
     if estimator.refit and prepared.held_out:
         model = _refitted(estimator, prepared, winner)
-    elif estimator.ensemble and prepared.weighted.data.validation is not None:
+    elif estimator.ensemble and prepared.data.validation is not None:
         model = _averaged(estimator, prepared, outcomes)
     keep(estimator, prepared.preparation, prepared.scaling, prepared.metric, winner, outcomes, model)
     vars(estimator).pop("_networks", None)
@@ -92,14 +92,15 @@ def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model:
     preparation = fitted_preparation(estimator, rows)
     scaling = None if prepared.scaling is None else Scaling.of(rows.targets)
     data = training_data(estimator, preparation, scaling, rows, None)
-    left = iter(range(winner.best_epoch - 1, -1, -1))
-    (again,) = train(
+    (again,) = train_population(
         [winner.member],
-        [Weighted(data, prepared.weighted.seed)],
-        metric=prepared.metric,
+        data,
+        seed=prepared.seed,
         patience=None,
+        metric=prepared.metric,
+        epochs=winner.best_epoch,
         precision=estimator.precision,
-        stop=lambda: next(left) == 0,
+        filled=True,
     ).outcomes
     if leader([again], prepared.metric) is None:
         raise InputError("The refit on all rows diverged: give refit=False, or smaller learning rates.")
@@ -111,14 +112,14 @@ def _averaged(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -
     order = sorted(outcomes, key=lambda outcome: ranking_key(outcome, prepared.metric))[:POOL]
     able = [each for each in order if np.isfinite(ranking_key(each, prepared.metric)[0])]
     models = [model_of(each, prepared.preparation, prepared.scaling) for each in able]
-    assert prepared.weighted.data.validation is not None, "only with a validation part is there an average"
-    inputs = prepared.weighted.data.validation.inputs
+    assert prepared.data.validation is not None, "only with a validation part is there an average"
+    inputs = prepared.data.validation.inputs
     if estimator._classifies:
         truth, score = prepared.truth, log_loss_of
         answers = np.stack([model.predict_prepared(inputs) for model in models])
     else:
         # All outputs in a row, each in units of its own spread, so that none drowns the others.
-        scale = prepared.weighted.data.target_scale
+        scale = prepared.data.target_scale
         truth, score = (prepared.truth / scale).ravel(), mse_of
         answers = np.stack([(model.outputs(inputs) / scale).ravel() for model in models])
     shares = select(answers, truth, score, most=int(estimator.ensemble))

@@ -20,20 +20,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from couloir import compilation
 from couloir.chunks import ChunkTraining
 from couloir.data.preparation import Preparation
 from couloir.epochs import TrainingData
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.fitting import Scaling
-from couloir.estimators.populations import FilledTraining, Weighted, advance, begin_from, stacked
+from couloir.folds import Folds
 from couloir.landscapes.answering import outputs
 from couloir.model import softmax
 from couloir.outcomes import Outcome, leader
 from couloir.planning import Conditions, chosen_metric
 from couloir.population import Member, lanes, plan_chunks
-from couloir.training import numerics
+from couloir.training import advance, engine
 
 STREAM_CHUNK = 16
 """Networks in a chunk, at most; fixed, since what is carried has to fit on another machine too."""
@@ -78,8 +77,7 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     if validation is not None:
         judged = fitting.read_more(estimator, validation[0], validation[1], preparation)
     data = fitting.training_data(estimator, preparation, scaling, rows, judged)
-    weights = None if judged is None else judged.weights
-    outcomes = _one_pass(conditions, members, carried, data, weights)
+    outcomes = _one_pass(conditions, members, carried, data)
     vars(estimator).pop("_networks", None)
     _keep(estimator, preparation, scaling, carried, outcomes, chosen_metric(data.task, conditions.metric))
     estimator._stream = carried
@@ -135,7 +133,6 @@ def _one_pass(
     members: Sequence[Member],
     carried: dict[str, Any],
     data: TrainingData,
-    judged: np.ndarray | None,
 ) -> list[Outcome]:
     """Train every member on the rows once; returns the outcomes, and carries on what has to be."""
     outcomes = [
@@ -144,11 +141,11 @@ def _one_pass(
     metric = chosen_metric(data.task, conditions.metric)
     number = carried["calls"] + 1
     patience = conditions.patience if carried["validated"] else None
-    with compilation.cached(), numerics(conditions.precision), ThreadPoolExecutor(lanes()) as pool:
-        folds = stacked([0], [Weighted(data, carried["seed"], judged)], conditions.precision)
+    with engine(conditions.precision), ThreadPoolExecutor(lanes()) as pool:
+        folds = Folds.of([0], [data], [carried["seed"]], conditions.precision, filled=True)
         inputs = data.train.inputs.shape[1]
-        parts: list[ChunkTraining] = [
-            FilledTraining(chunk, [outcomes], folds, metric)
+        parts = [
+            ChunkTraining(chunk, [outcomes], folds, metric)
             for chunk in plan_chunks(members, inputs, data.outputs, STREAM_CHUNK)
         ]
         _take_up(parts, carried)
@@ -173,7 +170,7 @@ def _copied(kept: dict[str, Any]) -> dict[str, Any]:
 def _take_up(parts: Sequence[ChunkTraining], carried: dict[str, Any]) -> None:
     """Give every chunk the state that it had after the call before, or one to begin with."""
     for number, part in enumerate(parts):
-        begin_from(part, carried["start"])
+        part.begin(carried["start"])
         if carried["states"] is not None:
             leaves = [jnp.array(leaf) for leaf in carried["states"][number]]
             part.state = jax.tree.unflatten(jax.tree.structure(part.state), leaves)
@@ -185,7 +182,6 @@ def _judge_before(carried: dict[str, Any], parts: Sequence[ChunkTraining], data:
         return
     scores = np.full(len(carried["outcomes"]), np.nan)
     for part in parts:
-        assert part.state is not None, "states have been taken up"
         networks = jax.device_get(part.state.networks)
         for place, number in enumerate(part.chunk.places):
             layers = [(layer.weight[0, place], layer.bias[0, place]) for layer in networks]

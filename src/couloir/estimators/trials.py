@@ -26,10 +26,10 @@ from couloir.estimators import fitting, keeping
 from couloir.estimators.base import PopulationEstimator
 from couloir.estimators.checkpoints import Checkpoint
 from couloir.estimators.fitting import Prepared
-from couloir.estimators.populations import train
 from couloir.outcomes import Outcome
 from couloir.planning import predict as predict_cost
 from couloir.population import Member
+from couloir.training import train_population
 
 WITHIN = frozenset({*PopulationEstimator._options, "members", "ensemble", "refit"})
 """Arguments in which candidates of one population may differ."""
@@ -234,16 +234,18 @@ class Trials:
         began = time.perf_counter()
         final = lot[0][1]
         everybody = [member for _, _, members in lot for member in members]
-        weighted = [fold.prepared.weighted for fold in folds]
+        data = [fold.prepared.data for fold in folds]
         try:
-            cost.check_memory(predict_cost(everybody, [each.data for each in weighted])[1])
-            trained = train(
+            cost.check_memory(predict_cost(everybody, data)[1])
+            trained = train_population(
                 everybody,
-                weighted,
-                metric=folds[0].prepared.metric,
+                data,
+                seed=[fold.prepared.seed for fold in folds],
                 patience=final.patience,
+                metric=folds[0].prepared.metric,
+                on_epoch=fitting.deadline(final.minutes),
                 precision=final.precision,
-                stop=fitting.deadline(final.minutes),
+                filled=True,
             )
         except Exception:
             error = self._failed()
