@@ -19,7 +19,7 @@ import polars as pl
 from jaxtyping import Array
 
 from couloir.activations import by_layer
-from couloir.chunks import epoch_batches
+from couloir.folds import epoch_batches
 from couloir.model import ACTIVATIONS, softmax
 from couloir.networks import Network, dropout
 from couloir.planning import Problem
