@@ -296,7 +296,7 @@ class Desk:
             raise InputError(late if job.interrupted else job.sentence or late)
         return job.told[event]
 
-    def close(self, grace: float = 20.0) -> None:
+    def close(self, grace: float = 45.0) -> None:
         """The page has gone: end its jobs."""
         with self._turn:
             self.closed = True
