@@ -78,7 +78,8 @@ class Race(Room):
 
     def ask_surfaces(self, arguments: Mapping[str, Any]) -> Answer:
         """The surfaces there are."""
-        return Answer({"surfaces": [[name, surface.title] for name, surface in SURFACES.items()]})
+        titles = {name: surface.title for name, surface in SURFACES.items()} | {"ravine": "Ravine"}
+        return Answer({"surfaces": list(titles.items())})
 
     def ask_surface(self, arguments: Mapping[str, Any]) -> Answer:
         """A surface to be drawn, and the settings that a race on it begins with."""

@@ -6,7 +6,8 @@
 //     legend: true,
 //     onSeek(x) { … },                                  // pressed or dragged: go there
 //   });
-//   losses.view({ low, high }, null);                   // ends of the axes; null fits what is known
+//   losses.view({ low, high }, null);                   // ends of the axes, or another { name, kind } too;
+//                                                       // null fits what is known
 //   losses.series([{ name, colour, dash, symbol, values, x, band: { low, high }, dots, ghost }]);
 //   losses.show(step);                                  // curves up to this step, a marker at each head
 //   losses.marks([{ x, name, colour, dash }]);          // upright lines: an early stop, the critical rate
@@ -49,6 +50,12 @@ class Chart {
 
   view(x, y) {
     this.asked = { x, y };
+    for (const side of ["x", "y"]) {
+      const { name, kind } = { ...this.options[side], ...this.asked[side] };
+      if (name === this.options[side].name && kind === this.options[side].kind) continue;
+      Object.assign(this.options[side], { name, kind });
+      this.ends[side] = null;
+    }
     this.#fit();
   }
 

@@ -2,6 +2,7 @@
 //
 //   const names = legend(place);
 //   names.set([{ name, colour, dash, symbol, value: "0.0123" }]);
+//   swatch({ colour, dash, symbol })                      // the line and the marker alone, as an element
 
 import { colour, onTheme } from "./canvas.js";
 import { dashes, marker } from "./strokes.js";
@@ -24,6 +25,15 @@ export function paint(node, { colour: name, dash, symbol, line = true }) {
     context.stroke();
   }
   if (symbol) marker(context, symbol, WIDTH / 2, HEIGHT / 2, 5, colour(name), colour("paper"), 1);
+}
+
+export function swatch(entry) {
+  const node = document.createElement("canvas");
+  node.className = "swatch";
+  node.setAttribute("aria-hidden", "true");
+  paint(node, entry);
+  const end = onTheme(() => (node.isConnected ? paint(node, entry) : end()));
+  return node;
 }
 
 class Legend {

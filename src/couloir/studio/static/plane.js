@@ -167,6 +167,7 @@ class Plane {
   #draw(context, width, height) {
     this.#fit(context, width, height);
     const { picture, box } = this;
+    if (box.right - box.left < 2 || box.bottom - box.top < 2) return; // no room yet: the page is being laid out
     if (this.map) this.#drawMap(context);
     picture.lay(picture.layer("ground", this.versions.ground, (layer) => this.#paintGround(layer)));
     if (this.things.points.length) {
