@@ -3,6 +3,10 @@
 Shapes and types in the signatures of the mathematics are checked at run time (jaxtyping, beartype), and
 NumPy's silent adding of axes is an error in JAX. Folders for the ledger and for compiled programs are
 temporary, in this process and in those that tests start.
+
+Programs that run for a moment are not worth optimising: compiling takes most of the tests' time, and half of
+that goes into making machine code fast. So it is left out, but for the modules that ask for the machine code
+as it is shipped (`as_shipped`); and what one process has compiled, those that it starts find.
 """
 
 from __future__ import annotations
@@ -18,6 +22,9 @@ _HOME = tempfile.mkdtemp(prefix="couloir-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["COULOIR_HOME"] = _HOME
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(_HOME) / "jax")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ.pop("JAX_ENABLE_X64", None)
 
@@ -28,13 +35,30 @@ from jaxtyping import install_import_hook  # noqa: E402
 # In force even where a pytest plug-in imported JAX before this file.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)
+jax.config.update("jax_disable_most_optimizations", True)
 
 # Before any test module imports couloir. Only the mathematics is checked in this way: it carries shapes in
 # its signatures, while other modules name Polars and scikit-learn types that they import only when called.
-CHECKED = ("networks", "losses", "optimizers", "schedules", "training")
+CHECKED = ("networks", "losses", "optimizers", "schedules", "metrics", "epochs", "training")
 install_import_hook([f"couloir.{module}" for module in CHECKED], "beartype.beartype")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def as_shipped() -> Iterator[None]:
+    """Programs are compiled as a user's are, in this module."""
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_of_one_module() -> Iterator[None]:
+    """Forget a module's programs after it: the next one has others, and they fill the memory."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture

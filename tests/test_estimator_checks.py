@@ -7,7 +7,6 @@ from typing import Any
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV
-from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 SMALL: dict[str, Any] = {
     "optimizer": "sgd",

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "estimators.md").read_text("utf-8")
 

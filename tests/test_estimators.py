@@ -25,7 +25,6 @@ from couloir.errors import InputError
 from couloir.estimators import CouloirClassifier, CouloirRegressor
 from couloir.estimators.base import PopulationEstimator
 from couloir.population import Options
-from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 QUICK: dict[str, Any] = {
     "optimizer": "adam",

@@ -21,7 +21,6 @@ from sklearn.preprocessing import StandardScaler
 
 from couloir.errors import InputError
 from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV, trials
-from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 SMALL: dict[str, Any] = {
     "optimizer": "adam",

@@ -383,11 +383,11 @@ def test_a_search_in_which_all_diverge_is_one_sentence(iris: Any, settings: Any,
 
 
 def test_how_trials_are_judged_unless_told(iris: Any) -> None:
-    from couloir.searching import FOLDS, FOLDS_BELOW, _folds
+    from couloir.searching import FOLDS, FOLDS_BELOW, judging_folds
 
     many = replace(iris, target=np.zeros(FOLDS_BELOW))
-    assert _folds(iris, None, False) == FOLDS
-    assert _folds(many, None, False) is None
-    assert _folds(replace(many, test_rows=np.arange(1)), None, False) == FOLDS
-    assert _folds(iris, None, True) is None
-    assert _folds(many, 3, False) == 3
+    assert judging_folds(iris, None, False) == FOLDS
+    assert judging_folds(many, None, False) is None
+    assert judging_folds(replace(many, test_rows=np.arange(1)), None, False) == FOLDS
+    assert judging_folds(iris, None, True) is None
+    assert judging_folds(many, 3, False) == 3

@@ -17,7 +17,6 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV
-from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 SCRIPTS = sorted((Path(__file__).parent / "swap").glob("*.py"))
 

@@ -27,6 +27,8 @@ from couloir.outcomes import Outcome, Trained, leader
 from couloir.population import Member
 from couloir.training import Progress, train_population
 
+pytestmark = pytest.mark.usefixtures("as_shipped")
+
 FEATURES, CLASSES, BATCH = 5, 3, 8
 HIDDEN = (6, 4)
 SEED = 3

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -126,11 +125,15 @@ class ChunkTraining:
         def stack(name: str) -> np.ndarray:
             return np.stack([_filled(steps[name], self.room) for steps in own])
 
-        return Schedule(
-            jnp.asarray(stack("step"), jnp.int32),
-            jnp.asarray(stack("rows")),
-            jnp.asarray(stack("weights"), self.folds.dtype),
-            jnp.asarray(stack("rates") * active[:, None, :], self.folds.dtype),
+        dtype = self.folds.dtype
+        rates = stack("rates") * active[:, None, :]
+        return jax.device_put(
+            Schedule(
+                stack("step").astype(np.int32),
+                stack("rows"),
+                stack("weights").astype(dtype),
+                rates.astype(dtype),
+            )
         )
 
     def _fold_schedule(self, number: int, fold: int) -> dict[str, np.ndarray]:
@@ -269,7 +272,7 @@ def _moved(
             by_rule[rule].taken(plan.folds, plan.places[places]) for rule, places in segments(plan.layout)
         )
         state = whole.taken(plan.folds, plan.places)._replace(rule_states=rule_states)
-        fresh.state = jax.tree.map(jnp.asarray, state)
+        fresh.state = _to_be_changed(state)
         moved.append(fresh)
     return moved
 
@@ -329,34 +332,53 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
             (key, widths, activation), lambda: initialise(key, widths, activation, folds.dtype)
         )
 
-    def state(rule: Rule, seed: int, place: int) -> Any:
-        def made() -> Any:
-            return jax.device_get(rule.init(jax.tree.map(jnp.asarray, network(seed, place))))
+    rules = tuple(rule for rule, _ in program.layout)
 
-        key = (rule, seed, members[place].restart, program.widths, program.activation)
+    def states(seed: int, place: int) -> tuple[Any, ...]:
+        def made() -> Any:
+            return jax.device_get(_first_states(rules, network(seed, place)))
+
+        key = (rules, seed, members[place].restart, program.widths, program.activation)
         return folds.drawn(key, made) if given[place] is None else made()
 
     every = range(len(members))
     networks = _grid([[network(seed, place) for place in every] for seed in folds.seeds])
     rule_states = [
-        _grid([[state(rule, seed, place) for place in every[places]] for seed in folds.seeds])
-        for rule, places in segments(program.layout)
+        _grid([[states(seed, place)[number] for place in every[places]] for seed in folds.seeds])
+        for number, (_, places) in enumerate(segments(program.layout))
     ]
     worst = np.full((len(folds.seeds), len(members)), np.inf, folds.dtype)
-    host: Any = (networks, tuple(rule_states), networks, worst, worst)
-    return PopulationState(*jax.tree.map(jnp.array, host))
+    return _to_be_changed(PopulationState(networks, tuple(rule_states), networks, worst, worst))
 
 
-@jax.jit
-def _keys(seeds: Array, restarts: Array) -> tuple[Array, Array]:
-    """For every fold the keys of every restart, [fold, restart], and that of the input noise, [fold]."""
+def _to_be_changed(state: Any) -> Any:
+    """A state on the device, in memory of its own, since a program is given it to write into.
+
+    (`jnp.asarray` would compile a program for every shape.)
+    """
+    return jax.device_put(state, may_alias=False)
+
+
+@partial(jax.jit, static_argnums=0)
+def _first_states(rules: tuple[Rule, ...], network: Network) -> tuple[Any, ...]:
+    """What each rule remembers of a network before the first step."""
+    return tuple(rule.init(network) for rule in rules)
+
+
+@partial(jax.jit, static_argnames="one_restart")
+def _keys(seeds: Array, restarts: Array, one_restart: bool) -> tuple[Array, Array]:
+    """For every fold the keys of every restart, [fold, restart], and that of the input noise, [fold].
+
+    Where there is one restart the first are [fold].
+    """
 
     def of_fold(seed: Array) -> tuple[Array, Array]:
         root = jax.random.key(seed, impl="threefry2x32")
         members = jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(root, 0)))(restarts)
         return members, jax.random.fold_in(root, 1)
 
-    return jax.vmap(of_fold)(seeds)
+    members, noise = jax.vmap(of_fold)(seeds)
+    return (members[:, 0] if one_restart else members), noise
 
 
 def _curve(member: Member) -> tuple[str, float, int]:
@@ -366,25 +388,23 @@ def _curve(member: Member) -> tuple[str, float, int]:
 def _settings(chunk: Chunk, members: Sequence[Member], seeds: Sequence[int], dtype: Any) -> Settings:
     """The members' numbers as arrays, place by place, and the keys of every fold."""
     restarts = [member.restart for member in members[: 1 if chunk.one_restart else None]]
-    keys, noise_keys = _keys(jnp.asarray(seeds, jnp.uint32), jnp.asarray(restarts, jnp.uint32))
+    keys, noise_keys = _keys(np.array(seeds, np.uint32), np.array(restarts, np.uint32), chunk.one_restart)
 
-    def strengths(name: str) -> Array | None:
+    def strengths(name: str) -> np.ndarray | None:
         if name not in chunk.uses:
             return None
-        return jnp.asarray([getattr(member, name) for member in members], dtype)
+        return np.array([getattr(member, name) for member in members], dtype)
 
     hyper = tuple(
         {
-            name: jnp.asarray([member.hyper()[name] for member in members[places]], dtype)
+            name: np.array([member.hyper()[name] for member in members[places]], dtype)
             for name in rule.defaults
             if name != "learning_rate"
         }
         for rule, places in segments(chunk.layout)
     )
-    return Settings(
-        hyper,
-        Regularization(*map(strengths, STRENGTHS)),
-        keys[:, 0] if chunk.one_restart else keys,
-        jnp.asarray(chunk.cohort.noise, dtype),
-        noise_keys,
+    regularization = Regularization(*map(strengths, STRENGTHS))
+    hyper, regularization, noise = jax.device_put(
+        (hyper, regularization, np.array(chunk.cohort.noise, dtype))
     )
+    return Settings(hyper, regularization, keys, noise, noise_keys)

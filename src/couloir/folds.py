@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from couloir.epochs import DeviceData, Part, Scored, TrainingData
 
@@ -102,7 +100,7 @@ class Folds:
                 [self.data[i] for i in at],
                 [self.seeds[i] for i in at],
                 self.dtype,
-                jax.tree.map(lambda leaf: leaf[jnp.array(at)], self.on_device),
+                jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf)[at], self.on_device)),
                 self.filled,
                 _drawn=self._drawn,
             )
@@ -179,11 +177,11 @@ def _filled_up(held: DeviceData) -> DeviceData:
 def _stacked(folds: Sequence[DeviceData]) -> DeviceData:
     """Folds as one tree of arrays [fold, …] on the device, each filled up to the longest with zeros."""
 
-    def stack(*leaves: np.ndarray) -> Array:
+    def stack(*leaves: np.ndarray) -> np.ndarray:
         most = np.max([leaf.shape for leaf in leaves], axis=0)
         padded = [
             np.pad(leaf, [(0, m - n) for m, n in zip(most, leaf.shape, strict=True)]) for leaf in leaves
         ]
-        return jnp.asarray(np.stack(padded))
+        return np.stack(padded)
 
-    return jax.tree.map(stack, *folds)
+    return jax.device_put(jax.tree.map(stack, *folds))

@@ -14,7 +14,6 @@ from couloir.errors import InputError
 from couloir.folds import filled_size
 from couloir.population import Member
 from couloir.training import train_population
-from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 from test_training import (
     CLASSES,
     FEATURES,
