@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optax
 import pandas as pd
 import polars as pl
 import pytest
@@ -24,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from couloir.errors import InputError
 from couloir.estimators import CouloirClassifier, CouloirRegressor
 from couloir.estimators.base import PopulationEstimator
+from couloir.optimizers import RULES, from_optax
 from couloir.population import Options
 
 QUICK: dict[str, Any] = {
@@ -304,6 +306,12 @@ def test_bad_arguments_are_told_at_fit(iris: Any) -> None:
         ({"batch_size": 0}, "batch size"),
         ({"refit": "yes"}, "True or False"),
         ({"refit": True, "ensemble": 3}, "not both"),
+        ({"warm_start": "yes"}, "warm_start is 'yes': give True or False"),
+        ({"minutes": "1"}, "minutes '1'"),
+        ({"patience": True}, "patience True"),
+        ({"ensemble": True}, "networks to average True"),
+        ({"optimizer": optax.lion}, "is a function: give its name"),
+        ({"optimizer": optax.lion(0.1)}, "is a function: give its name"),
         ({"validation_fraction": 0.0}, "fraction between 0 and 1"),
         ({"learning_rate": 1e30, "optimizer": "sgd"}, "diverged"),
     ]:
@@ -311,6 +319,8 @@ def test_bad_arguments_are_told_at_fit(iris: Any) -> None:
             classifier(**changes).fit(X, y)
     with pytest.raises(InputError, match="not in classes_"):
         classifier().fit(X[:100], y[:100], validation=(X[100:], y[100:]))
+    with pytest.raises(InputError, match=r"^The validation of type list cannot be used"):
+        classifier().fit(X, y, validation=[X, y])
     with pytest.raises(ValueError, match="one class"):
         classifier().fit(X, np.zeros(150, int))
 
@@ -385,6 +395,19 @@ def test_a_stream_is_chosen_by_rows_not_yet_learnt_from(iris: Any) -> None:
     assert model.winner_["learning_rate"] == 0.03
 
 
+@pytest.mark.parametrize("how", ["partial_fit", "warm_start"])
+def test_going_on_numbers_may_lie_beyond_those_of_the_first_call(how: str) -> None:
+    X = np.linspace(0, 1, 64)[:, None]
+    model = regressor(warm_start=how == "warm_start", validation_fraction=None, learning_rate=0.03, epochs=2)
+    learn = model.fit if how == "warm_start" else model.partial_fit
+    learn(X, X[:, 0])
+    assert np.diff(model.predict([[4.0], [8.0]])) == 0
+    learn(-10 * X, -10 * X[:, 0])
+    (column,) = model.model_.preparation.columns
+    assert (column.low, column.high, column.mean) == (-10, 1, pytest.approx(0.5))
+    assert np.diff(model.predict([[-8.0], [-4.0]])) != 0
+
+
 def test_partial_fit_tells_what_it_needs(iris: Any) -> None:
     X, y = iris
     with pytest.raises(InputError, match="needs classes"):
@@ -410,6 +433,17 @@ def test_a_pickled_model_predicts_without_jax(iris: Any, tmp_path: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"{model.predict_proba(X)[0].tolist()} False"
+
+
+def test_an_estimator_with_rules_of_ones_own_can_be_pickled(iris: Any) -> None:
+    X, y = iris
+    assert [rule.name for rule in pickle.loads(pickle.dumps(list(RULES.values())))] == list(RULES)
+    mine = from_optax("mine", optax.lion, learning_rate=1e-3, b1=0.8)
+    model = pickle.loads(pickle.dumps(classifier(optimizer=mine, learning_rate=0.01, epochs=2).fit(X, y)))
+    assert model.winner_["optimizer"] == "mine"
+    again = pickle.loads(pickle.dumps(model)).partial_fit(X, y)
+    assert model.n_iter_ == 2
+    assert again.n_iter_ == 1
 
 
 def test_metadata_is_routed(iris: Any) -> None:

@@ -64,6 +64,10 @@ def zeros_like(params: Params) -> Params:
 # Gradient descent, with and without momentum ---------------------------------------------------------
 
 
+def _nothing(params: Params) -> State:
+    return {}
+
+
 def _sgd_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
     return each(lambda g: -hyper["learning_rate"] * g, gradient), state
 
@@ -158,7 +162,7 @@ _ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 _BUILT_IN = (
     Rule(
         "sgd",
-        lambda params: {},
+        _nothing,
         _sgd_update,
         {"learning_rate": 0.03},
         "W ← W − α g",
@@ -227,6 +231,24 @@ RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _BUILT
 """The rules by name: those of the chapter, and AdamW."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Wrapped:
+    """An Optax optimizer with its settings; no closure, so that what holds it can be pickled."""
+
+    factory: Callable[..., Any]
+    learning_rate: float
+    settings: Mapping[str, Any]
+
+    def init(self, params: Params) -> State:
+        """The state before the first step."""
+        return self.factory(learning_rate=self.learning_rate, **self.settings).init(params)
+
+    def update(self, gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+        """One step at a member's own rate."""
+        transformation = self.factory(learning_rate=hyper["learning_rate"], **self.settings)
+        return transformation.update(gradient, state, params)
+
+
 def from_optax(name: str, factory: Callable[..., Any], *, learning_rate: float, **settings: Any) -> Rule:
     """A rule made of an Optax optimizer, to train in one population with the others.
 
@@ -237,17 +259,11 @@ def from_optax(name: str, factory: Callable[..., Any], *, learning_rate: float, 
         learning_rate: its customary value.
         settings: further arguments of the factory, fixed.
     """
-
-    def transformation(rate: Any) -> Any:
-        return factory(learning_rate=rate, **settings)
-
-    def update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
-        return transformation(hyper["learning_rate"]).update(gradient, state, params)
-
+    wrapped = _Wrapped(factory, learning_rate, settings)
     return Rule(
         name,
-        lambda params: transformation(learning_rate).init(params),
-        update,
+        wrapped.init,
+        wrapped.update,
         {"learning_rate": learning_rate},
         f"optax.{getattr(factory, '__name__', name)}",
         "Optax",

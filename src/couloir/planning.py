@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 
@@ -114,23 +115,29 @@ class Conditions:
             raise InputError(
                 f"The seed {self.seed!r} cannot be used: give a whole number from 0 to 2^32 - 1."
             )
-        if self.patience is not None and (not isinstance(self.patience, int) or self.patience < 1):
+        if self.patience is not None and not _whole(self.patience, 1):
             raise InputError(
                 f"The patience {self.patience!r} cannot be used: give a whole number of epochs, 1 or more."
             )
-        if self.minutes is not None and not self.minutes > 0:
+        number = isinstance(self.minutes, Real) and not isinstance(self.minutes, bool)
+        if self.minutes is not None and not (number and self.minutes > 0):
             raise InputError(f"The minutes {self.minutes!r} cannot be used: give a number above 0.")
-        if self.members is not None and (not isinstance(self.members, int) or self.members < 1):
+        if self.members is not None and not _whole(self.members, 1):
             raise InputError(
                 f"The number of members {self.members!r} cannot be used: give a whole number, 1 or more."
             )
         for what, value, least in (("folds", self.cv, 2), ("networks to average", self.ensemble, 1)):
-            if value is not None and (not isinstance(value, int) or value < least):
+            if value is not None and not _whole(value, least):
                 raise InputError(
                     f"The number of {what} {value!r} cannot be used: give a whole number, {least} or more."
                 )
         if self.precision not in ("float32", "float64"):
             raise unknown("precision", self.precision, ("float32", "float64"))
+
+
+def _whole(value: object, least: int) -> bool:
+    """Whether it is a whole number, and no truth value, of at least so much."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def prepare(dataset: Dataset, conditions: Conditions) -> Problem:

@@ -198,6 +198,11 @@ def find_rule(named: str | Rule) -> Rule:
         return named
     if isinstance(named, str) and named.startswith("optax."):
         return _optax_rule(named)
+    if callable(named):  # Optax's functions, or the two that one of its transformations consists of
+        raise InputError(
+            f"The optimizer {named!r} is a function: give its name, as 'adam' or 'optax.lion', or a rule "
+            "that couloir.optimizers.from_optax makes of it."
+        )
     return RULES[_named("optimizer", named, RULES)]
 
 

@@ -222,6 +222,22 @@ class Preparation:
                     result[:, column.start + 1 : column.start + 1 + parts.shape[1]] = parts
         return result
 
+    def widened(self, features: pl.DataFrame | np.ndarray) -> Preparation:
+        """The same, but numbers may also lie between those of these rows: they are learnt from as well.
+
+        All else is as it was fitted, for networks that have learnt with it go on with it.
+        """
+        values = self._raw_numbers(features)
+        known = ~np.isnan(values)
+        low = np.min(values, axis=0, initial=np.inf, where=known).tolist()
+        high = np.max(values, axis=0, initial=-np.inf, where=known).tolist()
+        columns = list(self.columns)
+        numeric = [place for place, column in enumerate(columns) if column.is_number]
+        for place, least, most in zip(numeric, low, high, strict=True):
+            column = columns[place]
+            columns[place] = replace(column, low=min(column.low, least), high=max(column.high, most))
+        return replace(self, columns=tuple(columns))
+
     def targets(self, target: Any, dtype: Any = np.float32) -> np.ndarray:
         """What the network is to give out for these targets.
 
@@ -285,13 +301,7 @@ class Preparation:
 
     def _numbers(self, features: pl.DataFrame | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The standardised numbers [sample, numeric column], and where they are missing."""
-        scaling = self._scaling
-        numeric = scaling["numeric"]
-        if isinstance(features, pl.DataFrame):
-            cells = [column.numbers(features[column.name]) for column in numeric]
-            values = np.stack(cells, axis=1) if cells else np.empty((len(features), 0))
-        else:
-            values = self._array_columns(features, [column.index for column in numeric])
+        scaling, values = self._scaling, self._raw_numbers(features)
         absent = np.isnan(values)
         if absent.any():
             values = np.where(absent, scaling["fill"], values)
@@ -301,6 +311,14 @@ class Preparation:
         values -= scaling["mean"]
         values /= scaling["scale"]
         return values, absent
+
+    def _raw_numbers(self, features: pl.DataFrame | np.ndarray) -> np.ndarray:
+        """The numbers in their columns' own units [sample, numeric column], missing as NaN."""
+        numeric = self._scaling["numeric"]
+        if not isinstance(features, pl.DataFrame):
+            return self._array_columns(features, [column.index for column in numeric])
+        cells = [column.numbers(features[column.name]) for column in numeric]
+        return np.stack(cells, axis=1) if cells else np.empty((len(features), 0))
 
     def _array_columns(self, features: np.ndarray, wanted: Sequence[int]) -> np.ndarray:
         """The used columns of an array as float64."""

@@ -107,6 +107,8 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
     if preparation is None:
         preparation = fitted_preparation(estimator, train_rows)
         scaling = None if estimator._classifies else Scaling.of(train_rows.targets)
+    else:
+        preparation = preparation.widened(train_rows.features)
     if isinstance(validation, tuple):
         judged = read_more(estimator, validation[0], validation[1], preparation)
     estimator._seed = seed
@@ -129,8 +131,9 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
 
 def conditions_of(estimator: Any) -> Conditions:
     """The estimator's conditions of training, checked."""
-    if not isinstance(estimator.refit, (bool, np.bool_)):
-        raise InputError(f"refit is {estimator.refit!r}: give True or False.")
+    for name in ("refit", "warm_start"):
+        if not isinstance(getattr(estimator, name), (bool, np.bool_)):
+            raise InputError(f"{name} is {getattr(estimator, name)!r}: give True or False.")
     if estimator.refit and estimator.ensemble:
         raise InputError("An average cannot be trained again on all rows: give refit or ensemble, not both.")
     return Conditions(
@@ -277,8 +280,9 @@ def _divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Ro
     if share is None:
         return rows, None
     if not isinstance(share, (int, float, np.floating)) or isinstance(share, bool) or not 0 < share < 1:
+        given = repr(share) if np.isscalar(share) else f"of type {type(share).__name__}"
         raise InputError(
-            f"The validation {share!r} cannot be used: give a fraction between 0 and 1, or the pair (X, y)."
+            f"The validation {given} cannot be used: give a fraction between 0 and 1, or the tuple (X, y)."
         )
     labels = rows.targets if estimator._classifies else np.zeros(len(rows.targets), np.int8)
     taken = take_rows(labels, float(share), 1, np.random.default_rng([seed, DIVISION]))

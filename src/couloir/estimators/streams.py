@@ -64,6 +64,9 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     if fresh:
         preparation = fitting.fitted_preparation(estimator, rows)
         scaling = None if estimator._classifies else Scaling.of(rows.targets)
+    else:
+        assert preparation is not None, "a stream that has begun has a preparation"
+        preparation = preparation.widened(rows.features)
     if carried is None:
         carried = _fresh(estimator, members, validation is not None)
     carried = dict(carried)  # a call that fails must leave nothing behind
@@ -72,7 +75,6 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
             f"The options make {len(members)} members and made {len(carried['outcomes'])} before: "
             "leave them as they were, or fit a new estimator."
         )
-    assert preparation is not None, "a stream that has begun has a preparation"
     judged = None
     if validation is not None:
         judged = fitting.read_more(estimator, validation[0], validation[1], preparation)
