@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from couloir.export import export
 from couloir.export.feeding import onnx_inputs
 from couloir.model import ACTIVATIONS, Ensemble, Model, Predictor, load_model
 from couloir.predictions import predict_table
+from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
@@ -140,7 +142,10 @@ def test_an_average_of_networks_with_preparations_of_their_own_agrees(tmp_path: 
 
 @pytest.mark.parametrize("more", [{}, {"cv": 3}, {"ensemble": 3}], ids=["one", "cv", "ensemble"])
 def test_runs_agree(more: dict[str, int], tmp_path: Path) -> None:
-    run = couloir.train("wine", hidden=(8,), learning_rate=[0.01, 0.003], restarts=2, epochs=6, **more)
+    rates = [0.01, 0.003]
+    run = couloir.train(
+        "wine", optimizer="adam", hidden=(8,), learning_rate=rates, restarts=2, epochs=6, **more
+    )
     assert_agreement(run.model, tmp_path / "model.onnx", "wine")
     found = answers(run.model, tmp_path / "model.onnx", "wine")
     assert found["label"].tolist() == run.predict("wine").tolist()
@@ -182,6 +187,22 @@ def test_labels_come_out_as_they_are(labels: list, tmp_path: Path) -> None:
     found = answers(model, tmp_path / "m.onnx", array)
     assert found["label"].tolist() == model.predict(array).tolist()
     assert set(found["label"].tolist()) == set(labels)
+
+
+def test_several_outputs_come_out_side_by_side(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(40, 3))
+    _, preparation = fitted((array, array[:, 0]), task="regression")
+    weight, bias = np.random.default_rng(1).normal(size=(2, 9)), np.array([100.0, -3.0])
+    one = network(preparation)
+    two = replace(one, layers=(*one.layers[:-1], (weight, bias)))
+    for model in (two, Ensemble(preparation, (two, replace(two, activation="relu")), (0.3, 0.7))):
+        found = answers(model, tmp_path / "m.onnx", array)["value"]
+        assert found.shape == (40, 2)
+        np.testing.assert_allclose(found, model.answers(array), rtol=1e-12)
+        shape = onnx.load(tmp_path / "m.onnx").graph.output[0].type.tensor_type.shape.dim
+        assert shape[1].dim_value == 2
+    expected = two.outputs(preparation.inputs(array, np.float64))
+    np.testing.assert_array_equal(two.answers(array), preparation.restore(expected))
 
 
 def test_images_go_in_as_images(tmp_path: Path) -> None:

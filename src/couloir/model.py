@@ -62,7 +62,10 @@ class Predictor(ABC):
 
     @abstractmethod
     def answers(self, features: Any) -> np.ndarray:
-        """Class probabilities [sample, class], or values [sample] in target units, for raw features."""
+        """Class probabilities [sample, class], or values in target units, for raw features.
+
+        Values are [sample], or [sample, output] of an estimator that was fitted to several outputs.
+        """
 
     @abstractmethod
     def _networks(self) -> Sequence[Model]:
@@ -71,6 +74,11 @@ class Predictor(ABC):
     @abstractmethod
     def _description(self) -> dict[str, Any]:
         """What is to be written besides the networks."""
+
+    @property
+    def answer_width(self) -> int:
+        """Numbers that a row is answered with: its classes, or its outputs."""
+        return len(self._networks()[0].layers[-1][1])
 
     def probabilities(self, features: Any) -> np.ndarray:
         """Class probabilities [sample, class] for raw features, classes in sorted order.
@@ -83,7 +91,7 @@ class Predictor(ABC):
         return self.answers(features)
 
     def predict(self, features: Any) -> np.ndarray:
-        """Labels or values [sample] for raw features."""
+        """Labels or values [sample] for raw features; values [sample, output] where there are several."""
         answers = self.answers(features)
         if self.preparation.classes is None:
             return answers
@@ -194,7 +202,10 @@ class Model(Predictor):
 
     def _finished(self, outputs: np.ndarray) -> np.ndarray:
         """Probabilities or values from outputs."""
-        return softmax(outputs) if self.preparation.classes else self.preparation.restore(outputs)[:, 0]
+        if self.preparation.classes:
+            return softmax(outputs)
+        values = self.preparation.restore(outputs)
+        return values if values.shape[1] > 1 else values[:, 0]
 
     def _networks(self) -> Sequence[Model]:
         return [self]

@@ -18,9 +18,6 @@ from couloir.model import Ensemble, Model
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-ROWS_AT_ONCE = 65536
-"""Rows whose several outputs are predicted in one go, so that prepared rows do not fill the memory."""
-
 
 class PopulationEstimator(BaseEstimator):
     """A population trained inside `fit`, of which the winner, or an average, is kept."""
@@ -98,19 +95,5 @@ class PopulationEstimator(BaseEstimator):
         """Class probabilities [sample, class], or values [sample, output]."""
         check_is_fitted(self, "model_")
         features = read_features(self, X, self.model_.preparation)
-        if self._classifies:
-            return self.model_.answers(features)
-        if self.n_outputs_ == 1:
-            return self.model_.answers(features)[:, None]
-        starts = range(0, len(features), ROWS_AT_ONCE)
-        return np.concatenate([self._several(features[at : at + ROWS_AT_ONCE]) for at in starts])
-
-    def _several(self, features: Any) -> np.ndarray:
-        """Values [sample, output]: a model itself answers one number for a row."""
-        model = self.model_
-        inputs = model.preparation.inputs(features, np.float64)
-        if isinstance(model, Model):
-            return model.outputs(inputs)
-        pairs = zip(model.networks, model.weights, strict=True)
-        total: Any = sum(weight * network.outputs(inputs) for network, weight in pairs)
-        return total
+        answers = self.model_.answers(features)
+        return answers if answers.ndim == 2 else answers[:, None]

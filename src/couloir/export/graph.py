@@ -10,7 +10,8 @@ For a model of arrays there is one input `features` [sample, column], and for on
 [sample, height, width].
 
 **Outputs.** `probabilities` [sample, class] in the order of the sorted labels, and `label` [sample]; or
-`value` [sample] in the target's units. Where a column has such a name already, an underscore follows it.
+`value` [sample] in the target's units, [sample, output] of an estimator that was fitted to several. Where a
+column has such a name already, an underscore follows it.
 
 Everything between is float64, as in `couloir predict`: float32 would lose the small differences of large
 numbers (a year, a price, a number of seconds) before they are standardised. What the inputs are is also
@@ -57,7 +58,7 @@ def onnx_model(model: Predictor, *, float32: bool = False) -> onnx.ModelProto:
     nodes = Nodes({each.name for each in inputs})
     cells = {column: _cells(nodes, name, kind, model.preparation) for column, (name, kind) in raw.items()}
     answers = _answers(nodes, model, cells)
-    outputs = _outputs(nodes, model.preparation, answers, real)
+    outputs = _outputs(nodes, model, answers, real)
     graph = helper.make_graph(nodes.nodes, "couloir", inputs, outputs, nodes.constants)
     opsets = [helper.make_opsetid(domain, version) for domain, version in nodes.opsets.items()]
     # Before version 4 of the file format every constant was an input as well.
@@ -103,7 +104,7 @@ def _cells(nodes: Nodes, name: str, kind: str, preparation: Preparation) -> str:
 
 
 def _answers(nodes: Nodes, model: Predictor, cells: Mapping[str, str]) -> str:
-    """Probabilities [sample, class], or values [sample, 1] in the target's units."""
+    """Probabilities [sample, class], or values [sample, output] in the target's units."""
     if isinstance(model, Model):
         return _network(nodes, model, *prepared(nodes, model.preparation, cells))
     assert isinstance(model, Ensemble), "a predictor is a network or several"
@@ -192,13 +193,14 @@ def _complement() -> np.ndarray:
     return chebyshev.cheb2poly(chebyshev.chebfit(places, erfcx(2 / t - 2) / t, 20))
 
 
-def _outputs(nodes: Nodes, preparation: Preparation, answers: str, real: int) -> list[onnx.ValueInfoProto]:
+def _outputs(nodes: Nodes, model: Predictor, answers: str, real: int) -> list[onnx.ValueInfoProto]:
     """Give the answers their names and types."""
-    rows = "sample"
+    preparation, rows = model.preparation, "sample"
     if preparation.classes is None:
-        flat = nodes.add("Reshape", answers, nodes.constant(np.array([-1])))
-        value = nodes.add("Cast", flat, name=nodes.free("value"), to=real)
-        return [helper.make_tensor_value_info(value, real, [rows])]
+        several = [model.answer_width] if model.answer_width > 1 else []
+        shaped = answers if several else nodes.add("Reshape", answers, nodes.constant(np.array([-1])))
+        value = nodes.add("Cast", shaped, name=nodes.free("value"), to=real)
+        return [helper.make_tensor_value_info(value, real, [rows, *several])]
     shares = nodes.add("Cast", answers, name=nodes.free("probabilities"), to=real)
     classes = np.array(preparation.classes)
     likeliest = nodes.add("ArgMax", answers, axis=1, keepdims=0)
