@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +163,29 @@ def test_arrays_are_checked_too():
     features[:, 1] = 4.0
     (line,) = check_columns(load((features, generator.normal(size=100))), np.arange(100))
     assert "'x1' has one value only" in line
+
+
+@pytest.mark.parametrize("shape", ["%d.%m.%Y", "%m/%d/%Y", "%Y/%m/%d %H:%M"])
+@pytest.mark.parametrize("days", [30, 200], ids=["categories", "free text"])
+def test_dates_that_are_read_as_text_are_named(shape, days):
+    start = datetime.date(2024, 1, 5)
+    texts = [(start + datetime.timedelta(days=i % days)).strftime(shape) for i in range(200)]
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame({"day": [None, *texts[1:]], "target": random.normal(size=200)})
+    assert warnings_of(frame) == [
+        f"Column 'day' holds dates written as '{texts[1]}', which are read as text: "
+        "write them as 2024-12-31, or drop it with --drop day"
+    ]
+
+
+def test_versions_addresses_and_dates_that_can_be_read_are_no_such_dates():
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "version": [f"{i % 3}.{i % 5}.{i % 2}" for i in range(200)],
+            "address": [f"10.0.{i % 4}.{i % 3}" for i in range(200)],
+            "day": [f"2024-01-{1 + i % 28:02d}" for i in range(200)],
+            "target": random.normal(size=200),
+        }
+    )
+    assert warnings_of(frame) == []

@@ -51,6 +51,7 @@ WRITTEN_KINDS = ("categorical", "hashed", "ordered")
 """Kinds whose cells are texts in new data, whatever the type they come in."""
 
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
+_OFFSET = r":\d{2}(\.\d+)?[-+]\d{2}:?\d{2}$"
 _WRITTEN_NUMBER = "|".join(
     (
         r"^[€$£¥]?\s?[-+]?\d{1,3}(,\d{3})+(\.\d+)?$",  # 1,234.5 and $1,234
@@ -60,6 +61,8 @@ _WRITTEN_NUMBER = "|".join(
     )
 )
 """Numbers as people write them, which are refused as categories."""
+_WRITTEN_DATE = r"^(\d{4}[./]\d{1,2}[./]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{4})([ T]|$)"
+"""Dates as people write them: which is the day and which the month would be guessing."""
 
 
 def one_line(value: object) -> str:
@@ -81,6 +84,11 @@ def is_free_text(distinct: int, rows: int) -> bool:
     more than a tenth of the rows.
     """
     return distinct > min(max(MANY_CATEGORIES, rows / 10), rows / 2)
+
+
+def holds_written_dates(texts: pl.Series) -> bool:
+    """Whether nearly all texts look like dates that are not written as 2024-12-31."""
+    return texts.dtype == pl.String and (texts.str.contains(_WRITTEN_DATE).mean() or 0.0) >= NUMERIC_SHARE
 
 
 def column_kind(column: pl.Series) -> str:
@@ -270,10 +278,17 @@ def _dates(texts: pl.Series, present: pl.Series) -> pl.Series:
 
 
 def _moments(texts: pl.Series) -> pl.Series:
-    """Dates with or without a time of day, missing where a text is neither; a zone's letter Z is dropped."""
+    """Dates with or without a time of day, missing where a text is neither.
+
+    Where a time is followed by its distance from UTC, as in 12:00+02:00, it is taken in UTC, as frames have
+    it; the letter Z says that it is.
+    """
     written = texts.str.replace("T", " ").str.strip_suffix("Z")
-    shapes = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
-    parsed = [written.str.to_datetime(shape, strict=False, time_unit="us") for shape in shapes]
+    times = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+    parsed = [written.str.to_datetime(shape, strict=False, time_unit="us") for shape in (*times, "%Y-%m-%d")]
+    if written.str.contains(_OFFSET).any():
+        zoned = [written.str.to_datetime(f"{shape}%z", strict=False, time_unit="us") for shape in times]
+        parsed += [moments.dt.replace_time_zone(None) for moments in zoned]
     return pl.select(pl.coalesce(parsed)).to_series().alias(texts.name)
 
 

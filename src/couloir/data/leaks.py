@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import column_kind, numbers_of, one_line, quoted
+from couloir.data.columns import column_kind, holds_written_dates, numbers_of, one_line, quoted
 from couloir.data.dataset import Dataset
 from couloir.data.hashing import HASHED_FEATURES
 
@@ -37,6 +37,7 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
     - **Repeats.** Two columns say the same: each value of one goes with one value of the other.
     - **Nothing to learn.** Columns with one value only, identifiers (whole numbers, all different, that
       fill a range), and text whose values hardly repeat, which `Preparation` leaves out.
+    - **Dates.** Texts that look like dates, of which the day and the month would have to be guessed.
     - **Many values.** Text columns with more than 256 different values, which become 64 features by
       hashing; and categories that together become more than 1000 features.
 
@@ -60,11 +61,23 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
     lines += _repeats(features.select([n for n in others if n not in identifiers + answers]), once)
     lines += _grouped(constant, ("has one value only", "have one value only"))
     lines += _grouped(identifiers, ("numbers the rows", "number the rows"))
+    dates = [name for name in kinds if name not in constant and holds_written_dates(features[name])]
+    lines += _dates(features.select(dates))
+    free_text = [name for name in free_text if name not in dates]
     unused = "text with too many different values to be categories, and not used"
     lines += _grouped(free_text, (f"is {unused}", f"are {unused}"))
     hashed = [name for name in others if kinds[name] == "hashed"]
     lines += _hashed(features.select(hashed))
     return lines + _wide(features.select([name for name in others if kinds[name] == "categorical"]))
+
+
+def _dates(features: pl.DataFrame) -> list[str]:
+    """A warning for each column of dates that are read as text."""
+    return [
+        f"{_named([column.name])} holds dates written as {quoted(column.drop_nulls()[0])}, which are read as "
+        f"text: write them as 2024-12-31, or {_drop([column.name])}"
+        for column in features.get_columns()
+    ]
 
 
 def _hashed(features: pl.DataFrame) -> list[str]:
