@@ -37,6 +37,8 @@ MODULES = (
     "couloir.selection.space",
     "couloir.model",
     "couloir.export",
+    "couloir.export.graph",
+    "couloir.export.feeding",
     "couloir.figures",
     "couloir.landscapes",
     *(

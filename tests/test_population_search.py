@@ -188,6 +188,8 @@ def test_what_it_does_not_search_is_told(wine: Any) -> None:
         PopulationSearchCV(LogisticRegression(), {"C": [1.0]}).fit(*wine)
     with pytest.raises(InputError, match="either param_grid or param_distributions"):
         PopulationSearchCV(CouloirClassifier()).fit(*wine)
+    with pytest.raises(InputError, match=r"'l2' is a distribution, .* give param_distributions="):
+        PopulationSearchCV(CouloirClassifier(), [RATES, {"l2": scipy.stats.uniform()}]).fit(*wine)
     with pytest.raises(InputError, match="give a whole number"):
         PopulationSearchCV(CouloirClassifier(), RATES, checkpoint="anywhere").fit(*wine)
 

@@ -42,8 +42,9 @@ class CouloirClassifier(ClassifierMixin, PopulationEstimator):
         validation_fraction: share of the rows (of each class) to stop and choose by where `fit` is given
             no validation set; None: none, and members train to the end and are chosen by their training
             score.
-        class_weight: weights of the classes by label, or "balanced" for n / (k · n_class); they multiply
-            the rows' own, in the loss and in the scores that choose.
+        class_weight: weights of the classes by label, or "balanced" for n / (k · n_class), in `partial_fit`
+            among the rows of each call; they multiply the rows' own, in the loss and in the scores that
+            choose.
         warm_start: go on from the networks of the last `fit`, with its preparation and classes.
         random_state: seed of the validation rows, batches, initial weights and dropout.
 

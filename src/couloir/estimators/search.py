@@ -133,6 +133,7 @@ class PopulationSearchCV(BaseSearchCV):
         if (self.param_grid is None) == (self.param_distributions is None):
             raise InputError("Give PopulationSearchCV either param_grid or param_distributions.")
         if self.param_grid is not None:
+            _refuse_distributions(self.param_grid)
             found = list(ParameterGrid(self.param_grid))
         else:
             found = list(
@@ -163,3 +164,14 @@ class PopulationSearchCV(BaseSearchCV):
         self.refit_time_ = time.perf_counter() - began
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
+
+
+def _refuse_distributions(grid: Any) -> None:
+    """Raise for what `RandomizedSearchCV` takes in the place where `GridSearchCV` takes its grid."""
+    dicts = [each for each in (grid if isinstance(grid, Sequence) else [grid]) if isinstance(each, Mapping)]
+    drawn = [name for each in dicts for name, values in each.items() if hasattr(values, "rvs")]
+    if drawn:
+        raise InputError(
+            f"'{drawn[0]}' is a distribution, to be drawn from: give param_distributions= in place of "
+            "param_grid."
+        )
