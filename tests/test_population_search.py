@@ -17,19 +17,20 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from couloir.errors import InputError
 from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV, trials
 
 SMALL: dict[str, Any] = {
-    "optimizer": "adam",
+    "optimizer": "sgd",
     "learning_rate": 0.01,
-    "hidden": (8,),
+    "hidden": (),
     "epochs": 10,
     "batch_size": 32,
     "random_state": 0,
 }
+"""What compiles fastest: searches are the same whatever the networks are."""
 
 RATES = {"learning_rate": [0.001, 0.01, 0.1]}
 
@@ -55,7 +56,7 @@ def assert_same(ours: Any, theirs: Any) -> None:
 
 
 def test_a_grid_gives_what_grid_search_gives(wine: Any) -> None:
-    grid = [RATES, {"hidden": [(8,), (4,)], "l2": [0.01]}]
+    grid = [RATES, {"hidden": [(4,)], "l2": [0.01]}]
     estimator = CouloirClassifier(**SMALL)
     ours = PopulationSearchCV(estimator, grid, cv=3, return_train_score=True).fit(*wine)
     theirs = GridSearchCV(estimator, grid, cv=3, return_train_score=True).fit(*wine)
@@ -122,14 +123,16 @@ def test_steps_before_are_fitted_once_for_each_fold_to_its_training_rows() -> No
 
 def test_a_pipeline_gives_what_grid_search_gives(wine: Any) -> None:
     pipe = Pipeline(
-        [("scale", StandardScaler()), ("select", SelectKBest()), ("network", CouloirClassifier(**SMALL))]
+        [("scale", StandardScaler()), ("select", SelectKBest(k=5)), ("network", CouloirClassifier(**SMALL))]
     )
-    grid = {"select__k": [2, 5], "network__learning_rate": [0.01, 0.1]}
+    ranks = QuantileTransformer(n_quantiles=20)
+    grid = {"scale": [StandardScaler(), ranks], "network__learning_rate": [0.01, 0.1]}
     words: dict[str, Any] = {"cv": 2, "scoring": ["accuracy", "neg_log_loss"], "refit": "neg_log_loss"}
     ours = PopulationSearchCV(pipe, grid, **words).fit(*wine)
     theirs = GridSearchCV(pipe, grid, **words).fit(*wine)
     assert_same(ours, theirs)
-    assert ours.best_estimator_.named_steps["select"].k == ours.best_params_["select__k"]
+    assert type(ours.best_estimator_.named_steps["scale"]) is type(ours.best_params_["scale"])
+    assert len(set(ours.cv_results_["mean_test_neg_log_loss"])) == 4
 
 
 def test_groups_and_weights_are_handed_on(wine: Any) -> None:
@@ -160,19 +163,20 @@ def test_metadata_is_routed_through_a_pipeline(wine: Any) -> None:
 
 
 def test_a_candidate_that_fails_is_given_the_error_score(wine: Any) -> None:
-    grid = {"learning_rate": [0.01, -1.0, 1e30], "optimizer": ["sgd"]}
+    grid = {"learning_rate": [0.01, -1.0, 1e30]}
+    estimator = CouloirClassifier(**{**SMALL, "hidden": (8,)})  # gradients of a linear one are bounded
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        search = PopulationSearchCV(CouloirClassifier(**SMALL), grid, cv=2).fit(*wine)
+        search = PopulationSearchCV(estimator, grid, cv=2).fit(*wine)
     assert {each.category for each in caught} >= {FitFailedWarning}
     means = search.cv_results_["mean_test_score"]
     assert np.isfinite(means[0])
     assert np.isnan(means[1:]).all()
     assert search.best_index_ == 0
     with pytest.raises(InputError, match="learning rate -1"):
-        PopulationSearchCV(CouloirClassifier(**SMALL), grid, cv=2, error_score="raise").fit(*wine)
+        PopulationSearchCV(estimator, grid, cv=2, error_score="raise").fit(*wine)
     with pytest.raises(ValueError, match="All the 2 fits failed"):
-        PopulationSearchCV(CouloirClassifier(**SMALL), {"learning_rate": [-1.0]}, cv=2).fit(*wine)
+        PopulationSearchCV(estimator, {"learning_rate": [-1.0]}, cv=2).fit(*wine)
 
 
 def test_without_a_seed_candidates_are_still_compared_alike(wine: Any) -> None:
