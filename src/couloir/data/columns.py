@@ -88,7 +88,10 @@ def is_free_text(distinct: int, rows: int) -> bool:
 
 def holds_written_dates(texts: pl.Series) -> bool:
     """Whether nearly all texts look like dates that are not written as 2024-12-31."""
-    return texts.dtype == pl.String and (texts.str.contains(_WRITTEN_DATE).mean() or 0.0) >= NUMERIC_SHARE
+    present = texts.drop_nulls()
+    if texts.dtype != pl.String or present.is_empty():
+        return False
+    return int(present.str.contains(_WRITTEN_DATE).sum()) >= NUMERIC_SHARE * len(present)
 
 
 def column_kind(column: pl.Series) -> str:
