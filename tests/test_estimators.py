@@ -197,7 +197,7 @@ def test_activations_of_each_hidden_layer(iris: Any) -> None:
     logits = np.tanh(np.maximum(signal @ first.T + a, 0) @ second.T + b) @ last.T + c
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.predict_proba(X), shares, rtol=1e-9)
-    several = classifier(hidden=(7, 6), activation=[("relu", "tanh"), "elu"]).fit(X, y)
+    several = classifier(hidden=(7, 6), activation=[("relu", "tanh"), "elu"], learning_rate=0.01).fit(X, y)
     assert set(several.leaderboard_["activation"]) == {"relu-tanh", "elu"}
     model.partial_fit(X, y)
     assert model.winner_["activation"] == "relu-tanh"

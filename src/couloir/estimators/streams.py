@@ -59,14 +59,13 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     carried, fresh = vars(estimator).get("_stream"), not hasattr(estimator, "model_")
     conditions = fitting.conditions_of(estimator)
     _check(estimator, fresh, carried, classes, validation)
-    rows, preparation, scaling = fitting.read(estimator, X, y, sample_weight, fresh=fresh, classes=classes)
+    rows, known, scaling = fitting.read(estimator, X, y, sample_weight, fresh=fresh, classes=classes)
     members = fitting.members_of(estimator, conditions)
-    if fresh:
+    if known is None:
         preparation = fitting.fitted_preparation(estimator, rows)
         scaling = None if estimator._classifies else Scaling.of(rows.targets)
     else:
-        assert preparation is not None, "a stream that has begun has a preparation"
-        preparation = preparation.widened(rows.features)
+        preparation = known.widened(rows.features)
     if carried is None:
         carried = _fresh(estimator, members, validation is not None)
     carried = dict(carried)  # a call that fails must leave nothing behind
@@ -79,7 +78,8 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     if validation is not None:
         judged = fitting.read_more(estimator, validation[0], validation[1], preparation)
     data = fitting.training_data(estimator, preparation, scaling, rows, judged)
-    outcomes = _one_pass(conditions, members, carried, data)
+    asked = data.train.inputs if known is None else known.inputs(rows.features, estimator.precision)
+    outcomes = _one_pass(conditions, members, carried, data, asked)
     vars(estimator).pop("_networks", None)
     _keep(estimator, preparation, scaling, carried, outcomes, chosen_metric(data.task, conditions.metric))
     estimator._stream = carried
@@ -135,8 +135,14 @@ def _one_pass(
     members: Sequence[Member],
     carried: dict[str, Any],
     data: TrainingData,
+    asked: np.ndarray,
 ) -> list[Outcome]:
-    """Train every member on the rows once; returns the outcomes, and carries on what has to be."""
+    """Train every member on the rows once; returns the outcomes, and carries on what has to be.
+
+    Args:
+        conditions, members, carried, data: whom, on what and how.
+        asked: the rows' inputs as they were prepared before these rows were learnt from.
+    """
     outcomes = [
         Outcome(member, **_copied(kept)) for member, kept in zip(members, carried["outcomes"], strict=True)
     ]
@@ -151,7 +157,7 @@ def _one_pass(
             for chunk in plan_chunks(members, inputs, data.outputs, STREAM_CHUNK)
         ]
         _take_up(parts, carried)
-        _judge_before(carried, parts, data)
+        _judge_before(carried, parts, data, asked)
         advance(parts, number, patience, conditions.precision, pool)
         for part in parts:
             part.collect()
@@ -178,7 +184,9 @@ def _take_up(parts: Sequence[ChunkTraining], carried: dict[str, Any]) -> None:
             part.state = jax.tree.unflatten(jax.tree.structure(part.state), leaves)
 
 
-def _judge_before(carried: dict[str, Any], parts: Sequence[ChunkTraining], data: TrainingData) -> None:
+def _judge_before(
+    carried: dict[str, Any], parts: Sequence[ChunkTraining], data: TrainingData, asked: np.ndarray
+) -> None:
     """Take note of how well each member answers the rows before it learns from them."""
     if carried["validated"] or carried["calls"] == 0:
         return
@@ -187,14 +195,14 @@ def _judge_before(carried: dict[str, Any], parts: Sequence[ChunkTraining], data:
         networks = jax.device_get(part.state.networks)
         for place, number in enumerate(part.chunk.places):
             layers = [(layer.weight[0, place], layer.bias[0, place]) for layer in networks]
-            scores[number] = _loss(layers, part.chunk.cohort.activation, data)
+            scores[number] = _loss(layers, part.chunk.cohort.activation, data, asked)
     before = carried["before"]
     carried["before"] = scores if before is None else (1 - FORGETTING) * before + FORGETTING * scores
 
 
-def _loss(layers: Sequence[Any], activation: str, data: TrainingData) -> float:
+def _loss(layers: Sequence[Any], activation: str, data: TrainingData, asked: np.ndarray) -> float:
     """A network's weighted mean log loss, or squared error in standardised units, on the rows."""
-    answers = outputs(tuple(layers), data.train.inputs, activation)
+    answers = outputs(tuple(layers), asked, activation)
     if data.task == "classification":
         chosen = softmax(answers)[np.arange(len(answers)), data.train.targets]
         losses = -np.log(np.maximum(chosen, np.finfo(float).tiny))
