@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "estimators.md").read_text("utf-8")
 
 

@@ -23,7 +23,6 @@ from couloir.export import export
 from couloir.export.feeding import onnx_inputs
 from couloir.model import ACTIVATIONS, Ensemble, Model, Predictor, load_model
 from couloir.predictions import predict_table
-from quick_compiling import compile_quickly  # noqa: F401 (a fixture)
 
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
