@@ -127,14 +127,8 @@ class ChunkTraining:
 
         dtype = self.folds.dtype
         rates = stack("rates") * active[:, None, :]
-        return jax.device_put(
-            Schedule(
-                stack("step").astype(np.int32),
-                stack("rows"),
-                stack("weights").astype(dtype),
-                rates.astype(dtype),
-            )
-        )
+        host = (stack("step").astype(np.int32), stack("rows"), stack("weights").astype(dtype))
+        return Schedule(*jax.device_put((*host, rates.astype(dtype))))
 
     def _fold_schedule(self, number: int, fold: int) -> dict[str, np.ndarray]:
         """One fold's steps of epoch `number`."""
@@ -348,7 +342,7 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
         for number, (_, places) in enumerate(segments(program.layout))
     ]
     worst = np.full((len(folds.seeds), len(members)), np.inf, folds.dtype)
-    return _to_be_changed(PopulationState(networks, tuple(rule_states), networks, worst, worst))
+    return PopulationState(*_to_be_changed((networks, tuple(rule_states), networks, worst, worst)))
 
 
 def _to_be_changed(state: Any) -> Any:
@@ -403,8 +397,6 @@ def _settings(chunk: Chunk, members: Sequence[Member], seeds: Sequence[int], dty
         }
         for rule, places in segments(chunk.layout)
     )
-    regularization = Regularization(*map(strengths, STRENGTHS))
-    hyper, regularization, noise = jax.device_put(
-        (hyper, regularization, np.array(chunk.cohort.noise, dtype))
-    )
-    return Settings(hyper, regularization, keys, noise, noise_keys)
+    host = (hyper, tuple(map(strengths, STRENGTHS)), np.array(chunk.cohort.noise, dtype))
+    hyper, used, noise = jax.device_put(host)
+    return Settings(hyper, Regularization(*used), keys, noise, noise_keys)
