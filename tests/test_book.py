@@ -157,9 +157,9 @@ def test_the_line_fit_has_the_known_answers(numbers):
     losses = np.mean((Y - candidates[:, :1] * X - candidates[:, 1:]) ** 2, axis=1)
     assert numbers[6]["losses"] == pytest.approx(losses, rel=1e-12)
     assert np.round(losses, 3).tolist() == [0.338, 0.16, 0.043]
-    slope, height = np.polyfit(X, Y, 1)
-    assert (numbers[8]["slope"], numbers[8]["height"]) == pytest.approx((slope, height), rel=1e-12)
-    assert numbers[8]["least"] == pytest.approx(np.mean((Y - slope * X - height) ** 2), rel=1e-10)
+    slope, intercept = np.polyfit(X, Y, 1)
+    assert (numbers[8]["slope"], numbers[8]["intercept"]) == pytest.approx((slope, intercept), rel=1e-12)
+    assert numbers[8]["least"] == pytest.approx(np.mean((Y - slope * X - intercept) ** 2), rel=1e-10)
     assert 0 < numbers[8]["disagreement"] < 1e-12
     curvature = np.linalg.eigvalsh(2 / 7 * np.array([[X @ X, X.sum()], [X.sum(), 7]]))
     assert numbers[10]["eigenvalues"] == pytest.approx(curvature, rel=1e-9)

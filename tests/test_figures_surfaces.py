@@ -285,7 +285,7 @@ def test_the_race_is_told_by_arrival(raced):
     assert set(arrivals) == {"momentum", "adam"}
     order = sorted(arrivals, key=arrivals.__getitem__)
     text = surface_races.race_words(raced)
-    assert text.startswith(f"{order[0]} arrives first, at step {arrivals[order[0]]}, ")
+    assert text.startswith(f"First to arrive is {order[0]}, at step {arrivals[order[0]]}, ")
     assert f"then {order[1]} at {arrivals[order[1]]}." in text
     assert text.endswith("sgd diverged.")
 

@@ -23,13 +23,23 @@ GREEK = {
 
 def of(chapter: int) -> dict[str, Any]:
     """What a chapter's template uses besides its figures."""
-    return {"equation": _equation, "sparks": _SPARKS.get(chapter, dict)(), "settings": _settings}
+    return {
+        "equation": _equation,
+        "thousands": _thousands,
+        "sparks": _SPARKS.get(chapter, dict)(),
+        "settings": _settings,
+    }
 
 
-def _equation(text: str) -> Any:
+def _equation(text: str, display: bool = False) -> Any:
     from markupsafe import Markup
 
-    return Markup(equation(text))
+    return Markup(equation(text, display=display))
+
+
+def _thousands(count: int) -> str:
+    """A count as an equation takes it: 11,935, and no sign of a list between its digits."""
+    return rf"\text{{{count:,}}}"
 
 
 def _settings(rule: str) -> str:

@@ -55,11 +55,20 @@
       drawn.layout.autosize = true;
       delete drawn.layout.width;
       if (touch && !drawn.layout.scene) drawn.layout.dragmode = false;
+      this.stepBack(drawn.layout.scene);
       const shown = night ? exchange(drawn, "") : drawn;
       this.night = night;
       await Plotly.newPlot(this.plot, { data: shown.data, layout: shown.layout, frames: shown.frames, config });
       if (!this.built) this.build();
       this.plot.on("plotly_animatingframe", (event) => this.follow(event.name));
+    }
+
+    // On a narrow page a surface in space is looked at from further off, or its sides are cut; the title of
+    // its heights has no room, and the sentence below says what they are.
+    stepBack(scene) {
+      if (!scene?.camera?.eye || this.plot.clientWidth >= 500) return;
+      for (const axis of ["x", "y", "z"]) scene.camera.eye[axis] *= 1.85;
+      if (scene.zaxis && scene.camera.center) scene.zaxis.title = { text: "" };
     }
 
     build() {

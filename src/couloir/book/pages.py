@@ -158,7 +158,7 @@ def fixed(value: Any, decimals: int) -> Any:
 def percent(share: Any) -> Any:
     """A computed share of one in per cent, with its full value in the page."""
     exact = float(share)
-    return _markup(f'<data value="{exact!r}">{words.percent(exact)}</data>')
+    return _markup(f'<data value="{exact!r}">{words.share(exact)}</data>')
 
 
 def figure_data(computed: Sequence[Computed]) -> str:

@@ -23,7 +23,7 @@ def dropped_network(found: DropoutDraws) -> Chart:
 
     A slider goes through the steps; its last position is the network when predicting, with nothing off.
     """
-    title = f"Dropout of {words.percent(found.probability)}"
+    title = f"Dropout of {words.share(found.probability)}"
     layout = Layout(found.widths)
     figure = network_figure(title, found.widths)
     figure.update_layout(height=figure.layout.height + HEIGHT, margin={"b": HEIGHT + 24})
@@ -90,8 +90,8 @@ def _sentence(found: DropoutDraws) -> str:
     )
     share = float(off.sum() / (hidden * len(off)))
     text = f"In each training step every one of the {words.count(hidden, 'hidden unit')} is off with "
-    text += f"probability {words.percent(found.probability)}: over these {words.count(len(off), 'step')} "
-    text += f"between {off.min()} and {off.max()} are, {words.percent(share)} in the mean, and between "
+    text += f"probability {words.share(found.probability)}: over these {words.count(len(off), 'step')} "
+    text += f"between {off.min()} and {off.max()} are, {words.share(share)} in the mean, and between "
     text += f"{found.connections.min()} and {found.connections.max()} of {found.total} connections remain. "
     text += "What stays on is multiplied by "
     return text + f"1/(1 − p) = {number(found.scale)}, so that nothing has to be changed when predicting."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,14 +32,14 @@ def difference_errors(curves: ErrorCurves) -> Chart:
             marker={"symbol": symbol, "size": 7, "color": theme.colour(role)},
             hovertemplate=f"{kind}: error %{{y:.2~e}} at ε = %{{x:.2~e}}<extra></extra>",
         )
-    figure.update_layout(xaxis=_powers(2) | {"autorange": "reversed"}, yaxis=_powers(2), **title_on_top(2))
+    figure.update_layout(
+        xaxis=theme.powers(2) | {"autorange": "reversed", "tickangle": 0},
+        yaxis=theme.powers(2),
+        **title_on_top(2),
+    )
     sentence = " ".join(error_words(curves, kind) for kind, *_ in KINDS)
     sentence += f" Measured on {words.count(curves.weights, 'weight')} in double precision."
     return Chart("difference-errors", title, sentence, f"Two lines shaped like a V. {sentence}", figure)
-
-
-def _powers(step: int) -> dict[str, Any]:
-    return {"type": "log", "dtick": step, "exponentformat": "power", "tickangle": 0}
 
 
 def error_words(curves: ErrorCurves, kind: str) -> str:

@@ -110,12 +110,10 @@ def _lay_out(figure: go.Figure, found: MomentumGrid) -> None:
         xaxis=side(found.surface, 0),
         yaxis={"domain": [0.42, 1], **side(found.surface, 1)},
         xaxis2={"anchor": "y2", "title": {"text": "step"}},
-        yaxis2={
+        yaxis2=theme.powers(3)
+        | {
             "domain": [0, 0.28],
             "anchor": "x2",
-            "type": "log",
-            "dtick": 3,
-            "exponentformat": "power",
             "tickformat": "",
             "title": {"text": "loss above the least"},
             "range": [float(np.log10(end)) for end in LOSSES],
@@ -143,7 +141,7 @@ def _course(found: MomentumGrid, momentum: int) -> str:
     step, share = int(found.arrivals[momentum, at]), f"a {round(1 / found.near):,}th of its first value"
     loss = number(float(found.losses[momentum, at, -1]))
     when = f"below {share} from step {step} on" if step >= 0 else f"never below {share}"
-    return f"the loss is {when} and {loss} after {found.steps} steps"
+    return f"the loss above the least is {when}, and {loss} after {found.steps} steps"
 
 
 def _alt(found: MomentumGrid) -> str:

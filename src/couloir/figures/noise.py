@@ -281,7 +281,7 @@ def _cloud_sentence(found: GradientCloud) -> str:
     text += f"{number(steeper, 2)} times less noise. "
     off = max(abs(found.spreads[place] / found.expected[place] - 1) for place in some)
     text += "The dashed line is s/√K · √((n − K)/(n − 1)); what was measured is within "
-    text += f"{words.percent(off)} of it"
+    text += f"{words.share(off)} of it"
     whole = " and a batch of all rows has the exact gradient" if len(some) < len(found.sizes) else ""
     return f"{text},{whole}." if whole else f"{text}."
 
@@ -333,8 +333,8 @@ def _escape_sentence(found: Escapes) -> str:
     for place in (found.minimum, found.saddle):
         smallest, largest = int(np.argmin(place.sizes)), int(np.argmax(place.sizes))
         parts.append(
-            f"{words.percent(place.shares[smallest])} leave the {place.place} with batches of "
-            f"{place.sizes[smallest]} and {words.percent(place.shares[largest])} with batches of "
+            f"{words.share(place.shares[smallest])} leave the {place.place} with batches of "
+            f"{place.sizes[smallest]} and {words.share(place.shares[largest])} with batches of "
             f"{place.sizes[largest]}{_all_samples(found, place, largest)}"
         )
     return f"{text}{'; '.join(parts)}."
@@ -348,7 +348,7 @@ def _escape_alt(found: Escapes) -> str:
     text = "Line chart of the share of runs that left, by batch size."
     for place in (found.minimum, found.saddle):
         listed = [
-            f"{size} {words.percent(share)}" for size, share in zip(place.sizes, place.shares, strict=True)
+            f"{size} {words.share(share)}" for size, share in zip(place.sizes, place.shares, strict=True)
         ]
         text += f" {place.place.capitalize()}: {words.joined(listed, limit=12)}."
     return text

@@ -208,7 +208,7 @@ def _add_slice(
 def _quantity_axis(values: list[float]) -> dict[str, Any]:
     if min(values) > 0 and max(values) / min(values) > 20:
         decades = math.log10(max(values) / min(values))
-        return {"type": "log", "dtick": max(1, round(decades / 3)), "exponentformat": "power"}
+        return theme.powers(max(1, round(decades / 3)))
     return {"type": "linear", "nticks": 5}
 
 

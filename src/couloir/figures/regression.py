@@ -120,7 +120,7 @@ def _errors_words(x: np.ndarray, residuals: np.ndarray) -> str:
     text += (
         f"The longest bar, at x = {number(float(x[worst]))}, is {number(float(abs(residuals[worst])))} long; "
     )
-    return f"{text}its square alone is {words.percent(float(squares[worst] / squares.sum()))} of that sum."
+    return f"{text}its square alone is {words.share(float(squares[worst] / squares.sum()))} of that sum."
 
 
 def _line_fit() -> Regression:
@@ -247,7 +247,7 @@ def line_descent(learning_rate: float = 0.06, steps: int = 200, start: Line | No
 
     problem, title = _line_fit(), "Gradient descent on the bowl"
     found = descend(problem, learning_rate, steps, start or LINE_START)
-    track = _track(found, f"α = {number(learning_rate)}", RATE_STYLES[1])
+    track = _track(found, f"α = {number(learning_rate)}", theme.rule_style("sgd"))
     figure = _two_parts(title, [found], [track])
     sentence = f"{_end_words(found)} The least is {number(problem.least)}."
     if found.ending != "diverged" and np.any(near := found.excess <= found.excess[0] / 10):
@@ -297,7 +297,7 @@ def rate_slider(steps: int = STEPS, start: Line | None = None) -> Chart:
     found = regression.descents(problem, steps, start or regression.LINE_START)
     first = int(np.argmin([abs(share - 0.5) for share in regression.FRACTIONS]))
     figure = _two_parts(
-        title, found, [_track(found[first], "gradient descent", RATE_STYLES[1])], SLIDER_HEIGHT
+        title, found, [_track(found[first], "gradient descent", theme.rule_style("sgd"))], SLIDER_HEIGHT
     )
     places = [place for place, trace in enumerate(figure.data) if trace.meta == "moves"]
     add_slider(figure, "α = ", places, [_position(descent) for descent in found], first)
@@ -375,12 +375,9 @@ def _excess_axis(found: Sequence[Descent]) -> dict[str, Any]:
     """Logarithmic, from the lowest excess loss to a hundred times the first."""
     first = float(found[0].excess[0])
     lowest = max(min(float(descent.excess.min()) for descent in found), 1e-12)
-    return {
-        "type": "log",
+    return theme.powers(1) | {
         "range": [float(np.log10(lowest)) - 0.3, float(np.log10(first)) + 2],
         "title": {"text": "loss above the least"},
-        "exponentformat": "power",
-        "dtick": 1,
     }
 
 

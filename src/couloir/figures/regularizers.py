@@ -122,7 +122,7 @@ def _sentence(found: Regularizers, loss: str) -> str:
     if best.name == "none":
         return f"{text}No treatment does better."
     text += f"{_capital(NAMES[best.name])} does best on test rows: {number(float(best.test.mean()))}, "
-    text += f"{words.percent(1 - float(best.test.mean()) / base)} less. "
+    text += f"{words.share(1 - float(best.test.mean()) / base)} less. "
     better = [
         f"{NAMES[treatment.name]} in {int(np.sum(treatment.test < plain.test))}"
         for treatment in found.treatments

@@ -203,8 +203,8 @@ def _random_words(record: dict[str, Any]) -> str:
 def _principal_words(record: dict[str, Any]) -> str:
     first, second = record["plane"]["explained"]
     text = "The plane goes through the trained network along the two directions in which the paths spread "
-    text += f"most: they hold {words.percent(first + second)} of the squared distances from it."
-    shares = [f"{path['rule']} {words.percent(path['shown'])}" for path in record["paths"]]
+    text += f"most: they hold {words.share(first + second)} of the squared distances from it."
+    shares = [f"{path['rule']} {words.share(path['shown'])}" for path in record["paths"]]
     return f"{text} Of each path it shows: {words.joined(shares, 12)}." if len(shares) > 1 else text
 
 
@@ -265,7 +265,7 @@ def _barrier_words(ends: dict[str, float], x: np.ndarray, curve: np.ndarray) -> 
     if top > higher * (1 + 1e-6):
         place = float(x[(x >= 0) & (x <= 1)][int(np.nanargmax(between))])
         text += f"Between them it rises to {number(top, 4)}, at {number(place, 2)} of the way and "
-        return f"{text}{words.percent(top / higher - 1)} above the higher of the two: a ridge divides them."
+        return f"{text}{words.share(top / higher - 1)} above the higher of the two: a ridge divides them."
     return f"{text}On the straight way between them nothing is higher: no ridge divides them."
 
 

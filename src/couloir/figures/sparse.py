@@ -85,7 +85,7 @@ def _sentence(found: SparseRace) -> str:
     adaptive = [entry for entry in found.entries if entry.adaptive]
     others = [entry for entry in found.entries if not entry.adaptive]
     text = f"{found.rare} of {words.count(found.features, 'feature')} are there in "
-    text += f"{words.percent(found.chance)} of the rows each. "
+    text += f"{words.share(found.chance)} of the rows each. "
     if adaptive and others:
         best, worst, first = adaptive[0], adaptive[-1], others[0]
         text += f"On fresh rows that have one, the adaptive rules end between {number(best.rare_loss)} "

@@ -31,6 +31,8 @@ def surface_race(race: SurfaceRace) -> Chart:
     """
     surface = dataclasses.replace(race.surface, minima=race.minima)
     drawn, title = surfaces.tracks(race.paths), f"Race: {surface.title}"
+    if race.noise:
+        title += f", with noise of {number(race.noise)} on the gradients"
     figure = new_figure(title, surface.axes[0], surface.axes[1], height=760)
     trails = _draw(figure, surface, drawn)
     seen = surfaces.view(surface, drawn)
@@ -101,9 +103,9 @@ def race_words(race: SurfaceRace) -> str:
     text = ""
     if reached:
         name, step = reached[0]
-        verb = "arrives" if race.surface.bounded else "leaves the saddle"
-        alone = "" if len(steps) == 1 else " first"
-        text = f"{name} {verb}{alone}, at step {step:,}"
+        goal = "arrive" if race.surface.bounded else "leave the saddle"
+        opening = "Alone" if len(steps) == 1 else f"First to {goal}"
+        text = f"{opening} is {name}, at step {step:,}"
         later = [f"{other} at {step:,}" for other, step in reached[1:]]
         text += f", then {words.joined(later, 12)}." if later else "."
     for ending, one, several in ENDINGS:
@@ -133,10 +135,9 @@ def race_response(race: SurfaceRace) -> Chart:
     by_rule = _trials(race)
     for rule, found in by_rule.items():
         _add_response(figure, rule, found, surface.least or 0.0)
-    logarithmic = {"type": "log", "exponentformat": "power"}
     figure.update_layout(
-        xaxis=logarithmic | {"dtick": 1},
-        yaxis=logarithmic if surface.least is not None else {},
+        xaxis=theme.powers(1),
+        yaxis=theme.powers() if surface.least is not None else {},
         **surfaces.room_above(2),
     )
     sentence = _response_sentence(by_rule, surface.least or 0.0)

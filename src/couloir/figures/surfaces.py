@@ -370,8 +370,22 @@ def bowl(surface: Surface, paths: Paths | None = None, *, labels: Sequence[str] 
     figure.update_layout(scene=_scene(surface, heights, positions, losses), legend={"itemsizing": "constant"})
     alt = f"{surface.title} as a surface in three dimensions. {_heights_words(found)}"
     alt += f" {_ends_words(drawn)}" if drawn else ""
-    sentence = "Drag to turn it. " + _height_sentence(heights)
+    sentence = f"{_shape_sentence(surface)}Drag to turn it. {_height_sentence(heights)}"
     return Chart("bowl", title, sentence, alt, figure)
+
+
+def _shape_sentence(surface: Surface, resolution: int = 41) -> str:
+    """Over how much of the picture the surface curves downwards along some direction."""
+    from couloir.landscapes.functions import slopes_and_curvatures
+
+    sides = (np.linspace(low, high, resolution) for low, high in surface.domain)
+    places = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+    hessians = slopes_and_curvatures(surface, places)[1]
+    least = np.linalg.eigvalsh(hessians[np.isfinite(hessians).all(axis=(1, 2))])[:, 0]
+    bent = float(np.mean(least < 0))
+    if bent == 0:
+        return "It curves upwards everywhere, as a bowl does, and has no second valley. "
+    return f"Over {words.share(bent)} of the ground shown it curves downwards along some direction. "
 
 
 def _height_sentence(heights: Scale) -> str:
@@ -472,11 +486,8 @@ def losses_axis(surface: Surface, drawn: Sequence[Track], marks: int = 6) -> dic
         return {"range": [low - margin, high + margin]}
     low, high = np.log10(max(float(values.min()), DEEPEST)), np.log10(max(first, DEEPEST))
     ceiling = np.log10(max(float(values.max()), DEEPEST))
-    return {
-        "type": "log",
-        "range": [float(low) - 0.3, float(min(ceiling, high + 2)) + 0.3],
-        "dtick": max(1, math.ceil((high - low) / marks)),
-        "exponentformat": "power",
+    return theme.powers(max(1, math.ceil((high - low) / marks))) | {
+        "range": [float(low) - 0.3, float(min(ceiling, high + 2)) + 0.3]
     }
 
 

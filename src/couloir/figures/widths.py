@@ -83,7 +83,7 @@ def _add_medians(figure: go.Figure, found: WidthLosses) -> None:
 
 def _sentence(found: WidthLosses, seeds: int) -> str:
     first, last = 0, len(found.widths) - 1
-    good = words.percent(found.good)
+    good = words.share(found.good)
     text = (
         f"The rows come from a network of {words.count(found.teacher, 'hidden unit')}, so from that width on "
     )
@@ -101,7 +101,7 @@ def _sentence(found: WidthLosses, seeds: int) -> str:
 
 def _alt(found: WidthLosses, seeds: int) -> str:
     listed = [
-        f"{width}: {number(float(median))}, {words.percent(float(share))}"
+        f"{width}: {number(float(median))}, {words.share(float(share))}"
         for width, median, share in zip(found.widths, found.medians, found.shares, strict=True)
     ]
     return (

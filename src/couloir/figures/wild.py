@@ -40,7 +40,8 @@ def calmed_curve(found: WildCurve) -> Chart:
         )
         for at, strength in enumerate(found.strengths)
     ]
-    add_slider(figure, "λ = ", [curve, ring], positions, 0)
+    # It opens where the curve is nearest to the law; the wild one stays beside it as a dotted line.
+    add_slider(figure, "λ = ", [curve, ring], positions, best)
     return Chart(f"wild-curve-{found.penalty}", title, _sentence(found, best), _alt(found), figure)
 
 
@@ -92,8 +93,8 @@ def _add_curves(figure: go.Figure, found: WildCurve) -> None:
 def _add_errors(figure: go.Figure, found: WildCurve) -> None:
     places = _places(found)
     for name, values, dash in (
-        ("error on the points", found.training, "dot"),
-        ("distance to the law", found.truth, "solid"),
+        ("on the points", found.training, "dot"),
+        ("from the law", found.truth, "solid"),
     ):
         figure.add_scatter(
             x=places,
@@ -170,7 +171,7 @@ def _sentence(found: WildCurve, best: int) -> str:
     text += f"{number(found.variation[last])} and the weights' {size} from {number(weights[0])} to "
     text += f"{number(weights[last])}"
     if found.penalty == "l1":
-        text += f"; at λ = {_strength(found.strengths[best])} {words.percent(found.zeros[best])} "
+        text += f"; at λ = {_strength(found.strengths[best])} {words.share(found.zeros[best])} "
         text += "of the weights are below a thousandth"
     return text + "."
 

@@ -57,6 +57,12 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f}\u202f%"
 
 
+def share(value: float) -> str:
+    """A share of one in a sentence: 97.8 %, and 40 % where it is that; in columns `percent` aligns them."""
+    whole = round(100 * value)
+    return f"{whole}\u202f%" if math.isclose(100 * value, whole, abs_tol=1e-9) else percent(value)
+
+
 def metric(name: str, value: float | None) -> str:
     """The value of a metric, as a percentage where it is a share, without its name."""
     return percent(value) if name in SHARES else number(value)

@@ -151,11 +151,11 @@ def _method(race: SurfaceRace) -> list[str]:
         text += "every gradient, at each step the same for all rules."
     end = f"it has diverged where its next point would be no number, or further off than {number(REACH)} "
     end += "times the larger side of the domain."
-    stuck = f"the gradient is below {words.percent(SMALL)} of its median over the domain while the "
+    stuck = f"the gradient is below {words.share(SMALL)} of its median over the domain while the "
     stuck += "Hessian's least eigenvalue is negative, so that the loss curves downwards along one direction, "
     stuck += "and a flat point is near by Newton's step"
     if race.surface.bounded:
-        near = f"A rule has arrived at the step from which on it stays within {words.percent(NEAR)} of the "
+        near = f"A rule has arrived at the step from which on it stays within {words.share(NEAR)} of the "
         near += f"domain's sides of a lowest minimum; it is stuck at a saddle where {stuck}; {end}"
         return [text, " ".join(race.notes), near]
     near = "The surface goes down for ever along y, so there is nowhere to arrive: a rule has left the "

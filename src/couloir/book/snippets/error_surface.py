@@ -1,4 +1,4 @@
-"""The loss of every line, from above as a contour plot and as a surface over slope and height."""
+"""The loss of every line, from above as a contour plot and as a surface over slope and intercept."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from couloir.figures.surfaces import bowl
 from couloir.landscapes.functions import surface
 from couloir.landscapes.regression import descend, line_fit, regression, solve
 
-(slope, height), least = line_fit().minimum, line_fit().least
+(slope, intercept), least = line_fit().minimum, line_fit().least
 
 features, random = 5, np.random.default_rng(0)
 inputs = random.normal(size=(40, features))

@@ -8,6 +8,6 @@ from couloir.planning import Conditions, prepare
 guesses, charge, widths = 20_000, GRADIENT_COST, (4, 8, 3)
 part = prepare(couloir.load("iris"), Conditions()).data.train
 search = random_search(widths, part, guesses=guesses)
-descent = counted_descent(widths, part, evaluations=guesses)
+descent = counted_descent(widths, part, evaluations=guesses, most_steps=guesses)
 guessed, descended, steps = search.best.loss, float(descent.best[-1]), descent.steps
 search_against_descent(search, descent)
