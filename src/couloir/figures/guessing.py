@@ -246,7 +246,8 @@ def search_against_descent(search: RandomSearch, descent: CountedDescent) -> Cha
     lowest = min(search.best.loss, float(descent.best[-1]))
     figure.update_layout(
         **title_on_top(2),
-        xaxis={"type": "log", "dtick": 1, "tickformat": ",d", "tickangle": 0},
+        # On a phone there is room for five numbers.
+        xaxis={"type": "log", "dtick": 1 if search.guesses <= 1e5 else 2, "tickformat": ",d", "tickangle": 0},
         yaxis={"type": "log", "tickformat": ",.3~r", "dtick": 1 if lowest < 0.01 else "D2"},
     )
     sentence = contest_words(search, descent)

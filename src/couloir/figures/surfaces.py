@@ -306,7 +306,7 @@ def _heights_words(found: Grid) -> str:
 
 
 def _contour_sentence(surface: Surface, drawn: Sequence[Track], heights: Scale) -> str:
-    text = f"{surface.equation}. " if surface.equation else ""
+    text = f"The surface is {surface.equation}. " if surface.equation else ""
     if surface.least is not None and surface.minima:
         least = [m for m in surface.minima if abs(_loss(surface, m) - surface.least) < 1e-6]
         text += f"The least loss, {number(surface.least)}, is at "
