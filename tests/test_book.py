@@ -391,6 +391,12 @@ MOVE = """
 })()
 """
 
+# Equations of which a part is out of sight.
+CUT_OFF = """
+[...document.querySelectorAll(".equation, table.formulas td")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent)
+"""
+
 PRESS = """
 (async () => {
   let pressed = 0;
@@ -426,36 +432,35 @@ def opened(browser: Browser, path: Path, width: int = 1280, dark: bool = False) 
     tab.send("Page.close")
 
 
-@needs_browser
-@pytest.mark.parametrize("name", PAGES)
-def test_a_browser_opens_every_page_at_both_widths_light_and_dark_without_complaint(browser, folder, name):
-    for width, dark in ((1280, False), (390, True)):
-        with opened(browser, folder / name, width, dark) as tab:
-            assert tab.evaluate("document.documentElement.scrollWidth") <= width
-            if name in CHAPTER_PAGES:
-                scheme = tab.evaluate("document.documentElement.dataset.drawn")
-                assert scheme == ("dark" if dark else "light")
-                drawn = tab.evaluate("document.querySelectorAll('.plot.js-plotly-plot').length")
-                assert drawn == len(Page((folder / name).read_text("utf-8")).figures)
-
-
-@needs_browser
-@pytest.mark.parametrize("name", CHAPTER_PAGES)
-def test_every_slider_and_button_works_and_shows_its_number(browser, folder, parsed, name):
-    drawn = parsed[name].figures
+def check_controls(tab: Tab, drawn: dict) -> None:
+    """Moves every slider and presses every button of a page: pictures change, and the numbers are right."""
     sliders = {plot: figure["layout"].get("sliders", []) for plot, figure in drawn.items()}
     menus = [menu for figure in drawn.values() for menu in figure["layout"].get("updatemenus", [])]
-    with opened(browser, folder / name) as tab:
-        tab.evaluate(SHOWN)
-        moved = tab.evaluate(MOVE)
-        assert len(moved) == 3 * sum(map(len, sliders.values()))
-        for plot, which, output, place, spoken in moved:
-            slider = sliders[plot][which]
-            assert output == slider["steps"][place]["label"] + slider.get("currentvalue", {}).get(
-                "suffix", ""
-            )
-            assert spoken.endswith(output)
-        assert tab.evaluate(PRESS) == sum(len(menu["buttons"]) for menu in menus)
+    tab.evaluate(SHOWN)
+    moved = tab.evaluate(MOVE)
+    assert len(moved) == 3 * sum(map(len, sliders.values()))
+    for plot, which, output, place, spoken in moved:
+        slider = sliders[plot][which]
+        assert output == slider["steps"][place]["label"] + slider.get("currentvalue", {}).get("suffix", "")
+        assert spoken.endswith(output)
+    assert tab.evaluate(PRESS) == sum(len(menu["buttons"]) for menu in menus)
+
+
+@needs_browser
+@pytest.mark.parametrize("name", PAGES)
+def test_a_browser_shows_every_page_at_both_widths_and_everything_on_it_moves(browser, folder, parsed, name):
+    for width, dark in ((390, True), (1280, False)):
+        with opened(browser, folder / name, width, dark) as tab:
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            if name not in CHAPTER_PAGES:
+                continue
+            scheme = tab.evaluate("document.documentElement.dataset.drawn")
+            assert scheme == ("dark" if dark else "light")
+            drawn = parsed[name].figures
+            assert tab.evaluate(CUT_OFF) == []
+            assert tab.evaluate("document.querySelectorAll('.plot.js-plotly-plot').length") == len(drawn)
+            if not dark:
+                check_controls(tab, drawn)
 
 
 @needs_browser

@@ -31,8 +31,6 @@ def surface_race(race: SurfaceRace) -> Chart:
     """
     surface = dataclasses.replace(race.surface, minima=race.minima)
     drawn, title = surfaces.tracks(race.paths), f"Race: {surface.title}"
-    if race.noise:
-        title += f", with noise of {number(race.noise)} on the gradients"
     figure = new_figure(title, surface.axes[0], surface.axes[1], height=760)
     trails = _draw(figure, surface, drawn)
     seen = surfaces.view(surface, drawn)
@@ -112,6 +110,8 @@ def race_words(race: SurfaceRace) -> str:
         names = [each.name for each in race.standing if each.ending == ending]
         if names:
             text += f" {words.joined(names, 12)} {one if len(names) == 1 else several}."
+    if race.noise:
+        text += f" All gradients carry noise of {number(race.noise)}."
     return text.strip()
 
 
