@@ -274,7 +274,7 @@ def test_the_line_says_whether_a_ridge_is_in_the_way(drawn: dict[str, Landscape]
         table = pl.DataFrame({"x": [-0.5, 0.0, 0.5, 1.0, 1.5], "y": [0.0] * 5, "loss": losses})
         return slice_contour(Landscape(drawn["line"].record, {"slice": table})).sentence
 
-    assert "rises to 3, at 0.5 of the way and 50.0\u202f% above the higher" in sentence(
+    assert "rises to 3, at 0.5 of the way and 50\u202f% above the higher" in sentence(
         [9.0, 1.0, 3.0, 2.0, 9.0]
     )
     assert "nothing is higher: no ridge divides them" in sentence([9.0, 1.0, 1.5, 2.0, 9.0])
