@@ -84,7 +84,8 @@ KNOB = """
   const pictures = [...document.querySelectorAll("canvas")].filter((each) => each.width > 40);
   const look = () => pictures.map((each) => {
     let sum = 0;
-    const { data } = each.getContext("2d").getImageData(0, 0, each.width, each.height);
+    const { buffer } = each.getContext("2d").getImageData(0, 0, each.width, each.height).data;
+    const data = new Uint32Array(buffer); // by whole pixels, as looking takes time too
     for (let k = 0; k < data.length; k += 1) sum = (sum * 31 + data[k]) | 0;
     return sum;
   }).join();
@@ -227,7 +228,7 @@ def tabs(browser: Browser, address: str, process: int, seconds: float) -> dict[s
     before = _usage(process)
     opened = []
     for _ in range(TABS):
-        tab = browser.open("about:blank")
+        tab = browser.open("about:blank", window=True)
         tab.send("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         tab.send("Page.navigate", url=f"{address}#race?steps=5000&view=above")
         opened.append(tab)
