@@ -22,7 +22,6 @@ import { element, shown } from "./dom.js";
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4, 10];
 const AHEAD = 1; // seconds that should be known ahead of the play-head
 const LEAP = 0.25; // seconds between two pictures for those who want less motion
-const SLOW = 25; // milliseconds for a picture: where it takes longer, the processor is wanted by others too
 const FRAMES = 1000;
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -35,7 +34,6 @@ class Player {
     this.step = 0;
     this.known = 0;
     this.wish = null;
-    this.rest = 0;
     this.playing = this.asking = false;
     this.speed = this.options.speed;
     this.last = this.options.last;
@@ -142,8 +140,7 @@ class Player {
   #tick(now) {
     if (!this.playing) return;
     requestAnimationFrame((later) => this.#tick(later));
-    if (now < this.rest || (calm.matches && now - this.before < LEAP * 1000)) return;
-    const began = performance.now();
+    if (calm.matches && now - this.before < LEAP * 1000) return;
     // After a pause of the page itself, as behind another tab, it goes on where it was.
     const passed = Math.min(Math.max(now - this.before, 0), LEAP * 1000);
     this.before = now;
@@ -152,9 +149,6 @@ class Player {
     this.#go(Math.min(due, this.known, this.last));
     if (this.step !== before) this.#measured(now);
     flush();
-    // As long as a slow picture took, nothing is drawn: answers come in, and other pages have their turn.
-    const took = performance.now() - began;
-    this.rest = took > SLOW ? began + 2 * took : 0;
     this.#ask();
     if (this.step >= this.last) this.pause();
   }
