@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 
 from chromium import Browser
 from studio_server import Served
 
+HERE = Path(__file__).resolve().parent
 STEP = "Number(document.querySelector('.player').dataset.step)"
 PICTURES = {
     "studio-race": ("#race?surface=beale&steps=150&focus=momentum", "true", 150, 840),
@@ -20,13 +20,14 @@ PICTURES = {
         "#network?across=rule&epochs=40",
         "document.querySelector('.multiple') !== null",
         40,
-        820,
+        740,
     ),
 }
 """By name: the address, what is waited for before it is played, the last step, and the height."""
 
 
 def main() -> None:
+    """Serve a studio, play each scene to its end, and take what the window shows."""
     with tempfile.TemporaryDirectory() as runs, Served(Path(runs)) as studio, Browser() as browser:
         for name, (address, ready, last, height) in PICTURES.items():
             tab = browser.open(studio.url(address), 1280, height)
