@@ -15,7 +15,7 @@ import chromium
 from chromium import Browser, Tab
 from couloir.landscapes.endings import ENDINGS, endings_along
 from couloir.landscapes.formulas import from_formula
-from couloir.landscapes.functions import SURFACES
+from couloir.landscapes.functions import SURFACES, ravine
 from couloir.landscapes.microscope import magnify
 from couloir.landscapes.paths import Paths
 from couloir.landscapes.race import RATES, race
@@ -364,12 +364,17 @@ def test_an_address_is_shared(studio: Served, browser: Browser) -> None:
         '&start=[-1,0.5]&changes=[[30,"adam","learning_rate",0.2]]&look=true'
     )
     tab = entered(studio, browser, query)
+    tab.wait(f"{STEP} === '70'")
+    here = kept(tab, "step=70")
     press(tab, "Share")
     tab.wait("!document.querySelector('.toast').hidden")
     again = entered(studio, browser, tab.evaluate("location.hash.split('?')[1]"), 390)
-    assert kept(again, "step=70") == kept(tab, "step=70")
-    for name in ("heads", "handles"):
-        assert told(again, ".above canvas")[name] == told(tab, ".above canvas")[name]
+    assert kept(again, "step=70") == here
+    paths = engine(
+        ravine(20), [(30, {}, 0.5), (60, {"adam": {"learning_rate": 0.2}}, 0.5)], start=(-1, 0.5), seed=3
+    )
+    for each in (tab, again):
+        shows(each, paths, 70, ["sgd", "adam"])
     again.wait("document.querySelector('.microscope').dataset.step === '71'")
 
 
