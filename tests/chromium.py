@@ -90,9 +90,19 @@ class Browser:
         elif method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
             self.errors.append(str([a.get("value") for a in parameters["args"]])[:500])
 
-    def open(self, page: Path | str, width: int = 1280, height: int = 900, dark: bool = False) -> Tab:
-        """A page, a file or an address, in a tab of its own, of this size, in the light or the dark."""
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+    def open(
+        self,
+        page: Path | str,
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        window: bool = False,
+    ) -> Tab:
+        """A page, a file or an address, in a tab of its own, of this size, in the light or the dark.
+
+        A tab behind another one is not drawn, and its frames stand still; one with a window of its own is.
+        """
+        target = self.send("Target.createTarget", url="about:blank", newWindow=window)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.send(f"{domain}.enable", session)

@@ -43,6 +43,8 @@ def test_the_report_names_what_has_not_passed(benchmark: ModuleType) -> None:
             "median_ms": 11.0,
             "worst_ms": 1500.0,
             "troubled_tabs": 0,
+            "server_median_ms": 20.0,
+            "server_worst_ms": 300.0,
             "passed": False,
             "before": usage,
             "during": usage,
@@ -57,6 +59,7 @@ def test_the_report_names_what_has_not_passed(benchmark: ModuleType) -> None:
     ]
     assert "worst 1500 ms (wanted ≤ 1000)" in text
     assert "NOT passed" in text
+    assert "in 20 ms, at worst 300 ms" in text
 
 
 @pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")

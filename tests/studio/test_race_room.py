@@ -20,7 +20,7 @@ from couloir.landscapes.endings import ENDINGS, endings_along, finish_of
 from couloir.landscapes.formulas import from_formula
 from couloir.landscapes.functions import SURFACES
 from couloir.landscapes.microscope import magnify
-from couloir.landscapes.paths import Paths, Runner, follow, go_on
+from couloir.landscapes.paths import Runner, follow, go_on
 from couloir.landscapes.race import RATES, race
 from couloir.optimizers import RULES
 from couloir.studio import courses
@@ -28,6 +28,7 @@ from couloir.studio.courses import RANGES, first_settings
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.race import Race
 from couloir.studio.wire import Answer
+from studio_race import engine
 
 NAMES = list(RULES)
 TURNS = [[40, "adam", "learning_rate", 0.4], [40, "noise", "", 0.2], [90, "momentum", "momentum", 0.5]]
@@ -39,17 +40,6 @@ def room() -> Race:
 
 def ask(place: Race, name: str, **arguments: Any) -> Answer:
     return place.answer(name, arguments)
-
-
-def engine(surface: Any, legs: list[tuple[int, dict[str, dict[str, float]], float]], **options: Any) -> Paths:
-    """The engine's own paths: (steps, changed settings, noise), one after another."""
-    runners = courses.runners(None, first_settings(functions.surface(surface)))
-    (steps, changed, noise), *others = legs
-    runners = [runner.changed(changed.get(runner.rule.name, {})) for runner in runners]
-    paths = follow(surface, runners, steps, noise=noise, **options)
-    for steps, changed, noise in others:
-        paths = go_on(paths, steps, changed, noise=noise)
-    return paths
 
 
 def test_the_settings_of_every_rule_have_ranges_and_every_surface_rates() -> None:

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from couloir.errors import InputError
 from couloir.studio import rooms, sessions
 from couloir.studio.guard import Door
 from couloir.studio.rooms import Room
-from couloir.studio.serving import listen, named_files
+from couloir.studio.serving import listen, named_files, serve
 from couloir.studio.wire import Answer
 from studio_server import Page, Served
 
@@ -285,6 +286,14 @@ def test_what_cannot_be_served_is_said_in_a_sentence(tmp_path: Path) -> None:
         path.write_text("x\n")
     with pytest.raises(InputError, match=r"Two files are called 't\.csv'"):
         named_files([tmp_path / "t.csv", tmp_path / "a" / "t.csv"])
+
+
+def test_a_missing_extra_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(
+        InputError, match=r"'uvicorn', which is not installed: pip install 'couloir\[studio\]'"
+    ):
+        serve(browser=False)
 
 
 # What it refuses --------------------------------------------------------------------------------------------

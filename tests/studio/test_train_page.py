@@ -159,6 +159,18 @@ def test_a_mistake_stands_beside_the_button_and_an_address_brings_all_back(
     assert "couloir train shop.csv --target bought --epochs 5" in text(tab, ".python code")
 
 
+def test_a_column_that_gives_the_answer_away_is_left_out_by_a_button(
+    studio: Served, browser: Browser
+) -> None:
+    tab = entered(studio, browser, "data=shop.csv&target=bought&drop=age")
+    tab.wait(there(".found .warning"))
+    assert texts(tab, ".found .warning span") == [f"Column '{NASTY}' alone predicts 'bought' perfectly"]
+    press(tab, f"Leave out {NASTY}")
+    tab.wait("document.querySelector('.plan .trouble') !== null")  # as nothing is left to learn from
+    assert tab.evaluate("document.querySelector('[data-option=\"--drop\"]').value") == f"age,{NASTY}"
+    assert tab.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('drop')") == f"age,{NASTY}"
+
+
 def test_every_verb_has_its_options_and_each_field_says_what_it_is(studio: Served, browser: Browser) -> None:
     tab = entered(studio, browser, "data=iris")
     planned = "Number(document.querySelector('.plan').dataset.{}) === {}"

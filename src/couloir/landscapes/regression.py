@@ -237,15 +237,15 @@ def descend(problem: Regression, learning_rate: float, steps: int, start: Any = 
         raise InputError(f"The learning rate {learning_rate!r} cannot be used: give a number above 0.")
     if steps < 1:
         raise InputError(f"The number of steps {steps!r} cannot be used: give 1 or more.")
-    weights = [point]
+    path = np.empty((steps + 1, len(point)))
+    path[0] = point
     with np.errstate(over="ignore", invalid="ignore"):
-        for _ in range(steps):
-            point = point - learning_rate * problem.gradient(point)
-            if not np.isfinite(problem.loss(point)):
-                break
-            weights.append(point)
-    path = np.stack(weights)
-    return Descent(learning_rate, path, problem.loss(path), problem.least)
+        for step in range(steps):
+            path[step + 1] = path[step] - learning_rate * problem.gradient(path[step])
+        losses = problem.loss(path)
+    lost = np.flatnonzero(~np.isfinite(losses[1:]))
+    known = lost[0] + 1 if len(lost) else steps + 1
+    return Descent(learning_rate, path[:known], losses[:known], problem.least)
 
 
 def _started(problem: Regression, start: Any) -> np.ndarray:

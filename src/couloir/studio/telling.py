@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -82,9 +84,19 @@ class Teller(Observer):
 
 
 def described(problem: Problem) -> dict[str, Any]:
-    """What was found in the data, in lines, and what to beware of."""
+    """What was found in the data, in lines, and what to beware of: [sentence, columns to leave out]."""
     lines = [[label, text] for label, text in data_lines(problem) if label != "warning"]
-    return {"lines": lines, "warnings": list(problem.warnings), "task": problem.data.task}
+    return {
+        "lines": lines,
+        "warnings": [_warned(each) for each in problem.warnings],
+        "task": problem.data.task,
+    }
+
+
+def _warned(warning: str) -> tuple[str, str]:
+    """A sentence of `check_columns` parted from the option it ends with, which a page does by a button."""
+    found = re.fullmatch(r"(.*)[:,] drop (?:it|them) with --drop (.*)", warning, re.DOTALL)
+    return (found[1], "".join(shlex.split(found[2]))) if found else (warning, "")
 
 
 def board(progress: Progress) -> dict[str, dict[str, Any]]:

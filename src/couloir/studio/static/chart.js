@@ -324,6 +324,6 @@ class Chart {
   }
 }
 
-const told = (value) => (Number.isFinite(value) || value === null ? shown(value) : "diverged");
+const told = (value) => (Number.isFinite(value) || value === null ? shown(value, 3) : "diverged");
 
 export const chart = (place, options) => new Chart(place, options);

@@ -74,8 +74,10 @@ function studio(own) {
       throw error;
     }),
     set(changes) {
+      // What changes nothing does not take away what is told about the present state.
+      const same = Object.entries(changes).every(([key, value]) => JSON.stringify(own.state[key]) === JSON.stringify(value));
       Object.assign(own.state, changes);
-      if (!here()) return;
+      if (same || !here()) return;
       complain(null);
       keepAddress();
       showCode();

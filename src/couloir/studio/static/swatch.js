@@ -1,8 +1,6 @@
 // The line and the marker of an update rule beside its name, as every figure has them.
 
-import { onTheme } from "./canvas.js";
-import { element } from "./dom.js";
-import { paint } from "./legend.js";
+import { swatch as drawn } from "./legend.js";
 import { RULES } from "./rules.js";
 
 // How a rule is drawn: { colour, dash, symbol }. One of Optax's has no look of its own.
@@ -12,11 +10,4 @@ export function look(rule) {
     : { colour: "further-1", dash: "dash", symbol: "circle-open" };
 }
 
-// A swatch; it follows the theme for as long as it is on the page.
-export function swatch(rule) {
-  const node = element("canvas.swatch", { "aria-hidden": "true" });
-  const draw = () => paint(node, look(rule));
-  draw();
-  const end = onTheme(() => (node.isConnected ? draw() : end()));
-  return node;
-}
+export const swatch = (rule) => drawn(look(rule));

@@ -2,8 +2,8 @@
 
 import { button, choice, group, number, slider, toggle, words } from "../controls.js";
 import { element, replace, shown } from "../dom.js";
-import { swatch } from "../legend.js";
 import { RULES } from "../rules.js";
+import { swatch } from "../swatch.js";
 
 const SLIDERS = {
   learning_rate: { label: "learning rate α", min: 1e-5, max: 100, scale: "log" },
@@ -80,8 +80,8 @@ export class Ground {
 // The list of rules: shown or not, how each fares, and whose knobs are looked at.
 export class Rules {
   constructor(place, { shownChanged, focused }) {
-    this.rows = Object.entries(RULES).map(([name, { dash, symbol }]) => {
-      const on = toggle({ label: name, value: true, swatch: swatch({ colour: name, dash, symbol }), on: (yes) => shownChanged(name, yes) });
+    this.rows = Object.keys(RULES).map((name) => {
+      const on = toggle({ label: name, value: true, swatch: swatch(name), on: (yes) => shownChanged(name, yes) });
       const rate = element("button.rate", { type: "button", onclick: () => focused(name) });
       const ending = element("span.ending", {});
       return { name, on, rate, ending, element: element("li", { data: { rule: name } }, on.element, ending, rate) };

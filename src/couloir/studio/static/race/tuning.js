@@ -6,12 +6,12 @@ import { chart } from "../chart.js";
 import { element, expose, replace, shown } from "../dom.js";
 import { growing } from "../growing.js";
 import { RULES } from "../rules.js";
+import { swatch } from "../swatch.js";
 
 const DEEP = 1e-12; // of the loss at the start: lower ends are drawn there
 
 export class Tuning {
-  constructor(place, { used, closed }) {
-    this.used = used;
+  constructor(place, { closed }) {
     this.notes = element("div", {});
     this.rows = element("tbody", {});
     this.picture = element("div", {});
@@ -41,11 +41,11 @@ export class Tuning {
     }));
     this.curves.view(null, { low: Math.max(lowest(series) / 2, floor), high: 30 * values.start_loss });
     this.curves.series(series);
-    replace(this.notes, ...values.notes.map((note) => element("p.note", {}, note)));
+    replace(this.notes, element("p.note", {}, "Where a line ends in a cross, the next greater rate diverged."), ...values.notes.map((note) => element("p.note", {}, note)));
     replace(this.rows, ...values.rules.map((name, k) => {
       const best = values.chosen[name];
       const loss = of(k)[Array.from(rates).indexOf(best)];
-      return element("tr", { data: { rule: name, rate: best, loss } }, element("th", { scope: "row" }, name),
+      return element("tr", { data: { rule: name, rate: best, loss } }, element("th", { scope: "row" }, swatch(name), name),
         element("td.amount", {}, shown(best)), element("td.amount", {}, shown(loss, 3)));
     }));
     expose(this.node, { chosen: values.chosen });

@@ -7,7 +7,7 @@ import { growing } from "../growing.js";
 import { plane } from "../plane.js";
 import { player } from "../playing.js";
 import { space } from "../space.js";
-import { newest } from "../wire.js";
+import { newest, onlyRefused } from "../wire.js";
 
 const SEVEN = [[2.4, 1.7], [2.8, 1.85], [3.2, 1.79], [3.6, 1.95], [4, 2.1], [4.2, 2], [5, 2.7]];
 const CANDIDATES = [[0.92, -1], [-0.11, 2.5], [0.52, 0.1]];
@@ -284,7 +284,7 @@ class Line {
   pointsPanel() {
     this.count = element("span", {});
     const text = words({ label: "Points, one pair in each line", lines: 7, placeholder: "2.4 1.7\n2.8 1.85" });
-    const use = button({ label: "Use these", on: () => this.paste(text.value).catch(() => {}) });
+    const use = button({ label: "Use these", on: () => this.paste(text.value).catch(onlyRefused) });
     const reset = button({ label: "The seven points", on: () => this.setPoints(SEVEN) });
     return group("Points", element("p.note", {}, this.count, " Drag one, or move it with the arrow keys; click to add one; Delete or a double click removes it."),
       element("div.row", {}, reset.element), folded("Paste your own", text, element("div.row", {}, use.element)));

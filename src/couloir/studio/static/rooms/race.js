@@ -92,8 +92,9 @@ class RaceRoom {
     if (!values || number_ !== this.entering) return;
     this.about = values;
     this.#draw(values, arrays);
-    this.#look({});
+    // First the race is another one: what is known of the old one does not fit the new surface.
     this.#begin();
+    this.#look({});
     if (step > 0) this.player.seek(step);
     else if (!studio.replaying) this.player.autoplay();
     if (first && studio.state.tuned) this.#tune(false);

@@ -85,9 +85,10 @@ class Runs {
     const { values } = await this.studio.ask("list");
     if (!this.open) return;
     this.rows = values.runs;
-    this.note.textContent = !values.runs.length
-      ? `There are no runs in the folder '${values.folder}' yet: train something.`
-      : `In the folder '${values.folder}'.${values.more ? ` ${values.more} older ones are not shown.` : ""} Tick runs to set them side by side.`;
+    const more = values.more ? ` ${values.more} older ones are not shown.` : "";
+    replace(this.note, ...(values.runs.length
+      ? [`In the folder '${values.folder}'.${more} Tick runs to set them side by side.`]
+      : [`There are no runs in the folder '${values.folder}' yet: `, element("a", { href: "#train" }, "train something"), "."]));
     this.#showTable();
   }
 

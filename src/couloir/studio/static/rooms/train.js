@@ -88,6 +88,12 @@ class Train {
     this.#planSoon();
   }
 
+  #leaveOut(columns) {
+    const drop = [this.studio.state.drop, columns].filter(Boolean).join(",");
+    this.form.fields.get("drop")?.set(drop);
+    this.#change({ drop });
+  }
+
   // Data -----------------------------------------------------------------------------------------------------
 
   async #upload(file) {
@@ -189,7 +195,10 @@ class Train {
 
   #showFound() {
     const { studio, form, parts: { found } } = this;
-    if (this.seen) showFound(found, studio.state.data, this.seen, this.planned, studio.state.target);
+    if (this.seen) {
+      showFound(found, studio.state.data, this.seen, this.planned, studio.state.target,
+        studio.replaying ? null : (columns) => this.#leaveOut(columns));
+    }
     else if (studio.replaying) replace(found);
     else showWelcome(found, form.known.bundled, form.pick, (name) => this.#choose(name));
   }

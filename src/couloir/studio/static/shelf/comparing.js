@@ -3,8 +3,7 @@
 import { chart } from "../chart.js";
 import { element, expose, replace } from "../dom.js";
 import { growing } from "../growing.js";
-import { paint } from "../legend.js";
-import { onTheme } from "../canvas.js";
+import { swatch } from "../legend.js";
 import { axisKind } from "../tables.js";
 
 const LOOKS = [
@@ -60,14 +59,6 @@ function showScores(place, runs) {
   replace(place, element("div.scroll", { tabindex: "0", role: "region", "aria-label": "Test scores of the runs" },
     element("table.compared", {}, element("thead", {}, head), element("tbody", {}, ...runs.map(row)))),
     element("p.note", {}, "Bars are 95 % intervals: how much another test part of the same size could differ."));
-}
-
-function swatch(look) {
-  const node = element("canvas.swatch", { "aria-hidden": "true" });
-  const draw = () => paint(node, look);
-  draw();
-  const end = onTheme(() => (node.isConnected ? draw() : end()));
-  return node;
 }
 
 function range(runs, metric) {

@@ -3,14 +3,16 @@
 import { button } from "../controls.js";
 import { element, expose, replace } from "../dom.js";
 
-export function showFound(place, name, seen, planned, target) {
+// `leaveOut(columns)`: a warning says that training would be better without them.
+export function showFound(place, name, seen, planned, target, leaveOut) {
   const troubles = seen.columns.filter(({ trouble }) => trouble).map(({ trouble }) => trouble);
-  const warnings = planned ? planned.warnings : troubles;
+  const warnings = planned ? planned.warnings : troubles.map((text) => [text, ""]);
   replace(place,
     element("h2", {}, name),
     planned ? element("dl.facts", {}, ...planned.lines.flatMap(([label, text]) =>
       [element("dt", {}, label), element("dd", {}, text)])) : element("p", {}, counted(seen)),
-    ...warnings.slice(0, 8).map((text) => element("p.warning", {}, text)),
+    ...warnings.slice(0, 8).map(([text, columns]) => element("div.warning.row", {}, element("span", {}, text),
+      columns && leaveOut ? button({ label: `Leave out ${columns}`, on: () => leaveOut(columns) }).element : null)),
     ...preview(seen, target || seen.target));
   expose(place, { rows: seen.rows, columns: seen.width });
 }
