@@ -302,12 +302,13 @@ def _judged(outputs: Float[Array, "output row"], block: Rows, loss: str) -> Floa
     """Sums over a block's rows of the loss and, for classes, of whether the largest output is right.
 
     As `argmax` has it, the first of equal outputs counts as the largest: written as comparisons, which
-    a processor makes eight or sixteen at a time.
+    a processor makes eight or sixteen at a time. (The right output is not compared with itself: a compiler
+    may compute it twice, rounded differently.)
     """
     total = jnp.sum(jnp.where(block.weights > 0, LOSSES[loss].per_sample(outputs, block.targets.T), 0))
     if LOSSES[loss].task != "classification":
         return jnp.stack([total, jnp.zeros_like(total)])
     classes, target = jnp.arange(outputs.shape[0])[:, None], block.targets[None, :]
     true = jnp.sum(outputs, axis=0, where=classes == target)[None, :]
-    beaten = jnp.where(classes < target, true > outputs, true >= outputs)
+    beaten = jnp.where(classes < target, true > outputs, (classes == target) | (true >= outputs))
     return jnp.stack([total, jnp.sum(jnp.all(beaten, axis=0) * block.weights)])
