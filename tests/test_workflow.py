@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import polars as pl
 import pytest
 
 import couloir
-from couloir import ledger, runs
+from couloir import ledger, runs, workflow
 from couloir.data.splits import split_rows
 from couloir.errors import InputError
 
@@ -159,3 +161,21 @@ def test_a_population_that_diverges_is_one_sentence() -> None:
 def test_conditions_that_cannot_be_meant(given: dict[str, Any], told: str, wine: Any) -> None:
     with pytest.raises(InputError, match=told):
         couloir.train(wine, **given)
+
+
+def test_testing_waits_for_what_is_imported_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that is imported only in part breaks one that looks at it, as Plotly does at pandas."""
+    steps: list[str] = []
+
+    def slow(name: str) -> None:
+        time.sleep(0.05)
+        steps.append(name)
+
+    monkeypatch.setattr(workflow, "import_module", slow)
+    monkeypatch.setattr(workflow, "Run", lambda *parts, **named: steps.append("run"))
+    for name in ("record", "predictions"):
+        monkeypatch.setattr(workflow.results, name, lambda *parts: None)
+    workflow.import_ahead(report=True)
+    parts = ["history", "leaderboard", "problem", "judged", "final", "tables"]
+    workflow.tested(SimpleNamespace(**dict.fromkeys(parts)))
+    assert steps == ["sklearn.linear_model", "couloir.report.page", "plotly.graph_objects", "jinja2", "run"]

@@ -241,6 +241,8 @@ def cross_validate(
 
 def tested(choice: Choice) -> Run:
     """Score what was chosen on the test part, and put the run together."""
+    while _importing:
+        _importing.pop().join()
     return Run(
         results.record(choice),
         choice.history,
@@ -267,12 +269,19 @@ def plan_run(data: Any, conditions: Conditions, options: Options, stages: Stages
 
 
 def import_ahead(report: bool) -> None:
-    """Import what testing and the report will need while the population trains, which needs no Python."""
+    """Import what testing and the report will need while the population trains, which needs no Python.
+
+    `tested` waits for it: a library may look at another one that is imported only in part by then.
+    """
     names = ["sklearn.linear_model"]
     if report:
         names += ["couloir.report.page", "plotly.graph_objects", "jinja2"]
-    for name in names:
-        threading.Thread(target=import_module, args=(name,), daemon=True).start()
+    thread = threading.Thread(target=lambda: [import_module(name) for name in names], daemon=True)
+    _importing.append(thread)
+    thread.start()
+
+
+_importing: list[threading.Thread] = []
 
 
 def as_code(verb: str, options: Mapping[str, Any]) -> str:

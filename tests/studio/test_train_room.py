@@ -417,7 +417,7 @@ def test_a_worker_whose_studio_is_gone_ends_and_keeps_what_was_learnt(tmp_path: 
         assert worker.poll() is None
     worker.stdin.close()
     worker.stdout.close()
-    assert worker.wait(60) == 0
+    assert worker.wait(240) == 0
     assert len(list((tmp_path / "runs").glob("*/run.json"))) == 2
 
 
