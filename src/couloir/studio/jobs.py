@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -215,6 +216,8 @@ class Job:
             shutil.rmtree(left, ignore_errors=True)
         if "mistake" in self.told:
             self.sentence = self.told["mistake"]["sentence"]
+        elif self.interrupted is not None and self.process.poll() == -signal.SIGINT:  # while it started
+            self.sentence = "Cancelled before anything had been learnt: nothing is kept."
         elif not self.told.keys() & {"done", "looked", "planned"}:
             self.sentence = stopped or "The job has ended by a fault of the studio; its terminal says more."
         self.over.set()
