@@ -19,8 +19,11 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def example(name: str, folder: Path) -> str:
-    """What an example prints, run in an empty folder, where its temporary files go too."""
-    surroundings = {**os.environ, "TMPDIR": str(folder)}
+    """What an example prints, run in an empty folder, where its temporary files go too.
+
+    Its programs are compiled as a user's are, not as in the other tests.
+    """
+    surroundings = {**os.environ, "TMPDIR": str(folder), "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", str(ROOT / "examples" / name)],
         cwd=folder,

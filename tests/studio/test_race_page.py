@@ -39,19 +39,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with Browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def browser(chrome: Browser) -> Iterator[Browser]:
-    chrome.errors.clear()
-    yield chrome
-    assert chrome.errors == []
-
-
 @pytest.fixture(params=[1280, 390])
 def width(request: pytest.FixtureRequest) -> int:
     return request.param

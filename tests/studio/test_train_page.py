@@ -39,19 +39,6 @@ def studio(folder: Path) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with Browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def browser(chrome: Browser) -> Iterator[Browser]:
-    chrome.errors.clear()
-    yield chrome
-    assert not chrome.errors
-
-
 def record(folder: Path, name: str) -> dict[str, Any]:
     return json.loads((folder / "runs" / name / "run.json").read_text("utf-8"))
 

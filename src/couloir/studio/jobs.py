@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from couloir.errors import InputError
-from couloir.studio.tasks import Task
+from couloir.studio.tasks import CANCELLED, Task
 
 AT_ONCE = 2
 """Jobs at the same time in the whole server; as many short ones besides."""
@@ -217,7 +217,7 @@ class Job:
         if "mistake" in self.told:
             self.sentence = self.told["mistake"]["sentence"]
         elif self.interrupted is not None and self.process.poll() == -signal.SIGINT:  # while it started
-            self.sentence = "Cancelled before anything had been learnt: nothing is kept."
+            self.sentence = CANCELLED
         elif not self.told.keys() & {"done", "looked", "planned"}:
             self.sentence = stopped or "The job has ended by a fault of the studio; its terminal says more."
         self.over.set()

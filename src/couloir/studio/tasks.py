@@ -19,6 +19,9 @@ from couloir.errors import InputError
 
 Options = Mapping[str, Any]
 
+CANCELLED = "Cancelled before anything had been learnt: nothing is kept."
+"""What is said of a job that has nothing to show for itself; its process says it, if it has come so far."""
+
 LOADING = {
     "target": ask.Target,
     "task": ask.Task,

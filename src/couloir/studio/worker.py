@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from couloir.errors import InputError
 from couloir.stages import Stages
-from couloir.studio.tasks import TRAINING, Task
+from couloir.studio.tasks import CANCELLED, TRAINING, Task
 
 if TYPE_CHECKING:
     from couloir.data.dataset import Dataset
@@ -252,7 +252,7 @@ def main() -> int:
     except InputError as error:
         line.tell("mistake", sentence=_named(" ".join(str(error).split()), task))
     except KeyboardInterrupt:
-        line.tell("mistake", sentence="Cancelled before anything had been learnt: nothing is kept.")
+        line.tell("mistake", sentence=CANCELLED)
     except MemoryError:
         line.tell(
             "mistake", sentence="The memory of this computer is used up: train fewer or smaller networks."
