@@ -179,10 +179,11 @@ def test_the_start_is_placed_on_the_picture_and_in_numbers(
     handle = json.loads(told(tab, ".above canvas")["handles"])[0]
     assert [handle["x"], handle["y"]] == start
     fill(tab, ".panel > fieldset:nth-of-type(2) .number:nth-child(2) input", "1")
+    assert kept(tab, ",1]")["start"] == [start[0], 1]
     tab.evaluate("document.querySelector('.above .handle').focus()")
     tab.key("ArrowRight")
-    tab.wait(f"{STEP} === '0'")
-    tab.wait("decodeURIComponent(location.hash).includes(',1]')")
+    tab.wait(f"decodeURIComponent(location.hash).includes(',1]') && {STEP} === '0'")
+    tab.wait(f"!decodeURIComponent(location.hash).includes('start=[{start[0]},')")
     moved = state(tab)["start"]
     assert moved[0] > start[0]
     assert moved[1] == 1
