@@ -1,10 +1,10 @@
 """Matrix products in blocks of rows, so that a row gets the same answer alone and in any batch.
 
 A matrix product does not promise so: a library takes another path, and adds in another order, for one row
-than for many. Hence no product here has a shape that depends on the number of rows: there are blocks of 128
+than for many. Hence no product here has a shape that depends on the number of rows: there are blocks of 256
 rows, and small ones, the last filled up with zeros, for the rows that are left over or alone. How small they
 may be is tried out once for each network: the fewest rows with which the library adds in the same order as
-with 128. (Which order it is hangs on the shapes alone, so that a trial with random numbers tells.) Where it
+with 256. (Which order it is hangs on the shapes alone, so that a trial with random numbers tells.) Where it
 never does, all blocks have 32 rows.
 
 Each product is done by one thread; the threads of a large batch share out its rows instead.
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 128
+LARGE = 256
 """Rows of one matrix product where there are many: enough for full speed."""
 
 SMALL = (4, 8, 16)
@@ -31,22 +31,39 @@ SMALL = (4, 8, 16)
 MIDDLE = 32
 """Rows of every matrix product where none of the small blocks gives what the large one gives."""
 
-TILE = 2**18
+FEW_OUTPUTS = 3
+"""Up to so many outputs, a product is made of one for each."""
+
+TILE = 2**19
 """Cells that are worked on at a time, about: they and what is made of them stay in the processor's cache."""
 
 
+def multiplied(signal: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Rows [..., row, input] times a weight [input, output]: [..., row, output].
+
+    Few outputs are computed one after another, which takes the library half as long.
+    """
+    outputs = weight.shape[1]
+    if not 1 < outputs <= FEW_OUTPUTS:
+        return np.matmul(signal, weight)
+    sums = np.empty((*signal.shape[:-1], outputs))
+    for each in range(outputs):
+        np.matmul(signal, weight[:, each], out=sums[..., each])
+    return sums
+
+
 def small_block(weights: Sequence[np.ndarray]) -> int | None:
-    """The fewest rows that give, with each of these weights [input, output], what 128 rows give, or None."""
+    """The fewest rows that give, with each of these weights [input, output], what 256 rows give, or None."""
     return next((rows for rows in SMALL if all(_agrees(weight, rows) for weight in weights)), None)
 
 
 def _agrees(weight: np.ndarray, rows: int) -> bool:
-    """Whether blocks of so many rows give what one of 128 gives, wherever in its block a row stands."""
+    """Whether blocks of so many rows give what one of 256 gives, wherever in its block a row stands."""
     signal = np.random.default_rng(0).normal(size=(LARGE, len(weight)))
-    large = signal @ weight
+    large = multiplied(signal, weight)
     shifted = np.roll(signal, 1, axis=0)
     return all(
-        np.array_equal((inputs.reshape(-1, rows, len(weight)) @ weight).reshape(LARGE, -1), expected)
+        np.array_equal(multiplied(inputs.reshape(-1, rows, len(weight)), weight).reshape(LARGE, -1), expected)
         for inputs, expected in ((signal, large), (shifted, np.roll(large, 1, axis=0)))
     )
 
@@ -59,7 +76,7 @@ def in_blocks(inputs: np.ndarray, small: int | None) -> list[np.ndarray]:
         small: what `small_block` found.
 
     Returns:
-        one array of blocks of 128 rows and one of small blocks, of which one may be lacking; or one of
+        one array of blocks of 256 rows and one of small blocks, of which one may be lacking; or one of
         blocks of 32 rows.
     """
     many = 0 if small is None else len(inputs) // LARGE * LARGE
@@ -90,6 +107,9 @@ def in_tiles(answer: Callable[[Any], np.ndarray], rows: Any, widest: int = 1) ->
     if count <= tile:
         return answer(rows)
     tiles = [rows[start : start + tile] for start in range(0, count, tile)]
+    # glibc gives memory back to the system when more is free than twice the largest array that ever was, and
+    # to be given it again, page by page, took longer than all products. So one large array comes and goes.
+    np.empty(4 * TILE)
     with one_thread():
         first = answer(tiles[0])  # in this thread: what is kept for later is made once
         with ThreadPoolExecutor(min(_cores(), len(tiles) - 1)) as pool:

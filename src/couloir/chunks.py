@@ -25,7 +25,7 @@ from couloir.epochs import (
     run_epoch,
     segments,
 )
-from couloir.folds import Folds, epoch_batches
+from couloir.folds import Folds
 from couloir.losses import LOSSES
 from couloir.networks import Layer, Network, initialise
 from couloir.optimizers import Rule
@@ -68,6 +68,9 @@ class ChunkTraining:
             one_restart=chunk.one_restart,
             uneven=self.folds.uneven(cohort.batch_size),
         )
+        self.curves = [_curve(member) for member in self.members]
+        self.steady = all(name == "constant" and warmup == 0 for name, warmup, _ in self.curves)
+        self.rates: tuple[bytes | None, Array] | None = None
         self.settings = _settings(chunk, self.members, self.folds.seeds, folds.dtype)
         self.fresh = True
 
@@ -119,31 +122,25 @@ class ChunkTraining:
             )
 
     def _schedule(self, number: int, active: np.ndarray) -> Schedule:
-        """The steps of epoch `number`; a fold with fewer of them is filled up with steps of weight 0."""
-        own = [self._fold_schedule(number, fold) for fold in range(len(self.steps))]
+        """The steps of epoch `number` in every fold, and every member's learning rates."""
+        steps = self.folds.epoch_steps(self.chunk.cohort.batch_size, number)
+        # Rates that stay as they are need not be handed over again.
+        same = active.tobytes() if self.steady else None
+        if self.rates is None or same is None or self.rates[0] != same:
+            self.rates = same, jax.device_put(self._rates(number, active))
+        return Schedule(*steps, self.rates[1])
 
-        def stack(name: str) -> np.ndarray:
-            return np.stack([_filled(steps[name], self.room) for steps in own])
-
-        dtype = self.folds.dtype
-        rates = stack("rates") * active[:, None, :]
-        host = (stack("step").astype(np.int32), stack("rows"), stack("weights").astype(dtype))
-        return Schedule(*jax.device_put((*host, rates.astype(dtype))))
-
-    def _fold_schedule(self, number: int, fold: int) -> dict[str, np.ndarray]:
-        """One fold's steps of epoch `number`."""
-        data, count = self.folds.data[fold], self.steps[fold]
-        rows, weights = epoch_batches(
-            len(data.train.inputs), self.chunk.cohort.batch_size, self.folds.seeds[fold], number
-        )
-        if data.sample_weights is not None:
-            weights = weights * data.sample_weights[rows]
-        steps = np.arange(count) + (number - 1) * count
-        curves = {
-            key: factors(key[0], steps, key[2] * count, key[1]) for key in set(map(_curve, self.members))
-        }
-        rates = [member.learning_rate * curves[_curve(member)] for member in self.members]
-        return {"step": steps, "rows": rows, "weights": weights, "rates": np.stack(rates, axis=1)}
+    def _rates(self, number: int, active: np.ndarray) -> np.ndarray:
+        """The learning rates of epoch `number`, [fold, step, place]; 0 for members that have ended."""
+        rates = np.zeros((len(self.steps), self.room, len(self.members)))
+        own = np.array([member.learning_rate for member in self.members])
+        for fold, count in enumerate(self.steps):
+            steps = np.arange(count) + (number - 1) * count
+            curves = {
+                key: factors(key[0], steps, key[2] * count, key[1]) for key in dict.fromkeys(self.curves)
+            }
+            rates[fold, :count] = np.stack([curves[key] for key in self.curves], axis=1) * own
+        return (rates * active[:, None, :]).astype(self.folds.dtype)
 
     def collect(self) -> None:
         """Bring every member's best weights to the host."""
@@ -152,15 +149,6 @@ class ChunkTraining:
             for place, (outcome, inert) in enumerate(zip(outcomes, self.chunk.inert, strict=True)):
                 if not inert:
                     outcome.network = jax.tree.map(lambda leaf, at=(fold, place): leaf[at].copy(), networks)
-
-
-def _filled(values: np.ndarray, count: int) -> np.ndarray:
-    """An array [step, …] filled up with zeros to so many steps."""
-    if len(values) == count:
-        return values
-    whole = np.zeros((count, *values.shape[1:]), values.dtype)
-    whole[: len(values)] = values
-    return whole
 
 
 # Packing: a shrinking population is dealt out anew -------------------------------------------------------
@@ -300,9 +288,11 @@ def _at(tree: Any, index: int | list[int]) -> Any:
 
 
 def _grid(trees: Sequence[Sequence[Any]]) -> Any:
-    """Trees in rows and columns as one tree of arrays [row, column, …]."""
-    rows = [jax.tree.map(lambda *leaves: np.stack(leaves), *row) for row in trees]
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+    """Trees in rows and columns as one tree of arrays [row, column, …]; many of them may be the same one."""
+    different = {id(tree): tree for row in trees for tree in row}
+    number = {key: place for place, key in enumerate(different)}
+    at = np.array([[number[id(tree)] for tree in row] for row in trees])
+    return jax.tree.map(lambda *leaves: np.stack(leaves)[at], *different.values())
 
 
 def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequence[Any]) -> PopulationState:

@@ -366,5 +366,12 @@ def epoch_of_folds(
     return jax.tree.map(lambda leaf: leaf[None], one(first[0], own, first[1], first[2]))
 
 
-run_epoch = jax.jit(epoch_of_folds, static_argnames="program", donate_argnames="state")
+run_epoch = jax.jit(
+    epoch_of_folds,
+    static_argnames="program",
+    donate_argnames="state",
+    # One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000
+    # trainings on digits: 0 to 10 % faster) and compiles in three quarters of the time.
+    compiler_options={"xla_backend_optimization_level": 2},
+)
 """`epoch_of_folds`, compiled once for each program and its shapes; the state's buffers are used again."""

@@ -8,9 +8,10 @@ nothing.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -55,6 +56,26 @@ def epoch_batches(count: int, batch_size: int, seed: int, number: int) -> tuple[
     return rows.reshape(steps, batch_size), weights.reshape(steps, batch_size).astype(float)
 
 
+def filled_to(values: np.ndarray, count: int) -> np.ndarray:
+    """An array [step, …] filled up with zeros to so many steps."""
+    if len(values) == count:
+        return values
+    whole = np.zeros((count, *values.shape[1:]), values.dtype)
+    whole[: len(values)] = values
+    return whole
+
+
+class Steps(NamedTuple):
+    """The steps of an epoch in every fold, the same for all members.
+
+    step [fold, step] counts from the beginning of training, rows and weights are [fold, step, batch].
+    """
+
+    step: Any
+    rows: Any
+    weights: Any
+
+
 @dataclass(frozen=True)
 class Folds:
     """Folds of equal numbers of features, on the host and stacked on the device, filled up to one size.
@@ -74,6 +95,8 @@ class Folds:
     filled: bool = False
     _parts: dict[tuple[int, ...], Folds] = field(default_factory=dict, repr=False)
     _drawn: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _steps: dict[int, tuple[int, Steps]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def of(
@@ -125,6 +148,27 @@ class Folds:
         """Steps to an epoch of the program, which none of the folds has more of."""
         sizes = [filled_size(rows) if self.filled else rows for rows in self.rows]
         return math.ceil(max(sizes) / batch_size)
+
+    def epoch_steps(self, batch_size: int, number: int) -> Steps:
+        """The steps of epoch `number` in every fold, on the device, where all chunks of the folds find them.
+
+        A fold with fewer steps than the program is filled up with steps of weight 0.
+        """
+        with self._lock:  # chunks train side by side
+            if self._steps.get(batch_size, (0,))[0] != number:
+                own = [self._fold_steps(fold, batch_size, number) for fold in range(len(self.data))]
+                stacked = Steps(*map(np.stack, zip(*own, strict=True)))
+                self._steps[batch_size] = number, Steps(*jax.device_put(tuple(stacked)))
+            return self._steps[batch_size][1]
+
+    def _fold_steps(self, fold: int, batch_size: int, number: int) -> Steps:
+        """One fold's steps of an epoch."""
+        data, count = self.data[fold], self.steps(batch_size)[fold]
+        rows, weights = epoch_batches(len(data.train.inputs), batch_size, self.seeds[fold], number)
+        if data.sample_weights is not None:
+            weights = weights * data.sample_weights[rows]
+        step, room = np.arange(count, dtype=np.int32) + (number - 1) * count, self.room(batch_size)
+        return Steps(*(filled_to(each, room) for each in (step, rows, weights.astype(self.dtype))))
 
     def uneven(self, batch_size: int) -> bool:
         """Whether some fold may have fewer steps than the program."""

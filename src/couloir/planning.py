@@ -11,7 +11,7 @@ import numpy as np
 
 from couloir import cost
 from couloir.data.dataset import Dataset, Fold, Split
-from couloir.data.leaks import check_columns
+from couloir.data.leaks import ColumnWarning, check_columns
 from couloir.data.preparation import Preparation
 from couloir.data.splits import Fractions, fold_rows, split_rows
 from couloir.epochs import Part, TrainingData
@@ -47,8 +47,13 @@ class Problem:
     split: Split
     preparation: Preparation
     data: TrainingData
-    warnings: list[str]
+    checked: list[ColumnWarning]
     folds: tuple[PreparedFold, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What there is to say about its columns, in sentences."""
+        return [str(each) for each in self.checked]
 
     @property
     def trained_on(self) -> list[TrainingData]:
@@ -147,8 +152,7 @@ def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
     split = split_rows(dataset, conditions.split, conditions.seed)
     if conditions.cv is None:
         preparation, data = prepare_rows(dataset, split.train, split.validation, conditions)
-        warnings = check_columns(dataset, split.train)
-        return Problem(dataset, split, preparation, data, warnings)
+        return Problem(dataset, split, preparation, data, check_columns(dataset, split.train))
     rest = np.sort(np.concatenate([split.train, split.validation]))
     split = Split(rest, rest[:0], split.test)
     preparation, data = prepare_rows(dataset, rest, None, conditions)

@@ -11,10 +11,11 @@ each weight; where they do not, as with another library or processor, every prod
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from couloir.blocks import LARGE, MIDDLE
+from couloir.blocks import LARGE, MIDDLE, multiplied
 
 LARGE_WEIGHT = 3 * 2**17
 """Numbers in a weight from which on the row alone is worth it: many rows take up to a tenth longer so."""
@@ -46,20 +47,32 @@ class Product:
             alone: whether only the first row counts; then the others' sums may be anything.
         """
         if self.lanes is None:
-            sums = np.matmul(signal, self.weight)
+            sums = multiplied(signal, self.weight)
         elif alone:
             sums = np.zeros((*signal.shape[:2], len(self.bias)))
             np.matmul(self.weight.T, signal[0, 0], out=sums[0, 0])
         else:
             sums = self._pair(signal, 0)
             sums += self._pair(signal, 1)
-        sums += self.bias
+        by_block = sums.reshape(len(sums), -1)
+        by_block += self._bias_of(signal.shape[1])
         return sums
 
     @property
     def factor(self) -> np.ndarray:
         """What rows are multiplied with: the weight, or one lane of it."""
         return self.weight if self.lanes is None else self.lanes[0]
+
+    def _bias_of(self, rows: int) -> np.ndarray:
+        """The bias once for each of so many rows: NumPy is slow at adding few numbers to each of many."""
+        if rows not in self._biases:
+            self._biases[rows] = np.tile(self.bias, rows)
+        return self._biases[rows]
+
+    @cached_property
+    def _biases(self) -> dict[int, np.ndarray]:
+        """What `_bias_of` has made, by the number of rows."""
+        return {}
 
     def _pair(self, signal: np.ndarray, lane: int) -> np.ndarray:
         """What a lane and the one after the next add up to: the library's pairs."""

@@ -35,7 +35,7 @@ def goes_through(source, **options) -> bool:
         return False
     assert describe(data)["rows"] == len(data)
     assert len(summary_lines(data)) >= 2
-    assert all(" --drop " in line for line in check_columns(data, split.train))
+    assert all(" --drop " in line for line in map(str, check_columns(data, split.train)))
     features, _ = load_features(source, preparation)
     found = preparation.inputs(features)
     assert found.shape == (len(data), len(preparation.feature_names))

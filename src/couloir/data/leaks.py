@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -23,7 +24,27 @@ MANY_FEATURES = 1000
 """So many features of categories are worth a word: they can outnumber what the rows can teach."""
 
 
-def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
+@dataclass(frozen=True)
+class ColumnWarning:
+    """What there is to say about some columns, as a sentence that ends with the option that drops them.
+
+    Attributes:
+        said: what is the matter with them.
+        columns: those to drop.
+        joint: what stands between the two.
+    """
+
+    said: str
+    columns: tuple[str, ...]
+    joint: str = ": "
+
+    def __str__(self) -> str:
+        """The whole sentence."""
+        names = shlex.quote(one_line(",".join(self.columns)))
+        return f"{self.said}{self.joint}drop {'it' if len(self.columns) == 1 else 'them'} with --drop {names}"
+
+
+def check_columns(dataset: Dataset, rows: np.ndarray) -> list[ColumnWarning]:
     """Warnings about columns, from the rows given (the training part) and no others.
 
     - **Answers.** One column alone predicts the target perfectly: each of its values goes with one target
@@ -44,7 +65,7 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
     Images are not looked at.
 
     Returns:
-        One sentence a warning; each ends with the option that leaves the columns out.
+        a warning for each column, or for all columns with the same fault.
     """
     if dataset.image_shape is not None or len(rows) == 0:
         return []
@@ -57,7 +78,7 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
     once = _first_of_equals(features, target)
     answers = _answers(features.select(others), target, once, dataset.task)
     told = f"alone predicts {quoted(dataset.target_name)} perfectly"
-    lines = [f"{_named([name])} {told}: {_drop([name])}" for name in answers]
+    lines = [ColumnWarning(f"{_named([name])} {told}", (name,)) for name in answers]
     lines += _repeats(features.select([n for n in others if n not in identifiers + answers]), once)
     lines += _grouped(constant, ("has one value only", "have one value only"))
     lines += _grouped(identifiers, ("numbers the rows", "number the rows"))
@@ -71,33 +92,45 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[str]:
     return lines + _wide(features.select([name for name in others if kinds[name] == "categorical"]))
 
 
-def _dates(features: pl.DataFrame) -> list[str]:
+def _dates(features: pl.DataFrame) -> list[ColumnWarning]:
     """A warning for each column of dates that are read as text."""
     return [
-        f"{_named([column.name])} holds dates written as {quoted(column.drop_nulls()[0])}, which are read as "
-        f"text: write them as 2024-12-31, or {_drop([column.name])}"
+        ColumnWarning(
+            f"{_named([column.name])} holds dates written as {quoted(column.drop_nulls()[0])}, which are "
+            "read as text: write them as 2024-12-31",
+            (column.name,),
+            ", or ",
+        )
         for column in features.get_columns()
     ]
 
 
-def _hashed(features: pl.DataFrame) -> list[str]:
+def _hashed(features: pl.DataFrame) -> list[ColumnWarning]:
     """A warning for each text column that has more values than there are features for."""
     return [
-        f"{_named([column.name])} has {column.drop_nulls().n_unique():,} different values, which share "
-        f"{HASHED_FEATURES} features by hashing: where it is of no use, {_drop([column.name])}"
+        ColumnWarning(
+            f"{_named([column.name])} has {column.drop_nulls().n_unique():,} different values, which share "
+            f"{HASHED_FEATURES} features by hashing: where it is of no use",
+            (column.name,),
+            ", ",
+        )
         for column in features.get_columns()
     ]
 
 
-def _wide(features: pl.DataFrame) -> list[str]:
+def _wide(features: pl.DataFrame) -> list[ColumnWarning]:
     """A warning where categories become very many features; the widest columns are named."""
     widths = {column.name: column.drop_nulls().n_unique() for column in features.get_columns()}
     if sum(widths.values()) <= MANY_FEATURES:
         return []
     widest = sorted(widths, key=lambda name: -widths[name])[:SHOWN]
     return [
-        f"The categories of {len(widths)} columns become {sum(widths.values()):,} features, most of them "
-        f"those of {', '.join(map(quoted, widest))}: where these are of no use, {_drop(widest)}"
+        ColumnWarning(
+            f"The categories of {len(widths)} columns become {sum(widths.values()):,} features, most of them "
+            f"those of {', '.join(map(quoted, widest))}: where these are of no use",
+            tuple(widest),
+            ", ",
+        )
     ]
 
 
@@ -115,14 +148,9 @@ def _named(names: list[str]) -> str:
     return f"Column{'s' if len(names) > 1 else ''} {shown}{more}"
 
 
-def _drop(names: list[str]) -> str:
-    """How to leave these columns out."""
-    return f"drop {'it' if len(names) == 1 else 'them'} with --drop {shlex.quote(one_line(','.join(names)))}"
-
-
-def _grouped(names: list[str], predicates: tuple[str, str]) -> list[str]:
+def _grouped(names: list[str], predicates: tuple[str, str]) -> list[ColumnWarning]:
     """One warning for all columns with the same fault."""
-    return [f"{_named(names)} {predicates[len(names) > 1]}: {_drop(names)}"] if names else []
+    return [ColumnWarning(f"{_named(names)} {predicates[len(names) > 1]}", tuple(names))] if names else []
 
 
 def _codes(column: pl.Series) -> np.ndarray:
@@ -214,7 +242,7 @@ def _correlates(values: np.ndarray, target: np.ndarray) -> bool:
     return bool(sizes > 0 and abs(a @ b) / sizes > 1 - 1e-9)
 
 
-def _repeats(features: pl.DataFrame, once: np.ndarray) -> list[str]:
+def _repeats(features: pl.DataFrame, once: np.ndarray) -> list[ColumnWarning]:
     """A warning for each column that says the same as one before it."""
     seen: dict[bytes, str] = {}
     lines = []
@@ -224,7 +252,9 @@ def _repeats(features: pl.DataFrame, once: np.ndarray) -> list[str]:
         codes = _codes(column).astype(np.int32).tobytes()
         if codes in seen:
             lines.append(
-                f"{_named([column.name])} says the same as {quoted(seen[codes])}: {_drop([column.name])}"
+                ColumnWarning(
+                    f"{_named([column.name])} says the same as {quoted(seen[codes])}", (column.name,)
+                )
             )
         seen.setdefault(codes, column.name)
     return lines

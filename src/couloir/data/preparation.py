@@ -19,6 +19,9 @@ from couloir.data.dates import part_features, part_names, varying_parts
 from couloir.data.hashing import HASHED_FEATURES, hashed_codes
 from couloir.errors import InputError
 
+RUN = 64
+"""Rows whose numbers are computed in one run where there are many: NumPy is slow at few numbers a row."""
+
 
 @dataclass(frozen=True)
 class ColumnPreparation:
@@ -212,7 +215,8 @@ class Preparation:
             return numbers.astype(dtype, copy=False)
         result = np.zeros((len(features), len(self.feature_names)), dtype)
         result[:, self._scaling["positions"]] = numbers
-        result[:, self._scaling["markers"]] = absent[:, self._scaling["marked"]]
+        if absent is not None:
+            result[:, self._scaling["markers"]] = absent[:, self._scaling["marked"]]
         if isinstance(features, pl.DataFrame):
             for column in self.columns:
                 if column.categories:
@@ -285,6 +289,11 @@ class Preparation:
         """The numeric columns' constants as arrays, so that an array is prepared in one operation."""
         numeric = [column for column in self.columns if column.is_number]
         marked = [place for place, column in enumerate(numeric) if column.marker]
+        constants = (
+            np.array([column.high for column in numeric]),
+            np.array([column.mean for column in numeric]),
+            np.array([1 / column.scale if column.scale else 0.0 for column in numeric]),
+        )
         return {
             "numeric": numeric,
             # Whether the numbers are all the features there are, and in their order.
@@ -292,24 +301,25 @@ class Preparation:
             "positions": np.array([column.start for column in numeric], int),
             "fill": np.array([column.fill for column in numeric]),
             "low": np.array([column.low for column in numeric]),
-            "high": np.array([column.high for column in numeric]),
-            "mean": np.array([column.mean for column in numeric]),
-            "scale": np.array([column.scale or np.inf for column in numeric]),
+            "runs": {rows: tuple(np.tile(each, rows) for each in constants) for rows in (1, RUN)},
             "marked": np.array(marked, int),
             "markers": np.array([numeric[place].stop - 1 for place in marked], int),
         }
 
-    def _numbers(self, features: pl.DataFrame | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The standardised numbers [sample, numeric column], and where they are missing."""
-        scaling, values = self._scaling, self._raw_numbers(features)
-        absent = np.isnan(values)
-        if absent.any():
-            values = np.where(absent, scaling["fill"], values)
+    def _numbers(self, features: pl.DataFrame | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The standardised numbers [sample, numeric column], and where they are missing, if any are."""
+        scaling, raw = self._scaling, self._raw_numbers(features)
         # In place from here on: over wide rows each copy costs as much as the arithmetic.
-        values = np.maximum(values, scaling["low"])
-        np.minimum(values, scaling["high"], out=values)
-        values -= scaling["mean"]
-        values /= scaling["scale"]
+        values, absent = np.maximum(raw, scaling["low"], order="C"), None
+        if _any_missing(values):
+            absent = np.isnan(values)
+            np.maximum(np.where(absent, scaling["fill"], raw), scaling["low"], out=values)
+        rows = RUN if len(values) % RUN == 0 else 1
+        run = values.reshape(len(values) // rows, rows * values.shape[1])
+        high, mean, inverse_scale = scaling["runs"][rows]
+        np.minimum(run, high, out=run)
+        run -= mean
+        run *= inverse_scale
         return values, absent
 
     def _raw_numbers(self, features: pl.DataFrame | np.ndarray) -> np.ndarray:
@@ -328,6 +338,12 @@ class Preparation:
                 f"{features.shape}: give an array [sample, {self.width}]."
             )
         return np.asarray(features if len(wanted) == self.width else features[:, wanted], np.float64)
+
+
+def _any_missing(values: np.ndarray) -> bool:
+    """Whether some are NaN: one sum tells mostly, and sooner than a look at each."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(np.sum(values))) and bool(np.isnan(values).any())
 
 
 def _column_from_json(values: dict[str, Any]) -> ColumnPreparation:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -88,15 +86,9 @@ def described(problem: Problem) -> dict[str, Any]:
     lines = [[label, text] for label, text in data_lines(problem) if label != "warning"]
     return {
         "lines": lines,
-        "warnings": [_warned(each) for each in problem.warnings],
+        "warnings": [[each.said, ",".join(each.columns)] for each in problem.checked],
         "task": problem.data.task,
     }
-
-
-def _warned(warning: str) -> tuple[str, str]:
-    """A sentence of `check_columns` parted from the option it ends with, which a page does by a button."""
-    found = re.fullmatch(r"(.*)[:,] drop (?:it|them) with --drop (.*)", warning, re.DOTALL)
-    return (found[1], "".join(shlex.split(found[2]))) if found else (warning, "")
 
 
 def board(progress: Progress) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,9 @@ import { element, shown } from "./dom.js";
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4, 10];
 const AHEAD = 1; // seconds that should be known ahead of the play-head
 const LEAP = 0.25; // seconds between two pictures for those who want less motion
+const SLOW = 100; // milliseconds of a picture from which on it is followed by a rest
+const REST = 2; // how long that is, in pictures
+const LONGEST = 1000; // milliseconds of it at most: behind another tab a picture takes as long as one stays away
 const FRAMES = 1000;
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -35,6 +38,8 @@ class Player {
     this.known = 0;
     this.wish = null;
     this.playing = this.asking = false;
+    this.drawn = null; // when the last picture was drawn, until the next one could be
+    this.rested = 0;
     this.speed = this.options.speed;
     this.last = this.options.last;
     this.node = this.#controls();
@@ -92,6 +97,7 @@ class Player {
     this.wish = null;
     this.playing = true;
     this.before = this.changedAt = performance.now();
+    this.drawn = null;
     this.options.changed?.(true);
     this.#ask();
     this.#tell();
@@ -140,7 +146,7 @@ class Player {
   #tick(now) {
     if (!this.playing) return;
     requestAnimationFrame((later) => this.#tick(later));
-    if (calm.matches && now - this.before < LEAP * 1000) return;
+    if ((calm.matches && now - this.before < LEAP * 1000) || this.#resting(now)) return;
     // After a pause of the page itself, as behind another tab, it goes on where it was.
     const passed = Math.min(Math.max(now - this.before, 0), LEAP * 1000);
     this.before = now;
@@ -151,6 +157,16 @@ class Player {
     flush();
     this.#ask();
     if (this.step >= this.last) this.pause();
+    this.drawn = now;
+  }
+
+  // Where a picture takes so long that it does not move, as with twenty windows on two cores, more of them would
+  // only keep everybody waiting, the steps that are computed for them included.
+  #resting(now) {
+    const took = now - (this.drawn ?? now);
+    this.drawn = null;
+    if (took > SLOW) this.rested = now + Math.min(REST * took, LONGEST);
+    return now < this.rested;
   }
 
   #measured(now) {
