@@ -10,8 +10,8 @@ own cores. Measured in the page:
   every frame; the network room training live;
 - knobs: from the event of a control to the first frame in which a picture has other pixels;
 - tabs: twenty pages racing at once, each drawn in a window of its own, and how long each waits for an answer;
-  how long the server takes, asked by a page without pictures beside them; then all are closed, and the
-  server's threads and memory are compared with before.
+  how long the server takes, asked by a page without pictures beside them; then all are closed. That three
+  times: the server's threads and memory after the last round are compared with those after the first.
 """
 
 from __future__ import annotations
@@ -48,6 +48,13 @@ MOST_KNOB = 150.0
 MOST_ANSWER = 1000.0
 """Milliseconds that a tab of many may wait for an answer."""
 TABS = 20
+SETTLE = 5.0
+"""Seconds that the tabs race before it counts: what is measured is racing, not opening twenty windows."""
+ROUNDS = 3
+MOST_LEFT = 16
+"""Megabytes that the server may have more after the last round of tabs than after the first."""
+MOST_THREADS = 2
+"""Threads that it may have more: its pools start one when they need it, up to a few."""
 
 # The page's questions are timed where they leave and arrive.
 WATCH = """
@@ -226,7 +233,21 @@ def knobs(browser: Browser, address: str, times: int) -> list[dict[str, Any]]:
 
 
 def tabs(browser: Browser, address: str, process: int, seconds: float) -> dict[str, Any]:
-    """Many pages race at once; how long each waits for its answers, and what is left when they are closed."""
+    """Many pages race at once, in rounds: how long each waits, and what is left when they are closed."""
+    return judged([_round(browser, address, process, seconds) for _ in range(ROUNDS)])
+
+
+def judged(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The worst round, and whether no round left more than the first, which fills the caches."""
+    worst = max(rounds, key=lambda found: found["worst_ms"])
+    left = [found["after"] for found in rounds]
+    more = {name: left[-1][name] - left[0][name] for name in left[0]}
+    freed = more["threads"] <= MOST_THREADS and more["megabytes"] <= MOST_LEFT
+    return {**worst, "left": left, "freed": freed, "passed": freed and all(each["passed"] for each in rounds)}
+
+
+def _round(browser: Browser, address: str, process: int, seconds: float) -> dict[str, Any]:
+    """The pages are opened, race, and are closed."""
     before = _usage(process)
     opened = []
     for _ in range(TABS):
@@ -236,6 +257,7 @@ def tabs(browser: Browser, address: str, process: int, seconds: float) -> dict[s
         opened.append(tab)
     for tab in opened:
         _playing(tab)
+    time.sleep(SETTLE)
     for tab in opened:
         tab.evaluate("void (waits.length = 0)")
     server = _asked(address, seconds)
@@ -336,15 +358,14 @@ def report(results: dict[str, Any]) -> str:
 
 
 def _tabs_words(found: dict[str, Any]) -> str:
-    use = ", ".join(
-        f"{when} {found[when]['threads']} threads and {found[when]['megabytes']} MB"
-        for when in ("before", "during", "after")
-    )
+    use = "; ".join(f"{each['threads']} threads and {each['megabytes']} MB" for each in found["left"])
+    during = f"{found['during']['threads']} threads and {found['during']['megabytes']} MB"
     return (
         f"{found['tabs']} tabs racing: {found['answers']} answers, median {found['median_ms']:.0f} ms, worst "
         f"{found['worst_ms']:.0f} ms (wanted ≤ {MOST_ANSWER:.0f}), {found['troubled_tabs']} tabs in trouble: "
         f"{'passed' if found['passed'] else 'NOT passed'}. The server answers a page without pictures in "
-        f"{found['server_median_ms']:.0f} ms, at worst {found['server_worst_ms']:.0f} ms; {use}."
+        f"{found['server_median_ms']:.0f} ms, at worst {found['server_worst_ms']:.0f} ms. It has {during}, "
+        f"and after each round of tabs {use}: {'freed' if found['freed'] else 'NOT freed'}."
     )
 
 

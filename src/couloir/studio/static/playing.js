@@ -17,14 +17,15 @@
 // `globalThis.couloirFrames` has the milliseconds between the last 1,000 frames that showed another step.
 
 import { flush } from "./canvas.js";
+import { othersPlaying, playingStill } from "./company.js";
 import { element, shown } from "./dom.js";
 
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4, 10];
 const AHEAD = 1; // seconds that should be known ahead of the play-head
 const LEAP = 0.25; // seconds between two pictures for those who want less motion
-const SLOW = 100; // milliseconds of a picture from which on it is followed by a rest
-const REST = 2; // how long that is, in pictures
-const LONGEST = 1000; // milliseconds of it at most: behind another tab a picture takes as long as one stays away
+const SLOW = 50; // milliseconds of a picture from which on it is followed by a rest, if others play as well
+const REST = 0.5; // how long that is, in pictures for each of the others
+const LONGEST = 2000; // milliseconds of it at most: behind another tab a picture takes as long as one stays away
 const FRAMES = 1000;
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -39,7 +40,7 @@ class Player {
     this.wish = null;
     this.playing = this.asking = false;
     this.drawn = null; // when the last picture was drawn, until the next one could be
-    this.rested = 0;
+    this.turn = 0; // how often it was told to play: a frame that was asked for before then is none of this turn
     this.speed = this.options.speed;
     this.last = this.options.last;
     this.node = this.#controls();
@@ -98,10 +99,15 @@ class Player {
     this.playing = true;
     this.before = this.changedAt = performance.now();
     this.drawn = null;
+    this.turn += 1;
     this.options.changed?.(true);
     this.#ask();
     this.#tell();
-    requestAnimationFrame((now) => this.#tick(now));
+    this.#next(this.turn);
+  }
+
+  #next(turn) {
+    requestAnimationFrame((now) => { if (turn === this.turn) this.#tick(now); });
   }
 
   pause() {
@@ -145,8 +151,14 @@ class Player {
 
   #tick(now) {
     if (!this.playing) return;
-    requestAnimationFrame((later) => this.#tick(later));
-    if ((calm.matches && now - this.before < LEAP * 1000) || this.#resting(now)) return;
+    const { turn } = this;
+    const rest = this.#rest(now);
+    if (rest) {
+      setTimeout(() => this.#next(turn), rest);
+      return;
+    }
+    this.#next(turn);
+    if (calm.matches && now - this.before < LEAP * 1000) return;
     // After a pause of the page itself, as behind another tab, it goes on where it was.
     const passed = Math.min(Math.max(now - this.before, 0), LEAP * 1000);
     this.before = now;
@@ -160,13 +172,13 @@ class Player {
     this.drawn = now;
   }
 
-  // Where a picture takes so long that it does not move, as with twenty windows on two cores, more of them would
-  // only keep everybody waiting, the steps that are computed for them included.
-  #resting(now) {
+  // Where many pages play and pictures take long, as in twenty windows on two cores, more of them would only keep
+  // everybody waiting, the steps that are computed for them included.
+  #rest(now) {
     const took = now - (this.drawn ?? now);
     this.drawn = null;
-    if (took > SLOW) this.rested = now + Math.min(REST * took, LONGEST);
-    return now < this.rested;
+    playingStill();
+    return took > SLOW ? Math.min(REST * took * othersPlaying(), LONGEST) : 0;
   }
 
   #measured(now) {
