@@ -3,7 +3,8 @@
     python benchmarks/prediction.py [--quick] [--rows 100000] [--out prediction.json]
 
 Both have the same weights, and their answers are compared first. Ours gets raw rows, which it prepares
-(gaps looked for, clipped, standardised); scikit-learn's MLP gets prepared ones, since it prepares nothing.
+(gaps looked for, clipped, standardised; pixels divided by 255); scikit-learn's MLP gets prepared ones,
+since it prepares nothing.
 A line of its own has the estimator, `CouloirClassifier`, whose `predict_proba` checks its rows as
 scikit-learn's does. The last line is a table with numbers, texts and gaps in a pandas frame: there
 scikit-learn's rival is the pipeline that such a table needs (imputer, scaler, one-hot encoder, MLP), and
@@ -38,17 +39,20 @@ SLOWEST_ROW = 2.0
 LEAST_SPEED = 1.0
 FITTED_ROWS = 2000
 TOLERANCE = 1e-9
+PAUSE = 0.1
+"""Seconds of rest before many rows are predicted."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network: inputs, hidden layers, classes (0: a value), activation."""
+    """A network: inputs, hidden layers, classes (0: a value), activation, whether its rows are images."""
 
     name: str
     inputs: int
     hidden: tuple[int, ...]
     classes: int
     activation: str = "relu"
+    pixels: bool = False
 
 
 CASES = (
@@ -56,9 +60,10 @@ CASES = (
     Case("classes 20-100-2", 20, (100,), 2),
     Case("digits 64-100-10", 64, (100,), 10),
     Case("tanh 64-100-10", 64, (100,), 10, "tanh"),
-    Case("MNIST 784-100-10", 784, (100,), 10),
+    Case("MNIST 784-100-10", 784, (100,), 10, pixels=True),
+    Case("784 columns 784-100-10", 784, (100,), 10),
     Case("deep 50-256-256-5", 50, (256, 256), 5),
-    Case("wide 784-512-512-10", 784, (512, 512), 10),
+    Case("wide 784-512-512-10", 784, (512, 512), 10, pixels=True),
 )
 
 
@@ -87,16 +92,27 @@ class Line:
         return not self.barred or (self.row_ratio <= SLOWEST_ROW and self.speed >= LEAST_SPEED)
 
 
-def in_turn(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> list[tuple[float, float]]:
-    """Seconds of both in each round, after one that does not count."""
+def in_turn(
+    ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int, pause: float = 0.0
+) -> list[tuple[float, float]]:
+    """Seconds of both in each round, after one that does not count.
+
+    Args:
+        ours, theirs: what is timed.
+        rounds: how often.
+        pause: seconds of rest before each. The linear algebra library's threads go on spinning for a while
+            when a product is done, and what one has left behind is not to fall on the other.
+    """
     found = []
     for number in range(rounds + 1):
-        began = time.perf_counter()
-        ours()
-        between = time.perf_counter()
-        theirs()
+        seconds = []
+        for each in (ours, theirs):
+            time.sleep(pause)
+            began = time.perf_counter()
+            each()
+            seconds.append(time.perf_counter() - began)
         if number:
-            found.append((between - began, time.perf_counter() - between))
+            found.append((seconds[0], seconds[1]))
     return found
 
 
@@ -138,6 +154,9 @@ def arrays(case: Case, rows: int, rounds: int) -> Line:
     """One network against the MLP."""
     random = np.random.default_rng(0)
     raw = random.normal(3, 2, size=(rows, case.inputs))
+    if case.pixels:
+        side = int(case.inputs**0.5)
+        raw = random.integers(0, 256, size=(rows, side, side), dtype=np.uint8)
     target = random.integers(0, case.classes, rows) if case.classes else random.normal(size=rows)
     data = load((raw[:FITTED_ROWS], target[:FITTED_ROWS]))
     preparation = Preparation.fit(data, np.arange(len(data)))
@@ -148,7 +167,7 @@ def arrays(case: Case, rows: int, rounds: int) -> Line:
     theirs = answer(ready[:100])
     agree(model.answers(raw[:100]), theirs if case.classes else preparation.restore(theirs), case.name)
     one = in_turn(lambda: model.answers(raw[:1]), lambda: answer(ready[:1]), 40 * rounds)
-    many = in_turn(lambda: model.answers(raw), lambda: answer(ready), rounds)
+    many = in_turn(lambda: model.answers(raw), lambda: answer(ready), rounds, PAUSE)
     return Line(case.name, True, _middle(one), _best(many))
 
 
@@ -165,7 +184,7 @@ def estimator(rows: int, rounds: int) -> Line:
     mlp = rival(case, ours.model_, ready[:FITTED_ROWS], target[:FITTED_ROWS])
     agree(ours.predict_proba(raw[:100]), mlp.predict_proba(ready[:100]), case.name)
     one = in_turn(lambda: ours.predict_proba(raw[:1]), lambda: mlp.predict_proba(ready[:1]), 40 * rounds)
-    many = in_turn(lambda: ours.predict_proba(raw), lambda: mlp.predict_proba(ready), rounds)
+    many = in_turn(lambda: ours.predict_proba(raw), lambda: mlp.predict_proba(ready), rounds, PAUSE)
     return Line(case.name, True, _middle(one), _best(many))
 
 
@@ -204,6 +223,7 @@ def frames(rows: int, rounds: int) -> Line:
         lambda: model.answers(load_features(frame, preparation)[0]),
         lambda: pipeline.predict_proba(frame),
         rounds,
+        PAUSE,
     )
     return Line("a pandas table, read and prepared", False, _middle(one), _best(many))
 

@@ -498,6 +498,20 @@ def test_every_member_is_once_in_every_fold(counts: list[int], folds: int, most:
         check_chunk(chunk, population)
 
 
+def test_many_that_will_be_thinned_out_are_two_programs_with_half_of_the_rules_each() -> None:
+    population = [Member(rule, 0.01 * (n + 1)) for n in range(32) for rule in RULES.values()]
+    rungs = (Stage(1, 2), Stage(0.25, 6))
+    chunks = plan_chunks(population, 5, 3, ahead=rungs)
+    for chunk in chunks:
+        check_chunk(chunk, population)
+    there = [n for chunk in chunks for n, off in zip(chunk.places, chunk.inert, strict=True) if not off]
+    assert sorted(there) == list(range(256))
+    rules = {tuple(rule.name for rule, _ in chunk.layout) for chunk in chunks}
+    assert rules == {tuple(RULES)[:4], tuple(RULES)[4:]}
+    assert len({chunk.layout for chunk in plan_chunks(population, 5, 3)}) == 1, "nothing is thinned out"
+    assert len({chunk.layout for chunk in plan_chunks(population[:200], 5, 3, ahead=rungs)}) == 1, "few"
+
+
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.data())
 @settings(deadline=None)
 def test_a_shrunken_population_keeps_its_numbers_in_powers_of_two(

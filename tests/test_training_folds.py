@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import couloir.population as population_module
 from couloir import cost
 from couloir.epochs import Part, TrainingData
 from couloir.errors import InputError
 from couloir.outcomes import Rung, Trained
 from couloir.population import Member
-from couloir.training import train_population
+from couloir.training import Progress, train_population
 from test_training import (
     BATCH,
     CLASSES,
@@ -225,6 +226,43 @@ def test_at_a_rung_the_worse_members_leave(pack: bool, request: pytest.FixtureRe
     ends = sorted(outcome.epochs_run for outcome in thinned.outcomes)
     assert ends == [1, 1, 1, 3, 3, 9]
     assert thinned.outcomes.index(thinned.winner) in alive
+
+
+def test_rules_in_two_programs_are_thinned_out_as_in_one(
+    eager_to_pack: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population = [
+        member(rule, rate, epochs=5)
+        for rule in ("sgd", "momentum", "rmsprop", "adam")
+        for rate in (0.2, 0.01)
+    ]
+
+    def thinned(fewest: int) -> tuple[Trained, set[tuple[str, ...]]]:
+        monkeypatch.setattr(population_module, "MANY", fewest)
+        seen: set[tuple[str, ...]] = set()
+
+        def look(progress: Progress) -> None:
+            seen.update(tuple(rule.name for rule, _ in each.chunk.layout) for each in progress._chunks)
+
+        trained = train_population(
+            population,
+            folds()[:2],
+            seed=SEEDS[:2],
+            patience=None,
+            precision="float64",
+            rungs=(Rung(1, 0.5), Rung(3, 0.5)),
+            on_epoch=look,
+        )
+        return trained, seen
+
+    (one, whole), (two, halves) = thinned(1000), thinned(1)
+    first_half = {"sgd", "momentum"}
+    assert all(first_half.issuperset(rules) or first_half.isdisjoint(rules) for rules in halves)
+    assert not all(first_half.issuperset(rules) or first_half.isdisjoint(rules) for rules in whole)
+    assert two.rungs == one.rungs
+    for first, second in zip(one.outcomes, two.outcomes, strict=True):
+        assert (first.status, first.epochs_run) == (second.status, second.epochs_run)
+        assert difference(first.network, second.network) < 1e-9
 
 
 @pytest.mark.parametrize(

@@ -170,9 +170,10 @@ def pack(
     groups: dict[Any, list[ChunkTraining]] = {}
     for chunk in chunks:
         stack = next(i for i, folds in enumerate(stacks) if chunk.chunk.folds[0] in folds.numbers)
-        groups.setdefault((chunk.chunk.cohort, stack), []).append(chunk)
+        rules = tuple(rule for rule, _ in chunk.chunk.layout)
+        groups.setdefault((chunk.chunk.cohort, stack, rules), []).append(chunk)
     kept: list[ChunkTraining] = []
-    for (_, stack), group in groups.items():
+    for (_, stack, _), group in groups.items():
         planned = _packed(group, number, sure, stacks[stack])
         if planned is None:
             kept += group

@@ -399,24 +399,26 @@ def plan_chunks(
     for number, member in numbered.items():
         cohorts.setdefault(Cohort.of(member), {}).setdefault(member.rule, []).append(number)
     chunks = []
-    for cohort, by_rule in cohorts.items():
+    for cohort, members_by_rule in cohorts.items():
         size = most or chunk_size(cohort.widths(inputs, outputs), lanes(), cohort.noise > 0)
-        hands, blocks = _arranged(
-            [len(own) for own in by_rule.values()], folds, size, 1 if most else lanes(), rounded, ahead
-        )
-        own_members = [numbered[number] for own in by_rule.values() for number in own]
+        everybody = [numbered[number] for own in members_by_rule.values() for number in own]
         like = Chunk(
             cohort,
-            layout=tuple((rule, _places(len(own), hands, rounded)) for rule, own in by_rule.items()),
+            layout=(),
             places=(),
             inert=(),
             folds=(),
-            uses=frozenset(name for name in STRENGTHS if any(getattr(each, name) for each in own_members)),
-            one_restart=len({each.restart for each in own_members}) == 1,
+            uses=frozenset(name for name in STRENGTHS if any(getattr(each, name) for each in everybody)),
+            one_restart=len({each.restart for each in everybody}) == 1,
         )
-        spare = {rule: own[0] for rule, own in by_rule.items()}
-        for block in blocks:
-            chunks += _dealt(replace(like, folds=block), by_rule, spare, hands)
+        for by_rule in _parted(members_by_rule, len(everybody) * len(folds), ahead):
+            hands, blocks = _arranged(
+                [len(own) for own in by_rule.values()], folds, size, 1 if most else lanes(), rounded, ahead
+            )
+            layout = tuple((rule, _places(len(own), hands, rounded)) for rule, own in by_rule.items())
+            spare = {rule: own[0] for rule, own in by_rule.items()}
+            for block in blocks:
+                chunks += _dealt(replace(like, layout=layout, folds=block), by_rule, spare, hands)
     return chunks
 
 
@@ -431,6 +433,25 @@ FOLD_AXIS = 1.04
 
 GATHERING = 1.6
 """At each thinning those left gather in the better rules: the largest rule's share grows by so much."""
+
+
+MANY = 256
+"""So many networks that are to be thinned out are worth two programs."""
+
+
+def _parted(
+    by_rule: dict[Rule, list[int]], networks: int, ahead: Sequence[Stage]
+) -> list[dict[Rule, list[int]]]:
+    """A cohort's rules in two halves, of a program each, where many networks are to be thinned out.
+
+    Those left gather in some of the rules, and a chunk has places for each of its own: a half whose rules
+    lose needs few chunks then.
+    """
+    rules = list(by_rule)
+    if len(ahead) == 1 or len(rules) < 4 or networks < MANY:
+        return [by_rule]
+    middle = len(rules) // 2
+    return [{rule: by_rule[rule] for rule in half} for half in (rules[:middle], rules[middle:])]
 
 
 def _arranged(

@@ -44,7 +44,7 @@ SPACE = Space(
 """One program for all: rate, schedule and l2 are searched."""
 
 CONDITIONS = Conditions(precision="float64", patience=4)
-RUNGS = halving(9)
+RUNGS = halving(9, keep=1 / 3)
 
 
 @pytest.fixture(scope="module")
@@ -342,8 +342,8 @@ def test_a_generation_that_is_cut_short_counts_with_what_it_reached(tmp_path: Pa
     found = search.advance(6, on_epoch=lambda progress: progress.epoch == 2)
     assert found is not None
     assert max(result.attributes["epochs_run"] for result in found.results) == 2
-    assert sum(result.status == "finished" for result in found.results) == 2
-    assert [rung.epoch for rung in found.rungs] == [1]
+    assert sum(result.status == "finished" for result in found.results) == 1
+    assert [(rung.epoch, rung.kept) for rung in found.rungs] == [(1, 2), (2, 1)]
     assert search.best is not None
 
 
