@@ -121,7 +121,7 @@ def halving(epochs: int, keep: float = 1 / 4, rungs: int = 2) -> tuple[Rung, ...
     Args:
         epochs: the whole budget.
         keep: the share that goes on at each rung; Li et al. (2018) advise a third or a quarter. (Of 12
-            grids of 200 settings in five folds a quarter left the whole training's winner in 10, as a third did.)
+            grids of 200 settings in five folds, each of the two left the whole training's winner in 10.)
         rungs: how many there are; those that would fall below the first epoch are left out.
     """
     at = [round(epochs * keep**power) for power in range(rungs, 0, -1)]
