@@ -42,23 +42,45 @@ PREVIEW_ROWS, PREVIEW_COLUMNS, MOST_COLUMNS = 12, 40, 2000
 class Line:
     """The way back to the studio: events as JSON lines; nothing is told when nobody listens any more."""
 
-    def __init__(self) -> None:
-        """Take standard output for events alone; whatever else is printed goes to standard error."""
-        self.file: IO[str] = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        self.turn = threading.Lock()
+    def __init__(self, file: IO[str]) -> None:
+        """Tell by writing to a file."""
+        self.file = file
+        self.turn = threading.RLock()
+        self.writer: int | None = None
+        self.waiting: list[str] = []
 
     def tell(self, event: str, **values: Any) -> None:
-        """Send one event."""
+        """Send one event.
+
+        An interruption may be told of in the middle of another event, by the thread that is writing that
+        one: it waits for neither itself nor anybody, and follows.
+        """
         from couloir.studio.wire import finite
 
         text = json.dumps({"event": event, **finite(values)}, ensure_ascii=False, allow_nan=False)
-        try:
-            with self.turn:
-                self.file.write(text + "\n")
-                self.file.flush()
-        except OSError:
+        if self.writer == threading.get_ident():
+            self.waiting.append(text)
             return
+        with self.turn:
+            self.writer = threading.get_ident()
+            try:
+                self._write(text)
+                while self.waiting:
+                    self._write(self.waiting.pop(0))
+            finally:
+                self.writer = None
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self.file.write(text + "\n")
+            self.file.flush()
+
+
+def standard_output() -> IO[str]:
+    """Standard output, taken for events alone: whatever else is printed goes to standard error."""
+    file = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return file
 
 
 # What can be done -----------------------------------------------------------------------------------------
@@ -242,7 +264,7 @@ def _named(sentence: str, task: Task) -> str:
 
 def main() -> int:
     """Do the task that stands on standard input; returns the exit code."""
-    line = Line()
+    line = Line(standard_output())
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     task = Task(**json.loads(sys.stdin.readline()))
