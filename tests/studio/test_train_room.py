@@ -9,6 +9,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -28,6 +29,7 @@ from couloir.studio.jobs import Bounds, Desk, Job, Places
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.train import Train
 from couloir.studio.tasks import TRAINING, USUAL, VERBS, Task
+from couloir.studio.telling import Teller
 
 SMALL = {"optimizer": "sgd,adam", "learning_rate": "0.1,0.01", "hidden": "8", "epochs": "12"}
 ENDLESS = {**SMALL, "epochs": "1000000", "patience": "none"}
@@ -438,6 +440,18 @@ def test_an_interruption_in_the_middle_of_an_event_is_told_after_it() -> None:
     line.tell("done", run="a")
     told = [json.loads(each)["event"] for each in file.getvalue().splitlines()]
     assert told == ["epoch", "stage", "done"]
+
+
+def test_a_job_that_swallowed_its_interruption_ends_before_it_has_learnt_anything() -> None:
+    unwanted = threading.Event()
+    unwanted.set()
+    teller = Teller(lambda event, **values: None, "train", unwanted=unwanted)
+    for call in (teller.loaded, teller.planned, teller.epoch):
+        with pytest.raises(KeyboardInterrupt):
+            call(None)  # type: ignore[arg-type]
+    teller.learnt = True
+    with pytest.raises(AttributeError):  # it goes on, to look at a problem that is none
+        teller.loaded(None)  # type: ignore[arg-type]
 
 
 def test_a_fault_of_the_worker_is_said(tmp_path: Path) -> None:

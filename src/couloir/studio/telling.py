@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -33,19 +34,31 @@ STATUSES: tuple[Status, ...] = ("training", "finished", "stopped", "left", "dive
 class Teller(Observer):
     """An observer that tells the studio: data, plan, stages, and the best of every rule with its curve."""
 
-    def __init__(self, tell: Tell, verb: str, minutes: float | None = None) -> None:
-        """Tell by calling `tell`; a search's earlier generations stay on the board."""
+    def __init__(
+        self, tell: Tell, verb: str, minutes: float | None = None, unwanted: threading.Event | None = None
+    ) -> None:
+        """Tell by calling `tell`; a search's earlier generations stay on the board.
+
+        Args:
+            tell: sends an event.
+            verb: what is done.
+            minutes: the time it has.
+            unwanted: set when the job is to end; while nothing has been learnt it then does so here.
+        """
         self.tell, self.verb, self.minutes = tell, verb, minutes
+        self.unwanted = unwanted or threading.Event()
         self.looked, self.epochs_before, self.learnt = -np.inf, 0, False
         self.before: dict[str, dict[str, Any]] = {}
         self.now: dict[str, dict[str, Any]] = {}
 
     def loaded(self, problem: Problem) -> None:
         """Tell what was found in the data."""
+        self._go_on()
         self.tell("data", **described(problem))
 
     def planned(self, plan: Plan) -> None:
         """Tell what it is predicted to take."""
+        self._go_on()
         self.tell("plan", **asdict(plan.cost))
         self.stage("compiling the program")
 
@@ -55,6 +68,7 @@ class Teller(Observer):
 
     def epoch(self, progress: Progress) -> None:
         """Tell where the population stands, not more often than the page draws."""
+        self._go_on()
         over = progress.epoch == progress.epochs or not progress.count("training")
         now = time.monotonic()
         fresh = progress.epoch <= self.epochs_before
@@ -79,6 +93,14 @@ class Teller(Observer):
             counts={status: progress.count(status) for status in STATUSES},
             board=sorted(entries.values(), key=lambda entry: _key(entry, sign)),
         )
+
+    def _go_on(self) -> None:
+        """End a job that nobody wants and that has learnt nothing.
+
+        An interruption says so as an exception, which a library that is being imported may swallow.
+        """
+        if self.unwanted.is_set() and not self.learnt:
+            raise KeyboardInterrupt
 
 
 def described(problem: Problem) -> dict[str, Any]:

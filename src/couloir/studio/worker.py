@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 ALONE_SECONDS = 90.0
 """How long a job may still take after it was interrupted, where no studio is left to end it."""
 
+UNWANTED = threading.Event()
+"""Set when the job is to end."""
+
 NICENESS = 5
 """The server answers before its jobs compute."""
 
@@ -166,7 +169,7 @@ def learn(task: Task, line: Line) -> None:
 
     _, given = task.divided()
     stages = Stages()
-    teller = Teller(line.tell, task.verb, given.get("minutes"))
+    teller = Teller(line.tell, task.verb, given.get("minutes"), UNWANTED)
     teller.stage("reading the data")
     with interruptible(teller), stages.timed("load"):
         dataset = _loaded(task)
@@ -251,6 +254,7 @@ def interruptible(teller: Teller) -> Iterator[None]:
 def _end_with_the_studio() -> None:
     """Wait until standard input is closed; then interrupt, and some time later end, come what may."""
     sys.stdin.read()
+    UNWANTED.set()
     _thread.interrupt_main()
     time.sleep(ALONE_SECONDS)
     os._exit(1)
