@@ -45,7 +45,10 @@ PAUSE = 0.1
 
 @dataclass(frozen=True)
 class Case:
-    """A network: inputs, hidden layers, classes (0: a value), activation, whether its rows are images."""
+    """A network: inputs, hidden layers, classes (0: a value), activation.
+
+    With pixels its rows are images; with a scaler the rival has to standardise them as well.
+    """
 
     name: str
     inputs: int
@@ -53,6 +56,7 @@ class Case:
     classes: int
     activation: str = "relu"
     pixels: bool = False
+    scaler: bool = False
 
 
 CASES = (
@@ -62,6 +66,7 @@ CASES = (
     Case("tanh 64-100-10", 64, (100,), 10, "tanh"),
     Case("MNIST 784-100-10", 784, (100,), 10, pixels=True),
     Case("784 columns 784-100-10", 784, (100,), 10),
+    Case("the same, scaled by both", 784, (100,), 10, scaler=True),
     Case("deep 50-256-256-5", 50, (256, 256), 5),
     Case("wide 784-512-512-10", 784, (512, 512), 10, pixels=True),
 )
@@ -134,6 +139,14 @@ def rival(case: Case, model: Model, inputs: np.ndarray, target: np.ndarray) -> A
     return mlp
 
 
+def scaled(mlp: Any, raw: np.ndarray) -> Any:
+    """The MLP behind the scaler that it needs for these rows."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler().fit(raw[:FITTED_ROWS]), mlp)
+
+
 def network(preparation: Preparation, hidden: tuple[int, ...], activation: str) -> Model:
     """One with random weights."""
     random = np.random.default_rng(1)
@@ -163,6 +176,8 @@ def arrays(case: Case, rows: int, rounds: int) -> Line:
     model = network(preparation, case.hidden, case.activation)
     ready = preparation.inputs(raw, np.float64)
     mlp = rival(case, model, ready[:FITTED_ROWS], target[:FITTED_ROWS])
+    if case.scaler:
+        mlp, ready = scaled(mlp, raw), raw
     answer = mlp.predict_proba if case.classes else mlp.predict
     theirs = answer(ready[:100])
     agree(model.answers(raw[:100]), theirs if case.classes else preparation.restore(theirs), case.name)
