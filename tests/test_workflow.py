@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -179,3 +181,28 @@ def test_testing_waits_for_what_is_imported_ahead(monkeypatch: pytest.MonkeyPatc
     parts = ["history", "leaderboard", "problem", "judged", "final", "tables"]
     workflow.tested(SimpleNamespace(**dict.fromkeys(parts)))
     assert steps == ["sklearn.linear_model", "couloir.report.page", "plotly.graph_objects", "jinja2", "run"]
+
+
+class Locked(workflow.Observer):
+    """Tells one thing at a time, as a terminal does, and is interrupted while it tells of an epoch."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.said = threading.Event()
+
+    def epoch(self, progress: Any) -> None:
+        with self.turn:
+            if progress.epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    def stage(self, what: str) -> None:
+        assert self.turn.acquire(timeout=20), "it waits for the thread that it has interrupted"
+        self.turn.release()
+        if what.startswith("interrupted"):
+            self.said.set()
+
+
+def test_an_interruption_in_the_middle_of_telling_is_told_and_ends_the_training(wine: Any) -> None:
+    observer = Locked()
+    assert couloir.train(wine, **SMALL, observer=observer).record["status"] == "interrupted"
+    assert observer.said.wait(20)

@@ -6,6 +6,7 @@ models to be tested is fixed before `couloir.results` looks at it.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
 import threading
@@ -335,7 +336,9 @@ def interruptions(observer: Observer) -> Iterator[Callable[[], bool]]:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
-        observer.stage("interrupted: ending after this epoch (Ctrl-C again ends at once and saves nothing)")
+        # Told by another thread: this one may be in the middle of telling something, and hold its locks.
+        said = "interrupted: ending after this epoch (Ctrl-C again ends at once and saves nothing)"
+        _thread.start_new_thread(observer.stage, (said,))
 
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set

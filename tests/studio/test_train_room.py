@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import json
 import math
 import os
@@ -24,7 +23,7 @@ import couloir
 from couloir import cli, ledger, racing, searching
 from couloir.errors import InputError
 from couloir.population import Options
-from couloir.studio import jobs, tasks, worker
+from couloir.studio import jobs, tasks
 from couloir.studio.jobs import Bounds, Desk, Job, Places
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.train import Train
@@ -422,24 +421,6 @@ def test_a_worker_whose_studio_is_gone_ends_and_keeps_what_was_learnt(tmp_path: 
     worker.stdout.close()
     assert worker.wait(240) == 0
     assert len(list((tmp_path / "runs").glob("*/run.json"))) == 2
-
-
-def test_an_interruption_in_the_middle_of_an_event_is_told_after_it() -> None:
-    class Interrupted(io.StringIO):
-        """Every line is interrupted when it is half written, as by Ctrl-C in the same thread, once."""
-
-        def write(self, text: str) -> int:
-            half = super().write(text[:5])
-            if '"epoch"' in text:
-                line.tell("stage", what="interrupted")
-            return half + super().write(text[5:])
-
-    file = Interrupted()
-    line = worker.Line(file)
-    line.tell("epoch", epoch=1)
-    line.tell("done", run="a")
-    told = [json.loads(each)["event"] for each in file.getvalue().splitlines()]
-    assert told == ["epoch", "stage", "done"]
 
 
 def test_a_job_that_swallowed_its_interruption_ends_before_it_has_learnt_anything() -> None:

@@ -292,7 +292,7 @@ class Preparation:
         constants = (
             np.array([column.high for column in numeric]),
             np.array([column.mean for column in numeric]),
-            np.array([1 / column.scale if column.scale else 0.0 for column in numeric]),
+            np.array([column.scale or np.inf for column in numeric]),
         )
         return {
             "numeric": numeric,
@@ -316,10 +316,10 @@ class Preparation:
             np.maximum(np.where(absent, scaling["fill"], raw), scaling["low"], out=values)
         rows = RUN if len(values) % RUN == 0 else 1
         run = values.reshape(len(values) // rows, rows * values.shape[1])
-        high, mean, inverse_scale = scaling["runs"][rows]
+        high, mean, scale = scaling["runs"][rows]
         np.minimum(run, high, out=run)
         run -= mean
-        run *= inverse_scale
+        run /= scale
         return values, absent
 
     def _raw_numbers(self, features: pl.DataFrame | np.ndarray) -> np.ndarray:

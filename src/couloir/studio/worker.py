@@ -48,33 +48,14 @@ class Line:
     def __init__(self, file: IO[str]) -> None:
         """Tell by writing to a file."""
         self.file = file
-        self.turn = threading.RLock()
-        self.writer: int | None = None
-        self.waiting: list[str] = []
+        self.turn = threading.Lock()
 
     def tell(self, event: str, **values: Any) -> None:
-        """Send one event.
-
-        An interruption may be told of in the middle of another event, by the thread that is writing that
-        one: it waits for neither itself nor anybody, and follows.
-        """
+        """Send one event."""
         from couloir.studio.wire import finite
 
         text = json.dumps({"event": event, **finite(values)}, ensure_ascii=False, allow_nan=False)
-        if self.writer == threading.get_ident():
-            self.waiting.append(text)
-            return
-        with self.turn:
-            self.writer = threading.get_ident()
-            try:
-                self._write(text)
-                while self.waiting:
-                    self._write(self.waiting.pop(0))
-            finally:
-                self.writer = None
-
-    def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
+        with self.turn, contextlib.suppress(OSError):
             self.file.write(text + "\n")
             self.file.flush()
 
