@@ -6,7 +6,7 @@ temporary, in this process and in those that tests start.
 
 Programs that run for a moment are not worth optimising: compiling takes most of the tests' time, and half of
 that goes into making machine code fast. So it is left out, but for the modules that ask for the machine code
-as it is shipped (`as_shipped`); and what one process has compiled, those that it starts find.
+as it is shipped (`as_shipped`); and what one process has compiled, the others find.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 _HOME = tempfile.mkdtemp(prefix="couloir-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["COULOIR_HOME"] = _HOME
-os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(_HOME) / "jax")
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has the controller's folder
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(_HOME) / "jax")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
@@ -43,6 +44,35 @@ CHECKED = ("networks", "losses", "optimizers", "schedules", "metrics", "epochs",
 install_import_hook([f"couloir.{module}" for module in CHECKED], "beartype.beartype")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+LONGEST = (
+    "test_book",
+    "test_estimator_checks",
+    "test_training",
+    "test_searching",
+    "test_train_page",
+    "test_train_room",
+    "test_line_page",
+    "test_race_page",
+    "test_training_folds",
+    "test_examples",
+    "test_network_room",
+    "test_estimators",
+)
+"""Modules that take a minute or more: they begin first, so that no worker sits over one alone in the end."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: those who test a page wait for it a good deal."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules that take longest first."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ import couloir
 from couloir import planning, searching
 from couloir.errors import InputError
 from couloir.searching import Interrupted
+from couloir.selection.search import Search
 from couloir.selection.study import JOURNAL, Study
 from couloir.workflow import Silent
 from test_workflow import poisoned
@@ -191,16 +192,20 @@ class Ticking:
         return self.began + self.read
 
 
+@pytest.mark.parametrize("least", [0, 60])
 def test_a_search_by_minutes_trains_until_the_time_kept_for_the_end(
-    iris: Any, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    least: int, iris: Any, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Ticking()
     monkeypatch.setattr(searching, "time", clock)
+    monkeypatch.setattr(Search, "least_seconds", least)
     found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=2, out=tmp_path)
     assert found.record["status"] == "out of time"
-    assert found.record["search"]["trials"] >= 12
-    # 15 % of two minutes is kept; the clock is read after every epoch and before every generation.
-    assert 0.85 * 120 <= clock.read <= 0.85 * 120 + 3
+    assert found.record["search"]["trials"] >= (6 if least else 12)
+    # 18 % of two minutes is kept; the clock is read after every epoch and before every generation. None
+    # begins that could do nothing but compile.
+    end = 0.82 * 120
+    assert (end - least <= clock.read < end) if least else (end <= clock.read <= end + 3)
 
 
 class Interrupting(Silent):

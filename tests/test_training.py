@@ -18,7 +18,7 @@ from sklearn import metrics as sklearn_metrics
 import references
 from couloir import cost
 from couloir.chunks import INITIAL
-from couloir.epochs import Part, TrainingData, run_epoch
+from couloir.epochs import Part, TrainingData, compiled_epoch
 from couloir.errors import InputError
 from couloir.folds import epoch_batches
 from couloir.networks import Network, initialise, parameter_count
@@ -575,10 +575,10 @@ def compiled_once() -> TrainingData:
 def test_new_numbers_compile_nothing(
     compiled_once: TrainingData, members: list[Member], settings: dict[str, Any]
 ) -> None:
-    traces = run_epoch._cache_size()
+    traces = compiled_epoch()._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, **{"epochs": 2, **settings})
-    assert run_epoch._cache_size() == traces
+    assert compiled_epoch()._cache_size() == traces
     assert heard.count == 0
     assert trained.outcomes[0].epochs_run >= 2
 
@@ -598,10 +598,10 @@ def test_the_chunks_of_a_cohort_share_one_program(compiled_once: TrainingData) -
         for part in range(4)
     ]
     members = [replace(each, restart=number % 7) for number, each in enumerate(members)]
-    traces = run_epoch._cache_size()
+    traces = compiled_epoch()._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, epochs=1, chunk=4)
-    assert run_epoch._cache_size() == traces
+    assert compiled_epoch()._cache_size() == traces
     assert heard.count == 0
     assert len(trained.outcomes) == 16
 

@@ -3,7 +3,7 @@
 A matrix product does not promise so: a library takes another path, and adds in another order, for one row
 than for many. Hence no product here has a shape that depends on the number of rows: there are blocks of 256
 rows, and small ones, the last filled up with zeros, for the rows that are left over or alone. How small they
-may be is tried out once for each network: the fewest rows with which the library adds in the same order as
+may be is tried out once for each shape: the fewest rows with which the library adds in the same order as
 with 256. (Which order it is hangs on the shapes alone, so that a trial with random numbers tells.) Where it
 never does, all blocks have 32 rows.
 
@@ -52,19 +52,21 @@ def multiplied(signal: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return sums
 
 
-def small_block(weights: Sequence[np.ndarray]) -> int | None:
-    """The fewest rows that give, with each of these weights [input, output], what 256 rows give, or None."""
-    return next((rows for rows in SMALL if all(_agrees(weight, rows) for weight in weights)), None)
+def small_block(shapes: Sequence[tuple[int, ...]]) -> int | None:
+    """The fewest rows that give, with weights of these shapes [input, output], what 256 give, or None."""
+    return next((rows for rows in SMALL if all(_agrees(*shape, rows) for shape in shapes)), None)
 
 
-def _agrees(weight: np.ndarray, rows: int) -> bool:
+@cache
+def _agrees(inputs: int, outputs: int, rows: int) -> bool:
     """Whether blocks of so many rows give what one of 256 gives, wherever in its block a row stands."""
-    signal = np.random.default_rng(0).normal(size=(LARGE, len(weight)))
+    random = np.random.default_rng(0)
+    signal, weight = random.normal(size=(LARGE, inputs)), random.normal(size=(inputs, outputs))
     large = multiplied(signal, weight)
     shifted = np.roll(signal, 1, axis=0)
     return all(
-        np.array_equal(multiplied(inputs.reshape(-1, rows, len(weight)), weight).reshape(LARGE, -1), expected)
-        for inputs, expected in ((signal, large), (shifted, np.roll(large, 1, axis=0)))
+        np.array_equal(multiplied(given.reshape(-1, rows, inputs), weight).reshape(LARGE, -1), expected)
+        for given, expected in ((signal, large), (shifted, np.roll(large, 1, axis=0)))
     )
 
 

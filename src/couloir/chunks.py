@@ -255,7 +255,7 @@ def _moved(
             by_rule[rule].taken(plan.folds, plan.places[places]) for rule, places in segments(plan.layout)
         )
         state = whole.taken(plan.folds, plan.places)._replace(rule_states=rule_states)
-        fresh.state = _to_be_changed(state)
+        fresh.state = to_be_changed(state)
         moved.append(fresh)
     return moved
 
@@ -333,10 +333,10 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
         for number, (_, places) in enumerate(segments(program.layout))
     ]
     worst = np.full((len(folds.seeds), len(members)), np.inf, folds.dtype)
-    return PopulationState(*_to_be_changed((networks, tuple(rule_states), networks, worst, worst)))
+    return PopulationState(*to_be_changed((networks, tuple(rule_states), networks, worst, worst)))
 
 
-def _to_be_changed(state: Any) -> Any:
+def to_be_changed(state: Any) -> Any:
     """A state on the device, in memory of its own, since a program is given it to write into.
 
     (`jnp.asarray` would compile a program for every shape.)

@@ -23,8 +23,12 @@ from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.networks import Network, dropout, forward, standard_normal
 from couloir.optimizers import Rule
 
+SIGNALS_SCORED_AT_ONCE = 2**20
+"""Signals of the widest layer, over all members, in a block of samples that a population is scored on: a
+block as large as the processor's caches allow."""
+
 ROWS_SCORED_AT_ONCE = 256
-"""Samples in a block when a population is scored, so that hidden layers stay in the cache."""
+"""Samples in such a block at least."""
 
 
 class Part(NamedTuple):
@@ -273,7 +277,8 @@ def score(
 ) -> dict[str, Float[Array, "part place"]]:
     """Every metric of the task for every member on every part, with nothing switched off or added."""
     count = rows.inputs.shape[0]
-    block = min(count, ROWS_SCORED_AT_ONCE)
+    signals = max(program.widths[1:]) * networks[0].bias.shape[0]
+    block = min(count, max(SIGNALS_SCORED_AT_ONCE // signals, ROWS_SCORED_AT_ONCE))
     padded = jnp.pad(rows.inputs, ((0, -count % block), (0, 0)))
     blocks = padded.reshape(-1, block, padded.shape[1])
 
@@ -366,12 +371,24 @@ def epoch_of_folds(
     return jax.tree.map(lambda leaf: leaf[None], one(first[0], own, first[1], first[2]))
 
 
-run_epoch = jax.jit(
-    epoch_of_folds,
-    static_argnames="program",
-    donate_argnames="state",
-    # One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000
-    # trainings on digits: 0 to 10 % faster) and compiles in three quarters of the time.
-    compiler_options={"xla_backend_optimization_level": 2},
-)
-"""`epoch_of_folds`, compiled once for each program and its shapes; the state's buffers are used again."""
+_ARGUMENTS: Any = {"static_argnames": "program", "donate_argnames": "state"}
+# One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000
+# trainings on digits: 0 to 10 % faster) and compiles in three quarters of the time.
+_as_shipped = jax.jit(epoch_of_folds, compiler_options={"xla_backend_optimization_level": 2}, **_ARGUMENTS)
+_hastily = jax.jit(epoch_of_folds, **_ARGUMENTS)
+
+
+def compiled_epoch() -> Any:
+    """`epoch_of_folds`, compiled once for each program and its shapes; the state's buffers are used again.
+
+    Where JAX is asked to leave optimizations out (as in the tests, whose programs run for a moment), that
+    is not overruled.
+    """
+    return _hastily if jax.config.values["jax_disable_most_optimizations"] else _as_shipped
+
+
+def run_epoch(
+    program: Program, state: PopulationState, settings: Settings, schedule: Schedule, data: DeviceData
+) -> tuple[PopulationState, EpochScores]:
+    """`epoch_of_folds`, compiled; the state is given away."""
+    return compiled_epoch()(program, state, settings, schedule, data)

@@ -165,7 +165,7 @@ class Model(Predictor):
 
     @cached_property
     def _small_block(self) -> int | None:
-        return small_block([product.factor for product in self._products])
+        return small_block([product.factor.shape for product in self._products])
 
     @property
     def _widest(self) -> int:

@@ -46,7 +46,7 @@ FOLDS_BELOW = 5000
 would choose by luck among so many."""
 
 FOLDS, ENSEMBLE, PATIENCE = 5, 10, 10
-KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.15, 6.0
+KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.18, 6.0
 """Share of the minutes that is kept for what follows the search (average, refit, test), and seconds."""
 
 SHOWN = 10
@@ -270,7 +270,7 @@ def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Obse
     if asked["minutes"] is not None:
         seconds = 60 * asked["minutes"]
         kept = min(max(KEPT_FOR_THE_END * seconds, KEPT_AT_LEAST), seconds / 2)
-        deadline = stages.began + seconds - kept
+        deadline = stages.began - stages.seconds["import"] + seconds - kept
     study = under_way.study
     with interruptions(observer) as interrupted:
 
@@ -280,7 +280,7 @@ def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Obse
 
         while most is None or len(study.trials) < most:
             left = None if deadline is None else deadline - time.perf_counter()
-            if left is not None and left <= 0:
+            if left is not None and left <= under_way.least_seconds:
                 break
             observer.stage(_headline(under_way))
             count = (

@@ -17,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from couloir.chunks import ChunkTraining
+from couloir.chunks import ChunkTraining, to_be_changed
 from couloir.data.preparation import Preparation
 from couloir.epochs import TrainingData
 from couloir.errors import InputError
@@ -180,8 +179,8 @@ def _take_up(parts: Sequence[ChunkTraining], carried: dict[str, Any]) -> None:
     for number, part in enumerate(parts):
         part.begin(carried["start"])
         if carried["states"] is not None:
-            leaves = [jnp.array(leaf) for leaf in carried["states"][number]]
-            part.state = jax.tree.unflatten(jax.tree.structure(part.state), leaves)
+            state = jax.tree.unflatten(jax.tree.structure(part.state), carried["states"][number])
+            part.state = to_be_changed(state)
 
 
 def _judge_before(

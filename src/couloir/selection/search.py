@@ -322,6 +322,12 @@ class Search:
         wanted = min(max(round(training / compiling), FEWEST_BLOCKS), MOST_BLOCKS)
         return max(1, min(wanted, count // 4))
 
+    @property
+    def least_seconds(self) -> float:
+        """What a generation takes at least, as the last one went, if any: one program is compiled."""
+        one_program = cost.COMPILE_SECONDS + cost.COMPILE_SECONDS_PER_RULE
+        return self.pace * one_program if self.study.generations else 0.0
+
     def _fitted(self, member: Member) -> Member:
         """A member whose batches are no larger than the smallest fold."""
         rows = min(len(part.train.inputs) for part in self.problem.trained_on)

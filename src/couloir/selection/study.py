@@ -103,6 +103,7 @@ class Study:
         self.optuna.add_trials(journal.get_trials(deepcopy=False))
         self._journal, self._storage = journal, storage
         self._asked: tuple[int, list[dict[str, Any]]] | None = None
+        self._trials: list[Trial] = []
 
     @classmethod
     @quiet()
@@ -305,7 +306,9 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """The trials told so far, in order."""
-        return [_trial(frozen) for frozen in self.optuna.get_trials(deepcopy=False)]
+        told = self.optuna.get_trials(deepcopy=False)
+        self._trials += [_trial(frozen) for frozen in told[len(self._trials) :]]
+        return self._trials
 
     @property
     def best(self) -> Trial | None:
