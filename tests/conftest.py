@@ -62,13 +62,6 @@ LONGEST = (
 """Modules that take a minute or more: they begin first, so that no worker sits over one alone in the end."""
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: those who test a page wait for it a good deal."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the modules that take longest first."""
     place = {name: number for number, name in enumerate(LONGEST)}
