@@ -22,6 +22,7 @@ from couloir.errors import InputError
 from couloir.searching import Interrupted
 from couloir.selection.search import Search
 from couloir.selection.study import JOURNAL, Study
+from couloir.stages import IMPORTING
 from couloir.workflow import Silent
 from test_workflow import poisoned
 
@@ -206,6 +207,15 @@ def test_a_search_by_minutes_trains_until_the_time_kept_for_the_end(
     # begins that could do nothing but compile.
     end = 0.82 * 120
     assert (end - least <= clock.read < end) if least else (end <= clock.read <= end + 3)
+
+
+def test_a_search_whose_time_is_up_at_once_has_one_generation(
+    iris: Any, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(IMPORTING, "seconds", 1000.0)
+    found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=1, out=tmp_path)
+    assert found.record["status"] == "out of time"
+    assert 1 <= found.record["search"]["trials"] <= 6
 
 
 class Interrupting(Silent):

@@ -280,8 +280,8 @@ def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Obse
 
         while most is None or len(study.trials) < most:
             left = None if deadline is None else deadline - time.perf_counter()
-            if left is not None and left <= under_way.least_seconds:
-                break
+            if study.generations and left is not None and left <= under_way.least_seconds:
+                break  # a search of few seconds has one generation all the same
             observer.stage(_headline(under_way))
             count = (
                 asked["generation"] if most is None else min(asked["generation"], most - len(study.trials))

@@ -324,9 +324,8 @@ class Search:
 
     @property
     def least_seconds(self) -> float:
-        """What a generation takes at least, as the last one went, if any: one program is compiled."""
-        one_program = cost.COMPILE_SECONDS + cost.COMPILE_SECONDS_PER_RULE
-        return self.pace * one_program if self.study.generations else 0.0
+        """What a generation takes at least, as the last one went: one program is compiled."""
+        return self.pace * (cost.COMPILE_SECONDS + cost.COMPILE_SECONDS_PER_RULE)
 
     def _fitted(self, member: Member) -> Member:
         """A member whose batches are no larger than the smallest fold."""
