@@ -22,7 +22,7 @@ from couloir.epochs import (
     Regularization,
     Schedule,
     Settings,
-    run_epoch,
+    compiled_epoch,
     segments,
 )
 from couloir.folds import Folds
@@ -97,7 +97,7 @@ class ChunkTraining:
     def advance(self, number: int, patience: int | None) -> int:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
         active = self.active()
-        self.state, scores = run_epoch(
+        self.state, scores = compiled_epoch()(
             self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
         )
         self.fresh = False

@@ -385,10 +385,3 @@ def compiled_epoch() -> Any:
     is not overruled.
     """
     return _hastily if jax.config.values["jax_disable_most_optimizations"] else _as_shipped
-
-
-def run_epoch(
-    program: Program, state: PopulationState, settings: Settings, schedule: Schedule, data: DeviceData
-) -> tuple[PopulationState, EpochScores]:
-    """`epoch_of_folds`, compiled; the state is given away."""
-    return compiled_epoch()(program, state, settings, schedule, data)

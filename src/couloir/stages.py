@@ -7,16 +7,17 @@ import time
 from collections.abc import Iterator
 
 IMPORTING = {"seconds": 0.0}
-"""Seconds spent importing Couloir's heavy modules in this process; kept by the package's lazy names."""
+"""Seconds of importing heavy modules that no run has counted yet; kept by the package's lazy names."""
 
 
 class Stages:
     """Seconds by stage of one run."""
 
     def __init__(self) -> None:
-        """All at 0; the total runs from here."""
+        """All at 0 but what was imported for it; the total runs from here."""
         self.began = time.perf_counter()
         self.seconds: dict[str, float] = {"import": IMPORTING["seconds"]}
+        IMPORTING["seconds"] = 0.0
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -23,10 +23,6 @@ RUN = 64
 """Rows whose numbers are computed in one run where there are many: NumPy is slow at few numbers a row."""
 
 
-CELLS = 2**15
-"""Numbers that are computed at a time, about: they stay in the processor's nearest caches meanwhile."""
-
-
 @dataclass(frozen=True)
 class ColumnPreparation:
     """How one raw column becomes features.
@@ -293,23 +289,18 @@ class Preparation:
         """The numeric columns' constants as arrays, so that an array is prepared in one operation."""
         numeric = [column for column in self.columns if column.is_number]
         marked = [place for place, column in enumerate(numeric) if column.marker]
-        scale = np.array([column.scale or np.inf for column in numeric])
-        low, high, mean = (
-            np.array([getattr(column, name) for column in numeric]) for name in ("low", "high", "mean")
+        constants = (
+            np.array([column.high for column in numeric]),
+            np.array([column.mean for column in numeric]),
+            np.array([column.scale or np.inf for column in numeric]),
         )
-        fill = np.clip(np.array([column.fill for column in numeric]), low, high)
-        with np.errstate(over="ignore"):
-            factor = 1 / scale
-        # To multiply is quicker than to divide; but the inverse of a very small scale is too large a number.
-        rescale = (np.multiply, factor) if np.isfinite(factor).all() else (np.divide, scale)
-        constants = (low, high, mean, rescale[1])
         return {
             "numeric": numeric,
             # Whether the numbers are all the features there are, and in their order.
             "whole": len(numeric) == len(self.feature_names),
             "positions": np.array([column.start for column in numeric], int),
-            "rescale": rescale[0],
-            "fill": rescale[0](fill - mean, rescale[1]),
+            "fill": np.array([column.fill for column in numeric]),
+            "low": np.array([column.low for column in numeric]),
             "runs": {rows: tuple(np.tile(each, rows) for each in constants) for rows in (1, RUN)},
             "marked": np.array(marked, int),
             "markers": np.array([numeric[place].stop - 1 for place in marked], int),
@@ -318,24 +309,17 @@ class Preparation:
     def _numbers(self, features: pl.DataFrame | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The standardised numbers [sample, numeric column], and where they are missing, if any are."""
         scaling, raw = self._scaling, self._raw_numbers(features)
-        if not raw.size:
-            return raw, None
-        values, sums = np.empty(raw.shape), 0.0
-        rows = RUN if len(raw) % RUN == 0 and raw.flags.c_contiguous else 1
-        low, high, mean, constant = scaling["runs"][rows]
-        runs, given = (each.reshape(-1, len(low)) for each in (values, raw))
-        some = max(CELLS // len(low), 1)
-        for start in range(0, len(runs), some):
-            run = runs[start : start + some]
-            np.maximum(given[start : start + some], low, out=run)
-            np.minimum(run, high, out=run)
-            run -= mean
-            scaling["rescale"](run, constant, out=run)
-            sums += run.sum()
-        absent = None
-        if np.isnan(sums):  # one sum tells, mostly, and sooner than a look at each
-            absent = np.isnan(raw)
-            np.copyto(values, scaling["fill"], where=absent)
+        # In place from here on: over wide rows each copy costs as much as the arithmetic.
+        values, absent = np.maximum(raw, scaling["low"], order="C"), None
+        if _any_missing(values):
+            absent = np.isnan(values)
+            np.maximum(np.where(absent, scaling["fill"], raw), scaling["low"], out=values)
+        rows = RUN if len(values) % RUN == 0 else 1
+        run = values.reshape(len(values) // rows, rows * values.shape[1])
+        high, mean, scale = scaling["runs"][rows]
+        np.minimum(run, high, out=run)
+        run -= mean
+        run /= scale
         return values, absent
 
     def _raw_numbers(self, features: pl.DataFrame | np.ndarray) -> np.ndarray:
@@ -354,6 +338,12 @@ class Preparation:
                 f"{features.shape}: give an array [sample, {self.width}]."
             )
         return np.asarray(features if len(wanted) == self.width else features[:, wanted], np.float64)
+
+
+def _any_missing(values: np.ndarray) -> bool:
+    """Whether some are NaN: one sum tells mostly, and sooner than a look at each."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(np.sum(values))) and bool(np.isnan(values).any())
 
 
 def _column_from_json(values: dict[str, Any]) -> ColumnPreparation:
