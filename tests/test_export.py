@@ -21,7 +21,8 @@ from couloir.data.sources import load, load_features
 from couloir.errors import InputError
 from couloir.export import export
 from couloir.export.feeding import onnx_inputs
-from couloir.model import ACTIVATIONS, Ensemble, Model, Predictor, load_model
+from couloir.forward import ACTIVATIONS
+from couloir.model import Ensemble, Model, Predictor, load_model
 from couloir.predictions import predict_table
 
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
@@ -201,7 +202,7 @@ def test_several_outputs_come_out_side_by_side(tmp_path: Path) -> None:
         shape = onnx.load(tmp_path / "m.onnx").graph.output[0].type.tensor_type.shape.dim
         assert shape[1].dim_value == 2
     expected = two.outputs(preparation.inputs(array, np.float64))
-    np.testing.assert_array_equal(two.answers(array), preparation.restore(expected))
+    np.testing.assert_allclose(two.answers(array), preparation.restore(expected), rtol=1e-13)
 
 
 def test_images_go_in_as_images(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import couloir
-from couloir import model, networks
+from couloir import forward, networks
 from couloir.data.preparation import Preparation
 from couloir.data.sources import load_features
 from couloir.errors import InputError
@@ -20,7 +20,7 @@ from couloir.model import Ensemble, Model, from_network, load_model, scaled
 
 
 def test_the_activations_are_those_of_the_networks() -> None:
-    assert set(model.ACTIVATIONS) == set(networks.ACTIVATIONS)
+    assert set(forward.ACTIVATIONS) == set(networks.ACTIVATIONS)
 
 
 @pytest.mark.parametrize("activation", [*networks.ACTIVATIONS, "tanh-softplus", "relu-sigmoid"])

@@ -17,10 +17,11 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from couloir import blocks, products
-from couloir.blocks import LARGE, MIDDLE, TILE, in_blocks, in_tiles, one_thread
+from couloir.blocks import LARGE, MIDDLE, SMALL, TILE, Blocks, Shape, in_tiles, one_thread
 from couloir.data.preparation import Preparation
 from couloir.data.sources import load
-from couloir.model import ACTIVATIONS, Ensemble, Model
+from couloir.forward import ACTIVATIONS, Forward
+from couloir.model import Ensemble, Model
 
 
 def network(preparation: Preparation, hidden: tuple[int, ...], activation: str, seed: int = 0) -> Model:
@@ -106,40 +107,82 @@ def test_the_answers_are_those_of_plain_products() -> None:
     np.testing.assert_allclose(model.outputs(signal), expected, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("small", [4, 16, None])
-@pytest.mark.parametrize("rows", [1, 31, 32, LARGE - 1, LARGE, 3 * LARGE + 5])
-def test_blocks_hold_the_rows_and_zeros_after_them(rows: int, small: int | None) -> None:
+@pytest.mark.parametrize("small", SMALL)
+@pytest.mark.parametrize("rows", [1, 31, 64, LARGE - 1, LARGE, 3 * LARGE + MIDDLE + 5])
+def test_blocks_hold_the_rows_and_zeros_after_them(rows: int, small: int) -> None:
     array = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
-    found = in_blocks(array, small)
-    sizes = {part.shape[1] for part in found}
-    assert sizes <= ({MIDDLE} if small is None else {LARGE, small})
+    found = Blocks(small, (LARGE,)).cut(array)
+    assert [part.shape[2] for part in found] == sorted({part.shape[2] for part in found}, reverse=True)
+    assert {part.shape[2] for part in found} <= {LARGE, MIDDLE, small}
     assert {part.dtype for part in found} == {np.dtype(np.float64)}
-    flat = np.concatenate([part.reshape(-1, 3) for part in found])
+    flat = np.concatenate([part.swapaxes(1, 2).reshape(-1, 3) for part in found])
     assert np.array_equal(flat[:rows], array)
     assert not flat[rows:].any()
-    assert len(flat) < rows + (small or MIDDLE)
+    assert len(flat) < rows + small
+
+
+def test_a_layer_gets_the_same_rows_in_blocks_that_it_may_have() -> None:
+    signal = np.arange(2 * 3 * LARGE).reshape(2, 3, LARGE)
+    blocks_ = Blocks(8, (LARGE, MIDDLE, 8))
+    assert blocks_.for_layer(0, signal) is signal
+    cut = blocks_.for_layer(1, signal)
+    assert cut.shape == (2, LARGE // MIDDLE, 3, MIDDLE)
+    for block, part in np.ndindex(2, LARGE // MIDDLE):
+        assert np.array_equal(cut[block, part], signal[block, :, MIDDLE * part : MIDDLE * (part + 1)])
+    assert blocks_.for_layer(2, cut.reshape(-1, 3, MIDDLE)).shape[-1] == 8
+    assert blocks_.for_layer(1, signal[..., :8]).shape == (2, 3, 8)
+
+
+def stands_in(monkeypatch: pytest.MonkeyPatch, largest: dict[tuple[int, int], int]) -> None:
+    """A library whose small blocks give what those of so many rows give, by outputs and small rows."""
+    monkeypatch.setattr(blocks, "_largest", lambda shape, small: largest.get((shape.outputs, small), LARGE))
+
+
+def test_the_fewest_rows_are_taken_with_which_all_but_a_little_is_done_in_large_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shapes = [Shape(100, 50, True), Shape(101, 100, False), Shape(1, 101, False)]
+    stands_in(monkeypatch, {(1, 4): 4})
+    assert Blocks.of(shapes) == Blocks(4, (LARGE, LARGE, 4)), "the last layer is next to nothing"
+    stands_in(monkeypatch, {(101, 4): 4, (100, 8): MIDDLE})
+    assert Blocks.of(shapes) == Blocks(8, (MIDDLE, MIDDLE, MIDDLE))
+    stands_in(monkeypatch, {(101, 4): 4, (101, 8): 8, (100, 8): 8, (100, 16): 16})
+    assert Blocks.of(shapes) == Blocks(16, (16, 16, 16)), "a third of the work in small blocks is the least"
 
 
 def test_a_library_that_never_adds_in_the_same_order_gets_blocks_of_one_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Stands in for such a library: small blocks that do not agree are never used."""
-    monkeypatch.setattr(blocks, "_agrees", lambda inputs, outputs, rows: False)
+    monkeypatch.setattr(blocks, "_largest", lambda shape, small: small)
     rows, model = models("classes")
     assert isinstance(model, Model)
-    assert model._small_block is None
+    assert set(model._folded.blocks.largest) == {model._folded.blocks.small} == {4}
     whole = model.answers(rows[:1000])
     for row in range(0, 1000, 7):
         assert np.array_equal(model.answers(rows[row : row + 1])[0], whole[row])
 
 
-def test_the_trial_finds_products_that_differ() -> None:
-    weight = np.random.default_rng(1).normal(size=(50, 7))
-    assert blocks._agrees(50, 7, LARGE)
-    # One row at a time is what libraries add in another order; here where they do not, it is no trial.
-    alone = np.concatenate([row[None] @ weight for row in np.random.default_rng(0).normal(size=(LARGE, 50))])
-    large = np.random.default_rng(0).normal(size=(LARGE, 50)) @ weight
-    assert blocks._agrees(50, 7, 1) <= bool(np.array_equal(alone, large))
+@pytest.mark.parametrize("by_row", [True, False])
+def test_the_trial_finds_products_that_differ(monkeypatch: pytest.MonkeyPatch, by_row: bool) -> None:
+    shape = Shape(7, 50, by_row)
+    monkeypatch.setattr(blocks, "_largest", blocks._largest.__wrapped__)
+    with one_thread():
+        plain = blocks._largest(shape, MIDDLE // 2)
+    assert plain in (MIDDLE // 2, MIDDLE, LARGE)
+    matmul = np.matmul
+
+    def backwards_in_small(weight: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        few = signal.shape[-1] < MIDDLE
+        return matmul(weight[:, ::-1], signal[..., ::-1, :]) if few else matmul(weight, signal)
+
+    def differently_by_place(weight: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        sums = matmul(weight, signal)
+        sums[..., 1::2] += 1e-15 * np.abs(sums[..., 1::2])
+        return sums
+
+    for other in (backwards_in_small, differently_by_place):
+        monkeypatch.setattr(np, "matmul", other)
+        assert blocks._largest(shape, 8) == 8, other
 
 
 def wide(seed: int = 0) -> tuple[np.ndarray, Model]:
@@ -158,7 +201,7 @@ def test_a_row_alone_gets_the_same_answer_from_a_large_weight(
     rows, model = wide()
     whole = model.answers(rows)
     if library == "another":
-        assert [product.lanes for product in model._products] == [None] * 3
+        assert [product.lanes for product in model._folded.products] == [None] * 3
     for row in range(0, 700, 13):
         assert np.array_equal(model.answers(rows[row : row + 1])[0], whole[row]), row
     assert np.array_equal(model.answers(rows[:150]), whole[:150])
@@ -166,22 +209,97 @@ def test_a_row_alone_gets_the_same_answer_from_a_large_weight(
 
 def test_products_in_lanes_are_those_of_the_weight() -> None:
     random = np.random.default_rng(5)
-    weight, bias, signal = random.normal(size=(24, 8)), random.normal(size=24), random.normal(size=(2, 4, 8))
-    whole = products.plain(weight, bias)
-    lanes = np.stack([weight.T[lane::4] for lane in range(4)])
-    quick = products.Product(np.ascontiguousarray(weight).T, bias, lanes)
-    expected = np.einsum("bri,oi->bro", signal, weight) + bias
+    weight, bias, signal = random.normal(size=(24, 8)), random.normal(size=24), random.normal(size=(2, 8, 4))
+    whole = products.plain(weight, bias, first=True)
+    lanes = np.stack([weight[:, lane::4] for lane in range(4)])
+    quick = products.Product(weight, bias[:, None], True, lanes)
+    expected = np.einsum("bir,oi->bor", signal, weight) + bias[:, None]
     np.testing.assert_allclose(whole(signal, alone=False), expected, rtol=1e-13)
     np.testing.assert_allclose(quick(signal, alone=False), expected, rtol=1e-13)
-    np.testing.assert_allclose(quick(signal[:1], alone=True)[0, 0], expected[0, 0], rtol=1e-13)
-    assert np.array_equal(quick.factor, weight.T[::4])
+    np.testing.assert_allclose(quick(signal[:1], alone=True)[0, :, 0], expected[0, :, 0], rtol=1e-13)
+    assert whole.shape == Shape(24, 8, by_row=True)
+    assert quick.shape == Shape(24, 2, by_row=False)
 
 
 def test_the_trial_of_lanes_finds_sums_of_another_order() -> None:
     random = np.random.default_rng(6)
     weight = random.normal(size=(64, 256))
-    shuffled = np.stack([weight.T[lane::4] for lane in (1, 0, 2, 3)])
-    assert not products._agrees(products.Product(weight.T, np.zeros(64), shuffled))
+    shuffled = np.stack([weight[:, lane::4] for lane in (1, 0, 2, 3)])
+    assert not products._agrees(products.Product(weight, np.zeros((64, 1)), True, shuffled))
+
+
+def test_lanes_are_left_where_small_blocks_do_not_give_what_the_others_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A row alone gets what middle blocks get; so the rows of small blocks have to get that too."""
+    model = wide()[1]
+    monkeypatch.setattr(products, "_agrees", lambda product: True)
+    forward = Forward.of(model.layers, model.activation)
+    assert forward.products[0].lanes is not None
+    monkeypatch.setattr(blocks, "_largest", lambda shape, small: small)
+    forward = Forward.of(model.layers, model.activation)
+    assert [product.lanes for product in forward.products] == [None] * 3
+
+
+def far(low: float, spread: float) -> tuple[np.ndarray, Model]:
+    """Rows near a number, and a network for them."""
+    array = low + spread * np.random.default_rng(4).normal(size=(600, 5))
+    data = load((array, np.arange(600) % 3))
+    return array, network(Preparation.fit(data, np.arange(600)), (30,), "tanh")
+
+
+@pytest.mark.parametrize(
+    ("low", "spread", "folded"),
+    [(0.0, 1.0, True), (2000.0, 5.0, True), (-1e12, 1.0, False), (0.0, 1e-120, False), (0.0, 1e-90, True)],
+)
+def test_scales_are_folded_into_weights_where_that_costs_no_digits(
+    low: float, spread: float, folded: bool
+) -> None:
+    rows, model = far(low, spread)
+    preparation = model.preparation
+    expected = model.predict_prepared(preparation.inputs(rows, np.float64))
+    np.testing.assert_allclose(model.answers(rows), expected, rtol=0, atol=1e-11)
+    unscaled = preparation.unscaled(rows)
+    same = np.array_equal(unscaled, preparation.inputs(rows, np.float64))
+    assert same != folded
+    weight, bias = preparation.folded(*model.layers[0])
+    inputs = preparation.inputs(rows, np.float64)
+    expected = inputs @ model.layers[0][0].T + model.layers[0][1]
+    np.testing.assert_allclose(unscaled @ weight.T + bias, expected, rtol=0, atol=1e-11)
+
+
+def test_features_that_are_no_numbers_are_folded_as_they_are() -> None:
+    rows, model = models("table")
+    assert isinstance(model, Model)
+    expected = model.predict_prepared(model.preparation.inputs(rows, np.float64))
+    # The table has a number near 1e9, which forbids folding; without it all else is folded.
+    assert np.array_equal(model.answers(rows), expected)
+    data = load(every_kind(3000).drop("number"), target="t")
+    preparation = Preparation.fit(data, np.arange(3000))
+    other = network(preparation, (20,), "tanh")
+    inputs = preparation.inputs(data.features, np.float64)
+    assert not np.array_equal(preparation.unscaled(data.features), inputs)
+    np.testing.assert_allclose(other.answers(data.features), other.predict_prepared(inputs), atol=1e-11)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_gaps_where_training_had_none_are_filled(averaged: bool) -> None:
+    rows, one = models("average" if averaged else "classes")
+    rows = rows[:3000].copy()
+    whole = one.answers(rows)
+    with_gaps = rows.copy()
+    gaps = (np.array([3, 700, 2999]), np.array([0, 17, 39]))
+    with_gaps[gaps] = np.nan
+    fills = np.array([column.fill for column in one.preparation.columns])
+    filled = rows.copy()
+    filled[gaps] = fills[gaps[1]]
+    found = one.answers(with_gaps)
+    assert not np.isnan(found).any()
+    if not averaged:  # the networks of an average each fill with a median of their own
+        assert np.array_equal(found, one.answers(filled))
+    others = np.setdiff1d(np.arange(len(rows)), gaps[0])
+    assert np.array_equal(found[others], whole[others])
+    assert (found[gaps[0]] != whole[gaps[0]]).any(axis=1).all()
 
 
 def test_every_row_is_asked_for_once_and_answered_in_its_place() -> None:
@@ -229,11 +347,11 @@ def test_products_do_not_depend_on_the_number_of_threads() -> None:
     expected = model.answers(rows[:100])
     with threadpool_limits(3, user_api="blas"):
         assert isinstance(model, Model)
-        (inputs,) = in_blocks(model.preparation.inputs(rows[:100], np.float64), None)
-        weight = model._products[0].weight
-        several = np.matmul(inputs, weight)
+        inputs = model.preparation.unscaled(rows[:64]).T
+        weight = model._folded.products[0].weight
+        several = np.matmul(weight, inputs)
         with one_thread():
-            assert np.array_equal(np.matmul(inputs, weight), several)
+            assert np.array_equal(np.matmul(weight, inputs), several)
         assert np.array_equal(model.answers(rows[:100]), expected)
 
 

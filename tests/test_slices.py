@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 from couloir.epochs import Part, TrainingData
 from couloir.errors import InputError
+from couloir.forward import ACTIVATIONS
 from couloir.landscapes.planes import (
     Plane,
     flattened,
@@ -21,7 +22,7 @@ from couloir.landscapes.planes import (
 )
 from couloir.landscapes.slices import Measure, heights, heights_of, loss_slice
 from couloir.landscapes.visits import visited
-from couloir.model import ACTIVATIONS, Model
+from couloir.model import Model
 from couloir.networks import Layer, Network
 from couloir.optimizers import RULES
 from couloir.population import Member

@@ -1,13 +1,17 @@
-"""Matrix products in blocks of rows, so that a row gets the same answer alone and in any batch.
+"""Rows in blocks and tiles, so that a row gets the same answer alone and in any batch, and many get it soon.
 
 A matrix product does not promise so: a library takes another path, and adds in another order, for one row
-than for many. Hence no product here has a shape that depends on the number of rows: there are blocks of 256
-rows, and small ones, the last filled up with zeros, for the rows that are left over or alone. How small they
-may be is tried out once for each shape: the fewest rows with which the library adds in the same order as
-with 256. (Which order it is hangs on the shapes alone, so that a trial with random numbers tells.) Where it
-never does, all blocks have 32 rows.
+than for many. Hence no product here has a shape that depends on the number of rows: there are large blocks,
+middle ones and small ones, the last filled up with zeros, for the rows that are left over or alone. Which of
+them add in the same order is tried out once for each shape of a layer. (Which order it is hangs on the shapes
+alone, so that a trial with random numbers tells.) A network has the fewest rows in its small blocks with
+which a layer may have middle ones at least; a layer that may not gets these cut into small ones.
 
-Each product is done by one thread; the threads of a large batch share out its rows instead.
+Within a block the rows lie side by side: a signal is [block, feature, row]. So a product has rows, of which
+there is always a round number, where libraries want one, and biases, activations and the softmax run along
+many rows instead of few features.
+
+Each product is done by one thread; the threads of a large batch share out its tiles instead.
 """
 
 from __future__ import annotations
@@ -17,83 +21,114 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-LARGE = 256
-"""Rows of one matrix product where there are many: enough for full speed."""
+LARGE = 512
+"""Rows of a block where there are many: enough for full speed."""
+
+MIDDLE = 64
+"""Rows of a block where there are fewer."""
 
 SMALL = (4, 8, 16)
-"""Rows of one matrix product that may do where there are few, the fewest first."""
+"""Rows of a block that may do for the rest, the fewest first."""
 
-MIDDLE = 32
-"""Rows of every matrix product where none of the small blocks gives what the large one gives."""
-
-FEW_OUTPUTS = 3
-"""Up to so many outputs, a product is made of one for each."""
+NEGLIGIBLE = 1 / 32
+"""The share of a network's work that may be done in small blocks only, for fewer rows in these."""
 
 TILE = 2**19
 """Cells that are worked on at a time, about: they and what is made of them stay in the processor's cache."""
 
 
-def multiplied(signal: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Rows [..., row, input] times a weight [input, output]: [..., row, output].
+@dataclass(frozen=True)
+class Shape:
+    """A product: a weight [output, input] with a block of rows.
 
-    Few outputs are computed one after another, which takes the library half as long.
+    Attributes:
+        outputs, inputs: of the weight.
+        by_row: whether a row's inputs lie side by side, as in the raw rows that a first layer gets, instead
+            of each input's rows.
     """
-    outputs = weight.shape[1]
-    if not 1 < outputs <= FEW_OUTPUTS:
-        return np.matmul(signal, weight)
-    sums = np.empty((*signal.shape[:-1], outputs))
-    for each in range(outputs):
-        np.matmul(signal, weight[:, each], out=sums[..., each])
-    return sums
+
+    outputs: int
+    inputs: int
+    by_row: bool
 
 
-def small_block(shapes: Sequence[tuple[int, ...]]) -> int | None:
-    """The fewest rows that give, with weights of these shapes [input, output], what 256 give, or None."""
-    return next((rows for rows in SMALL if all(_agrees(*shape, rows) for shape in shapes)), None)
+@dataclass(frozen=True)
+class Blocks:
+    """How the rows of a network are cut.
+
+    Attributes:
+        small: rows of the smallest block.
+        largest: rows of the largest block of each layer, first to last: never more than the one before has.
+    """
+
+    small: int
+    largest: tuple[int, ...]
+
+    @classmethod
+    def of(cls, shapes: Sequence[Shape]) -> Blocks:
+        """The blocks of a network with products of these shapes, first to last."""
+        works = [shape.outputs * shape.inputs for shape in shapes]
+        slowed = {}
+        for small in SMALL:
+            largest = [_largest(shape, small) for shape in shapes]
+            slowed[small] = sum(work for work, rows in zip(works, largest, strict=True) if rows == small)
+            if slowed[small] <= NEGLIGIBLE * sum(works):
+                break
+        small = min(slowed, key=lambda rows: slowed[rows])
+        return cls(small, tuple(accumulate((_largest(shape, small) for shape in shapes), min)))
+
+    def cut(self, inputs: np.ndarray) -> list[np.ndarray]:
+        """Rows [sample, feature] as blocks [block, feature, row] in float64, filled up with rows of zeros.
+
+        Returns:
+            an array of large blocks, one of middle and one of small ones, without those that hold no row.
+        """
+        large, middle = (len(inputs) // rows * rows for rows in (LARGE, MIDDLE))
+        parts = [(inputs[:large], LARGE), (inputs[large:middle], MIDDLE), (inputs[middle:], self.small)]
+        return [_filled(rows, block) for rows, block in parts if len(rows)]
+
+    def for_layer(self, number: int, signal: np.ndarray) -> np.ndarray:
+        """The blocks [..., feature, row] that a layer takes, of those [block, feature, row] it is given."""
+        block, (count, features, rows) = self.largest[number], signal.shape
+        if rows <= block:
+            return signal
+        return np.moveaxis(signal.reshape(count, features, rows // block, block), -2, -3)
 
 
 @cache
-def _agrees(inputs: int, outputs: int, rows: int) -> bool:
-    """Whether blocks of so many rows give what one of 256 gives, wherever in its block a row stands."""
+def _largest(shape: Shape, small: int) -> int:
+    """The rows of the largest block that gives what a small one gives, wherever in it a row stands."""
     random = np.random.default_rng(0)
-    signal, weight = random.normal(size=(LARGE, inputs)), random.normal(size=(inputs, outputs))
-    large = multiplied(signal, weight)
-    shifted = np.roll(signal, 1, axis=0)
-    return all(
-        np.array_equal(multiplied(given.reshape(-1, rows, inputs), weight).reshape(LARGE, -1), expected)
-        for given, expected in ((signal, large), (shifted, np.roll(large, 1, axis=0)))
-    )
+    signal = random.normal(size=(LARGE, shape.inputs))
+    weight = random.normal(size=(shape.outputs, shape.inputs))
 
+    def multiplied(rows: int, signal: np.ndarray) -> np.ndarray:
+        blocks = signal.reshape(-1, rows, shape.inputs).swapaxes(1, 2)
+        products = np.matmul(weight, blocks if shape.by_row else np.ascontiguousarray(blocks))
+        return products.swapaxes(1, 2).reshape(LARGE, -1)
 
-def in_blocks(inputs: np.ndarray, small: int | None) -> list[np.ndarray]:
-    """Rows [sample, feature] as blocks [block, row, feature] in float64, filled up with rows of zeros.
-
-    Args:
-        inputs: the rows.
-        small: what `small_block` found.
-
-    Returns:
-        one array of blocks of 256 rows and one of small blocks, of which one may be lacking; or one of
-        blocks of 32 rows.
-    """
-    many = 0 if small is None else len(inputs) // LARGE * LARGE
-    parts = [(inputs[:many], LARGE), (inputs[many:], small or MIDDLE)]
-    return [_filled(rows, block) for rows, block in parts if len(rows)]
+    first, shifted = (multiplied(small, np.roll(signal, shift, axis=0)) for shift in (0, 1))
+    if not np.array_equal(np.roll(first, 1, axis=0), shifted):
+        return small
+    return next((rows for rows in (LARGE, MIDDLE) if np.array_equal(multiplied(rows, signal), first)), small)
 
 
 def _filled(inputs: np.ndarray, block: int) -> np.ndarray:
-    """Blocks of so many rows, filled up with rows of zeros."""
+    """Blocks of so many rows [block, feature, row], filled up with rows of zeros."""
     rows, width = inputs.shape
     if rows % block == 0:
-        return np.ascontiguousarray(inputs, np.float64).reshape(-1, block, width)
-    filled = np.zeros((-(-rows // block) * block, width))
-    filled[:rows] = inputs
-    return filled.reshape(-1, block, width)
+        filled = np.ascontiguousarray(inputs, np.float64)
+    else:
+        filled = np.zeros((-(-rows // block) * block, width))
+        filled[:rows] = inputs
+    return filled.reshape(-1, block, width).swapaxes(1, 2)
 
 
 def in_tiles(answer: Callable[[Any], np.ndarray], rows: Any, widest: int = 1) -> np.ndarray:
@@ -112,10 +147,8 @@ def in_tiles(answer: Callable[[Any], np.ndarray], rows: Any, widest: int = 1) ->
     # glibc gives memory back to the system when more is free than twice the largest array that ever was, and
     # to be given it again, page by page, took longer than all products. So one large array comes and goes.
     np.empty(4 * TILE)
-    with one_thread():
-        first = answer(tiles[0])  # in this thread: what is kept for later is made once
-        with ThreadPoolExecutor(min(_cores(), len(tiles) - 1)) as pool:
-            return np.concatenate([first, *pool.map(answer, tiles[1:])])
+    with one_thread(), ThreadPoolExecutor(min(_cores(), len(tiles))) as pool:
+        return np.concatenate(list(pool.map(answer, tiles)))
 
 
 class _Limit:

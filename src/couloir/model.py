@@ -2,56 +2,29 @@
 
 Plain NumPy in float64: predicting imports no JAX and compiles nothing.
 
-A row gets the same answer, to the last bit, alone and in any batch: see `couloir.blocks`.
+A row gets the same answer, to the last bit, alone and in any batch: see `couloir.blocks`. What standardises
+the rows is folded into each network's first layer, where that costs no digits.
 """
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from couloir.activations import by_layer
-from couloir.blocks import in_blocks, in_tiles, one_thread, small_block
+from couloir.blocks import in_tiles, one_thread
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
-from couloir.products import Product, plain, quick_alone
+from couloir.forward import Forward
 
 MODEL_VERSION = 2
 """Version of the files that `Predictor.save` writes; `load_model` reads this one only."""
-
-
-def _gelu(x: np.ndarray) -> np.ndarray:
-    from scipy.special import erf
-
-    return 0.5 * x * (1 + erf(x / np.sqrt(2)))
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * x))
-
-
-ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
-    {
-        "sigmoid": _sigmoid,
-        "tanh": lambda x: np.tanh(x, out=x),
-        "relu": lambda x: np.maximum(x, 0, out=x),
-        "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
-        "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-        "gelu": _gelu,
-        "silu": lambda x: x * _sigmoid(x),
-        "softplus": lambda x: np.logaddexp(x, 0),
-        "linear": lambda x: x,
-    }
-)
-"""The activations of `couloir.networks`, for predicting; some write over the array that they are given."""
 
 
 FEW_CLASSES = 16
@@ -65,11 +38,19 @@ class Predictor(ABC):
     """How new data are to be read; a network's own way of preparing them is its own matter."""
 
     @abstractmethod
-    def answers(self, features: Any) -> np.ndarray:
-        """Class probabilities [sample, class], or values in target units, for raw features.
+    def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
+        """The answers to some raw rows, few enough to be taken at once.
 
-        Values are [sample], or [sample, output] of an estimator that was fitted to several outputs.
+        Args:
+            features: the rows.
+            gaps: whether numbers are looked for that are missing and were not in training. Where they are
+                not, the answers to their rows are NaN.
         """
+
+    @property
+    @abstractmethod
+    def widest(self) -> int:
+        """The inputs or outputs of the widest layer."""
 
     @abstractmethod
     def _networks(self) -> Sequence[Model]:
@@ -83,6 +64,23 @@ class Predictor(ABC):
     def answer_width(self) -> int:
         """Numbers that a row is answered with: its classes, or its outputs."""
         return len(self._networks()[0].layers[-1][1])
+
+    def answers(self, features: Any) -> np.ndarray:
+        """Class probabilities [sample, class], or values in target units, for raw features.
+
+        Values are [sample], or [sample, output] of an estimator that was fitted to several outputs.
+        """
+        for network in self._networks():
+            network._folded  # noqa: B018  what is kept for all tiles is made once, not by each of their threads
+        return in_tiles(self._checked_answers, features, self.widest)
+
+    def _checked_answers(self, features: Any) -> np.ndarray:
+        """The answers to some raw rows; gaps are looked for only where answers show that there are some.
+
+        A look at each number takes as long as a quarter of the network, and NaN goes through it to the end.
+        """
+        answers = self._some_answers(features, gaps=False)
+        return self._some_answers(features, gaps=True) if np.isnan(answers).any() else answers
 
     def probabilities(self, features: Any) -> np.ndarray:
         """Class probabilities [sample, class] for raw features, classes in sorted order.
@@ -153,63 +151,39 @@ class Model(Predictor):
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
-    def _products(self) -> list[Product]:
-        """Each layer's product with rows."""
-        with one_thread():
-            return [quick_alone(plain(weight, bias)) for weight, bias in self.layers]
+    def _forward(self) -> Forward:
+        """The network, for prepared inputs."""
+        return Forward.of(self.layers, self.activation)
 
     @cached_property
-    def _activations(self) -> tuple[str, ...]:
-        """What each layer's sums go through, by name; those of the outputs stay as they are."""
-        return (*by_layer(self.activation, len(self.layers) - 1), "linear")
-
-    @cached_property
-    def _small_block(self) -> int | None:
-        return small_block([product.factor.shape for product in self._products])
+    def _folded(self) -> Forward:
+        """The network with the preparation's scales in its first layer."""
+        return Forward.of((self.preparation.folded(*self.layers[0]), *self.layers[1:]), self.activation)
 
     @property
-    def _widest(self) -> int:
+    def widest(self) -> int:
         """The inputs or outputs of the widest layer."""
         return max(max(np.shape(weight)) for weight, _ in self.layers)
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """What the network answers to prepared inputs [sample, feature]: [sample, output], float64."""
-        return in_tiles(self._some_outputs, inputs, self._widest)
+        return in_tiles(lambda rows: _in_one(self._forward, rows), inputs, self.widest)
 
     def predict_prepared(self, inputs: np.ndarray) -> np.ndarray:
         """Class probabilities [sample, class], or values [sample] in target units."""
-        return self._finished(self.outputs(inputs))
+        return in_tiles(lambda rows: self._finished(self._forward, rows), inputs, self.widest)
 
-    def answers(self, features: Any) -> np.ndarray:
-        """Class probabilities [sample, class], or values [sample] in target units, for raw features."""
-        return in_tiles(
-            lambda rows: self._some_answers(self.preparation.inputs(rows, np.float64)), features, self._widest
-        )
+    def answers_unscaled(self, inputs: np.ndarray) -> np.ndarray:
+        """The answers to some rows as `Preparation.unscaled` gives them, few enough to be taken at once."""
+        return self._finished(self._folded, inputs)
 
-    def _some_outputs(self, inputs: np.ndarray) -> np.ndarray:
-        """The outputs for some rows, few enough to be taken at once."""
-        with one_thread():
-            blocks = in_blocks(inputs, self._small_block)
-            parts = [self._through(some, alone=len(inputs) == 1) for some in blocks]
-        outputs = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        return outputs[: len(inputs)]
+    def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
+        return self.answers_unscaled(self.preparation.unscaled(features, gaps))
 
-    def _through(self, signal: np.ndarray, alone: bool) -> np.ndarray:
-        """The outputs [sample, output] for blocks of rows [block, row, feature], or for a row alone."""
-        for product, name in zip(self._products, self._activations, strict=True):
-            signal = ACTIVATIONS[name](product(signal, alone))
-        return signal.reshape(-1, signal.shape[-1])
-
-    def _some_answers(self, inputs: np.ndarray) -> np.ndarray:
-        """The answers to some prepared rows."""
-        return self._finished(self._some_outputs(inputs))
-
-    def _finished(self, outputs: np.ndarray) -> np.ndarray:
-        """Probabilities or values from outputs."""
-        if self.preparation.classes:
-            return softmax(outputs)
-        values = self.preparation.restore(outputs)
-        return values if values.shape[1] > 1 else values[:, 0]
+    def _finished(self, forward: Forward, inputs: np.ndarray) -> np.ndarray:
+        """The answers to some rows of what the network takes."""
+        answers = _in_one(forward, inputs, softmax if self.preparation.classes else self.preparation.restore)
+        return answers if self.preparation.classes or answers.shape[1] > 1 else answers[:, 0]
 
     def _networks(self) -> Sequence[Model]:
         return [self]
@@ -243,19 +217,19 @@ class Ensemble(Predictor):
             also = (*self.preparation.also_read, *also)
             object.__setattr__(self, "preparation", replace(self.preparation, also_read=also))
 
-    def answers(self, features: Any) -> np.ndarray:
-        """Averaged class probabilities [sample, class], or values [sample] in target units."""
-        return in_tiles(self._some_answers, features, max(network._widest for network in self.networks))
+    @property
+    def widest(self) -> int:
+        """The inputs or outputs of the widest layer of all networks."""
+        return max(network.widest for network in self.networks)
 
-    def _some_answers(self, features: Any) -> np.ndarray:
-        """The answers to some raw rows, few enough to be taken at once."""
+    def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
         prepared: dict[int, np.ndarray] = {}
         total: Any = 0.0
         for network, weight in zip(self.networks, self.weights, strict=True):
             own = network.preparation
             if id(own) not in prepared:
-                prepared[id(own)] = own.inputs(features, np.float64)
-            total = total + weight * network._some_answers(prepared[id(own)])
+                prepared[id(own)] = own.unscaled(features, gaps)
+            total = total + weight * network.answers_unscaled(prepared[id(own)])
         return total if self.temperature == 1.0 else scaled(total, self.temperature)
 
     def _networks(self) -> Sequence[Model]:
@@ -263,6 +237,16 @@ class Ensemble(Predictor):
 
     def _description(self) -> dict[str, Any]:
         return {"weights": list(self.weights), "temperature": self.temperature}
+
+
+def _in_one(
+    forward: Forward, inputs: np.ndarray, finish: Callable[[np.ndarray], np.ndarray] | None = None
+) -> np.ndarray:
+    """What a network makes of some rows [sample, ...], each block of outputs finished before they are one."""
+    with one_thread():
+        parts = [finish(outputs) if finish else outputs for outputs in forward(inputs)]
+    rows = [part.reshape(-1, part.shape[-1]) for part in parts]
+    return (np.concatenate(rows) if len(rows) > 1 else rows[0])[: len(inputs)]
 
 
 def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
@@ -310,7 +294,7 @@ def softmax(outputs: np.ndarray) -> np.ndarray:
         powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
         return powers / powers.sum(axis=-1, keepdims=True)
     # Class by class: NumPy is slow at taking the largest of two numbers, and at adding two, row by row.
-    by_class = np.array(np.moveaxis(outputs, -1, 0))
+    by_class = np.array(np.moveaxis(outputs, -1, 0), order="C")
     largest, total = by_class[0].copy(), np.zeros(by_class.shape[1:])
     for each in by_class[1:]:
         np.maximum(largest, each, out=largest)

@@ -11,14 +11,13 @@ each weight; where they do not, as with another library or processor, every prod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from couloir.blocks import LARGE, MIDDLE, multiplied
+from couloir.blocks import LARGE, MIDDLE, Shape
 
-LARGE_WEIGHT = 3 * 2**17
-"""Numbers in a weight from which on the row alone is worth it: many rows take up to a tenth longer so."""
+LARGE_WEIGHT = 7 * 2**16
+"""Numbers in a weight from which on the row alone is worth it: many rows take up to a fifth longer so."""
 
 LANES = 4
 """Sums that the library keeps for every output when it multiplies a weight with one row."""
@@ -26,88 +25,81 @@ LANES = 4
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """A layer: x W + b for rows x.
+    """A layer: W x + b for rows x.
 
     Attributes:
-        weight: W [input, output], float64.
-        bias: b [output], float64.
-        lanes: W as [lane, input / 4, output], lane i having every fourth input from the i-th on; None: the
+        weight: W [output, input], float64.
+        bias: b [output, 1], float64.
+        first: whether its rows are raw ones, with the inputs of a row side by side.
+        lanes: W as [lane, output, input / 4], lane i having every fourth input from the i-th on; None: the
             product is a plain one.
     """
 
     weight: np.ndarray
     bias: np.ndarray
+    first: bool
     lanes: np.ndarray | None = None
 
     def __call__(self, signal: np.ndarray, alone: bool) -> np.ndarray:
-        """The sums [block, row, output] for blocks of rows [block, row, input].
+        """The sums [..., output, row] for blocks of rows [..., input, row].
 
         Args:
             signal: the rows.
             alone: whether only the first row counts; then the others' sums may be anything.
         """
         if self.lanes is None:
-            sums = multiplied(signal, self.weight)
+            sums = np.matmul(self.weight, signal)
         elif alone:
-            sums = np.zeros((*signal.shape[:2], len(self.bias)))
-            np.matmul(self.weight.T, signal[0, 0], out=sums[0, 0])
+            sums = np.zeros((*signal.shape[:-2], len(self.weight), signal.shape[-1]))
+            sums[0, :, 0] = np.matmul(self.weight, np.ascontiguousarray(signal[0, :, 0]))
         else:
+            # With each input's rows side by side, every fourth input needs no copy of its own.
+            signal = np.ascontiguousarray(signal)
             sums = self._pair(signal, 0)
             sums += self._pair(signal, 1)
-        by_block = sums.reshape(len(sums), -1)
-        by_block += self._bias_of(signal.shape[1])
+        sums += self.bias
         return sums
 
     @property
-    def factor(self) -> np.ndarray:
+    def shape(self) -> Shape:
         """What rows are multiplied with: the weight, or one lane of it."""
-        return self.weight if self.lanes is None else self.lanes[0]
-
-    def _bias_of(self, rows: int) -> np.ndarray:
-        """The bias once for each of so many rows: NumPy is slow at adding few numbers to each of many."""
-        if rows not in self._biases:
-            self._biases[rows] = np.tile(self.bias, rows)
-        return self._biases[rows]
-
-    @cached_property
-    def _biases(self) -> dict[int, np.ndarray]:
-        """What `_bias_of` has made, by the number of rows."""
-        return {}
+        factor = self.weight if self.lanes is None else self.lanes[0]
+        outputs, inputs = factor.shape
+        return Shape(outputs, inputs, by_row=self.first and self.lanes is None)
 
     def _pair(self, signal: np.ndarray, lane: int) -> np.ndarray:
         """What a lane and the one after the next add up to: the library's pairs."""
         assert self.lanes is not None
         sums, other = (
-            np.matmul(np.ascontiguousarray(signal[..., each::LANES]), self.lanes[each])
-            for each in (lane, lane + LANES // 2)
+            np.matmul(self.lanes[each], signal[..., each::LANES, :]) for each in (lane, lane + LANES // 2)
         )
         sums += other
         return sums
 
 
-def plain(weight: np.ndarray, bias: np.ndarray) -> Product:
-    """The product of a layer with weight [output, input]."""
-    return Product(np.ascontiguousarray(np.asarray(weight, np.float64).T), np.asarray(bias, np.float64))
+def plain(weight: np.ndarray, bias: np.ndarray, first: bool) -> Product:
+    """The product of a layer with weight [output, input] and bias [output]."""
+    return Product(np.ascontiguousarray(weight, np.float64), np.array(bias, np.float64)[:, None], first)
 
 
 def quick_alone(product: Product) -> Product:
     """The same product, quicker for a row alone where that is worth it and gives the same answers."""
-    inputs, outputs = product.weight.shape
+    outputs, inputs = product.weight.shape
     if inputs * outputs < LARGE_WEIGHT or inputs % LANES or outputs % LANES:
         return product
-    # A row alone wants the inputs of one output side by side: so they are in the transposed weight.
-    weight = np.ascontiguousarray(product.weight.T).T
-    lanes = np.ascontiguousarray(product.weight.reshape(-1, LANES, outputs).swapaxes(0, 1))
-    quick = Product(weight, product.bias, lanes)
+    lanes = np.ascontiguousarray(np.moveaxis(product.weight.reshape(outputs, -1, LANES), -1, 0))
+    quick = Product(product.weight, product.bias, product.first, lanes)
     return quick if _agrees(quick) else product
 
 
 def _agrees(product: Product) -> bool:
-    """Whether rows alone get what they get in blocks of either size."""
-    signal = np.random.default_rng(0).normal(size=(LARGE, len(product.weight)))
-    alone = [product(signal[None, row : row + 1], alone=True)[0, 0] for row in range(0, LARGE, 5)]
-    together = [
-        product(signal.reshape(-1, rows, signal.shape[1]), alone=False).reshape(LARGE, -1)[::5]
-        for rows in (MIDDLE, LARGE)
-    ]
-    return all(np.array_equal(each, alone) for each in together)
+    """Whether rows alone get what they get in blocks, large ones and others."""
+    signal = np.random.default_rng(0).normal(size=(LARGE, product.weight.shape[1]))
+    checked = range(0, LARGE, 11)
+    alone = [product(signal[None, row : row + 1].swapaxes(1, 2), alone=True)[0, :, 0] for row in checked]
+    for rows in (MIDDLE, LARGE):
+        blocks = signal.reshape(-1, rows, signal.shape[1]).swapaxes(1, 2)
+        together = product(blocks, alone=False).swapaxes(1, 2).reshape(LARGE, -1)
+        if not np.array_equal(together[checked], alone):
+            return False
+    return True

@@ -19,6 +19,12 @@ from couloir.data.dates import part_features, part_names, varying_parts
 from couloir.data.hashing import HASHED_FEATURES, hashed_codes
 from couloir.errors import InputError
 
+FARTHEST = 1e4
+"""Scales that a number may lie from zero where its scale is folded into weights: four digits are lost."""
+
+LEAST_SCALE = 1e-100
+"""A smaller scale is not folded into weights: they could overflow."""
+
 RUN = 64
 """Rows whose numbers are computed in one run where there are many: NumPy is slow at few numbers a row."""
 
@@ -205,12 +211,55 @@ class Preparation:
             dtype: type of the result; computed in float64 (images: in that type) and rounded once.
         """
         if self.image_shape:
-            array = np.asarray(features)
-            return np.divide(array.reshape(len(array), -1), self.pixel_maximum or 1.0, dtype=dtype)
+            return np.divide(_pixels(features), self.pixel_maximum or 1.0, dtype=dtype)
+        return self._laid_out(features, dtype, standardised=True, gaps=True)
+
+    def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool = True) -> np.ndarray:
+        """What a network takes whose first layer is `folded`: [sample, feature], float64.
+
+        These are the features before they are standardised, pixels before they are divided. Where numbers
+        lie so far from zero, counted in their scale, that folding would cost digits, they are the inputs.
+
+        Args:
+            features: raw rows.
+            gaps: whether numbers are looked for that are missing where no training row had any missing;
+                else they stay NaN.
+        """
+        if self.image_shape:
+            return _pixels(features).astype(np.float64)
+        return self._laid_out(features, np.float64, standardised=not self._foldable, gaps=gaps)
+
+    def folded(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first layer that does with `unscaled` what this one does with `inputs`.
+
+        W (x - m) / s + b = (W / s) x + (b - W (m / s)), with W [output, feature] and b [output].
+        """
+        if self.image_shape:
+            return np.asarray(weight, np.float64) / (self.pixel_maximum or 1.0), bias
+        if not self._foldable:
+            return weight, bias
+        mean, scale = np.zeros(len(self.feature_names)), np.ones(len(self.feature_names))
+        mean[self._scaling["positions"]], scale[self._scaling["positions"]] = self._scaling["runs"][1][1:]
+        weight = np.asarray(weight, np.float64)
+        return weight / scale, bias - weight @ (mean / scale)
+
+    @cached_property
+    def _foldable(self) -> bool:
+        """Whether no number lies farther from zero than `FARTHEST` scales, nor has next to no scale."""
+        scales = ((column, column.scale or np.inf) for column in self.columns if column.is_number)
+        return all(
+            max(abs(column.low), abs(column.high)) <= FARTHEST * scale and scale >= LEAST_SCALE
+            for column, scale in scales
+        )
+
+    def _laid_out(
+        self, features: pl.DataFrame | np.ndarray, dtype: Any, standardised: bool, gaps: bool
+    ) -> np.ndarray:
+        """The features of raw rows that are no images; numbers may stay as they are, and gaps NaN."""
         if isinstance(features, pl.DataFrame) != self.tabular:
             wanted = "a table with named columns" if self.tabular else "an array of numbers [sample, feature]"
             raise InputError(f"The model was trained on {wanted}: give new rows in the same form.")
-        numbers, absent = self._numbers(features)
+        numbers, absent = self._numbers(features, standardised, gaps or len(self._scaling["marked"]) > 0)
         if self._scaling["whole"]:
             return numbers.astype(dtype, copy=False)
         result = np.zeros((len(features), len(self.feature_names)), dtype)
@@ -306,20 +355,23 @@ class Preparation:
             "markers": np.array([numeric[place].stop - 1 for place in marked], int),
         }
 
-    def _numbers(self, features: pl.DataFrame | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """The standardised numbers [sample, numeric column], and where they are missing, if any are."""
+    def _numbers(
+        self, features: pl.DataFrame | np.ndarray, standardised: bool, gaps: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The numbers [sample, numeric column], and where they are missing, if any are."""
         scaling, raw = self._scaling, self._raw_numbers(features)
         # In place from here on: over wide rows each copy costs as much as the arithmetic.
         values, absent = np.maximum(raw, scaling["low"], order="C"), None
-        if _any_missing(values):
+        if gaps and _any_missing(values):
             absent = np.isnan(values)
             np.maximum(np.where(absent, scaling["fill"], raw), scaling["low"], out=values)
         rows = RUN if len(values) % RUN == 0 else 1
         run = values.reshape(len(values) // rows, rows * values.shape[1])
         high, mean, scale = scaling["runs"][rows]
         np.minimum(run, high, out=run)
-        run -= mean
-        run /= scale
+        if standardised:
+            run -= mean
+            run /= scale
         return values, absent
 
     def _raw_numbers(self, features: pl.DataFrame | np.ndarray) -> np.ndarray:
@@ -340,10 +392,16 @@ class Preparation:
         return np.asarray(features if len(wanted) == self.width else features[:, wanted], np.float64)
 
 
+def _pixels(features: Any) -> np.ndarray:
+    """Images, or their pixels, as [sample, pixel]."""
+    array = np.asarray(features)
+    return array.reshape(len(array), -1)
+
+
 def _any_missing(values: np.ndarray) -> bool:
-    """Whether some are NaN: one sum tells mostly, and sooner than a look at each."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isnan(np.sum(values))) and bool(np.isnan(values).any())
+    """Whether some are NaN: the sum of their squares tells, several times sooner than a look at each."""
+    flat = values.reshape(-1)
+    return bool(np.isnan(np.dot(flat, flat)))
 
 
 def _column_from_json(values: dict[str, Any]) -> ColumnPreparation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from couloir.activations import by_layer
-from couloir.model import ACTIVATIONS
+from couloir.forward import ACTIVATIONS
 from couloir.networks import Network
 
 

@@ -20,7 +20,8 @@ from jaxtyping import Array
 
 from couloir.activations import by_layer
 from couloir.folds import epoch_batches
-from couloir.model import ACTIVATIONS, softmax
+from couloir.forward import ACTIVATIONS
+from couloir.model import softmax
 from couloir.networks import Network, dropout
 from couloir.planning import Problem
 from couloir.population import Member
