@@ -43,6 +43,9 @@ NEGLIGIBLE = 1 / 32
 TILE = 2**19
 """Cells that are worked on at a time, about: they and what is made of them stay in the processor's cache."""
 
+TILE_ROWS = 4096
+"""Rows that are worked on at a time where they are wide, if they are no more than four tiles."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -140,9 +143,11 @@ def in_tiles(answer: Callable[[Any], np.ndarray], rows: Any, widest: int = 1) ->
         widest: cells that a row becomes on the way, where these are more than its own.
     """
     count, width = len(rows), max(int(np.prod(rows.shape[1:])), widest)
-    tile = max(TILE // width // LARGE, 1) * LARGE
-    if count <= tile:
+    if count * width <= TILE or count <= LARGE:
         return answer(rows)
+    most = min(max(TILE // width, TILE_ROWS), 4 * TILE // width)
+    share = -(-count // (_cores() * LARGE))
+    tile = max(min(most // LARGE, share), 1) * LARGE
     tiles = [rows[start : start + tile] for start in range(0, count, tile)]
     # glibc gives memory back to the system when more is free than twice the largest array that ever was, and
     # to be given it again, page by page, took longer than all products. So one large array comes and goes.

@@ -293,13 +293,13 @@ def softmax(outputs: np.ndarray) -> np.ndarray:
     if not 0 < outputs.shape[-1] <= FEW_CLASSES:
         powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
         return powers / powers.sum(axis=-1, keepdims=True)
-    # Class by class: NumPy is slow at taking the largest of two numbers, and at adding two, row by row.
+    # Class by class: NumPy is slow at taking the largest of two numbers, and at adding two, row by row. And
+    # `sum` over the first axis would add in another order where there is but one row.
     by_class = np.array(np.moveaxis(outputs, -1, 0), order="C")
-    largest, total = by_class[0].copy(), np.zeros(by_class.shape[1:])
+    by_class -= by_class.max(axis=0)
+    np.exp(by_class, out=by_class)
+    total = by_class[0].copy()
     for each in by_class[1:]:
-        np.maximum(largest, each, out=largest)
-    np.exp(np.subtract(by_class, largest, out=by_class), out=by_class)
-    for each in by_class:
         total += each
     by_class /= total
     return np.ascontiguousarray(np.moveaxis(by_class, 0, -1))
