@@ -96,6 +96,19 @@ def test_so_it_is_with_every_activation(activation: str) -> None:
         assert np.array_equal(model.answers(array[row : row + 1])[0], whole[row]), row
 
 
+@pytest.mark.parametrize("hidden", [(400, 400), (100, 300), (600,)])
+def test_so_it_is_where_a_last_layer_is_cut_into_smaller_blocks(hidden: tuple[int, ...]) -> None:
+    """With many inputs and few outputs, small blocks and large ones are often added up differently."""
+    array = np.random.default_rng(3).normal(size=(2000, 50))
+    data = load((array, np.arange(2000) % 10))
+    model = network(Preparation.fit(data, np.arange(2000)), hidden, "relu")
+    whole = model.answers(array)
+    for row in range(0, 2000, 11):
+        assert np.array_equal(model.answers(array[row : row + 1])[0], whole[row]), row
+    for rows in (3, 65, 150, 700):
+        assert np.array_equal(model.answers(array[:rows]), whole[:rows]), rows
+
+
 def test_the_answers_are_those_of_plain_products() -> None:
     rows, model = models("classes")
     assert isinstance(model, Model)
@@ -180,7 +193,11 @@ def test_the_trial_finds_products_that_differ(monkeypatch: pytest.MonkeyPatch, b
         sums[..., 1::2] += 1e-15 * np.abs(sums[..., 1::2])
         return sums
 
-    for other in (backwards_in_small, differently_by_place):
+    def backwards_in_middle(weight: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        middle = signal.shape[-1] == MIDDLE
+        return matmul(weight[:, ::-1], signal[..., ::-1, :]) if middle else matmul(weight, signal)
+
+    for other in (backwards_in_small, backwards_in_middle, differently_by_place):
         monkeypatch.setattr(np, "matmul", other)
         assert blocks._largest(shape, 8) == 8, other
 
@@ -320,26 +337,29 @@ def limits() -> list[int]:
 
 
 def test_the_numbers_of_threads_are_put_back_whoever_predicts_at_the_same_time() -> None:
-    before = limits()
-    with pytest.raises(ZeroDivisionError), one_thread():
-        raise ZeroDivisionError
-    assert limits() == before
-    entered, leave = threading.Event(), threading.Event()
+    with threadpool_limits(3, user_api="blas"):
+        before = limits()
+        assert set(before) == {3}
+        with pytest.raises(ZeroDivisionError), one_thread():
+            raise ZeroDivisionError
+        assert limits() == before
+        entered, leave = threading.Event(), threading.Event()
 
-    def other() -> None:
+        def other() -> None:
+            with one_thread():
+                entered.set()
+                leave.wait(10)
+
         with one_thread():
-            entered.set()
-            leave.wait(10)
-
-    with one_thread():
-        own = [library.num_threads for library in blocks._libraries()]
-        assert own == [1] * len(own)
-        thread = threading.Thread(target=other)
-        thread.start()
-        assert entered.wait(10)
-    leave.set()
-    thread.join()
-    assert limits() == before
+            own = [library.num_threads for library in blocks._libraries()]
+            assert own == [1] * len(own)
+            thread = threading.Thread(target=other)
+            thread.start()
+            assert entered.wait(10)
+        assert limits() != before, "the other is still at it"
+        leave.set()
+        thread.join()
+        assert limits() == before
 
 
 def test_products_do_not_depend_on_the_number_of_threads() -> None:

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,9 @@ def _largest(shape: Shape, small: int) -> int:
     first, shifted = (multiplied(small, np.roll(signal, shift, axis=0)) for shift in (0, 1))
     if not np.array_equal(np.roll(first, 1, axis=0), shifted):
         return small
-    return next((rows for rows in (LARGE, MIDDLE) if np.array_equal(multiplied(rows, signal), first)), small)
+    # What a large block gives counts only where middle ones give it too: there are rows for either.
+    agreeing = takewhile(lambda rows: np.array_equal(multiplied(rows, signal), first), (MIDDLE, LARGE))
+    return max(agreeing, default=small)
 
 
 def _filled(inputs: np.ndarray, block: int) -> np.ndarray:
