@@ -50,16 +50,19 @@ SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 LONGEST = (
     "test_book",
     "test_estimator_checks",
-    "test_training",
-    "test_searching",
     "test_train_page",
+    "test_training",
+    "test_training_folds",
     "test_train_room",
+    "test_searching",
     "test_line_page",
     "test_race_page",
-    "test_training_folds",
     "test_examples",
-    "test_network_room",
+    "test_cli_selection",
     "test_estimators",
+    "test_network_room",
+    "test_cli",
+    "test_swap",
 )
 """Modules that take a minute or more: they begin first, so that no worker sits over one alone in the end."""
 

@@ -30,13 +30,13 @@ CHAPTER_PAGES = [chapter.page for chapter in CHAPTERS.values()]
 PAGES = ["index.html", "figures.html", *CHAPTER_PAGES]
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole book, built once."""
+@pytest.fixture(scope="module")
+def folder(as_shipped: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole book, built once. (It computes enough for its programs to be worth optimising.)"""
     return book.build(tmp_path_factory.mktemp("library") / "book").parent
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def numbers(folder: Path) -> dict[int, dict]:
     """Each figure's numbers, as its page holds them."""
     found = {}
@@ -47,7 +47,7 @@ def numbers(folder: Path) -> dict[int, dict]:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def parsed(folder: Path) -> dict[str, Page]:
     return {name: Page((folder / name).read_text("utf-8")) for name in PAGES}
 

@@ -15,10 +15,10 @@ import couloir
 SOURCE = Path(couloir.__file__).parent
 
 LAYERS = (
-    ("activations", "errors", "stages"),
-    ("blocks", "products", "compilation", "data", "networks", "losses", "optimizers", "schedules", "metrics"),
+    ("activations", "blocks", "errors", "stages"),
+    ("products", "compilation", "data", "networks", "losses", "optimizers", "schedules", "metrics"),
     ("population", "cost"),
-    ("outcomes", "epochs"),
+    ("outcomes", "epochs", "forward"),
     ("folds",),
     ("chunks",),
     ("training",),
