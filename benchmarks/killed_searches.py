@@ -2,7 +2,7 @@
 
     python benchmarks/killed_searches.py [--kills 20] [--seed 0] [--out killed.json]
 
-A small search on iris (`TRIALS` in generations of eight) runs in a process of its own, which is killed at a
+A small search on iris (twelve generations of eight trials) runs in a process of its own, which is killed at a
 moment drawn evenly from the time that an undisturbed search takes, its end and its report included. It is
 then resumed here, and everything that it found is compared, value for value, with what the same search
 finds undisturbed: run.json but for times, all tables, all weights.
@@ -37,8 +37,7 @@ epochs = 9
 """
 """Whatever is searched here is traced, so that one program serves all trials."""
 
-SETTINGS: dict[str, Any] = {"generation": 8, "validation": True}
-TRIALS = 96
+SETTINGS: dict[str, Any] = {"trials": 96, "generation": 8, "validation": True}
 DATA = "iris"
 BEGUN = "begun"
 
@@ -50,19 +49,19 @@ def space_file(folder: Path) -> Path:
     return path
 
 
-def search_here(out: Path, space: Path, trials: int) -> Any:
+def search_here(out: Path, space: Path) -> Any:
     """The search, undisturbed, in this process."""
     import couloir
 
-    return couloir.search(DATA, space=space, out=out, trials=trials, **SETTINGS)
+    return couloir.search(DATA, space=space, out=out, **SETTINGS)
 
 
-def start_search(out: Path, space: Path, trials: int) -> subprocess.Popen[str]:
+def start_search(out: Path, space: Path) -> subprocess.Popen[str]:
     """The search in a process of its own, once everything is imported there and it begins."""
     # A cache that is set for the whole process would be used with JAX's own thresholds, that is hardly.
     environment = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
     process = subprocess.Popen(
-        [sys.executable, __file__, "--child", str(out), str(space), str(trials)],
+        [sys.executable, __file__, "--child", str(out), str(space)],
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
@@ -74,38 +73,38 @@ def start_search(out: Path, space: Path, trials: int) -> subprocess.Popen[str]:
     return process
 
 
-def child(out: str, space: str, trials: str) -> None:
+def child(out: Path, space: Path) -> None:
     """What the process that is killed does."""
     import couloir.searching  # noqa: F401 (imported before the clock starts)
 
     print(BEGUN, flush=True)
-    search_here(Path(out), Path(space), int(trials))
+    search_here(out, space)
 
 
-def duration(out: Path, space: Path, trials: int) -> float:
+def duration(out: Path, space: Path) -> float:
     """Seconds that the search takes in a process of its own, from where it begins."""
-    with start_search(out, space, trials) as process:
+    with start_search(out, space) as process:
         began = time.perf_counter()
         if process.wait():
             raise RuntimeError(f"the search failed: it ended with {process.returncode}")
         return time.perf_counter() - began
 
 
-def killed(out: Path, space: Path, trials: int, after: float) -> None:
+def killed(out: Path, space: Path, after: float) -> None:
     """Begin the search in a process of its own, and kill it after so many seconds."""
-    with start_search(out, space, trials) as process:
+    with start_search(out, space) as process:
         time.sleep(after)
         os.kill(process.pid, signal.SIGKILL)
 
 
-def resumed(out: Path, space: Path, trials: int) -> tuple[Any, str]:
+def resumed(out: Path, space: Path) -> tuple[Any, str]:
     """The search that was killed, brought to its end here; and where it was when it was killed."""
     import couloir
     from couloir.errors import InputError
 
     folders = [path for path in out.glob("*") if path.is_dir() and not path.is_symlink()]
     if not folders:
-        return search_here(out, space, trials), "before its folder"
+        return search_here(out, space), "before its folder"
     (folder,) = folders
     marks = (folder / "journal.log").read_bytes().count(b'"committed"') if any(folder.iterdir()) else 0
     where = f"after {max(marks - 1, 0)} generations" + (
@@ -116,7 +115,7 @@ def resumed(out: Path, space: Path, trials: int) -> tuple[Any, str]:
     except InputError as error:
         if "before it began" not in str(error) and "no search" not in str(error):
             raise
-        return search_here(out, space, trials), "before its first mark"
+        return search_here(out, space), "before its first mark"
 
 
 # Comparing ----------------------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.child:
         child(*given.child)
@@ -178,19 +177,19 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     return results
 
 
-def measured(folder: Path, kills: int, seed: int, trials: int = TRIALS) -> dict[str, Any]:
+def measured(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     """So many searches killed and resumed, each in a folder of its own."""
     space = space_file(folder)
-    whole = search_here(folder / "whole", space, trials)
-    duration(folder / "warm", space, trials)  # fills the compilation cache that the processes share
-    seconds = duration(folder / "timed", space, trials)
+    whole = search_here(folder / "whole", space)
+    duration(folder / "warm", space)  # fills the compilation cache that the processes share
+    seconds = duration(folder / "timed", space)
     moments = np.random.default_rng(seed).uniform(0, seconds, kills)
     places: Counter[str] = Counter()
     different: list[dict[str, Any]] = []
     for number, moment in enumerate(moments.tolist()):
         out = folder / f"killed{number}"
-        killed(out, space, trials, moment)
-        run, where = resumed(out, space, trials)
+        killed(out, space, moment)
+        run, where = resumed(out, space)
         places[where] += 1
         if names := differences(whole, run):
             different.append({"moment": moment, "where": where, "different": names})

@@ -5,7 +5,7 @@ than for many. Hence no product here has a shape that depends on the number of r
 middle ones and small ones, the last filled up with zeros, for the rows that are left over or alone. Which of
 them add in the same order is tried out once for each shape of a layer. (Which order it is hangs on the shapes
 alone, so that a trial with random numbers tells.) A network has the fewest rows in its small blocks with
-which a layer may have middle ones at least; a layer that may not gets these cut into small ones.
+which nearly all of its work may be done in larger ones; a layer that may not have these gets them cut.
 
 Within a block the rows lie side by side: a signal is [block, feature, row]. So a product has rows, of which
 there is always a round number, where libraries want one, and biases, activations and the softmax run along
@@ -44,7 +44,7 @@ TILE = 2**19
 """Cells that are worked on at a time, about: they and what is made of them stay in the processor's cache."""
 
 TILE_ROWS = 4096
-"""Rows that are worked on at a time where they are wide, if they are no more than four tiles."""
+"""Rows that are worked on at a time at least, where these are no more cells than four tiles have."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ class Predictor(ABC):
 
         A look at each number takes as long as a quarter of the network, and NaN goes through it to the end.
         """
-        answers = self._some_answers(features, gaps=False)
+        with np.errstate(invalid="ignore"):  # some activations warn of NaN
+            answers = self._some_answers(features, gaps=False)
         return self._some_answers(features, gaps=True) if np.isnan(answers).any() else answers
 
     def probabilities(self, features: Any) -> np.ndarray:
@@ -167,11 +168,13 @@ class Model(Predictor):
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """What the network answers to prepared inputs [sample, feature]: [sample, output], float64."""
-        return in_tiles(lambda rows: _in_one(self._forward, rows), inputs, self.widest)
+        forward = self._forward
+        return in_tiles(lambda rows: _in_one(forward, rows), inputs, self.widest)
 
     def predict_prepared(self, inputs: np.ndarray) -> np.ndarray:
         """Class probabilities [sample, class], or values [sample] in target units."""
-        return in_tiles(lambda rows: self._finished(self._forward, rows), inputs, self.widest)
+        forward = self._forward
+        return in_tiles(lambda rows: self._finished(forward, rows), inputs, self.widest)
 
     def answers_unscaled(self, inputs: np.ndarray) -> np.ndarray:
         """The answers to some rows as `Preparation.unscaled` gives them, few enough to be taken at once."""
