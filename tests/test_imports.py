@@ -16,7 +16,8 @@ SOURCE = Path(couloir.__file__).parent
 
 LAYERS = (
     ("activations", "blocks", "errors", "stages"),
-    ("products", "compilation", "data", "networks", "losses", "optimizers", "schedules", "metrics"),
+    ("products", "compilation", "data", "randomness"),
+    ("networks", "losses", "optimizers", "schedules", "metrics"),
     ("population", "cost"),
     ("outcomes", "epochs", "forward"),
     ("folds",),

@@ -23,7 +23,6 @@ from couloir.networks import (
     forward,
     initialise,
     parameter_count,
-    standard_normal,
 )
 
 SINGLE = jnp.dtype("float32")
@@ -262,15 +261,15 @@ def test_dropout_drops_the_share_asked_for_and_keeps_the_expectation(p: float) -
     off = np.sum(signal == 0)
     low, high = stats.binom.interval(1 - 1e-6, signal.size, p)
     assert low <= off <= high
-    # p is rounded to 16 bits: a change of the scale by at most 2⁻¹⁷/(1 − p).
-    np.testing.assert_allclose(signal[signal != 0], 1 / (1 - p), rtol=1.2 * 2**-17 / (1 - p))
+    # p is rounded to 24 bits: a change of the scale by at most 2⁻²⁵/(1 − p), and its own rounding.
+    np.testing.assert_allclose(signal[signal != 0], 1 / (1 - p), rtol=2**-25 / (1 - p) + 2**-23)
     assert signal.mean() == pytest.approx(1, abs=5 * np.sqrt(p / (1 - p) / signal.size))
 
 
 @pytest.mark.parametrize("p", [0.1, 0.3])
 def test_dropout_s_scale_is_that_of_the_share_it_really_drops(p: float) -> None:
-    """p in 65,536ths: 0.1 is 6554, 0.3 is 19661."""
-    share = {0.1: 6554, 0.3: 19661}[p] / 65536
+    """p in 2⁻²⁴: 0.1 is 1,677,722 of them, 0.3 is 5,033,165."""
+    share = {0.1: 1_677_722, 0.3: 5_033_165}[p] / 2**24
     with jax.enable_x64(True):
         signal = np.asarray(dropout(jax.random.key(8), jnp.asarray(p))(jnp.ones(SHAPE), 0))
     np.testing.assert_allclose(np.unique(signal), [0, 1 / (1 - share)], rtol=1e-15)
@@ -341,22 +340,3 @@ def test_a_member_s_dropout_is_the_same_in_company() -> None:
     for member in range(4):
         alone = alone_program(keys[member], rates[member], signal[member])
         np.testing.assert_array_equal(together[member], alone)
-
-
-# Noise on inputs ----------------------------------------------------------------------------------------
-
-
-def test_standard_normal_has_the_moments_and_quantiles_of_a_normal() -> None:
-    drawn = np.asarray(standard_normal(jax.random.key(5), (400, 500), SINGLE), float)
-    count = drawn.size
-    assert abs(drawn.mean()) < 5 / np.sqrt(count)
-    assert abs(drawn.var() - 1) < 5 * np.sqrt(2 / count)
-    for level in (-2.5, -1.0, 0.0, 0.7, 3.0):
-        share = float(stats.norm.cdf(level))
-        assert abs(np.mean(drawn < level) - share) < 5 * np.sqrt(share * (1 - share) / count)
-    assert np.abs(drawn).max() < 4.33
-
-
-def test_standard_normal_is_drawn_anew_for_another_key() -> None:
-    one, other = (np.asarray(standard_normal(jax.random.key(k), (50, 40), SINGLE)) for k in (1, 2))
-    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(one.size)

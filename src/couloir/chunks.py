@@ -31,6 +31,7 @@ from couloir.networks import Layer, Network, initialise
 from couloir.optimizers import Rule
 from couloir.outcomes import Outcome
 from couloir.population import STRENGTHS, Chunk, Member, plan_chunks, redealt
+from couloir.randomness import key_of
 from couloir.schedules import factors
 
 INITIAL = 0x1417
@@ -358,7 +359,7 @@ def _keys(seeds: Array, restarts: Array, one_restart: bool) -> tuple[Array, Arra
     """
 
     def of_fold(seed: Array) -> tuple[Array, Array]:
-        root = jax.random.key(seed, impl="threefry2x32")
+        root = key_of(seed)
         members = jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(root, 0)))(restarts)
         return members, jax.random.fold_in(root, 1)
 

@@ -20,8 +20,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from couloir.losses import LossFunction, l1_penalty, l2_penalty
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.networks import Network, dropout, forward, standard_normal
+from couloir.networks import Network, dropout, forward
 from couloir.optimizers import Rule
+from couloir.randomness import standard_normal
 
 SIGNALS_SCORED_AT_ONCE = 2**20
 """Signals of the widest layer, over all members, in a block of samples that a population is scored on: a

@@ -289,13 +289,9 @@ def engine(precision: Precision) -> Iterator[None]:
 
 @contextlib.contextmanager
 def numerics(precision: Precision) -> Iterator[None]:
-    """The settings that a thread computes under: its precision, its random bits, no TF32 on GPUs.
-
-    JAX's partitionable bits, which need no communication between devices, take twice the time.
-    """
+    """The settings that a thread computes under: its precision, no TF32 on GPUs."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(jax.enable_x64(precision == "float64"))
-        stack.enter_context(jax.threefry_partitionable(False))
         if jax.default_backend() != "cpu":
             stack.enter_context(jax.default_matmul_precision("float32"))
         yield

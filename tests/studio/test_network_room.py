@@ -172,7 +172,7 @@ def test_the_dropped_neurons_are_those_of_the_engines_step():
     assert step.number == 1
     masks = pictures.dropped(member, 3, step)
     assert [mask.shape for mask in masks] == [(6, rows), (5, rows)]
-    scale = 65536 / (65536 - round(0.4 * 65536))
+    scale = 2**24 / (2**24 - round(0.4 * 2**24))
 
     def loss(network):
         batch = (jnp.asarray(data.train.inputs[step.rows].T), jnp.asarray(data.train.targets[step.rows]))

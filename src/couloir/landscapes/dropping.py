@@ -16,6 +16,7 @@ import numpy as np
 from couloir import compilation
 from couloir.errors import InputError
 from couloir.networks import dropout, parameter_count
+from couloir.randomness import key_of
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def draw_dropout(
         raise InputError(f"The widths {widths} have no hidden layer: give for example (4, 8, 8, 3).")
     if not 0 <= probability < 1 or draws < 1:
         raise InputError(f"A dropout of {probability} in {draws} draws cannot be drawn: give 0 to below 1.")
-    key = jax.random.key(seed, impl="threefry2x32")
+    key = key_of(seed)
 
     def one(step: jax.Array) -> list[jax.Array]:
         drop = dropout(jax.random.fold_in(key, step), jnp.float32(probability))

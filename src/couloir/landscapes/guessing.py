@@ -40,11 +40,10 @@ from couloir.networks import (
     forward,
     initialise,
     parameter_count,
-    sixteen_bits,
-    standard_normal,
 )
 from couloir.optimizers import RULES
 from couloir.population import customary_rates
+from couloir.randomness import key_of, standard_normal, uniform
 
 SCALES = (0.5, 1.0, 2.0, 4.0)
 """What the customary initial weights are multiplied by, guess by guess in turn."""
@@ -74,7 +73,7 @@ def guess(
     """The network of a guess: every weight and bias drawn, times ``scales[number % len(scales)]``.
 
     Into a hidden layer of a rectified activation: normal with variance 2/inputs. Into any other: uniform
-    within ±√(6/(inputs + outputs)). Sixteen random bits decide each number.
+    within ±√(6/(inputs + outputs)).
     """
     own = jax.random.fold_in(key, number)
     scale = jnp.asarray(scales, dtype)[number % len(scales)]
@@ -84,8 +83,7 @@ def guess(
         if names[place] in RECTIFIED:
             drawn = math.sqrt(2 / inputs) * standard_normal(layer_key, shape, dtype)
         else:
-            share = (sixteen_bits(layer_key, shape).astype(dtype) + 0.5) / 32768 - 1
-            drawn = math.sqrt(6 / (inputs + outputs)) * share
+            drawn = math.sqrt(6 / (inputs + outputs)) * uniform(layer_key, shape, dtype)
         drawn = scale * drawn
         layers.append(Layer(drawn[:, :-1], drawn[:, -1]))
     return tuple(layers)
@@ -204,7 +202,7 @@ class RandomSearch:
     def network(self) -> Network:
         """The best guess, drawn again."""
         scales = tuple(self.best_by_scale)
-        key = jax.random.key(self.seed)
+        key = key_of(self.seed)
         return guess(key, self.best.number, self.widths, self.activation, scales, jnp.float32)
 
 
@@ -238,7 +236,7 @@ def random_search(
     """
     if not 1 <= guesses < 2**32:
         raise InputError(f"The number of guesses {guesses!r} cannot be used: give 1 to 2^32 - 1.")
-    key, size = jax.random.key(seed), together(widths, len(part.inputs))
+    key, size = key_of(seed), together(widths, len(part.inputs))
     groups = _groups(guesses, size)
     rows = jax.device_put(in_blocks(part))
     score = partial(

@@ -25,6 +25,7 @@ from couloir.model import softmax
 from couloir.networks import Network, dropout
 from couloir.planning import Problem
 from couloir.population import Member
+from couloir.randomness import key_of
 from couloir.training import Precision, numerics
 
 NEURON, OUTPUT, SMALL = 24, 96, 32
@@ -157,7 +158,7 @@ def dropped(member: Member, seed: int, step: Step, precision: Precision = "float
 def _masks(numbers: Array, probability: Array, hidden: tuple[int, ...], batch: int) -> list[Array]:
     """The masks for a run seed, a restart and a step: the keys derive as in `couloir.chunks` and `epochs`."""
     seed, restart, step = numbers
-    root = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 0)
+    root = jax.random.fold_in(key_of(seed), 0)
     own = jax.random.fold_in(jax.random.fold_in(root, restart), 1)
     drop = dropout(jax.random.fold_in(own, step), probability)
     ones = [jnp.ones((width, batch), probability.dtype) for width in hidden]
