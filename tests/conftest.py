@@ -26,6 +26,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has the controller's fol
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 # There is a worker a core: the threads of their linear algebra would wait for one another, spinning.
 os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
@@ -42,7 +43,7 @@ jax.config.update("jax_disable_most_optimizations", True)
 
 # Before any test module imports couloir. Only the mathematics is checked in this way: it carries shapes in
 # its signatures, while other modules name Polars and scikit-learn types that they import only when called.
-CHECKED = ("networks", "losses", "optimizers", "schedules", "metrics", "epochs", "training")
+CHECKED = ("networks", "losses", "optimizers", "schedules", "metrics", "epochs")
 install_import_hook([f"couloir.{module}" for module in CHECKED], "beartype.beartype")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"

@@ -23,7 +23,12 @@ def example(name: str, folder: Path) -> str:
 
     Its programs are compiled as a user's are, not as in the other tests.
     """
-    surroundings = {**os.environ, "TMPDIR": str(folder), "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+    surroundings = {
+        **os.environ,
+        "TMPDIR": str(folder),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "0",
+        "XLA_FLAGS": "",
+    }
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", str(ROOT / "examples" / name)],
         cwd=folder,
