@@ -4,7 +4,7 @@ Shapes and types in the signatures of the mathematics are checked at run time (j
 NumPy's silent adding of axes is an error in JAX. Folders for the ledger and for compiled programs are
 temporary, in this process and in those that tests start.
 
-Programs that run for a moment are not worth optimising: compiling takes most of the tests' time, and half of
+Programs that run for a moment are not worth optimising: compiling takes most of the tests' time, and most of
 that goes into making machine code fast. So it is left out, but for the modules that ask for the machine code
 as it is shipped (`as_shipped`); and what one process has compiled, the others find.
 """
@@ -81,6 +81,16 @@ def as_shipped() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture(scope="module")
+def for_long() -> Iterator[None]:
+    """No program counts as one that runs for a moment only: all are compiled as large trainings are."""
+    from couloir import cost
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cost, "BRIEF_SECONDS", -1.0)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -27,7 +27,7 @@ from couloir.outcomes import Outcome, Trained, leader
 from couloir.population import Member
 from couloir.training import Progress, train_population
 
-pytestmark = pytest.mark.usefixtures("as_shipped")
+pytestmark = pytest.mark.usefixtures("as_shipped", "for_long")
 
 FEATURES, CLASSES, BATCH = 5, 3, 8
 HIDDEN = (6, 4)
@@ -575,10 +575,10 @@ def compiled_once() -> TrainingData:
 def test_new_numbers_compile_nothing(
     compiled_once: TrainingData, members: list[Member], settings: dict[str, Any]
 ) -> None:
-    traces = compiled_epoch()._cache_size()
+    traces = compiled_epoch(brief=False)._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, **{"epochs": 2, **settings})
-    assert compiled_epoch()._cache_size() == traces
+    assert compiled_epoch(brief=False)._cache_size() == traces
     assert heard.count == 0
     assert trained.outcomes[0].epochs_run >= 2
 
@@ -598,10 +598,10 @@ def test_the_chunks_of_a_cohort_share_one_program(compiled_once: TrainingData) -
         for part in range(4)
     ]
     members = [replace(each, restart=number % 7) for number, each in enumerate(members)]
-    traces = compiled_epoch()._cache_size()
+    traces = compiled_epoch(brief=False)._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, epochs=1, chunk=4)
-    assert compiled_epoch()._cache_size() == traces
+    assert compiled_epoch(brief=False)._cache_size() == traces
     assert heard.count == 0
     assert len(trained.outcomes) == 16
 

@@ -48,7 +48,12 @@ class ChunkTraining:
     """What training changes; made by `begin`, or taken over from other chunks."""
 
     def __init__(
-        self, chunk: Chunk, outcomes: Sequence[Sequence[Outcome]], folds: Folds, metric: str
+        self,
+        chunk: Chunk,
+        outcomes: Sequence[Sequence[Outcome]],
+        folds: Folds,
+        metric: str,
+        brief: bool = False,
     ) -> None:
         """Set up the program and its settings for the members of a chunk, in their places."""
         self.chunk, self.metric = chunk, metric
@@ -68,6 +73,7 @@ class ChunkTraining:
             noisy=cohort.noise > 0,
             one_restart=chunk.one_restart,
             uneven=self.folds.uneven(cohort.batch_size),
+            brief=brief,
         )
         self.curves = [_curve(member) for member in self.members]
         self.steady = all(name == "constant" and warmup == 0 for name, warmup, _ in self.curves)
@@ -98,7 +104,7 @@ class ChunkTraining:
     def advance(self, number: int, patience: int | None) -> int:
         """Run epoch `number` and note what came of it; returns the member-samples it trained on."""
         active = self.active()
-        self.state, scores = compiled_epoch()(
+        self.state, scores = compiled_epoch(self.program.brief)(
             self.program, self.state, self.settings, self._schedule(number, active), self.folds.on_device
         )
         self.fresh = False
@@ -251,7 +257,7 @@ def _moved(
     }
     moved = []
     for plan in planned:
-        fresh = ChunkTraining(plan, outcomes, folds, group[0].metric)
+        fresh = ChunkTraining(plan, outcomes, folds, group[0].metric, group[0].program.brief)
         rule_states = tuple(
             by_rule[rule].taken(plan.folds, plan.places[places]) for rule, places in segments(plan.layout)
         )

@@ -7,10 +7,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from couloir.errors import InputError
 from couloir.networks import parameter_count
-from couloir.population import Chunk, Member
+from couloir.population import Chunk, Member, Stage
 
 # Measured on two AVX-512 cores; predictions are for orientation, and are the same on every run.
 FLOPS_PER_CORE = 40e9
@@ -28,6 +29,38 @@ def step_flops(widths: Sequence[int]) -> int:
     products (forward, gradient of its weights), later ones a third (gradient of their inputs).
     """
     return sum(2 * a * b * (2 if i == 0 else 3) for i, (a, b) in enumerate(pairwise(widths)))
+
+
+BRIEF_SECONDS = 0.5
+"""A program that is predicted to run no longer in all is compiled fast: what that saves, 0.3 to 2 s, is more
+than it can lose."""
+
+
+def program_of(chunk: Chunk) -> tuple[Any, ...]:
+    """What tells the program of one chunk of a population from another's."""
+    cohort = chunk.cohort
+    shapes = (cohort.hidden, cohort.batch_size, chunk.layout, len(chunk.folds))
+    return (cohort.activation, cohort.loss, cohort.noise > 0, *shapes)
+
+
+def brief(
+    chunks: Sequence[Chunk], inputs: int, outputs: int, rows: int, ahead: Sequence[Stage]
+) -> set[tuple[Any, ...]]:
+    """The programs, as `program_of` tells them apart, that will run for a moment only, all chunks together.
+
+    Args:
+        chunks: the population as planned.
+        inputs, outputs: numbers of prepared features and outputs.
+        rows: training rows.
+        ahead: how many epochs are ahead for what share of the members.
+    """
+    epochs = sum(stage.share * stage.epochs for stage in ahead)
+    seconds: dict[tuple[Any, ...], float] = {}
+    for chunk in chunks:
+        widths, batch = chunk.cohort.widths(inputs, outputs), chunk.cohort.batch_size
+        own = epochs * epoch_seconds(chunk.trainings, widths, rows, batch)
+        seconds[program_of(chunk)] = seconds.get(program_of(chunk), 0.0) + own
+    return {program for program, total in seconds.items() if total <= BRIEF_SECONDS}
 
 
 def compile_seconds(chunk: Chunk) -> float:
@@ -71,10 +104,8 @@ def predict(
         epochs = max(members[number].epochs for number in chunk.places)
         seconds += epochs * epoch_seconds(places, widths, rows, batch)
         memory += 4 * places * (COPIES * parameter_count(widths) + 3 * batch * sum(widths[1:]))
-        cohort = chunk.cohort
-        program = (cohort.hidden, cohort.activation, cohort.loss, batch, chunk.layout, len(chunk.folds))
-        if program not in compiled:
-            compiled.add(program)
+        if program_of(chunk) not in compiled:
+            compiled.add(program_of(chunk))
             seconds += compile_seconds(chunk)
     return Cost(
         sum(not inert for chunk in chunks for inert in chunk.inert for _ in chunk.folds),

@@ -117,6 +117,7 @@ class Program:
         noisy: whether noise is added to the inputs.
         one_restart: whether all members are of the same restart.
         uneven: whether some fold has fewer steps to an epoch than there are, and sits the last ones out.
+        brief: whether it is to be compiled fast, since it will run for a moment only.
     """
 
     layout: tuple[tuple[Rule, int], ...]
@@ -128,6 +129,7 @@ class Program:
     noisy: bool
     one_restart: bool
     uneven: bool = False
+    brief: bool = False
 
 
 class Settings(NamedTuple):
@@ -373,22 +375,26 @@ def epoch_of_folds(
 
 
 _ARGUMENTS: Any = {"static_argnames": "program", "donate_argnames": "state"}
-_SHIPPED = {
-    # One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000
-    # trainings on digits: 0 to 10 % faster) and compiles in three quarters of the time.
-    "xla_backend_optimization_level": 2,
-    # XLA's own choice, whatever XLA_FLAGS say. Its older emitters take half of the time to compile; epochs then
-    # take a tenth (784-15-10) to a half longer (digits).
-    "xla_cpu_use_fusion_emitters": True,
-}
-_as_shipped = jax.jit(epoch_of_folds, compiler_options=_SHIPPED, **_ARGUMENTS)
+# One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000
+# trainings on digits: 0 to 10 % faster) and compiles in three quarters of the time.
+_LEVEL = {"xla_backend_optimization_level": 2}
+# XLA's older emitters of machine code compile in half of the time. An epoch then takes up to 1.7 times as
+# long (digits), or no longer (wine).
+_for_long = jax.jit(
+    epoch_of_folds, compiler_options={**_LEVEL, "xla_cpu_use_fusion_emitters": True}, **_ARGUMENTS
+)
+_for_a_moment = jax.jit(
+    epoch_of_folds, compiler_options={**_LEVEL, "xla_cpu_use_fusion_emitters": False}, **_ARGUMENTS
+)
 _hastily = jax.jit(epoch_of_folds, **_ARGUMENTS)
 
 
-def compiled_epoch() -> Any:
+def compiled_epoch(brief: bool) -> Any:
     """`epoch_of_folds`, compiled once for each program and its shapes; the state's buffers are used again.
 
-    Where JAX is asked to leave optimizations out (as in the tests, whose programs run for a moment), that
-    is not overruled.
+    What will run for a moment only (`Program.brief`) is compiled in less time, to code that is slower. Where
+    JAX is asked to leave optimizations out (as in most tests), that is not overruled.
     """
-    return _hastily if jax.config.values["jax_disable_most_optimizations"] else _as_shipped
+    if jax.config.values["jax_disable_most_optimizations"]:
+        return _hastily
+    return _for_a_moment if brief else _for_long

@@ -83,16 +83,16 @@ def uniform(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Array:
 def standard_normal(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Array:
     """Standard normal numbers Φ⁻¹((1 + u)/2) = √2 erf⁻¹(u) with u from `uniform`: none lies beyond ±5.3.
 
-    Computed in single precision (both precisions draw the same numbers) with the polynomials of Giles
-    (2010), in w = −ln(1 − u²) near the middle and in √w far out; good to 1e-6. `jax.lax.erf_inv`, which
-    is good to the last digits and for any number, takes more than twice the time.
+    By the polynomials of Giles (2010), in w = −ln(1 − u²) near the middle and in √w far out: good to 1e-6 in
+    either precision. `jax.lax.erf_inv`, which is good to the last digits and for any number, takes more than
+    twice the time.
     """
-    share = uniform(key, shape, jnp.float32)
+    share = uniform(key, shape, dtype)
     # 1 − u and 1 + u are exact, so this is as good as ln(1 − u²) with more digits.
     w = -jnp.log((1 - share) * (1 + share))
     near, far = w - 2.5, jnp.sqrt(w) - 3
     polynomial = jnp.where(w < 5, _polynomial(NEAR, near), _polynomial(FAR, far))
-    return (math.sqrt(2) * polynomial * share).astype(dtype)
+    return math.sqrt(2) * polynomial * share
 
 
 def _polynomial(coefficients: Sequence[float], x: Array) -> Array:

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import jax
 import numpy as np
 
-from couloir import compilation
+from couloir import compilation, cost
 from couloir.chunks import ChunkTraining, pack
 from couloir.epochs import TrainingData
 from couloir.errors import InputError, unknown
@@ -189,18 +189,16 @@ def _laid_out(
     ahead: Sequence[Stage],
 ) -> list[ChunkTraining]:
     """Every chunk of the population in every fold, before the first step."""
-    return [
-        ChunkTraining(chunk, outcomes, folds, metric)
-        for folds in stacks
-        for chunk in plan_chunks(
-            members,
-            folds.data[0].train.inputs.shape[1],
-            folds.data[0].outputs,
-            most,
-            folds.numbers,
-            ahead=ahead,
-        )
-    ]
+    found = []
+    for folds in stacks:
+        inputs, outputs = folds.data[0].train.inputs.shape[1], folds.data[0].outputs
+        chunks = plan_chunks(members, inputs, outputs, most, folds.numbers, ahead=ahead)
+        brief = cost.brief(chunks, inputs, outputs, max(folds.rows), ahead)
+        found += [
+            ChunkTraining(chunk, outcomes, folds, metric, program in brief)
+            for chunk, program in zip(chunks, map(cost.program_of, chunks), strict=True)
+        ]
+    return found
 
 
 def _stages(epochs: int, rungs: Sequence[Rung]) -> list[Stage]:
