@@ -284,10 +284,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:30])
 def test_what_is_no_formula_is_refused_in_a_sentence(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(couloir.InputError, match=HOSTILE[text]) as refused:
         parse(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5, "seconds of processor, whatever else runs"
     sentence = str(refused.value)
     assert len(sentence) < 300
     assert sentence.endswith(".")
@@ -320,10 +320,10 @@ def test_any_text_is_a_formula_or_refused(text: str) -> None:
 )
 @pytest.mark.filterwarnings("error")
 def test_huge_values_are_infinite_at_once_and_no_surface(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(couloir.InputError, match="no finite value in most of the domain"):
         from_formula(text, ((1.5, 3.0), (0.0, 1.0)))
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_a_surface_needs_values_and_a_domain() -> None:

@@ -177,9 +177,9 @@ def test_nothing_to_choose_from_is_refused() -> None:
 
 def test_fifty_candidates_are_chosen_from_in_a_moment() -> None:
     answers, truth = classes(50, 2000, 10)
-    start = time.perf_counter()
+    start = time.thread_time()  # of processor, whatever else runs
     select(answers.astype(np.float32), truth, log_loss_of)
-    assert time.perf_counter() - start < 1.0
+    assert time.thread_time() - start < 1.0
 
 
 # Temperature --------------------------------------------------------------------------------------------
