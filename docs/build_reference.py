@@ -25,6 +25,7 @@ MODULES = (
     "couloir.outcomes",
     "couloir.epochs",
     "couloir.networks",
+    "couloir.randomness",
     "couloir.losses",
     "couloir.optimizers",
     "couloir.schedules",

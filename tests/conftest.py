@@ -26,6 +26,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has the controller's fol
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+# XLA's older emitters of machine code, which compile in a third of the time.
 os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 # There is a worker a core: the threads of their linear algebra would wait for one another, spinning.

@@ -60,7 +60,8 @@ def test_what_counts_is_all_that_a_program_does() -> None:
     def brief(chunk: int, *ahead: Stage) -> bool:
         chunks = plan_chunks(two, FEATURES, 3, chunk)
         assert len(chunks) == 2 // chunk
-        return bool(cost.brief(chunks, FEATURES, 3, rows=100, ahead=ahead))
+        (found,) = set(cost.are_brief(chunks, FEATURES, 3, rows=100, ahead=ahead))
+        return found
 
     assert not brief(2, Stage(1, 1000))
     assert brief(2, Stage(1, 20))

@@ -20,6 +20,9 @@ COMPILE_SECONDS = 1.1
 COMPILE_SECONDS_PER_RULE = 0.2
 COPIES = 6
 """Parameter-sized arrays that a member keeps: weights, best weights, gradient, up to three of a rule."""
+BRIEF_SECONDS = 0.5
+"""A program that is predicted to run no longer in all is compiled fast: what that saves, 0.3 to 2 s, is about
+what it can lose at most, and more where the prediction is not reached."""
 
 
 def step_flops(widths: Sequence[int]) -> int:
@@ -31,11 +34,6 @@ def step_flops(widths: Sequence[int]) -> int:
     return sum(2 * a * b * (2 if i == 0 else 3) for i, (a, b) in enumerate(pairwise(widths)))
 
 
-BRIEF_SECONDS = 0.5
-"""A program that is predicted to run no longer in all is compiled fast: what that saves, 0.3 to 2 s, is more
-than it can lose."""
-
-
 def program_of(chunk: Chunk) -> tuple[Any, ...]:
     """What tells the program of one chunk of a population from another's."""
     cohort = chunk.cohort
@@ -43,10 +41,10 @@ def program_of(chunk: Chunk) -> tuple[Any, ...]:
     return (cohort.activation, cohort.loss, cohort.noise > 0, *shapes)
 
 
-def brief(
+def are_brief(
     chunks: Sequence[Chunk], inputs: int, outputs: int, rows: int, ahead: Sequence[Stage]
-) -> set[tuple[Any, ...]]:
-    """The programs, as `program_of` tells them apart, that will run for a moment only, all chunks together.
+) -> list[bool]:
+    """For every chunk whether its program will run for a moment only, all chunks that share it together.
 
     Args:
         chunks: the population as planned.
@@ -60,7 +58,7 @@ def brief(
         widths, batch = chunk.cohort.widths(inputs, outputs), chunk.cohort.batch_size
         own = epochs * epoch_seconds(chunk.trainings, widths, rows, batch)
         seconds[program_of(chunk)] = seconds.get(program_of(chunk), 0.0) + own
-    return {program for program, total in seconds.items() if total <= BRIEF_SECONDS}
+    return [seconds[program_of(chunk)] <= BRIEF_SECONDS for chunk in chunks]
 
 
 def compile_seconds(chunk: Chunk) -> float:

@@ -62,14 +62,7 @@ def words(key: Array, shape: Sequence[int]) -> Array:
         key: from `key_of`, or folded from such a one.
         shape: of the array, of less than 2³² elements.
     """
-    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    place = sum(
-        (
-            jax.lax.broadcasted_iota(jnp.uint32, tuple(shape), axis) * jnp.uint32(stride)
-            for axis, stride in enumerate(strides)
-        ),
-        start=jnp.zeros(shape, jnp.uint32),
-    )
+    place = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
     first, second = jax.random.key_data(key)
     return threefry((first, second), (place, jnp.zeros_like(place)))[0]
 
@@ -84,8 +77,7 @@ def standard_normal(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Array
     """Standard normal numbers Φ⁻¹((1 + u)/2) = √2 erf⁻¹(u) with u from `uniform`: none lies beyond ±5.3.
 
     By the polynomials of Giles (2010), in w = −ln(1 − u²) near the middle and in √w far out: good to 1e-6 in
-    either precision. `jax.lax.erf_inv`, which is good to the last digits and for any number, takes more than
-    twice the time.
+    either precision. With `jax.lax.erf_inv`, good to the last digits, a draw takes 1.4 times as long.
     """
     share = uniform(key, shape, dtype)
     # 1 − u and 1 + u are exact, so this is as good as ln(1 − u²) with more digits.

@@ -193,10 +193,10 @@ def _laid_out(
     for folds in stacks:
         inputs, outputs = folds.data[0].train.inputs.shape[1], folds.data[0].outputs
         chunks = plan_chunks(members, inputs, outputs, most, folds.numbers, ahead=ahead)
-        brief = cost.brief(chunks, inputs, outputs, max(folds.rows), ahead)
+        brief = cost.are_brief(chunks, inputs, outputs, max(folds.rows), ahead)
         found += [
-            ChunkTraining(chunk, outcomes, folds, metric, program in brief)
-            for chunk, program in zip(chunks, map(cost.program_of, chunks), strict=True)
+            ChunkTraining(chunk, outcomes, folds, metric, own)
+            for chunk, own in zip(chunks, brief, strict=True)
         ]
     return found
 
