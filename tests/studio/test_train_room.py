@@ -23,7 +23,7 @@ import couloir
 from couloir import cli, ledger, racing, searching
 from couloir.errors import InputError
 from couloir.population import Options
-from couloir.studio import jobs, tasks
+from couloir.studio import jobs, nursery, tasks
 from couloir.studio.jobs import Bounds, Desk, Job, Places
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.train import Train
@@ -406,10 +406,9 @@ def test_there_are_two_jobs_at_once_at_most(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_worker_whose_studio_is_gone_ends_and_keeps_what_was_learnt(tmp_path: Path) -> None:
     task = Task("train", "iris", "iris", ENDLESS, out=str(tmp_path / "runs"))
-    environment = os.environ | {"PYTHONPATH": jobs._with_packages(os.environ.get("PYTHONPATH"))}
     worker = subprocess.Popen(
         [sys.executable, "-m", "couloir.studio.worker"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=nursery.surroundings(),
     )  # fmt: skip
     assert worker.stdin is not None
     assert worker.stdout is not None

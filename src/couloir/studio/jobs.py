@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from couloir.errors import InputError
-from couloir.studio.tasks import CANCELLED, Task
+from couloir.studio import nursery
+from couloir.studio.tasks import Task
 
 AT_ONCE = 2
 """Jobs at the same time in the whole server; as many short ones besides."""
@@ -29,8 +29,6 @@ AT_ONCE = 2
 WATCH_SECONDS = 0.2
 KILL_SECONDS = 5.0
 """Between asking the system to end a process and killing it."""
-
-_PACKAGES = str(Path(__file__).resolve().parents[2])
 
 
 def _physical_memory() -> int:
@@ -106,14 +104,7 @@ class Job:
         self.seconds, self.memory = 0.0, 0
         self.over = threading.Event()
         self._turn = threading.Lock()
-        environment = os.environ | {"PYTHONPATH": _with_packages(os.environ.get("PYTHONPATH"))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "couloir.studio.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,  # the terminal's Ctrl-C is for the server, which ends its jobs itself
-        )
+        self.process = nursery.fork() or _started()
         self._write(json.dumps(task.to_json()) + "\n")
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -216,17 +207,21 @@ class Job:
             shutil.rmtree(left, ignore_errors=True)
         if "mistake" in self.told:
             self.sentence = self.told["mistake"]["sentence"]
-        elif self.interrupted is not None and self.process.poll() == -signal.SIGINT:  # while it started
-            self.sentence = CANCELLED
         elif not self.told.keys() & {"done", "looked", "planned"}:
             self.sentence = stopped or "The job has ended by a fault of the studio; its terminal says more."
         self.over.set()
         self._ended()
 
 
-def _with_packages(path: str | None) -> str:
-    """A search path on which this very package is found first."""
-    return os.pathsep.join([_PACKAGES, *([path] if path else [])])
+def _started() -> subprocess.Popen[bytes]:
+    """A process that waits for its task, and imports what it needs then."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "couloir.studio.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=nursery.surroundings(),
+        start_new_session=True,  # the terminal's Ctrl-C is for the server, which ends its jobs itself
+    )
 
 
 def resident(process: int) -> int:

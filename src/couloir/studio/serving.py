@@ -40,6 +40,7 @@ def serve(
     try:
         import uvicorn
 
+        from couloir.studio import nursery
         from couloir.studio.app import application
         from couloir.studio.guard import Door
     except ModuleNotFoundError as error:
@@ -50,6 +51,7 @@ def serve(
     listener = listen(host, port)
     door = Door.of(host, listener.getsockname()[1])
     print(f"The studio is at {door.address} (Ctrl-C ends it)", flush=True)
+    nursery.begin()
     if browser:
         webbrowser.open(door.address)
     uvicorn.Server(configured(application(door, runs, named))).run(sockets=[listener])

@@ -20,7 +20,7 @@ from couloir.errors import InputError
 Options = Mapping[str, Any]
 
 CANCELLED = "Cancelled before anything had been learnt: nothing is kept."
-"""What is said of a job that has nothing to show for itself; its process says it, if it has come so far."""
+"""What a job that has nothing to show for itself says of that."""
 
 LOADING = {
     "target": ask.Target,

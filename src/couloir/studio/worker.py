@@ -1,8 +1,8 @@
 """The process that does a job: reads one task, calls the package, tells how it goes, one JSON line an event.
 
-The studio starts it as ``python -m couloir.studio.worker`` and keeps its standard input open. When that is
-closed, because the person cancels, the page is gone or the studio has ended, the job is interrupted as by
-Ctrl-C: what was learnt is kept.
+The studio has it forked from its nursery, or starts it as ``python -m couloir.studio.worker``, and keeps its
+standard input open. When that is closed, because the person cancels, the page is gone or the studio has
+ended, the job is interrupted as by Ctrl-C: what was learnt is kept.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from couloir.errors import InputError
 from couloir.stages import Stages
+from couloir.studio.nursery import NICENESS
 from couloir.studio.tasks import CANCELLED, TRAINING, Task
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ ALONE_SECONDS = 90.0
 
 UNWANTED = threading.Event()
 """Set when the job is to end."""
-
-NICENESS = 5
-"""The server answers before its jobs compute."""
 
 PREVIEW_ROWS, PREVIEW_COLUMNS, MOST_COLUMNS = 12, 40, 2000
 
@@ -250,11 +248,9 @@ def _named(sentence: str, task: Task) -> str:
 def main() -> int:
     """Do the task that stands on standard input; returns the exit code."""
     line = Line(standard_output())
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
     task = Task(**json.loads(sys.stdin.readline()))
-    threading.Thread(target=_end_with_the_studio, daemon=True).start()
     try:
+        threading.Thread(target=_end_with_the_studio, daemon=True).start()
         WORK[task.verb](task, line)
     except InputError as error:
         line.tell("mistake", sentence=_named(" ".join(str(error).split()), task))
@@ -268,6 +264,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     code = main()
     sys.stderr.flush()
     os._exit(code)  # taking compiled programs apart in good order takes most of a second

@@ -1,0 +1,224 @@
+"""A process that has imported what jobs need, and is forked for each: a job begins in a second, not in five.
+
+Only what survives a fork is imported ahead: libraries whose threads come with their first work, as JAX's do.
+Polars starts its own when it is imported, and in a fork would wait for them for ever: each job imports it,
+and what imports it, for itself. Where forks cannot be relied on, as on macOS and Windows, and until the
+imports are done, a job is a process that is started anew.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import IO
+
+AHEAD = (
+    "jax.numpy",
+    "optax",
+    "scipy.special",
+    "sklearn.linear_model",
+    "sklearn.model_selection",
+    "plotly.graph_objects",
+    "plotly.io",
+    "plotly.offline",
+    "optuna",
+    "jinja2",
+    "safetensors.numpy",
+    "typer",
+    "couloir.training",
+)
+"""What is imported ahead, in this order."""
+
+NICENESS = 5
+"""The server answers before its jobs compute."""
+
+_READY, _WANTED = b"!", b"?"
+_NUMBER = 8
+"""Bytes of a process's number on its way."""
+
+
+# In the studio --------------------------------------------------------------------------------------------
+
+
+class Forked:
+    """A job's process, with those of `subprocess.Popen`'s attributes and methods that a job uses."""
+
+    def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+        """Hold on to a process that is not this one's child.
+
+        Raises:
+            OSError: there is none of this number, or the system cannot hold on to it.
+        """
+        self.pid, self.stdin, self.stdout = pid, stdin, stdout
+        # Unlike the number, this stays with the process: another one that gets its number later is safe.
+        self._held = os.pidfd_open(pid)
+
+    def __del__(self) -> None:
+        """Let go of it."""
+        with contextlib.suppress(OSError, AttributeError):
+            os.close(self._held)
+
+    def poll(self) -> int | None:
+        """None while it is there, then 0: only its parent is told the code that it has ended with."""
+        ended, _, _ = select.select([self._held], [], [], 0)
+        return 0 if ended else None
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the system to end it."""
+        self.send_signal(signal.SIGTERM)
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._held, number)
+
+
+class Nursery:
+    """The process that is forked, from the studio's side."""
+
+    def __init__(self) -> None:
+        """Start it; it imports, and says when it is ready."""
+        self._line, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env=surroundings(),
+                start_new_session=True,  # the terminal's Ctrl-C is for the server
+            )
+        self._ready, self._turn = False, threading.Lock()
+
+    def fork(self) -> Forked | None:
+        """A process that waits for its task; None where there is none to be had, or none yet."""
+        with self._turn:
+            try:
+                return self._forked() if self._is_ready() else None
+            except OSError:
+                return None
+
+    def close(self) -> None:
+        """End it; its forks stay."""
+        self._line.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _is_ready(self) -> bool:
+        if not self._ready and select.select([self._line], [], [], 0)[0]:
+            self._ready = self._line.recv(1) == _READY
+        return self._ready
+
+    def _forked(self) -> Forked:
+        (theirs_in, ours_in), (ours_out, theirs_out) = os.pipe(), os.pipe()
+        stdin, stdout = os.fdopen(ours_in, "wb"), os.fdopen(ours_out, "rb")
+        try:
+            socket.send_fds(self._line, [_WANTED], [theirs_in, theirs_out])
+            return Forked(int.from_bytes(self._number(), "big"), stdin, stdout)
+        except OSError:
+            self._ready = False
+            stdin.close()
+            stdout.close()
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+
+    def _number(self) -> bytes:
+        found = b""
+        while len(found) < _NUMBER:
+            part = self._line.recv(_NUMBER - len(found))
+            if not part:
+                raise ConnectionResetError("the nursery has ended")
+            found += part
+        return found
+
+
+_nurseries: list[Nursery] = []
+_turn = threading.Lock()
+
+
+def begin() -> Nursery | None:
+    """Start this process's nursery, if that was not done yet; None where there cannot be one."""
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+        return None
+    with _turn:
+        if not _nurseries:
+            _nurseries.append(Nursery())
+            atexit.register(_nurseries[0].close)
+        return _nurseries[0]
+
+
+def fork() -> Forked | None:
+    """A process that waits for its task; None where none can be had at once."""
+    nursery = begin()
+    return None if nursery is None else nursery.fork()
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a job: this very package is found first."""
+    packages = str(Path(__file__).resolve().parents[2])
+    path = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([packages, *([path] if path else [])])}
+
+
+# In the nursery -------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Import, then fork a process for every two pipes that are sent, until the studio is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system clears away the forks that have ended
+    os.nice(NICENESS)
+    for name in AHEAD:
+        with contextlib.suppress(ImportError):
+            import_module(name)
+    gc.freeze()  # a fork that collects garbage would copy all that it looks at
+    line = socket.socket(fileno=sys.stdin.fileno())
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        line.sendall(_READY)
+        while True:
+            wanted, pipes, _, _ = socket.recv_fds(line, len(_WANTED), 2)
+            if not wanted:
+                return
+            number = os.fork()
+            if number == 0:
+                _become_job(*pipes)
+            for pipe in pipes:
+                os.close(pipe)
+            line.sendall(number.to_bytes(_NUMBER, "big"))
+
+
+def _become_job(stdin: int, stdout: int) -> None:
+    """Do the task that comes through the first pipe, tell of it through the second, and end."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        for pipe, place in ((stdin, 0), (stdout, 1)):
+            os.dup2(pipe, place)
+            os.close(pipe)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 (as long as the process)
+        from couloir.studio.worker import main as work
+
+        code = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
