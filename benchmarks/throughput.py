@@ -5,15 +5,18 @@
 Everything is measured in one run, on MNIST, through `couloir.training.train_population`: the code that
 users run, with scoring on validation and the checks for divergence on. An epoch's seconds hold all of
 that; compiling stands apart. The first epoch of every line is a warm-up and is left out. Each line gives
-the median and the best of its epochs. Shares and ratios compare best with best, since other work on the
-machine only ever adds time.
+the median and the best of its epochs.
+
+What a machine gives varies by half within minutes. So the matrix products and an epoch of each peer are
+measured between any two epochs of this engine, and an epoch is compared with the better of what was measured
+before and after it. Shares and ratios are medians over a line's epochs. (PyTorch's population takes too long
+for that: it has a line of its own, and best is compared with best.)
 
 FLOPs are those of the matrix products alone: 2·inputs·outputs a sample for each product. The first layer
 has two products (forward, gradient of its weights), every later layer three (the gradient of its inputs
 too). Scoring, the update rule and the activations count as nothing, so they lower the share.
 
-The GEMM rate is NumPy's: the best square float32 product of 1024, 2048 and 4096, over probes made all
-through the run.
+The GEMM rate is NumPy's: the best of its square float32 products of 1024, 2048 and 4096.
 """
 
 from __future__ import annotations
@@ -42,6 +45,9 @@ INPUTS, CLASSES, BATCH = 784, 10, 128
 NETWORKS = ((15,), (128, 64))
 PEERS = ("sklearn", "torch")
 PEER_LINES = ("scikit-learn MLPClassifier", "PyTorch loop", "PyTorch population")
+GEMM = "NumPy's products"
+Moment = dict[str, float]
+"""What was measured between two epochs: `GEMM`'s GFLOP/s, and the seconds of an epoch of each peer."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Scale:
 
     train_rows: int = 12_800
     validation_rows: int = 2_000
-    epochs: int = 5
+    epochs: int = 9
     rounds: int = 4
     gemm_sizes: tuple[int, ...] = (1024, 2048, 4096)
 
@@ -60,7 +66,10 @@ QUICK = Scale(train_rows=3_840, validation_rows=600, epochs=4, rounds=2, gemm_si
 
 @dataclass
 class Line:
-    """One row of the table: who trained how many members of which network, and its epochs' seconds."""
+    """One row of the table: who trained how many members of which network, and its epochs' seconds.
+
+    `moments` has what was measured before the first of these epochs, between any two and after the last.
+    """
 
     network: str
     who: str
@@ -68,6 +77,7 @@ class Line:
     rows: int
     flops_per_sample: int
     seconds: list[float]
+    moments: list[Moment] = field(default_factory=list)
     compile_seconds: float = 0.0
     ratios: dict[str, float] = field(default_factory=dict)
     gemm_share: float = math.nan
@@ -89,6 +99,20 @@ class Line:
     def gflops(self, seconds: float) -> float:
         """GFLOP/s of an epoch of so many seconds."""
         return self.rate(seconds) * self.flops_per_sample / 1e9
+
+    def share(self) -> float:
+        """The share of the GEMM rate: the median over epochs, each against the better rate beside it."""
+        beside = pairwise(moment[GEMM] for moment in self.moments)
+        return statistics.median(
+            self.gflops(own) / max(rates) for own, rates in zip(self.seconds, beside, strict=True)
+        )
+
+    def times(self, who: str) -> float:
+        """The rate as a multiple of a peer's, which trains one member; compared as in `share`."""
+        beside = pairwise(moment[who] for moment in self.moments)
+        return statistics.median(
+            self.members * min(theirs) / own for own, theirs in zip(self.seconds, beside, strict=True)
+        )
 
 
 def flops_per_sample(widths: Sequence[int]) -> int:
@@ -112,12 +136,15 @@ class Gemm:
         for _ in range(3):
             self.probe()
 
-    def probe(self) -> None:
-        """Time every size once more."""
+    def probe(self) -> float:
+        """Time every size once more; returns the best GFLOP/s of these."""
+        found = []
         for size, matrix in self.matrices.items():
             began = time.perf_counter()
             matrix @ matrix
-            self.best[size] = max(self.best[size], 2 * size**3 / (time.perf_counter() - began) / 1e9)
+            found.append(2 * size**3 / (time.perf_counter() - began) / 1e9)
+            self.best[size] = max(self.best[size], found[-1])
+        return max(found)
 
     @property
     def rate(self) -> float:
@@ -143,27 +170,46 @@ def population(kind: str, count: int, hidden: tuple[int, ...], epochs: int, **mo
     ]
 
 
-def engine_epochs(members: Sequence[Member], data: TrainingData) -> tuple[list[float], float]:
-    """Seconds of every epoch after the first, and the seconds spent on compiling."""
-    ends: list[float] = []
+def engine_epochs(
+    members: Sequence[Member], data: TrainingData, between: Callable[[], Moment] = dict
+) -> tuple[list[float], list[Moment], float]:
+    """Seconds of every epoch after the first, what `between` gave around them, and seconds of compiling.
+
+    `between` is called after every epoch; its time is none of the epochs'.
+    """
+    seconds: list[float] = []
+    moments: list[Moment] = []
     compiling: list[float] = []
+    begun = 0.0
 
     def note(progress: Progress) -> None:
-        ends.append(progress.seconds)
+        nonlocal begun
+        if moments:
+            seconds.append(time.perf_counter() - begun)
         compiling.append(progress.compile_seconds)
+        moments.append(between())
+        begun = time.perf_counter()
 
     trained = train_population(members, data, patience=None, on_epoch=note)
     diverged = sum(outcome.status == "diverged" for outcome in trained.outcomes)
     if diverged:
         raise RuntimeError(f"{diverged} members diverged: their epochs would not be those of a training run.")
-    return [late - early for early, late in pairwise(ends)], compiling[-1]
+    return seconds, moments, compiling[-1]
 
 
-def engine_line(kind: str, count: int, hidden: tuple[int, ...], data: TrainingData, scale: Scale) -> Line:
+def engine_line(
+    kind: str,
+    count: int,
+    hidden: tuple[int, ...],
+    data: TrainingData,
+    scale: Scale,
+    between: Callable[[], Moment],
+) -> Line:
     """This engine with so many members."""
-    seconds, compiling = engine_epochs(population(kind, count, hidden, scale.epochs + 1), data)
+    members = population(kind, count, hidden, scale.epochs + 1)
+    seconds, moments, compiling = engine_epochs(members, data, between)
     who = f"couloir, {'Adam' if kind == 'adam' else f'{len(RULES)} rules'}"
-    return _line(hidden, who, count, data, seconds, compiling)
+    return _line(hidden, who, count, data, seconds, moments, compiling)
 
 
 def _line(
@@ -172,10 +218,11 @@ def _line(
     count: int,
     data: TrainingData,
     seconds: list[float],
+    moments: list[Moment],
     compiling: float = 0.0,
 ) -> Line:
     flops = flops_per_sample((INPUTS, *hidden, CLASSES))
-    return Line(name_of(hidden), who, count, len(data.train.targets), flops, seconds, compiling)
+    return Line(name_of(hidden), who, count, len(data.train.targets), flops, seconds, moments, compiling)
 
 
 # What dropout, noise and scoring cost ------------------------------------------------------------------
@@ -212,15 +259,11 @@ def extra_costs(hidden: tuple[int, ...], count: int, data: TrainingData, scale: 
 # Peers: one network at a time, or a population of batched products ---------------------------------------
 
 
-def timed(one_epoch: Callable[[], None], epochs: int) -> list[float]:
-    """Seconds of so many calls, after one that warms up."""
+def timed(one_epoch: Callable[[], None]) -> float:
+    """Seconds of a call."""
+    began = time.perf_counter()
     one_epoch()
-    seconds = []
-    for _ in range(epochs):
-        began = time.perf_counter()
-        one_epoch()
-        seconds.append(time.perf_counter() - began)
-    return seconds
+    return time.perf_counter() - began
 
 
 def sklearn_epoch(hidden: tuple[int, ...], data: TrainingData) -> Callable[[], None]:
@@ -283,20 +326,54 @@ def torch_population_epoch(hidden: tuple[int, ...], data: TrainingData, count: i
     return one_epoch
 
 
-def peer_lines(
-    hidden: tuple[int, ...], data: TrainingData, scale: Scale, without: Sequence[str]
-) -> list[Line]:
-    """The peers that are installed and wanted."""
-    made: list[tuple[str, int, Callable[[], None]]] = []
+class Beside:
+    """What is measured between the epochs of a network: the GEMM rate, and an epoch of each peer."""
+
+    def __init__(self, gemm: Gemm, peers: dict[str, Callable[[], None]]) -> None:
+        """Warm the peers up."""
+        self.gemm, self.peers, self.moments = gemm, peers, list[Moment]()
+        for one_epoch in peers.values():
+            one_epoch()
+
+    def __call__(self) -> Moment:
+        """Measure everything once."""
+        moment = {GEMM: self.gemm.probe()} | {who: timed(peer) for who, peer in self.peers.items()}
+        self.moments.append(moment)
+        time.sleep(0.05)  # the threads of the products go on spinning for a moment
+        return moment
+
+
+def peers_of(
+    hidden: tuple[int, ...], data: TrainingData, without: Sequence[str]
+) -> dict[str, Callable[[], None]]:
+    """The peers that train one network and are installed and wanted."""
+    found = {}
     if "sklearn" not in without:
-        made.append((PEER_LINES[0], 1, sklearn_epoch(hidden, data)))
+        found[PEER_LINES[0]] = sklearn_epoch(hidden, data)
     if "torch" not in without and _has_torch():
-        made.append((PEER_LINES[1], 1, torch_loop_epoch(hidden, data)))
-        made.append((PEER_LINES[2], 64, torch_population_epoch(hidden, data, 64)))
+        found[PEER_LINES[1]] = torch_loop_epoch(hidden, data)
+    return found
+
+
+def peer_lines(
+    hidden: tuple[int, ...], data: TrainingData, scale: Scale, without: Sequence[str], beside: Beside
+) -> list[Line]:
+    """The peers: what was measured between this engine's epochs, and PyTorch's population."""
     lines = []
-    for who, count, one_epoch in made:
-        lines.append(_line(hidden, who, count, data, timed(one_epoch, scale.epochs)))
-        _tell(lines[-1])
+    for who in beside.peers:
+        # Each of their epochs has a GEMM rate measured at its own moment.
+        seconds = [moment[who] for moment in beside.moments]
+        lines.append(_line(hidden, who, 1, data, seconds, [*beside.moments, beside.moments[-1]]))
+    if "torch" not in without and _has_torch():
+        one_epoch = torch_population_epoch(hidden, data, 64)
+        one_epoch()
+        moments, seconds = [{GEMM: beside.gemm.probe()}], []
+        for _ in range(scale.rounds):
+            seconds.append(timed(one_epoch))
+            moments.append({GEMM: beside.gemm.probe()})
+        lines.append(_line(hidden, PEER_LINES[2], 64, data, seconds, moments))
+    for line in lines:
+        _tell(line)
     return lines
 
 
@@ -331,18 +408,14 @@ def measure(scale: Scale, counts: Sequence[int], without: Sequence[str] = ()) ->
     costs: list[dict[str, Any]] = []
     for hidden in NETWORKS:
         found: list[Line] = []
+        beside = Beside(gemm, peers_of(hidden, data, without))
         for kind in ("adam", "mix"):
             for count in (count for count in counts if kind == "adam" or count >= 2 * len(RULES)):
-                found.append(engine_line(kind, count, hidden, data, scale))
+                found.append(engine_line(kind, count, hidden, data, scale, beside))
                 _tell(found[-1])
-                gemm.probe()
         costs.append(extra_costs(hidden, min(64, max(counts)), data, scale))
-        found += peer_lines(hidden, data, scale, without)
-        gemm.probe()
-        _compare(found)
+        _compare(found, peer_lines(hidden, data, scale, without, beside))
         lines += found
-    for line in lines:
-        line.gemm_share = line.gflops(line.best) / gemm.rate
     return {
         "machine": about,
         "data": {"source": source, "train": scale.train_rows, "validation": scale.validation_rows},
@@ -354,11 +427,16 @@ def measure(scale: Scale, counts: Sequence[int], without: Sequence[str] = ()) ->
     }
 
 
-def _compare(lines: list[Line]) -> None:
-    """Fill in every line's rate as a multiple of each peer's."""
-    peers = {line.who: line.rate(line.best) for line in lines if line.who in PEER_LINES}
+def _compare(lines: list[Line], peers: list[Line]) -> None:
+    """Fill in the shares of the GEMM rate and this engine's multiples of each peer; then add the peers."""
     for line in lines:
-        line.ratios = {who: line.rate(line.best) / rate for who, rate in peers.items()}
+        for peer in peers:
+            paired = peer.who in line.moments[0]
+            best = line.rate(line.best) / peer.rate(peer.best)
+            line.ratios[peer.who] = line.times(peer.who) if paired else best
+    lines += peers
+    for line in lines:
+        line.gemm_share = line.share()
 
 
 def _as_json(line: Line) -> dict[str, Any]:
@@ -424,7 +502,7 @@ def report(results: dict[str, Any]) -> str:
         [
             f"{about['processor']}, {about['cores']} cores, load at the start {load}; {versions}",
             f"{data['source']}: {data['train']:,} training rows, {data['validation']:,} validation rows, "
-            f"batch {BATCH}; NumPy's GEMM rate {results['gemm_rate']:.0f} GFLOP/s",
+            f"batch {BATCH}; NumPy's GEMM rate {results['gemm_rate']:.0f} GFLOP/s at its best",
             "",
             table(heading, rows),
             "",
