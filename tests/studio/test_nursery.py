@@ -74,17 +74,15 @@ def test_a_forked_job_trains_in_a_session_of_its_own_and_behind_the_server(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_forked_job_can_be_ended(forking: None, tmp_path: Path, number: int) -> None:
-    job = Job(
-        Task("train", "digits", "digits", {"epochs": "100000"}, out=str(tmp_path)), Bounds(), lambda: None
-    )
+    job = Job(Task("train", "iris", "iris", {"epochs": "100000"}, out=str(tmp_path)), Bounds(), lambda: None)
     until(lambda: "stage" in job.told)
     job.process.send_signal(number)
     assert job.over.wait(30)
     assert "fault of the studio" in str(job.sentence)
 
 
-def test_forks_outlive_the_nursery_and_later_jobs_are_started_anew(tmp_path: Path) -> None:
-    own = Nursery()
+def test_forks_outlive_the_nursery_and_later_jobs_are_started_anew() -> None:
+    own = Nursery(ahead=())
     until(own._is_ready)
     first = own.fork()
     assert first is not None
@@ -102,7 +100,7 @@ def test_forks_outlive_the_nursery_and_later_jobs_are_started_anew(tmp_path: Pat
 
 
 def test_before_it_is_ready_there_is_nothing_to_fork_and_without_its_studio_it_ends() -> None:
-    own = Nursery()
+    own = Nursery(ahead=["a_module_that_is_not_there", "json"])
     assert own.fork() is None
     until(own._is_ready)
     own._line.close()

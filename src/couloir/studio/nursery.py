@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import IO
@@ -91,12 +92,12 @@ class Forked:
 class Nursery:
     """The process that is forked, from the studio's side."""
 
-    def __init__(self) -> None:
-        """Start it; it imports, and says when it is ready."""
+    def __init__(self, ahead: Sequence[str] = AHEAD) -> None:
+        """Start it; it imports these modules, and says when it is ready."""
         self._line, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
+                [sys.executable, "-P", "-c", f"from {__name__} import main; main({[*ahead]!r})"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=surroundings(),
@@ -179,12 +180,12 @@ def surroundings() -> dict[str, str]:
 # In the nursery -------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Import, then fork a process for every two pipes that are sent, until the studio is gone."""
+def main(ahead: Sequence[str]) -> None:
+    """Import these modules, then fork a process for every two pipes sent, until the studio is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system clears away the forks that have ended
     os.nice(NICENESS)
-    for name in AHEAD:
+    for name in ahead:
         with contextlib.suppress(ImportError):
             import_module(name)
     gc.freeze()  # a fork that collects garbage would copy all that it looks at
