@@ -361,7 +361,7 @@ def peer_lines(
     """The peers: what was measured between this engine's epochs, and PyTorch's population."""
     lines = []
     for who in beside.peers:
-        # Each of their epochs has a GEMM rate measured at its own moment.
+        # Their epochs lie between the products too: after those of their own moment, before the next one's.
         seconds = [moment[who] for moment in beside.moments]
         lines.append(_line(hidden, who, 1, data, seconds, [*beside.moments, beside.moments[-1]]))
     if "torch" not in without and _has_torch():

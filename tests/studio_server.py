@@ -94,3 +94,13 @@ def unpacked(message: bytes) -> dict[str, Any]:
         arrays[each["name"]] = array.reshape(each["shape"])
         at += -(-array.nbytes // 8) * 8
     return {**header, "arrays": arrays}
+
+
+def until(ask: Callable[[], Any], seconds: float = 120) -> Any:
+    """What is asked for, as soon as it is something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := ask():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("this never came")

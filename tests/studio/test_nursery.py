@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,22 +16,16 @@ from couloir.studio import jobs, nursery
 from couloir.studio.jobs import Bounds, Desk, Job
 from couloir.studio.nursery import AHEAD, NICENESS, Forked, Nursery
 from couloir.studio.tasks import Task
+from studio_server import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a nursery on Linux alone")
-
-
-def until(true: object, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < end, "this took too long"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
 def ready() -> Iterator[Nursery]:
     """A nursery of this module's own, which has imported everything."""
     own = Nursery()
-    until(own._is_ready)
+    until(own.ready)
     yield own
     own.close()
 
@@ -83,7 +76,7 @@ def test_a_forked_job_can_be_ended(forking: None, tmp_path: Path, number: int) -
 
 def test_forks_outlive_the_nursery_and_later_jobs_are_started_anew() -> None:
     own = Nursery(ahead=())
-    until(own._is_ready)
+    until(own.ready)
     first = own.fork()
     assert first is not None
     os.kill(own._process.pid, signal.SIGKILL)
@@ -99,10 +92,21 @@ def test_forks_outlive_the_nursery_and_later_jobs_are_started_anew() -> None:
     own.close()
 
 
+def test_a_nursery_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nursery, "ANSWER_SECONDS", 0.2)
+    own = Nursery(ahead=())
+    until(own.ready)
+    os.kill(own._process.pid, signal.SIGSTOP)
+    assert own.fork() is None
+    assert not own.ready()
+    assert own._process.poll() == -signal.SIGKILL
+    assert own.fork() is None
+
+
 def test_before_it_is_ready_there_is_nothing_to_fork_and_without_its_studio_it_ends() -> None:
     own = Nursery(ahead=["a_module_that_is_not_there", "json"])
     assert own.fork() is None
-    until(own._is_ready)
+    until(own.ready)
     own._line.close()
     assert own._process.wait(60) == 0
 

@@ -9,8 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.train import Train
 from couloir.studio.tasks import TRAINING, USUAL, VERBS, Task
 from couloir.studio.telling import Teller
+from studio_server import until
 
 SMALL = {"optimizer": "sgd,adam", "learning_rate": "0.1,0.01", "hidden": "8", "epochs": "12"}
 ENDLESS = {**SMALL, "epochs": "1000000", "patience": "none"}
@@ -44,16 +44,6 @@ def room(tmp_path: Path) -> Iterator[Train]:
     room.close()
     job = room.surroundings.desk.job
     assert job is None or job.over.wait(60)
-
-
-def until(ask: Callable[[], Any], seconds: float = 120) -> Any:
-    """What is asked for, as soon as it is something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := ask():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("this never came")
 
 
 def state(room: Train) -> dict[str, Any]:

@@ -4,6 +4,9 @@ Only what survives a fork is imported ahead: libraries whose threads come with t
 Polars starts its own when it is imported, and in a fork would wait for them for ever: each job imports it,
 and what imports it, for itself. Where forks cannot be relied on, as on macOS and Windows, and until the
 imports are done, a job is a process that is started anew.
+
+`multiprocessing` has such a server too, but it runs the program that started the studio once more in every
+job, and imports from the folder that the person is in before it looks elsewhere.
 """
 
 from __future__ import annotations
@@ -43,6 +46,9 @@ AHEAD = (
 
 NICENESS = 5
 """The server answers before its jobs compute."""
+
+ANSWER_SECONDS = 5.0
+"""In which a fork is there; a nursery that takes longer is not waited for again."""
 
 _READY, _WANTED = b"!", b"?"
 _NUMBER = 8
@@ -103,15 +109,23 @@ class Nursery:
                 env=surroundings(),
                 start_new_session=True,  # the terminal's Ctrl-C is for the server
             )
+        self._line.settimeout(ANSWER_SECONDS)
         self._ready, self._turn = False, threading.Lock()
 
     def fork(self) -> Forked | None:
         """A process that waits for its task; None where there is none to be had, or none yet."""
         with self._turn:
             try:
-                return self._forked() if self._is_ready() else None
+                return self._forked() if self.ready() else None
             except OSError:
+                self.close()
                 return None
+
+    def ready(self) -> bool:
+        """Whether it has imported everything, and is still there as far as is known."""
+        if not self._ready and not self._closed and select.select([self._line], [], [], 0)[0]:
+            self._ready = self._line.recv(len(_READY)) == _READY
+        return self._ready and not self._closed
 
     def close(self) -> None:
         """End it; its forks stay."""
@@ -119,10 +133,9 @@ class Nursery:
         self._process.kill()
         self._process.wait()
 
-    def _is_ready(self) -> bool:
-        if not self._ready and select.select([self._line], [], [], 0)[0]:
-            self._ready = self._line.recv(1) == _READY
-        return self._ready
+    @property
+    def _closed(self) -> bool:
+        return self._line.fileno() < 0
 
     def _forked(self) -> Forked:
         (theirs_in, ours_in), (ours_out, theirs_out) = os.pipe(), os.pipe()
@@ -131,7 +144,6 @@ class Nursery:
             socket.send_fds(self._line, [_WANTED], [theirs_in, theirs_out])
             return Forked(int.from_bytes(self._number(), "big"), stdin, stdout)
         except OSError:
-            self._ready = False
             stdin.close()
             stdout.close()
             raise
