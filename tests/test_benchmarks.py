@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import couloir
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
@@ -55,6 +57,14 @@ def search_quality(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import search_quality
 
     return search_quality
+
+
+@pytest.fixture
+def averages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import averages
+
+    return averages
 
 
 def test_flops_are_those_of_the_products_by_hand(throughput: ModuleType) -> None:
@@ -317,6 +327,27 @@ def test_selection_refuses_a_peer_that_it_does_not_know(selection: ModuleType) -
 def test_a_task_that_fails_says_why(selection: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="KeyError: 'rows'"):
         selection.run_task("sklearn_grid", {}, tmp_path / "home")
+
+
+# averages.py ----------------------------------------------------------------------------------------------
+
+
+def test_averages_are_scored_as_the_runs_that_people_start_score_them(
+    averages: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "averages.json"
+    averages.main(["--seeds", "1", "--only", "wine", "--out", str(out)])
+    written, shown = json.loads(out.read_text()), capsys.readouterr().out
+    losses = {way: found[0] for way, found in written["losses"]["wine"].items()}
+    run = couloir.train("wine", ensemble=averages.MOST)
+    tested = {entry["name"]: entry["test"]["log_loss"] for entry in run.record["finalists"]}
+    assert losses["winner"] == pytest.approx(tested["winner"], rel=1e-5)
+    assert losses["in bags, where told"] == pytest.approx(tested["ensemble"], rel=1e-5)
+    assert losses["kept"] == pytest.approx(run.test["log_loss"], rel=1e-5)
+    assert written["ratios"] == pytest.approx({way: loss / losses["winner"] for way, loss in losses.items()})
+    assert all(f"{ratio:.3f}" in shown for ratio in written["ratios"].values())
+    with pytest.raises(SystemExit):
+        averages.main(["--only", "tea"])
 
 
 # search_quality.py ----------------------------------------------------------------------------------------

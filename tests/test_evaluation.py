@@ -9,6 +9,7 @@ from sklearn import metrics
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from couloir import evaluation
+from couloir.metrics import METRICS
 
 
 def classes(count: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -47,6 +48,16 @@ def test_scores_of_values_are_scikit_learns() -> None:
         },
         rel=1e-12,
     )
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_mean_of_what_samples_cost_is_the_metric(metric: str) -> None:
+    answers, truth = classes() if METRICS[metric].task == "classification" else values()
+    cost, score = evaluation.costs(answers, truth, metric).mean(), evaluation.scores(answers, truth)[metric]
+    if metric == "r2":
+        assert 1 - cost / np.var(truth) == pytest.approx(score, rel=1e-12)
+    else:
+        assert (1 - cost if METRICS[metric].more_is_better else cost) == pytest.approx(score, rel=1e-12)
 
 
 @pytest.mark.parametrize(("successes", "count"), [(0, 7), (7, 7), (96, 100), (1, 270)])

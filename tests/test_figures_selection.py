@@ -569,6 +569,10 @@ def test_reliability_before_and_after_temperature():
     text = plain(figures.reliability(run).sentence)
     assert "too little sure" in text
     assert "does not help here: the error goes up to 5.0 %" in text
+    run.record["calibration"]["temperature"] = 1.0
+    as_it_is = figures.reliability(run)
+    assert "does not tell that any temperature" in plain(as_it_is.sentence)
+    assert [trace.name for trace in as_it_is.figure.data] == ["honest", "the model"]
     regression = figures.reliability(search(40, task="regression"))
     assert regression.sentence == "Left out: numbers are predicted, not classes."
 

@@ -16,7 +16,7 @@ from couloir.errors import InputError
 from couloir.evaluation import Judged, Scores
 from couloir.outcomes import Trained, leader, ranking_key
 from couloir.planning import Conditions, Plan, Problem
-from couloir.results import Choice, Finalist, Winner, better, counts, history, leaderboard, stopping
+from couloir.results import Choice, Finalist, Winner, counts, history, leaderboard, stopping
 from couloir.selection.averages import (
     POOL,
     Average,
@@ -24,6 +24,7 @@ from couloir.selection.averages import (
     average_record,
     averaged,
     bagged,
+    is_kept,
     refitted,
     validated,
 )
@@ -61,7 +62,7 @@ def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, comm
         average = averaged(problem, pool, judged.rows, conditions.ensemble)
         finalists.append(_average_finalist(average, problem.split.train))
         more |= average_record(average)
-        headline = 1 if better(finalists[1], finalists[0], planned.metric) else 0
+        headline = int(is_kept(average, judged, problem.truth(judged.rows), planned.metric))
     if conditions.refit:
         rows, epochs = np.union1d(problem.split.train, problem.split.validation), winner.best_epoch
         refit = refitted(problem, conditions, winner.member, rows, epochs)
@@ -114,7 +115,8 @@ def _by_folds(planned: Plan, conditions: Conditions, trained: Trained, command: 
         average = averaged(problem, pool, judged.rows, conditions.ensemble)
         finalists.append(_average_finalist(average, rest))
         more |= average_record(average)
-        headline = len(finalists) - 1 if better(finalists[-1], finalists[0], planned.metric) else headline
+        if is_kept(average, judged, problem.truth(judged.rows), planned.metric):
+            headline = len(finalists) - 1
     importance = None
     if not problem.dataset.image_shape:
         importance = fold_importance(problem, crossed.models(number), conditions.seed)

@@ -211,7 +211,7 @@ Ensemble = Annotated[
         "--ensemble",
         TRAINING,
         "K",
-        "Average at most K networks, chosen on validation, where that is better there.",
+        "Average at most K networks, chosen on validation, unless the winner alone is clearly better there.",
         arguments.whole_number,
     ),
 ]

@@ -39,6 +39,24 @@ def scores(answers: Answers, truth: np.ndarray) -> Scores:
     return {name: float(value) for name, value in _from_means(means, answers.ndim == 2).items()}
 
 
+def costs(answers: Answers, truth: np.ndarray, metric: str) -> np.ndarray:
+    """What each sample costs by a metric, [sample]: the lower their mean, the better the metric.
+
+    Log loss and absolute or squared residual (for R² too) are their own; of accuracy a wrong answer costs
+    1, of balanced accuracy n / (classes present · samples of its class).
+    """
+    if metric == "log_loss":
+        return log_losses(answers, truth)
+    if metric in ("accuracy", "balanced_accuracy"):
+        wrong = (np.argmax(answers, axis=1) != truth).astype(np.float64)
+        if metric == "accuracy":
+            return wrong
+        sizes = np.bincount(truth)
+        return wrong * len(truth) / (np.count_nonzero(sizes) * sizes[truth])
+    residual = truth - answers
+    return np.abs(residual) if metric == "mae" else residual**2
+
+
 def _contributions(answers: Answers, truth: np.ndarray) -> np.ndarray:
     """What each sample adds to the means that every metric is a function of, [sample, mean].
 

@@ -50,14 +50,6 @@ class Finalist:
     networks: int = 1
 
 
-def better(one: Finalist, other: Finalist, metric: str) -> bool:
-    """Whether one finalist scored better than another where both were chosen."""
-    assert one.validation is not None, "a finalist that was chosen has a score"
-    assert other.validation is not None, "a finalist that was chosen has a score"
-    sign = -1 if METRICS[metric].more_is_better else 1
-    return sign * one.validation[metric] < sign * other.validation[metric]
-
-
 class Winner(NamedTuple):
     """The chosen member: its number, itself, its best epoch, and for how many it was trained again."""
 

@@ -30,8 +30,8 @@ from couloir.model import Model
 from couloir.output import check_folder
 from couloir.planning import Conditions, Problem, chosen_metric, prepare
 from couloir.population import Cohort
-from couloir.results import Choice, Finalist, Winner, better
-from couloir.selection.averages import Average, average_record, averaged, bagged, refitted
+from couloir.results import Choice, Finalist, Winner
+from couloir.selection.averages import Average, average_record, averaged, bagged, is_kept, refitted
 from couloir.selection.search import GENERATION, PoolEntry, Search
 from couloir.selection.space import Space
 from couloir.selection.storages import quiet
@@ -338,7 +338,7 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
     rest = np.union1d(problem.split.train, problem.split.validation)
     refit = refitted(problem, conditions, member, rest, median_epochs(epochs))
     finalists = _finalists(under_way, best, judged, average, refit, rest)
-    several = len(average.shares) > 1 and better(finalists[-1], finalists[0], under_way.metric)
+    several = is_kept(average, judged, problem.truth(judged.rows), under_way.metric)
     trials = _trials_table(under_way)
     return Choice(
         problem=problem,

@@ -149,7 +149,8 @@ def train(
         precision: "float32" or "float64".
         cv: judge members by so many folds of all rows but the test part, instead of a validation part;
             the winner is then trained again on all of these rows, for its median best number of epochs.
-        ensemble: average at most so many members, chosen greedily, where that is better on validation.
+        ensemble: average at most so many members, chosen greedily in bags, unless validation tells that
+            the winner alone is better.
         no_stop: stop nobody, and report what stopping by `patience` would have changed.
         out: a folder of runs to save the run into; None saves nothing.
         observer: told how it goes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 import couloir
 from couloir.data.preparation import Preparation
+from couloir.evaluation import Judged
 from couloir.model import Model
 from couloir.planning import Conditions, prepare
 from couloir.population import Member, find_rule
-from couloir.selection.averages import Candidate, average_record, averaged, bagged, refitted
+from couloir.selection.averages import Candidate, average_record, averaged, bagged, is_kept, refitted
 
 ROWS = np.arange(12)
 READING = SimpleNamespace(raw_kinds={"x": "number"})
@@ -70,15 +72,33 @@ def test_of_one_there_is_no_average() -> None:
 
 
 def test_the_calibration_of_what_is_right_less_often_than_it_says() -> None:
-    found = averaged(problem(), [candidate(0, sure(0.95, (0, 1, 2)))], ROWS, 1)
-    assert found.calibration == {"validation_error": pytest.approx(0.95 - 9 / 12)}
-    # 9 of 12 rows are right, and a third of one more: at the best temperature each is with that share.
-    heated = np.array([0.95, 0.025]) ** (1 / found.model.temperature)
-    assert heated[0] / (heated[0] + 2 * heated[1]) == pytest.approx((9 + 1 / 3) / 13, rel=1e-4)
+    found = averaged(problem(), [candidate(0, sure(0.99, (0, 1, 2, 3, 4, 5)))], ROWS, 1)
+    assert found.calibration == {"validation_error": pytest.approx(0.99 - 6 / 12)}
+    # 6 of 12 rows are right, and a third of one more: at the best temperature each is with that share.
+    heated = np.array([0.99, 0.005]) ** (1 / found.model.temperature)
+    assert heated[0] / (heated[0] + 2 * heated[1]) == pytest.approx((6 + 1 / 3) / 13, rel=1e-4)
     assert average_record(found) == {
         "ensemble": [{"member": 0, "weight": 1.0}],
         "calibration": found.calibration,
     }
+
+
+def test_an_average_is_kept_unless_the_rows_tell_that_the_winner_is_better() -> None:
+    truth, winner = ROWS % 3, sure(0.8)
+
+    def kept(answers: np.ndarray, metric: str = "log_loss", shares: int = 2) -> bool:
+        average = averaged(problem(), [candidate(0, winner), candidate(1, winner)], ROWS, 2)
+        given = dict.fromkeys(range(shares), 1 / shares)
+        return is_kept(replace(average, answers=answers, shares=given), Judged(ROWS, winner), truth, metric)
+
+    assert kept(sure(0.9))
+    assert not kept(sure(0.9), shares=1), "one alone is no average"
+    assert not kept(sure(0.79)), "worse on every row alike: there is no doubt"
+    # Two rows of twelve wrong: the mean difference is positive, and less than two of its standard errors.
+    assert kept(sure(0.85, (0, 1)))
+    assert not kept(sure(0.85, (0, 1, 2, 3, 4, 5)))
+    assert kept(sure(0.4), "accuracy"), "right where the winner is right"
+    assert not kept(sure(0.9, (0, 1, 2, 3, 4, 5)), "accuracy")
 
 
 def test_values_are_averaged_by_their_squared_error_and_have_no_temperature() -> None:

@@ -11,11 +11,14 @@ from sklearn.metrics import log_loss, mean_squared_error
 
 from couloir.model import scaled, softmax
 from couloir.selection.ensemble import (
+    best_temperature,
     calibration_error,
     log_loss_of,
     mse_of,
     reliability,
     select,
+    select_in_bags,
+    tells,
     temperature,
 )
 
@@ -182,6 +185,73 @@ def test_fifty_candidates_are_chosen_from_in_a_moment() -> None:
     assert time.thread_time() - start < 1.0
 
 
+# Selection in bags --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("make", "score"), [(classes, log_loss_of), (values, mse_of)])
+def test_averages_chosen_in_bags_are_better_on_rows_that_chose_nothing(make, score) -> None:
+    """What bags are for, on made-up candidates: thirty, chosen among by 25 rows, scored on 1,000 others."""
+    ratios = []
+    for seed in range(40):
+        answers, truth = make(30, 1025, seed=seed)
+        order = np.argsort(score(answers[:, :25], truth[:25]))
+        few, many = answers[order][:, :25], answers[order][:, 25:]
+        ways = [chosen(few, truth[:25], score) for chosen in (select_in_bags, select)]
+        in_bags, greedy = (score(average(weights, many), truth[25:]) for weights in ways)
+        ratios.append(np.log(in_bags / greedy))
+    assert np.mean(ratios) < -3 * np.std(ratios, ddof=1) / np.sqrt(40)
+
+
+def test_weights_are_the_mean_of_the_bags() -> None:
+    answers, truth = classes(14, 40)
+    random, total = np.random.default_rng(3), np.zeros(14)
+    for _ in range(20):
+        bag = np.sort(random.choice(np.arange(14), 7, replace=False))
+        total[bag] += select(answers[bag], truth, log_loss_of, rounds=10)
+    assert select_in_bags(answers, truth, log_loss_of, seed=3) == pytest.approx(total / 20, rel=1e-12)
+    heaviest = np.sort(np.argsort(-total)[:4])
+    weights = select_in_bags(answers, truth, log_loss_of, most=4, seed=3)
+    assert np.flatnonzero(weights).tolist() == heaviest.tolist()
+    assert weights[heaviest] == pytest.approx(total[heaviest] / total[heaviest].sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("candidates", [1, 3, 5])
+def test_among_few_there_are_no_bags(candidates: int) -> None:
+    answers, truth = classes(candidates)
+    assert np.array_equal(
+        select_in_bags(answers, truth, log_loss_of), select(answers, truth, log_loss_of, rounds=50)
+    )
+
+
+def test_at_most_one_is_the_best_one() -> None:
+    answers, truth = values(30)
+    assert select_in_bags(answers, truth, mse_of, most=1)[np.argmin(mse_of(answers, truth))] == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_in_bags_too_a_candidate_that_is_not_finite_is_never_added(bad: float) -> None:
+    answers, truth = values(30)
+    answers[[2, 7, 20], 3] = bad
+    others = np.delete(np.arange(30), [2, 7, 20])
+    weights = select_in_bags(answers, truth, mse_of)
+    assert weights[[2, 7, 20]].tolist() == [0, 0, 0]
+    assert weights[others] == pytest.approx(select_in_bags(answers[others], truth, mse_of), rel=1e-12)
+    with pytest.raises(ValueError, match="finite"):
+        select_in_bags(np.full_like(answers, bad), truth, mse_of)
+    with pytest.raises(ValueError, match="at most 0"):
+        select_in_bags(answers, truth, mse_of, most=0)
+
+
+def test_what_samples_tell() -> None:
+    # Mean 1, standard deviation 2/√3, standard error 1/√3: below two of them, 1.15.
+    assert not tells(np.array([2.0, 2, 0, 0]))
+    # Mean 1, standard deviation 1/√3, standard error 1/√12: above two of them, 0.58.
+    assert tells(np.array([1.5, 1.5, 0.5, 0.5]))
+    assert not tells(-np.array([1.5, 1.5, 0.5, 0.5]))
+    assert not tells(np.array([5.0]))
+    assert not tells(np.zeros(9))
+
+
 # Temperature --------------------------------------------------------------------------------------------
 
 
@@ -199,7 +269,7 @@ def test_the_temperature_that_labels_were_drawn_with_is_found(true_temperature: 
 def test_temperature_in_closed_form() -> None:
     # All say 0.9, and 3 of 4 and half of one more are right: σ(log 9 / T) has to be 3.5/5.
     probabilities, truth = np.tile([0.9, 0.1], (4, 1)), np.array([0, 0, 0, 1])
-    assert temperature(probabilities, truth) == pytest.approx(np.log(9) / np.log(0.7 / 0.3), rel=1e-4)
+    assert best_temperature(probabilities, truth) == pytest.approx(np.log(9) / np.log(0.7 / 0.3), rel=1e-4)
     assert scaled(probabilities, 2.0) == pytest.approx(np.tile([0.75, 0.25], (4, 1)))
 
 
@@ -211,7 +281,7 @@ def test_no_temperature_on_a_grid_is_better(seed: int) -> None:
         logarithms = np.log(probabilities ** (1 / at) / np.sum(probabilities ** (1 / at), axis=1)[:, None])
         return -float(logarithms[np.arange(40), truth].sum() + logarithms.mean())
 
-    found = loss(temperature(probabilities, truth))
+    found = loss(best_temperature(probabilities, truth))
     grid = [loss(each) for each in np.geomspace(0.05, 20, 2000)]
     assert found <= min(grid) + 1e-9
     assert found == pytest.approx(min(grid), abs=4e-3)
@@ -220,11 +290,20 @@ def test_no_temperature_on_a_grid_is_better(seed: int) -> None:
 def test_temperature_goes_to_its_bounds_and_stays_at_one_without_evidence() -> None:
     sure = np.tile([0.6, 0.4], (5, 1))
     # Five of five and half of one more are right: σ(log 1.5 / T) has to be 5.5/6.
-    assert temperature(sure, np.zeros(5, int)) == pytest.approx(np.log(1.5) / np.log(11), rel=1e-4)
-    assert temperature(sure, np.ones(5, int)) == 20
+    assert best_temperature(sure, np.zeros(5, int)) == pytest.approx(np.log(1.5) / np.log(11), rel=1e-4)
+    assert best_temperature(sure, np.ones(5, int)) == 20
     many = np.tile([0.6, 0.4], (50_000, 1))
-    assert temperature(many, np.zeros(50_000, int)) == 0.05
-    assert temperature(np.full((5, 3), 1 / 3), np.array([0, 1, 2, 0, 1])) == 1.0
+    assert best_temperature(many, np.zeros(50_000, int)) == 0.05
+    assert best_temperature(np.full((5, 3), 1 / 3), np.array([0, 1, 2, 0, 1])) == 1.0
+
+
+def test_a_temperature_is_used_only_where_the_samples_tell() -> None:
+    # All say 0.95, and three of four are right: cooler answers are better, but of four samples who knows?
+    probabilities, truth = np.tile([0.95, 0.05], (4, 1)), np.array([0, 0, 0, 1])
+    assert best_temperature(probabilities, truth) > 2
+    assert temperature(probabilities, truth) == 1
+    many = np.tile(probabilities, (30, 1)), np.tile(truth, 30)
+    assert temperature(*many) == best_temperature(*many) == pytest.approx(np.log(19) / np.log(3), rel=0.02)
 
 
 def test_scaling_keeps_sums_and_order_and_one_changes_nothing() -> None:

@@ -17,7 +17,7 @@ from couloir.model import Ensemble, Model, from_network
 from couloir.networks import parameter_count
 from couloir.outcomes import Outcome, leader, ranking_key
 from couloir.selection.averages import POOL
-from couloir.selection.ensemble import log_loss_of, mse_of, select, temperature
+from couloir.selection.ensemble import log_loss_of, mse_of, select_in_bags, temperature
 from couloir.training import train_population
 
 
@@ -122,7 +122,7 @@ def _averaged(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -
         scale = prepared.data.target_scale
         truth, score = (prepared.truth / scale).ravel(), mse_of
         answers = np.stack([(model.outputs(inputs) / scale).ravel() for model in models])
-    shares = select(answers, truth, score, most=int(estimator.ensemble))
+    shares = select_in_bags(answers, truth, score, most=int(estimator.ensemble))
     heat = temperature(np.tensordot(shares, answers, axes=1), truth) if estimator._classifies else 1.0
     entered = np.flatnonzero(shares)
     return Ensemble(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def reliability(run: TableRun) -> Chart:
-    """How often the model is right against how sure it is, before and after temperature scaling.
+    """How often the model is right against how sure it is, before and after temperature scaling, if any.
 
     On the dashed line confidence is honest; below it the model is too sure. The area of a point is its
     share of the rows.
@@ -27,8 +27,9 @@ def reliability(run: TableRun) -> Chart:
     figure = new_figure(title, "confidence", "share that is right", height=460)
     quiet = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
     figure.add_scatter(x=[0, 1], y=[0, 1], name="honest", mode="lines", line=quiet, hoverinfo="skip")
-    _add_bins(figure, bins, "before temperature", "right")
-    after = _bins(calibration, "reliability_scaled")
+    as_it_is = calibration.get("temperature") == 1
+    _add_bins(figure, bins, "the model" if as_it_is else "before temperature", "right")
+    after = [] if as_it_is else _bins(calibration, "reliability_scaled")
     if after:
         _add_bins(figure, after, "after temperature", "wrong")
     ends = [
@@ -76,6 +77,8 @@ def _calibration_sentence(calibration: dict[str, Any]) -> str:
     text_ += "(expected calibration error)."
     if not scores.finite(warmth) or warmth is None:
         return text_
+    if warmth == 1:
+        return text_ + " Validation does not tell that any temperature would serve better than none."
     direction = "too sure" if warmth > 1 else "too little sure"
     if abs(warmth - 1) < 0.05:
         text_ += f" A temperature of {number(warmth)}, found on validation, changes next to nothing."

@@ -14,7 +14,14 @@ from couloir.model import Ensemble, Model, from_network
 from couloir.outcomes import Outcome
 from couloir.planning import Conditions, Problem, prepare_rows
 from couloir.population import Member
-from couloir.selection.ensemble import calibration_error, log_loss_of, mse_of, select, temperature
+from couloir.selection.ensemble import (
+    calibration_error,
+    log_loss_of,
+    mse_of,
+    select_in_bags,
+    tells,
+    temperature,
+)
 from couloir.training import train_population
 
 POOL = 50
@@ -35,10 +42,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Average:
-    """A chosen average: its model, whom it consists of, and its scores where it was chosen."""
+    """A chosen average: its model, whom it consists of, its answers and scores where it was chosen.
+
+    The answers are from models that have not seen the rows, and without the temperature, which has.
+    """
 
     model: Ensemble
     shares: dict[int, float]
+    answers: np.ndarray
     validation: Scores
     calibration: dict[str, float]
 
@@ -71,8 +82,8 @@ def bagged(problem: Problem, models: Sequence[Model]) -> Ensemble:
 def averaged(problem: Problem, pool: Sequence[Candidate], rows: np.ndarray, most: int) -> Average:
     """The average of members that does best on the rows they were chosen by, with its temperature.
 
-    Greedy by log loss or MSE, whatever members are ranked by: a share of right answers is too coarse
-    to add members by.
+    By log loss or MSE, whatever members are ranked by: a share of right answers is too coarse to add
+    members by.
 
     Args:
         problem: the data.
@@ -82,7 +93,7 @@ def averaged(problem: Problem, pool: Sequence[Candidate], rows: np.ndarray, most
     """
     truth, classes = problem.truth(rows), problem.dataset.classes
     answers = np.stack([candidate.answers for candidate in pool])
-    weights = select(answers, truth, log_loss_of if classes else mse_of, most=most)
+    weights = select_in_bags(answers, truth, log_loss_of if classes else mse_of, most=most)
     entered = [(each, float(weight)) for each, weight in zip(pool, weights, strict=True) if weight]
     mean = np.tensordot(weights, answers, axes=1)
     heat = temperature(mean, truth) if classes else 1.0
@@ -96,9 +107,27 @@ def averaged(problem: Problem, pool: Sequence[Candidate], rows: np.ndarray, most
     return Average(
         model,
         {candidate.member: weight for candidate, weight in entered},
+        mean,
         evaluation.scores(mean, truth),
         calibration,
     )
+
+
+def is_kept(average: Average, winner: Judged, truth: np.ndarray, metric: str) -> bool:
+    """Whether an average is the model to keep: unless the rows tell that the winner alone is better.
+
+    The winner is the best of many on these very rows, so its score on them flatters it more than the
+    average's does: to ask the average for a better one would throw good averages away.
+
+    Args:
+        average: what was chosen.
+        winner: the best single member's answers for the same rows, by models that have not seen them.
+        truth: class numbers or values of these rows.
+        metric: what members are chosen by.
+    """
+    more = evaluation.costs(average.answers, truth, metric)
+    less = evaluation.costs(winner.answers, truth, metric)
+    return len(average.shares) > 1 and not tells(more - less)
 
 
 def average_record(average: Average) -> dict[str, Any]:

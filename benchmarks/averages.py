@@ -1,0 +1,151 @@
+"""What averaging members is worth on rows that chose nothing, by how the average is chosen.
+
+    python benchmarks/averages.py [--seeds 10] [--only iris,wine] [--out averages.json]
+
+Small tables, where choosing by the few rows of a validation part is mostly luck. For every seed, which also
+splits the rows, the default population is trained once; then the 50 best on validation are averaged in
+several ways, each at most 10 networks, and scored on the test part:
+
+    greedy                  selection from all of them, as it was before
+    greedy, temperature     the same at the temperature that is best on validation
+    in bags                 the mean of selections from random halves of them
+    in bags, temperature    the same at the temperature that is best on validation
+    in bags, where told     the same, at that temperature only where validation tells that it helps
+    kept                    what `--ensemble 10` keeps: the last, or the winner where that is told better
+
+Losses are log loss or squared error, means over the seeds; the last column is that over the winner's, the
+geometric mean over all sets: below 1 the average is better than the winner.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _shared import SHARED_DATA, machine, table, write_json
+
+import couloir
+from couloir.evaluation import Judged
+from couloir.metrics import DEFAULT_METRIC
+from couloir.model import scaled
+from couloir.outcomes import ranking_key
+from couloir.planning import Conditions, Problem, plan, prepare
+from couloir.population import Options
+from couloir.selection.averages import POOL, Candidate, averaged, is_kept, validated
+from couloir.selection.ensemble import best_temperature, log_loss_of, mse_of, select, select_in_bags
+from couloir.training import train_population
+
+TABLES = SHARED_DATA / "tables"
+SETS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "iris": ("iris", {}),
+    "wine": ("wine", {}),
+    "breast_cancer": ("breast_cancer", {}),
+    "diabetes": ("diabetes", {}),
+    "penguins": (TABLES / "penguins.csv", {"target": "species"}),
+    "titanic": (TABLES / "titanic.csv", {"target": "survived", "drop": ["alive"]}),
+    "mpg": (TABLES / "mpg.csv", {"target": "mpg"}),
+}
+MOST = 10
+WINNER = "winner"
+
+
+def losses(problem: Problem, pool: Sequence[Candidate]) -> dict[str, float]:
+    """The loss on the test part of the winner, which stands first in the pool, and of every average."""
+    truth, true = (problem.truth(rows) for rows in (problem.split.validation, problem.split.test))
+    classes = problem.dataset.classes is not None
+    score = log_loss_of if classes else mse_of
+    raw = problem.dataset.rows(problem.split.test)
+    inputs = problem.preparation.inputs(raw)
+    answers = np.stack([each.answers for each in pool])
+    tested = np.stack([each.models[0].predict_prepared(inputs) for each in pool])
+    found = {WINNER: score(tested[0], true)}
+    for name, choose in (("greedy", select), ("in bags", select_in_bags)):
+        weights = choose(answers, truth, score, most=MOST)
+        chosen, mean = (np.tensordot(weights, each, axes=1) for each in (answers, tested))
+        found[name] = score(mean, true)
+        heat = best_temperature(chosen, truth) if classes else 1.0
+        found[f"{name}, temperature"] = score(scaled(mean, heat), true) if classes else found[name]
+    average = averaged(problem, pool, problem.split.validation, MOST)
+    found["in bags, where told"] = score(average.model.answers(raw), true)
+    judged = Judged(problem.split.validation, pool[0].answers)
+    kept = is_kept(average, judged, truth, DEFAULT_METRIC[problem.dataset.task])
+    found["kept"] = found["in bags, where told" if kept else WINNER]
+    return {name: float(value) for name, value in found.items()}
+
+
+def pool_of(problem: Problem, conditions: Conditions) -> list[Candidate]:
+    """The default population, trained: its best members on validation, best first."""
+    planned = plan(problem, Options(), conditions)
+    trained = train_population(
+        planned.members,
+        problem.trained_on,
+        seed=conditions.seed,
+        patience=conditions.stop_after,
+        metric=planned.metric,
+    )
+    order = sorted(enumerate(trained.outcomes), key=lambda pair: ranking_key(pair[1], planned.metric))
+    return [
+        Candidate(number, [model], judged.answers)
+        for number, outcome in order[:POOL]
+        if np.isfinite(ranking_key(outcome, planned.metric)[0])
+        for model, judged in [validated(problem, outcome)]
+    ]
+
+
+def measured(names: Sequence[str], seeds: int) -> dict[str, Any]:
+    """Per data set and way the losses of every seed, and the ratios to the winner's over all sets."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for name in names:
+        source, loading = SETS[name]
+        dataset = couloir.load(source, **loading)
+        for seed in range(seeds):
+            conditions = Conditions(seed=seed)
+            problem = prepare(dataset, conditions)
+            for way, loss in losses(problem, pool_of(problem, conditions)).items():
+                found.setdefault(name, {}).setdefault(way, []).append(loss)
+        print(f"{name}: {seeds} seeds", file=sys.stderr, flush=True)
+    ratios = {
+        way: float(
+            np.exp(np.mean([np.log(np.mean(own[way]) / np.mean(own[WINNER])) for own in found.values()]))
+        )
+        for way in next(iter(found.values()))
+    }
+    return {"machine": machine(), "seeds": seeds, "losses": found, "ratios": ratios}
+
+
+def report(results: dict[str, Any]) -> str:
+    """A row for each way: the mean loss on each set, and the ratio over all."""
+    rows = [
+        [way, *(f"{np.mean(own[way]):.4g}" for own in results["losses"].values()), f"{ratio:.3f}"]
+        for way, ratio in results["ratios"].items()
+    ]
+    return table(["way", *results["losses"], "over the winner's"], rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10, help="how often, with as many splits")
+    parser.add_argument("--only", help=f"of {', '.join(SETS)}, with commas")
+    parser.add_argument("--out", type=Path, default=Path("averages.json"), help="where the JSON goes")
+    options = parser.parse_args(arguments)
+    names = options.only.split(",") if options.only else list(SETS)
+    unknown = [name for name in names if name not in SETS]
+    if unknown:
+        parser.error(f"there is no set '{unknown[0]}': the choices are {', '.join(SETS)}")
+    here = [name for name in names if not isinstance(SETS[name][0], Path) or SETS[name][0].exists()]
+    if not here:
+        parser.error("none of these data are here: ../shared/data beside the project is missing")
+    results = measured(here, options.seeds)
+    results["left_out"] = [name for name in names if name not in here]
+    print(report(results))
+    write_json(options.out, results)
+    print(f"\nWritten to {options.out}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
