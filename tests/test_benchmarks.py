@@ -60,11 +60,11 @@ def search_quality(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def averages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def small_tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(BENCHMARKS)
-    import averages
+    import small_tables
 
-    return averages
+    return small_tables
 
 
 def test_flops_are_those_of_the_products_by_hand(throughput: ModuleType) -> None:
@@ -329,25 +329,27 @@ def test_a_task_that_fails_says_why(selection: ModuleType, tmp_path: Path) -> No
         selection.run_task("sklearn_grid", {}, tmp_path / "home")
 
 
-# averages.py ----------------------------------------------------------------------------------------------
+# small_tables.py ------------------------------------------------------------------------------------------
 
 
-def test_averages_are_scored_as_the_runs_that_people_start_score_them(
-    averages: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_small_tables_are_scored_as_the_runs_that_people_start_score_them(
+    small_tables: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "averages.json"
-    averages.main(["--seeds", "1", "--only", "wine", "--out", str(out)])
+    out = tmp_path / "small_tables.json"
+    small_tables.main(["--seeds", "1", "--only", "wine", "--out", str(out)])
     written, shown = json.loads(out.read_text()), capsys.readouterr().out
     losses = {way: found[0] for way, found in written["losses"]["wine"].items()}
-    run = couloir.train("wine", ensemble=averages.MOST)
+    run = couloir.train("wine", ensemble=10)
     tested = {entry["name"]: entry["test"]["log_loss"] for entry in run.record["finalists"]}
     assert losses["winner"] == pytest.approx(tested["winner"], rel=1e-5)
     assert losses["in bags, where told"] == pytest.approx(tested["ensemble"], rel=1e-5)
-    assert losses["kept"] == pytest.approx(run.test["log_loss"], rel=1e-5)
+    assert losses["--ensemble 10"] == pytest.approx(run.test["log_loss"], rel=1e-5)
+    penalised = couloir.train("wine", l2=0.01).test["log_loss"]
+    assert losses["--l2 0.01, winner"] == pytest.approx(penalised, rel=1e-5)
     assert written["ratios"] == pytest.approx({way: loss / losses["winner"] for way, loss in losses.items()})
     assert all(f"{ratio:.3f}" in shown for ratio in written["ratios"].values())
     with pytest.raises(SystemExit):
-        averages.main(["--only", "tea"])
+        small_tables.main(["--only", "tea"])
 
 
 # search_quality.py ----------------------------------------------------------------------------------------

@@ -179,6 +179,23 @@ def test_a_dry_run_trains_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("source", "options", "told"),
+    [
+        ("iris", [], True),
+        ("iris", ["--cv", "5"], True),
+        ("iris", ["--l2", "0,0.01"], False),
+        ("iris", ["--dropout", "0.2"], False),
+        ("digits", ["--members", "2"], False),  # images, and more of them
+    ],
+)
+def test_a_small_table_without_a_penalty_gets_a_hint(
+    source: str, options: list[str], told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = couloir_(["train", source, "--dry-run", *options], capsys, tmp_path).out
+    assert ("--l2 0.01" in found) == told
+
+
 # predict and report -------------------------------------------------------------------------------------
 
 

@@ -117,7 +117,7 @@ def select_in_bags(
     Greedy selection from many candidates by few rows fits those rows: it finds the few candidates that
     happen to suit them. Here it selects from random halves of the candidates in turn, and the weights are
     the mean of the bags': who is good in any company counts, who is only lucky beside one other does not.
-    (`benchmarks/averages.py` measures what that is worth.) Of few candidates there are no halves, and
+    (`benchmarks/small_tables.py` measures what that is worth.) Of few candidates there are no halves, and
     `select` chooses among all.
 
     Args:
