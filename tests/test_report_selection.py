@@ -193,6 +193,7 @@ def test_search_page_shows_the_tested_models_the_kept_one_first(pages):
     )
     assert f"Where they were chosen, their log loss was: {listed}." in text
     assert "which of them is kept was fixed before: the ensemble of 3." in text
+    assert "kept unless these rows tell, by two standard errors, that the winner alone is better" in text
     assert "No other run has scored this test part before." in text
 
 

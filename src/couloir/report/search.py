@@ -138,6 +138,9 @@ def _finalist_words(record: dict[str, Any], kept: dict[str, Any]) -> str:
     said += f"was fixed before: the {summary.finalist_name(kept)}."
     if len(known) > 1:
         said += f" Where they were chosen, their {scores.metric_name(metric)} was: {'; '.join(known)}."
+    if kept.get("name") == "ensemble":
+        said += " An ensemble is kept unless these rows tell, by two standard errors, that the winner alone "
+        said += "is better: as the best of many, it is flattered by them more."
     return said
 
 
@@ -152,7 +155,8 @@ def _ensemble_words(record: dict[str, Any]) -> str:
     said = (
         f"The ensemble averages the {what} of {count(len(members), 'trial')}, added one at a time where they "
     )
-    said += "helped most on the rows they were chosen by (Caruana et al. 2004). "
+    said += "helped most on the rows they were chosen by, out of random halves of the best "
+    said += "(Caruana et al. 2004). "
     return f"{said}Trial {heaviest['trial']} has the largest say, {percent(heaviest['weight'])}."
 
 
