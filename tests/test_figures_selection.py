@@ -658,6 +658,18 @@ def test_fold_scores_draw_every_fold_its_mean_and_spread():
     assert "made anew inside each fold, the mean is 0.073" in chart.sentence
 
 
+def test_a_spread_larger_than_its_mean_ends_where_the_logarithmic_axis_does():
+    values = [0.0006, 0.03, 0.05, 0.07, 0.125]
+    nested = {"log_loss": {"mean": 0.05, "spread": 0.055, "values": values}}
+    figure = figures.fold_scores(folded(nested=nested)).figure
+    assert figure.layout.xaxis.type == "log"
+    low, high = (10**end for end in figure.layout.xaxis.range)
+    assert 0.0006 / 2 < low < 0.0006
+    assert 0.125 < high < 0.25
+    areas = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert [areas[1].x0, areas[1].x1] == pytest.approx([low, 0.105])
+
+
 def test_a_run_without_folds_leaves_them_out():
     run = digits(rates=1)
     for draw in FOLDS:

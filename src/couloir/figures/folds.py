@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from couloir.figures import scores, theme, words
@@ -143,12 +144,20 @@ def fold_scores(run: Any) -> Chart:
     if not series:
         return Chart("fold-scores", title, "Left out: the run holds no scores of folds.")
     figure = new_figure(title, scores.axis_title(run.record, metric, "held-out"), "", 120 + 76 * len(series))
-    for place, (name, found) in enumerate(series.items()):
-        _add_fold_scores(figure, name, found, place, metric)
     values = [value for found in series.values() for value in found["values"] if scores.finite(value)]
+    settings, least = scores.axis(metric, values), -math.inf
+    if settings["type"] == "log":
+        # A spread larger than its mean has no place on it: the axis ends beyond the scores, and it there.
+        highest = max(
+            values + [s["mean"] + s["spread"] for s in series.values() if scores.finite(s.get("spread"))]
+        )
+        least = min(values) / (highest / min(values)) ** 0.06
+        settings |= {"range": [math.log10(least), math.log10(highest * (highest / least) ** 0.06)]}
+    for place, (name, found) in enumerate(series.items()):
+        _add_fold_scores(figure, name, found, place, metric, least)
     figure.update_layout(
         showlegend=False,
-        xaxis=scores.axis(metric, values),
+        xaxis=settings,
         yaxis={
             "tickvals": list(range(len(series))),
             "ticktext": list(series),
@@ -163,11 +172,14 @@ def fold_scores(run: Any) -> Chart:
     return Chart("fold-scores", title, sentence, alt, figure)
 
 
-def _add_fold_scores(figure: go.Figure, name: str, found: dict[str, Any], place: int, metric: str) -> None:
+def _add_fold_scores(
+    figure: go.Figure, name: str, found: dict[str, Any], place: int, metric: str, least: float
+) -> None:
     colour = theme.colour("right" if place == 0 else "quiet")
     mean, spread = found["mean"], found.get("spread")
     if scores.finite(spread):
-        box: dict[str, Any] = {"x0": mean - spread, "x1": mean + spread, "y0": place - 0.3, "y1": place + 0.3}
+        low, high = max(mean - spread, least), mean + spread
+        box: dict[str, Any] = {"x0": low, "x1": high, "y0": place - 0.3, "y1": place + 0.3}
         figure.add_shape(type="rect", fillcolor=theme.faint(colour), line={"width": 0}, layer="below", **box)
     line = {"color": colour, "width": 2}
     figure.add_shape(type="line", x0=mean, x1=mean, y0=place - 0.3, y1=place + 0.3, line=line)
