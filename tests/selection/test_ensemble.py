@@ -204,13 +204,13 @@ def test_averages_chosen_in_bags_are_better_on_rows_that_chose_nothing(make, sco
 
 def test_weights_are_the_mean_of_the_bags() -> None:
     answers, truth = classes(14, 40)
-    random, total = np.random.default_rng(3), np.zeros(14)
+    random, total = np.random.default_rng(0), np.zeros(14)
     for _ in range(20):
         bag = np.sort(random.choice(np.arange(14), 7, replace=False))
         total[bag] += select(answers[bag], truth, log_loss_of, rounds=10)
-    assert select_in_bags(answers, truth, log_loss_of, seed=3) == pytest.approx(total / 20, rel=1e-12)
+    assert select_in_bags(answers, truth, log_loss_of) == pytest.approx(total / 20, rel=1e-12)
     heaviest = np.sort(np.argsort(-total)[:4])
-    weights = select_in_bags(answers, truth, log_loss_of, most=4, seed=3)
+    weights = select_in_bags(answers, truth, log_loss_of, most=4)
     assert np.flatnonzero(weights).tolist() == heaviest.tolist()
     assert weights[heaviest] == pytest.approx(total[heaviest] / total[heaviest].sum(), rel=1e-12)
 

@@ -110,7 +110,7 @@ BAGS, HALF, SMALLEST_BAG, ROUNDS_IN_A_BAG = 20, 0.5, 5, 10
 
 
 def select_in_bags(
-    answers: np.ndarray, truth: np.ndarray, score: Score, most: int | None = None, seed: int = 0
+    answers: np.ndarray, truth: np.ndarray, score: Score, most: int | None = None
 ) -> np.ndarray:
     """Weights of an average that scores well on other rows too: `select` in bags (Caruana et al. 2004).
 
@@ -123,7 +123,6 @@ def select_in_bags(
     Args:
         answers, truth, score: as in `select`.
         most: at most so many different candidates, those with the largest weights; None for no limit.
-        seed: of the bags.
 
     Returns:
         the share of each candidate: [candidate], at least 0, of sum 1.
@@ -135,7 +134,7 @@ def select_in_bags(
     size = max(SMALLEST_BAG, math.ceil(HALF * len(able)))
     if size >= len(able) or (most is not None and most < 2):
         return select(answers, truth, score, most=most)
-    random, total = np.random.default_rng(seed), np.zeros(len(answers))
+    random, total = np.random.default_rng(0), np.zeros(len(answers))  # the same answers, the same average
     for _ in range(BAGS):
         bag = np.sort(random.choice(able, size, replace=False))
         total[bag] += select(answers[bag], truth, score, ROUNDS_IN_A_BAG)
