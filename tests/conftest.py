@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,9 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 # There is a worker a core: the threads of their linear algebra would wait for one another, spinning.
 os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 os.environ.pop("JAX_ENABLE_X64", None)
+# A test may start processes, and each of them would translate the sources of all libraries once more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import jax  # noqa: E402 (JAX reads the environment when it is imported)
 import pytest  # noqa: E402

@@ -23,6 +23,7 @@ from couloir.networks import (
     forward,
     initialise,
     parameter_count,
+    trained_product,
 )
 
 SINGLE = jnp.dtype("float32")
@@ -155,6 +156,23 @@ def test_backpropagation_is_right_for_every_activation(activation: str, float64:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_backpropagation_is_right_for_every_loss(loss: str, float64: None) -> None:
     check_backpropagation("tanh", loss)
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3, 4, 10])
+def test_the_slopes_of_a_trained_product_are_those_of_the_product(outputs: int, float64: None) -> None:
+    """∂W = S hᵀ and ∂h = Wᵀ S, of one network and of several side by side."""
+    random = np.random.default_rng(outputs)
+    shapes = ((outputs, 7), (7, 9), (outputs, 9))
+    weight, signal, slopes = (jnp.asarray(random.normal(size=(4, *shape))) for shape in shapes)
+    answer, pull = jax.vjp(jax.vmap(trained_product), weight, signal)
+    of_weight, of_signal = pull(slopes)
+    for one in range(4):
+        np.testing.assert_allclose(answer[one], weight[one] @ signal[one], rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(of_weight[one], slopes[one] @ signal[one].T, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(of_signal[one], weight[one].T @ slopes[one], rtol=1e-12, atol=1e-13)
+        alone = jax.vjp(trained_product, weight[one], signal[one])[1](slopes[one])
+        np.testing.assert_allclose(alone[0], of_weight[one], rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(alone[1], of_signal[one], rtol=1e-12, atol=1e-13)
 
 
 def test_the_digit_network_has_11935_parameters() -> None:

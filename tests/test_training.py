@@ -16,7 +16,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 import references
-from couloir import cost
+from couloir import cost, epochs
 from couloir.chunks import INITIAL
 from couloir.epochs import Part, TrainingData, compiled_epoch
 from couloir.errors import InputError
@@ -455,6 +455,18 @@ def test_linear_networks_of_several_outputs_are_a_loop_and_scored_in_target_unit
         assert difference(networks[-1][number], expected[-1]) < 1e-10
         scores = value_scores(networks[-1][number], data.validation, data.target_scale)
         assert trained.outcomes[number].validation[-1] == pytest.approx(scores, rel=1e-10)
+
+
+@pytest.mark.parametrize("most", [1, 7, 20, 100])
+def test_scores_in_blocks_are_scikit_learn_s(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty-four rows in blocks of at most so many, which need not divide them."""
+    monkeypatch.setattr(epochs, "SIGNALS_SCORED_AT_ONCE", 0)
+    monkeypatch.setattr(epochs, "ROWS_SCORED_AT_ONCE", most)
+    data = classification(rows=40 + most)  # rows of its own: a program that no other test has compiled
+    trained, networks = watched([member(), member("adam", 0.01)], data, epochs=1, precision="float64")
+    for outcome, network in zip(trained.outcomes, networks[0], strict=True):
+        scores = class_scores(network, data.validation)
+        assert outcome.validation[0] == pytest.approx(scores, rel=1e-10)
 
 
 # The order of the rows -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ this module knows that there is more than one network.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +21,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from couloir.losses import LossFunction, l1_penalty, l2_penalty
 from couloir.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.networks import Network, dropout, forward
+from couloir.networks import Network, dropout, forward, trained_product
 from couloir.optimizers import Rule
 from couloir.randomness import standard_normal
 
 SIGNALS_SCORED_AT_ONCE = 2**20
-"""Signals of the widest layer, over all members, in a block of samples that a population is scored on: a
-block as large as the processor's caches allow."""
+"""Signals of the widest layer, over all members, in a block of samples that a population is scored on, at
+most, about: a block as large as the processor's caches allow."""
 
 ROWS_SCORED_AT_ONCE = 256
 """Samples in such a block at least."""
@@ -91,7 +92,7 @@ def member_loss(
     inputs, targets, weights = batch
     strength = regularization
     drop = None if strength.dropout is None else dropout(key, strength.dropout)
-    outputs = forward(network, inputs, activation, drop)
+    outputs = forward(network, inputs, activation, drop, trained_product)
     total = jnp.sum(loss(outputs, targets) * weights) / jnp.sum(weights)
     if strength.l1 is not None:
         total += strength.l1 * l1_penalty(network)
@@ -281,7 +282,8 @@ def score(
     """Every metric of the task for every member on every part, with nothing switched off or added."""
     count = rows.inputs.shape[0]
     signals = max(program.widths[1:]) * networks[0].bias.shape[0]
-    block = min(count, max(SIGNALS_SCORED_AT_ONCE // signals, ROWS_SCORED_AT_ONCE))
+    most = max(SIGNALS_SCORED_AT_ONCE // signals, ROWS_SCORED_AT_ONCE)
+    block = math.ceil(count / math.ceil(count / most))  # even ones: the last is filled up
     padded = jnp.pad(rows.inputs, ((0, -count % block), (0, 0)))
     blocks = padded.reshape(-1, block, padded.shape[1])
 

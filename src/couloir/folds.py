@@ -150,15 +150,14 @@ class Folds:
         return math.ceil(max(sizes) / batch_size)
 
     def epoch_steps(self, batch_size: int, number: int) -> Steps:
-        """The steps of epoch `number` in every fold, on the device, where all chunks of the folds find them.
+        """The steps of epoch `number` in every fold, drawn once for all chunks of the folds.
 
         A fold with fewer steps than the program is filled up with steps of weight 0.
         """
         with self._lock:  # chunks train side by side
             if self._steps.get(batch_size, (0,))[0] != number:
                 own = [self._fold_steps(fold, batch_size, number) for fold in range(len(self.data))]
-                stacked = Steps(*map(np.stack, zip(*own, strict=True)))
-                self._steps[batch_size] = number, Steps(*jax.device_put(tuple(stacked)))
+                self._steps[batch_size] = number, Steps(*map(np.stack, zip(*own, strict=True)))
             return self._steps[batch_size][1]
 
     def _fold_steps(self, fold: int, batch_size: int, number: int) -> Steps:

@@ -80,12 +80,54 @@ def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, d
     return tuple(layers)
 
 
+Product = Callable[[Float[Array, "output unit"], Float[Array, "unit batch"]], Float[Array, "output batch"]]
+"""A layer's weight [output, unit] times its signal [unit, batch]."""
+
+FEW_OUTPUTS = 3
+"""With no more outputs, a product for each of them gives the slopes of a layer's weights fastest."""
+
+
+@jax.custom_vjp
+def trained_product(
+    weight: Float[Array, "output unit"], signal: Float[Array, "unit batch"]
+) -> Float[Array, "output batch"]:
+    """``W h``, its slopes by the products that a processor is quickest at; for reverse mode only.
+
+    The slopes are the usual ones, ``∂W = S hᵀ`` and ``∂h = Wᵀ S`` with S those of ``W h``. But many small
+    products with a transposed first factor take up to four times as long as a copy of W, transposed, and
+    products with that; and where W has two or three rows, ``S hᵀ`` takes twice as long as a product of h
+    with each row of S. (Two AVX-512 cores, 32 networks, a batch of 64, 64 units: ∂h to 10 outputs 0.16 and
+    0.06 ms, ∂W of 2 outputs 0.06 and 0.03 ms.)
+    """
+    return weight @ signal
+
+
+def _product_kept(weight: Array, signal: Array) -> tuple[Array, tuple[Array, Array]]:
+    return weight @ signal, (weight, signal)
+
+
+def _product_slopes(kept: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
+    weight, signal = kept
+    outputs = weight.shape[0]
+    few = outputs <= FEW_OUTPUTS
+    of_weight = jnp.stack([signal @ slopes[row] for row in range(outputs)]) if few else slopes @ signal.T
+    # Without the barrier the compiler takes the transposing into the product.
+    transposed = weight.T if few else jax.lax.optimization_barrier(weight.T)
+    return of_weight, transposed @ slopes
+
+
+trained_product.defvjp(_product_kept, _product_slopes)
+
 Drop = Callable[[Float[Array, "unit batch"], int], Float[Array, "unit batch"]]
 """Switches units off: a hidden layer's signal [unit, batch] and the layer's number to the signal left."""
 
 
 def forward(
-    network: Network, inputs: Float[Array, "feature batch"], activation: str, drop: Drop | None = None
+    network: Network,
+    inputs: Float[Array, "feature batch"],
+    activation: str,
+    drop: Drop | None = None,
+    product: Product = jnp.matmul,
 ) -> Float[Array, "output batch"]:
     """What one network answers: ``h ← φ(W h + b)`` through the hidden layers, ``W h + b`` at the end.
 
@@ -95,17 +137,20 @@ def forward(
         activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
         drop: applied to each hidden layer's signal with the layer's number (dropout while training);
             None switches nothing off, as when predicting.
+        product: of every layer but the first, whose inputs want no slopes and may be many networks'.
 
     Returns:
         logits [class, batch], or values in standardised target units [output, batch].
     """
     signal, names = inputs, by_layer(activation, len(network) - 1)
-    for number, (layer, name) in enumerate(zip(network[:-1], names, strict=True)):
-        signal = ACTIVATIONS[name](layer.weight @ signal + layer.bias[:, None])
-        if drop is not None:
-            signal = drop(signal, number)
-    last = network[-1]
-    return last.weight @ signal + last.bias[:, None]
+    for number, layer in enumerate(network):
+        multiply = product if number else jnp.matmul
+        signal = multiply(layer.weight, signal) + layer.bias[:, None]
+        if number < len(names):
+            signal = ACTIVATIONS[names[number]](signal)
+            if drop is not None:
+                signal = drop(signal, number)
+    return signal
 
 
 def dropout(key: Array, probability: Float[Array, ""]) -> Drop:

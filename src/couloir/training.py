@@ -210,6 +210,11 @@ def _stages(epochs: int, rungs: Sequence[Rung]) -> list[Stage]:
     return [*found, Stage(share, epochs - before)]
 
 
+SHORT_SECONDS = 0.1
+"""A chunk alone whose epoch takes less runs in the thread that asks: another one's would take half a
+millisecond to begin and end, and is there so that Ctrl-C can be answered in the middle of an epoch."""
+
+
 def advance(
     chunks: Sequence[ChunkTraining],
     number: int,
@@ -224,6 +229,8 @@ def advance(
             return part.advance(number, patience)
 
     waiting = [part for part in chunks if part.training]
+    if len(waiting) == 1 and waiting[0].seconds < SHORT_SECONDS:
+        return one(waiting[0])
     # A chunk of each program that is new compiles it for the others.
     first = {id(part) for part in {part.program: part for part in reversed(waiting) if part.fresh}.values()}
     seen = sum(pool.map(one, [part for part in waiting if id(part) in first]))
