@@ -4,13 +4,14 @@
 
 Everything is measured in one run, on MNIST, through `couloir.training.train_population`: the code that
 users run, with scoring on validation and the checks for divergence on. An epoch's seconds hold all of
-that; compiling stands apart. The first epoch of every line is a warm-up and is left out. Each line gives
-the median and the best of its epochs.
+that; compiling stands apart. Each line gives the median and the best of its epochs.
 
 What a machine gives varies by half within minutes. So the matrix products and an epoch of each peer are
 measured between any two epochs of this engine, and an epoch is compared with the better of what was measured
-before and after it. Shares and ratios are medians over a line's epochs. (PyTorch's population takes too long
-for that: it has a line of its own, and best is compared with best.)
+before and after it. In a training epochs follow one another, so each that counts, this engine's and a peer's,
+comes right after another one of the same, which does not count. Shares and ratios are medians over a line's
+epochs. (PyTorch's population takes too long for that: it has a line of its own, and best is compared with
+best.)
 
 FLOPs are those of the matrix products alone: 2·inputs·outputs a sample for each product. The first layer
 has two products (forward, gradient of its weights), every later layer three (the gradient of its inputs
@@ -171,24 +172,29 @@ def population(kind: str, count: int, hidden: tuple[int, ...], epochs: int, **mo
 
 
 def engine_epochs(
-    members: Sequence[Member], data: TrainingData, between: Callable[[], Moment] = dict
+    members: Sequence[Member], data: TrainingData, between: Callable[[], Moment] | None = None
 ) -> tuple[list[float], list[Moment], float]:
-    """Seconds of every epoch after the first, what `between` gave around them, and seconds of compiling.
+    """Seconds of epochs that each follow another, what `between` gave around them, seconds of compiling.
 
-    `between` is called after every epoch; its time is none of the epochs'.
+    The first epoch is left out. `between`, where given, is called after it and after every epoch that
+    counts; the epoch that comes next then only warms up.
     """
     seconds: list[float] = []
     moments: list[Moment] = []
     compiling: list[float] = []
-    begun = 0.0
+    begun: float | None = None
 
     def note(progress: Progress) -> None:
         nonlocal begun
-        if moments:
-            seconds.append(time.perf_counter() - begun)
+        ended = time.perf_counter()
         compiling.append(progress.compile_seconds)
-        moments.append(between())
-        begun = time.perf_counter()
+        if begun is not None:
+            seconds.append(ended - begun)
+        if between is not None and (begun is not None or not moments):
+            moments.append(between())
+            begun = None
+        else:
+            begun = time.perf_counter()
 
     trained = train_population(members, data, patience=None, on_epoch=note)
     diverged = sum(outcome.status == "diverged" for outcome in trained.outcomes)
@@ -206,7 +212,7 @@ def engine_line(
     between: Callable[[], Moment],
 ) -> Line:
     """This engine with so many members."""
-    members = population(kind, count, hidden, scale.epochs + 1)
+    members = population(kind, count, hidden, 2 * scale.epochs + 1)
     seconds, moments, compiling = engine_epochs(members, data, between)
     who = f"couloir, {'Adam' if kind == 'adam' else f'{len(RULES)} rules'}"
     return _line(hidden, who, count, data, seconds, moments, compiling)
@@ -337,7 +343,10 @@ class Beside:
 
     def __call__(self) -> Moment:
         """Measure everything once."""
-        moment = {GEMM: self.gemm.probe()} | {who: timed(peer) for who, peer in self.peers.items()}
+        moment = {GEMM: self.gemm.probe()}
+        for who, one_epoch in self.peers.items():
+            one_epoch()
+            moment[who] = timed(one_epoch)
         self.moments.append(moment)
         time.sleep(0.05)  # the threads of the products go on spinning for a moment
         return moment
