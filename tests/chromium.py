@@ -39,6 +39,7 @@ class Browser:
         os.close(from_us)
         os.close(to_us)
         self.number, self.pending, self.errors = 0, b"", []
+        self.targets: list[str] = []
 
     def __enter__(self) -> Browser:
         return self
@@ -103,6 +104,7 @@ class Browser:
         A tab behind another one is not drawn, and its frames stand still; one with a window of its own is.
         """
         target = self.send("Target.createTarget", url="about:blank", newWindow=window)["targetId"]
+        self.targets.append(target)
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.send(f"{domain}.enable", session)
@@ -112,6 +114,11 @@ class Browser:
         self.send("Emulation.setEmulatedMedia", session, features=scheme)
         self.send("Page.navigate", session, url=page if isinstance(page, str) else page.as_uri())
         return tab
+
+    def close_tabs(self) -> None:
+        """Close all pages: what plays or asks in them would go on."""
+        while self.targets:
+            self.send("Target.closeTarget", targetId=self.targets.pop())
 
 
 class Tab:

@@ -19,4 +19,5 @@ def chrome() -> Iterator[Browser]:
 def browser(chrome: Browser) -> Iterator[Browser]:
     chrome.errors.clear()
     yield chrome
+    chrome.close_tabs()
     assert chrome.errors == []

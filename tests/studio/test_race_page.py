@@ -338,13 +338,12 @@ def test_who_diverges_is_named_and_the_page_plays_on(studio: Served, browser: Br
     assert lost is not None
     tab.wait("document.querySelector('.racers [data-rule=sgd]').dataset.ending === 'diverged'")
     assert f"step {lost}: sgd diverged" in texts(tab, ".events li")
-    head = json.loads(told(tab, ".above canvas")["heads"])[0]
-    assert head["lost"]
-    np.testing.assert_allclose([head["x"], head["y"]], paths.points[0, lost - 1], rtol=1e-6)
-    assert "sgd diverged near" in tab.evaluate("document.querySelector('.above canvas').ariaLabel")
+    ends = paths.points[:, 60].copy()
+    ends[0] = paths.points[0, lost - 1]
+    expect(tab, ".above", "heads", places, ends, NAMES)
+    assert [each["lost"] for each in json.loads(told(tab, ".above canvas")["heads"])] == [True] + [False] * 7
+    tab.wait("document.querySelector('.above canvas').ariaLabel.includes('sgd diverged near')")
     tab.wait("document.querySelector('.microscope .note').textContent.startsWith('sgd had diverged')")
-    others = json.loads(told(tab, ".above canvas")["heads"])[1:]
-    np.testing.assert_allclose([[each["x"], each["y"]] for each in others], paths.points[1:, 60], rtol=1e-6)
 
 
 def test_an_address_is_shared(studio: Served, browser: Browser) -> None:
