@@ -11,7 +11,7 @@ from couloir.epochs import compiled_epoch
 from couloir.optimizers import RULES
 from couloir.population import Stage, plan_chunks
 from couloir.training import train_population
-from test_training import FEATURES, classification, difference, member
+from trainings import FEATURES, classification, difference, member
 
 pytestmark = pytest.mark.usefixtures("as_shipped")
 

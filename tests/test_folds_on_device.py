@@ -14,7 +14,7 @@ from couloir.errors import InputError
 from couloir.folds import filled_size
 from couloir.population import Member
 from couloir.training import train_population
-from test_training import (
+from trainings import (
     CLASSES,
     FEATURES,
     Compilations,

@@ -1,473 +1,48 @@
-"""The engine: what becomes of a member, alone and in company, against plain loops and closed forms."""
+"""The engine: order of the rows, seeds, stopping, divergence, and what is handed back."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
-from sklearn import metrics as sklearn_metrics
 
-import references
-from couloir import cost, epochs
-from couloir.chunks import INITIAL
+from couloir import cost
 from couloir.epochs import Part, TrainingData, compiled_epoch
 from couloir.errors import InputError
 from couloir.folds import epoch_batches
-from couloir.networks import Network, initialise, parameter_count
-from couloir.optimizers import RULES, from_optax
+from couloir.networks import Network, parameter_count
 from couloir.outcomes import Outcome, Trained, leader
 from couloir.population import Member
 from couloir.training import Progress, train_population
-
-pytestmark = pytest.mark.usefixtures("as_shipped", "for_long")
-
-FEATURES, CLASSES, BATCH = 5, 3, 8
-HIDDEN = (6, 4)
-SEED = 3
-
-
-# Data, members and what is read off a training ----------------------------------------------------------
-
-
-def classification(rows: int = 43, validation: int = 17, seed: int = 0) -> TrainingData:
-    """Three overlapping classes; 43 rows in batches of 8 end in a batch of 3."""
-    random = np.random.default_rng(seed)
-    inputs = random.normal(size=(rows + validation, FEATURES))
-    logits = inputs @ random.normal(size=(FEATURES, CLASSES)) + random.normal(
-        size=(rows + validation, CLASSES)
-    )
-    targets = np.argmax(logits, axis=1)
-    return TrainingData(
-        "classification",
-        CLASSES,
-        Part(inputs[:rows], targets[:rows]),
-        Part(inputs[rows:], targets[rows:]),
-    )
-
-
-def regression(rows: int = 43, validation: int = 17, outputs: int = 2) -> TrainingData:
-    """Linear targets with noise, one standardised unit of which is 3 (and 0.5) target units."""
-    random = np.random.default_rng(1)
-    inputs = random.normal(size=(rows + validation, FEATURES))
-    slopes = random.normal(size=(FEATURES, outputs))
-    targets = inputs @ slopes + 0.7 + 0.3 * random.normal(size=(rows + validation, outputs))
-    return TrainingData(
-        "regression",
-        outputs,
-        Part(inputs[:rows], targets[:rows]),
-        Part(inputs[rows:], targets[rows:]),
-        target_scale=np.array([3.0, 0.5])[:outputs],
-    )
-
-
-def member(rule: str = "sgd", rate: float = 0.1, **changed: Any) -> Member:
-    settings: dict[str, Any] = {
-        "hidden": HIDDEN,
-        "activation": "tanh",
-        "batch_size": BATCH,
-        "epochs": 12,
-        **changed,
-    }
-    return Member(RULES[rule], rate, **settings)
-
-
-def quartet(**changed: Any) -> list[Member]:
-    """Two rules, two restarts: one layout, so that the tests which use it share one program."""
-    return [
-        member("sgd", 0.1, restart=0, **changed),
-        member("sgd", 0.3, restart=1, **changed),
-        member("adam", 0.01, restart=0, **changed),
-        member("adam", 0.03, restart=1, **changed),
-    ]
-
-
-class Watch:
-    """A callback that keeps every member's present weights at the end of every epoch."""
-
-    def __init__(self) -> None:
-        self.networks: list[list[Network]] = []
-
-    def __call__(self, progress: Progress) -> None:
-        present = progress.networks()
-        self.networks.append([present[number] for number in range(len(progress.outcomes))])
-
-
-def watched(members: Sequence[Member], data: TrainingData, **settings: Any) -> tuple[Trained, Any]:
-    """A training, and its networks by epoch (from 0 for the first) and member."""
-    watch = Watch()
-    trained = train_population(
-        members, data, **{"seed": SEED, "patience": None, "on_epoch": watch, **settings}
-    )
-    return trained, watch.networks
-
-
-def leaves(network: Any) -> list[np.ndarray]:
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(network)]
-
-
-def difference(one: Any, other: Any) -> float:
-    """The largest difference of two networks in any array, relative to that array's largest entry."""
-    pairs = list(zip(leaves(one), leaves(other), strict=True))
-    return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in pairs)
-
-
-def same_bits(one: Any, other: Any) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(leaves(one), leaves(other), strict=True))
-
-
-def answers(network: Any, rows: Any, activation: Callable[[Any], Any] = jnp.tanh) -> Any:
-    """What a network answers to rows [sample, feature], written the usual way round: [sample, output]."""
-    for weight, bias in network[:-1]:
-        rows = activation(rows @ weight.T + bias[None, :])
-    weight, bias = network[-1]
-    return rows @ weight.T + bias[None, :]
-
-
-def answers_in_numpy(network: Any, rows: np.ndarray, activation: Callable[[Any], Any]) -> np.ndarray:
-    return answers([(np.asarray(w), np.asarray(b)) for w, b in network], rows, activation)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponents / exponents.sum(axis=1, keepdims=True)
-
-
-def class_scores(network: Any, part: Part, activation: Callable[[Any], Any] = np.tanh) -> dict[str, float]:
-    """Scikit-learn's scores of a network."""
-    logits = answers_in_numpy(network, np.asarray(part.inputs), activation)
-    found, labels = np.argmax(logits, axis=1), np.arange(CLASSES)
-    return {
-        "log_loss": sklearn_metrics.log_loss(part.targets, softmax(logits), labels=labels),
-        "accuracy": sklearn_metrics.accuracy_score(part.targets, found),
-        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(part.targets, found),
-    }
-
-
-def value_scores(network: Any, part: Part, scale: np.ndarray) -> dict[str, float]:
-    """Scikit-learn's scores of a linear network, in target units."""
-    outputs = answers_in_numpy(network, np.asarray(part.inputs), np.tanh) * scale
-    targets = part.targets * scale
-    return {
-        "mse": sklearn_metrics.mean_squared_error(targets, outputs),
-        "mae": sklearn_metrics.mean_absolute_error(targets, outputs),
-        "r2": sklearn_metrics.r2_score(targets, outputs),
-    }
-
-
-def first_weights(each: Member, outputs: int, dtype: Any, seed: int = SEED) -> Network:
-    widths = (FEATURES, *each.hidden, outputs)
-    return initialise((seed, INITIAL, each.restart), widths, each.activation, dtype)
-
-
-# A member alone is the member in company ----------------------------------------------------------------
-
-COMPANY_EPOCHS = 40
-COMPANY_STEPS = COMPANY_EPOCHS * 5
-TIMES = (1.0, 10.0)
-SHY = {"hidden": HIDDEN, "batch_size": BATCH, "epochs": COMPANY_EPOCHS, "dropout": 0.2, "noise": 0.1}
-
-
-def subject(name: str, times: float) -> Member:
-    """A member with dropout and noise, at its rule's customary rate or a multiple of it."""
-    rule = RULES[name]
-    return Member(rule, times * rule.defaults["learning_rate"], restart=1, **SHY)
-
-
-SUBJECTS = [subject(name, times) for name in RULES for times in TIMES]
-COMPANY = [
-    *SUBJECTS,
-    # Another rate, restart, penalty and more dropout, in the same cohort; and one of another cohort.
-    *(
-        replace(subject(name, 3.0), restart=number % 3, dropout=0.4, l1=1e-4, l2=1e-3)
-        for number, name in enumerate(RULES)
-    ),
-    replace(subject("sgd", 2.0), noise=0.3),
-]
-
-
-def smaller(each: Member) -> Member:
-    """The same member with one hidden layer, which compiles sooner."""
-    return replace(each, hidden=(4,))
-
-
-@pytest.fixture(scope="module")
-def company_data() -> TrainingData:
-    return classification(rows=40)
-
-
-@pytest.fixture(scope="module")
-def company(company_data: TrainingData) -> tuple[Trained, Any]:
-    return watched(COMPANY, company_data, precision="float64")
-
-
-@pytest.fixture(scope="module")
-def company_in_single(company_data: TrainingData) -> tuple[Trained, Any]:
-    return watched([smaller(each) for each in COMPANY[:-1]], company_data, epochs=2)
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_a_member_alone_is_the_member_in_company(
-    name: str, company: tuple[Trained, Any], company_data: TrainingData
-) -> None:
-    for times in TIMES:
-        trained, alone = watched([subject(name, times)], company_data, precision="float64")
-        number = SUBJECTS.index(subject(name, times))
-        outcome = company[0].outcomes[number]
-        assert outcome.epochs_run == COMPANY_EPOCHS
-        assert company_data.train.inputs.shape[0] / BATCH * COMPANY_EPOCHS == COMPANY_STEPS
-        assert difference(alone[-1][0], company[1][-1][number]) < 1e-9
-        assert trained.outcomes[0].best_epoch == outcome.best_epoch
-        assert trained.outcomes[0].validation[-1] == pytest.approx(outcome.validation[-1], rel=1e-9)
-
-
-@pytest.mark.parametrize("name", ["sgd", "nesterov", "adam"])
-def test_a_member_alone_is_the_member_in_company_in_float32(
-    name: str, company_in_single: tuple[Trained, Any], company_data: TrainingData
-) -> None:
-    for times in TIMES:
-        _, alone = watched([smaller(subject(name, times))], company_data, epochs=2)
-        number = SUBJECTS.index(subject(name, times))
-        assert difference(alone[-1][0], company_in_single[1][-1][number]) < 1e-5
-
-
-def check_in_other_company(population: list[Member], before: Any, bar: float, **settings: Any) -> None:
-    """Every rule's first subject moves to the end of its places, and its other neighbour is another."""
-    others = [replace(each, learning_rate=each.learning_rate / 7, dropout=0.6) for each in population[16:24]]
-    moved = [*population[1:16:2], *others, *population[0:16:2], *population[24:]]
-    after = watched(moved, **settings)[1][-1]
-    kept = [each for each in moved if each in population]
-    assert len(kept) == len(population) - 8
-    for each in kept:
-        assert difference(after[moved.index(each)], before[-1][population.index(each)]) < bar, each
-
-
-def test_neither_the_place_nor_the_neighbours_matter(
-    company: tuple[Trained, Any], company_data: TrainingData
-) -> None:
-    check_in_other_company(COMPANY, company[1], 1e-9, data=company_data, precision="float64")
-
-
-def test_neither_the_place_nor_the_neighbours_matter_in_float32(
-    company_in_single: tuple[Trained, Any], company_data: TrainingData
-) -> None:
-    population = [smaller(each) for each in COMPANY[:-1]]
-    check_in_other_company(population, company_in_single[1], 1e-5, data=company_data, epochs=2)
-
-
-def test_members_in_company_do_differ(company: tuple[Trained, Any]) -> None:
-    """Rates, restarts, dropout and noise all reach the weights; else the tests above say nothing."""
-    last = company[1][-1]
-    for number in range(len(last)):
-        for other in range(number):
-            assert difference(last[number], last[other]) > 1e-3
-
-
-def test_dropout_and_noise_are_off_when_members_are_scored(
-    company: tuple[Trained, Any], company_data: TrainingData
-) -> None:
-    trained, networks = company
-    for number in range(len(SUBJECTS)):
-        expected = class_scores(
-            networks[-1][number], company_data.validation, lambda signal: np.maximum(signal, 0)
-        )
-        assert trained.outcomes[number].validation[-1] == pytest.approx(expected, rel=1e-10)
-
-
-def test_each_hidden_layer_learns_through_its_own_activation(company_data: TrainingData) -> None:
-    """One step of full batches, against the gradient of a loss written here."""
-    rows = len(company_data.train.inputs)
-    population = [
-        member("sgd", 0.3, hidden=(6, 5), activation=name, batch_size=rows)
-        for name in ("silu-tanh", "tanh-silu")
-    ]
-    _, networks = watched(population, company_data, epochs=1, precision="float64")
-    functions = {"silu": jax.nn.silu, "tanh": jnp.tanh}
-    for each, after in zip(population, networks[0], strict=True):
-        one, other = (functions[name] for name in each.activation.split("-"))
-
-        def loss(network: Any, one: Any = one, other: Any = other) -> Any:
-            (first, a), (second, b), (last, c) = network
-            signal = other(one(company_data.train.inputs @ first.T + a[None]) @ second.T + b[None])
-            logits = jax.nn.log_softmax(signal @ last.T + c[None])
-            return -jnp.mean(logits[jnp.arange(rows), company_data.train.targets])
-
-        with jax.enable_x64(True):
-            before = first_weights(each, CLASSES, np.float64)
-            slopes = jax.device_get(jax.grad(loss)(jax.tree.map(jnp.asarray, before)))
-        expected = jax.tree.map(lambda weight, slope: weight - 0.3 * slope, before, slopes)
-        assert difference(after, expected) < 1e-12
-
-
-# A population is what plain loops over one network are ---------------------------------------------------
-
-LOOP_EPOCHS = 17
-LOOP_BUDGET = 20
-LION = from_optax("lion", optax.lion, learning_rate=1e-3, weight_decay=0.01)
-LOOPED = {
-    "sgd": member("sgd", 0.2, schedule="cosine", warmup=0.1, l1=1e-3, restart=2),
-    "momentum": member("momentum", 0.03, momentum=0.8, schedule="step", l1=1e-3, l2=1e-2),
-    "nesterov": member("nesterov", 0.05, momentum=0.7, l2=1e-2),
-    "adam": member("adam", 0.02, schedule="one_cycle", l2=3e-2, restart=1),
-    "adamw": member("adamw", 0.02, schedule="exponential", warmup=0.2),
-    "lion": replace(member(rate=3e-3), rule=LION),
-}
-LOOPED = {name: replace(each, epochs=LOOP_BUDGET) for name, each in LOOPED.items()}
-
-
-def loop_loss(network: Any, rows: Any, targets: Any, weights: Any, l1: Any, l2: Any) -> Any:
-    """The weighted mean of a sample's losses over the batch, plus λ₁Σ|w| + ½λ₂Σw² over the weights."""
-    outputs = answers(network, rows)
-    if targets.ndim == 1:
-        samples = -jnp.take_along_axis(jax.nn.log_softmax(outputs), targets[:, None], axis=1)[:, 0]
-    else:
-        samples = jnp.mean((outputs - targets) ** 2, axis=1)
-    penalty = sum(l1 * jnp.sum(jnp.abs(w)) + l2 / 2 * jnp.sum(w**2) for w, _ in network)
-    return jnp.dot(samples, weights) / jnp.sum(weights) + penalty
-
-
-loop_gradient = jax.jit(jax.grad(loop_loss))
-
-
-class LoopRule:
-    """One member's rule: where it asks for the gradient and the direction it goes, by Optax or by hand."""
-
-    def __init__(self, name: str, each: Member, network: Any) -> None:
-        self.name, self.momentum = name, each.momentum
-        self.velocity = jax.tree.map(jnp.zeros_like, network)
-        self.optax = {
-            "sgd": optax.identity(),
-            "adam": optax.scale_by_adam(),
-            "adamw": optax.chain(
-                optax.scale_by_adam(),
-                optax.add_decayed_weights(0.01, mask=lambda tree: [(True, False) for _ in tree]),
-            ),
-            "lion": optax.chain(optax.scale_by_lion(), optax.add_decayed_weights(0.01)),
-        }.get(name)
-        self.state = self.optax.init(network) if self.optax else None
-
-    def place(self, network: Any, rate: float) -> Any:
-        if self.name != "nesterov":
-            return network
-        return jax.tree.map(lambda w, z: w - rate * self.momentum * z, network, self.velocity)
-
-    def direction(self, gradient: Any, network: Any) -> Any:
-        if self.optax is not None:
-            change, self.state = self.optax.update(gradient, self.state, network)
-            return change
-        self.velocity = jax.tree.map(lambda z, g: self.momentum * z + g, self.velocity, gradient)
-        return self.velocity
-
-
-def loop(name: str, each: Member, data: TrainingData, epochs: int) -> list[Any]:
-    """One network trained batch by batch, the last one short and without padding; its weights by epoch."""
-    network = [tuple(layer) for layer in first_weights(each, data.outputs, float)]
-    rule, step, visited = LoopRule(name, each, network), 0, []
-    count = len(data.train.inputs)
-    weights = np.ones(count) if data.sample_weights is None else data.sample_weights
-    steps = math.ceil(count / each.batch_size)
-    for number in range(1, epochs + 1):
-        order = epoch_batches(count, each.batch_size, SEED, number)[0].ravel()[:count]
-        for start in range(0, count, each.batch_size):
-            rows = order[start : start + each.batch_size]
-            factor = references.schedule_factor(each.schedule, step, each.epochs * steps, each.warmup)
-            rate = each.learning_rate * factor
-            batch = (data.train.inputs[rows], data.train.targets[rows], weights[rows])
-            gradient = loop_gradient(rule.place(network, rate), *batch, each.l1, each.l2)
-            change = rule.direction(gradient, network)
-            network = jax.tree.map(lambda w, d, rate=rate: w - rate * d, network, change)
-            step += 1
-        visited.append(network)
-    return visited
-
-
-def class_weighted(data: TrainingData) -> TrainingData:
-    """The same rows, each weighted by how rare its class is."""
-    share = np.bincount(data.train.targets, minlength=CLASSES) / len(data.train.targets)
-    return replace(data, sample_weights=(1 / (CLASSES * share))[data.train.targets])
-
-
-@pytest.fixture(scope="module")
-def loop_data() -> TrainingData:
-    return class_weighted(classification())
-
-
-@pytest.fixture(scope="module")
-def population(loop_data: TrainingData) -> tuple[Trained, Any]:
-    return watched(list(LOOPED.values()), loop_data, epochs=LOOP_EPOCHS, precision="float64")
-
-
-@pytest.mark.parametrize("name", LOOPED)
-def test_a_population_is_a_loop_over_each_of_its_networks(
-    name: str, population: tuple[Trained, Any], loop_data: TrainingData, float64: None
-) -> None:
-    """The same initial weights, batches, schedule, penalties and class weights; more than 100 steps."""
-    number = list(LOOPED).index(name)
-    expected = loop(name, LOOPED[name], loop_data, LOOP_EPOCHS)
-    for epoch in (0, LOOP_EPOCHS - 1):
-        assert difference(population[1][epoch][number], expected[epoch]) < 1e-10
-    assert difference(expected[0], expected[-1]) > 1e-2
-
-
-@pytest.mark.parametrize("name", LOOPED)
-def test_histories_are_scikit_learn_s_scores(
-    name: str, population: tuple[Trained, Any], loop_data: TrainingData
-) -> None:
-    trained, networks = population
-    number = list(LOOPED).index(name)
-    outcome = trained.outcomes[number]
-    for epoch in range(LOOP_EPOCHS):
-        expected = class_scores(networks[epoch][number], loop_data.validation)
-        assert outcome.validation[epoch] == pytest.approx(expected, rel=1e-10)
-
-
-def test_class_weights_change_the_path(population: tuple[Trained, Any], loop_data: TrainingData) -> None:
-    plain = replace(loop_data, sample_weights=None)
-    _, networks = watched(list(LOOPED.values()), plain, epochs=1, precision="float64")
-    for number in range(len(LOOPED)):
-        assert difference(networks[0][number], population[1][0][number]) > 1e-4
-
-
-def test_equal_class_weights_are_none(population: tuple[Trained, Any], loop_data: TrainingData) -> None:
-    """A weighted mean does not depend on the weights' scale."""
-    members = list(LOOPED.values())
-    plain = replace(loop_data, sample_weights=None)
-    sevens = replace(loop_data, sample_weights=np.full(len(loop_data.train.inputs), 7.0))
-    _, expected = watched(members, plain, epochs=2, precision="float64")
-    _, networks = watched(members, sevens, epochs=2, precision="float64")
-    for found, wanted in zip(networks[-1], expected[-1], strict=True):
-        assert difference(found, wanted) < 1e-12
-
-
-def test_linear_networks_of_several_outputs_are_a_loop_and_scored_in_target_units(float64: None) -> None:
-    data = regression()
-    members = lines([0.01, 0.02, 0.05])
-    trained, networks = watched(members, data, precision="float64")
-    for number, each in enumerate(members):
-        expected = loop("sgd", each, data, each.epochs)
-        assert difference(networks[-1][number], expected[-1]) < 1e-10
-        scores = value_scores(networks[-1][number], data.validation, data.target_scale)
-        assert trained.outcomes[number].validation[-1] == pytest.approx(scores, rel=1e-10)
-
-
-@pytest.mark.parametrize("most", [1, 7, 20, 100])
-def test_scores_in_blocks_are_scikit_learn_s(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty-four rows in blocks of at most so many, which need not divide them."""
-    monkeypatch.setattr(epochs, "SIGNALS_SCORED_AT_ONCE", 0)
-    monkeypatch.setattr(epochs, "ROWS_SCORED_AT_ONCE", most)
-    data = classification(rows=40 + most)  # rows of its own: a program that no other test has compiled
-    trained, networks = watched([member(), member("adam", 0.01)], data, epochs=1, precision="float64")
-    for outcome, network in zip(trained.outcomes, networks[0], strict=True):
-        scores = class_scores(network, data.validation)
-        assert outcome.validation[0] == pytest.approx(scores, rel=1e-10)
-
+from trainings import (
+    BATCH,
+    CLASSES,
+    FEATURES,
+    SEED,
+    Compilations,
+    class_scores,
+    class_weighted,
+    classification,
+    difference,
+    first_weights,
+    leaves,
+    lines,
+    member,
+    quartet,
+    regression,
+    same_bits,
+    value_scores,
+    watched,
+)
+
+pytestmark = pytest.mark.usefixtures("for_long")
 
 # The order of the rows -----------------------------------------------------------------------------------
 
@@ -543,23 +118,6 @@ def rich(factor: float, **changed: Any) -> list[Member]:
     settings = {"l1": 1e-4, "l2": 1e-3, "dropout": 0.1, "noise": 0.05, "schedule": "cosine", **changed}
     settings = {name: v * factor if isinstance(v, float) else v for name, v in settings.items()}
     return [replace(each, learning_rate=factor * each.learning_rate) for each in quartet(**settings)]
-
-
-class Compilations:
-    """Counts the programs that XLA is given to compile while it listens."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def hear(self, event: str, duration: float, **_: object) -> None:
-        self.count += event == "/jax/core/compile/backend_compile_duration"
-
-    def __enter__(self) -> Compilations:
-        jax.monitoring.register_event_duration_secs_listener(self.hear)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        jax.monitoring.unregister_event_duration_listener(self.hear)
 
 
 @pytest.fixture(scope="module")
@@ -765,14 +323,6 @@ def test_a_cap_on_epochs_leaves_the_schedules_their_horizon() -> None:
 # Divergence ----------------------------------------------------------------------------------------------
 
 WILD = 1e6
-
-
-def lines(rates: Sequence[float]) -> list[Member]:
-    """Linear models that descend by SGD, at different rates."""
-    return [
-        member("sgd", rate, hidden=(), loss="mse", epochs=12, restart=number)
-        for number, rate in enumerate(rates)
-    ]
 
 
 def epoch_of_overflow(each: Member, data: TrainingData) -> int:

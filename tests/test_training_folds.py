@@ -16,7 +16,7 @@ from couloir.errors import InputError
 from couloir.outcomes import Rung, Trained
 from couloir.population import Member
 from couloir.training import Progress, train_population
-from test_training import (
+from trainings import (
     BATCH,
     CLASSES,
     FEATURES,
