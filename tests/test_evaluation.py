@@ -93,8 +93,19 @@ def test_the_naive_answers_are_the_class_shares_and_the_mean() -> None:
 def test_the_linear_rival_of_classes_is_scikit_learns(count: int) -> None:
     random = np.random.default_rng(1)
     inputs, truth = random.normal(size=(60, 4)), np.arange(60) % count
-    expected = LogisticRegression(max_iter=200).fit(inputs, truth).predict_proba(inputs)
+    expected = LogisticRegression().fit(inputs, truth).predict_proba(inputs)
     np.testing.assert_allclose(evaluation.linear(inputs, truth, count)(inputs), expected, atol=1e-12)
+
+
+def test_the_linear_rival_of_many_numbers_is_the_same_in_single_precision() -> None:
+    random = np.random.default_rng(1)
+    count = evaluation.MANY_NUMBERS // 40 + 1
+    inputs = random.normal(size=(count, 40))
+    truth = (inputs[:, 0] + random.normal(size=count) > 0).astype(int)
+    expected = LogisticRegression().fit(inputs, truth).predict_proba(inputs)
+    found = evaluation.linear(inputs, truth, 2)(inputs)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.max(np.abs(found - expected)) > 1e-12, "single precision was to be used"
 
 
 def test_the_linear_rival_of_values_is_least_squares() -> None:
