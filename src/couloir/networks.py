@@ -137,7 +137,8 @@ def forward(
         activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
         drop: applied to each hidden layer's signal with the layer's number (dropout while training);
             None switches nothing off, as when predicting.
-        product: of every layer but the first, whose inputs want no slopes and may be many networks'.
+        product: multiplies weights and signals in every layer but the first, which needs none of its own: no
+            slopes are asked of its inputs, and one wide product may serve many networks.
 
     Returns:
         logits [class, batch], or values in standardised target units [output, batch].
