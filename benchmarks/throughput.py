@@ -266,7 +266,8 @@ def extra_costs(hidden: tuple[int, ...], count: int, data: TrainingData, scale: 
 
 
 def timed(one_epoch: Callable[[], None]) -> float:
-    """Seconds of a call."""
+    """Seconds of an epoch, right after one that does not count."""
+    one_epoch()
     began = time.perf_counter()
     one_epoch()
     return time.perf_counter() - began
@@ -336,17 +337,12 @@ class Beside:
     """What is measured between the epochs of a network: the GEMM rate, and an epoch of each peer."""
 
     def __init__(self, gemm: Gemm, peers: dict[str, Callable[[], None]]) -> None:
-        """Warm the peers up."""
+        """Measure nothing yet."""
         self.gemm, self.peers, self.moments = gemm, peers, list[Moment]()
-        for one_epoch in peers.values():
-            one_epoch()
 
     def __call__(self) -> Moment:
         """Measure everything once."""
-        moment = {GEMM: self.gemm.probe()}
-        for who, one_epoch in self.peers.items():
-            one_epoch()
-            moment[who] = timed(one_epoch)
+        moment = {GEMM: self.gemm.probe()} | {who: timed(peer) for who, peer in self.peers.items()}
         self.moments.append(moment)
         time.sleep(0.05)  # the threads of the products go on spinning for a moment
         return moment
@@ -375,7 +371,6 @@ def peer_lines(
         lines.append(_line(hidden, who, 1, data, seconds, [*beside.moments, beside.moments[-1]]))
     if "torch" not in without and _has_torch():
         one_epoch = torch_population_epoch(hidden, data, 64)
-        one_epoch()
         moments, seconds = [{GEMM: beside.gemm.probe()}], []
         for _ in range(scale.rounds):
             seconds.append(timed(one_epoch))

@@ -150,14 +150,14 @@ def naive(truth: np.ndarray, classes: int | None) -> Callable[[int], Answers]:
 
 
 MANY_NUMBERS = 2**22
-"""Inputs of more numbers are fitted in single precision, in two thirds of the time and as well."""
+"""Inputs of more numbers are fitted in single precision and in at most 100 steps instead of 200: on MNIST in
+a third of the time, and as well."""
 
 
 def linear(inputs: np.ndarray, truth: np.ndarray, classes: int | None) -> Callable[[np.ndarray], Answers]:
     """A linear model of the prepared inputs, fitted to training rows.
 
-    Logistic regression with scikit-learn's customary penalty (C = 1) and at most its customary 100 steps, or
-    least squares.
+    Logistic regression with scikit-learn's customary penalty (C = 1), or least squares.
 
     Returns:
         a function from prepared inputs [sample, feature] to answers.
@@ -172,8 +172,8 @@ def linear(inputs: np.ndarray, truth: np.ndarray, classes: int | None) -> Callab
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        precision = np.float32 if inputs.size > MANY_NUMBERS else np.float64
-        fitted = LogisticRegression().fit(np.asarray(inputs, precision), truth)
+        precision, steps = (np.float32, 100) if inputs.size > MANY_NUMBERS else (np.float64, 200)
+        fitted = LogisticRegression(max_iter=steps).fit(np.asarray(inputs, precision), truth)
     if classes == 2:
         return lambda rows: softmax(np.column_stack([np.zeros(len(rows)), fitted.decision_function(rows)]))
     return lambda rows: softmax(fitted.decision_function(rows))

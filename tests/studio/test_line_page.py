@@ -91,14 +91,14 @@ def shows(tab: Tab, points: Any, line: Any, rate: float, step: int, steps: int =
     end = time.monotonic() + 20
     while True:
         wrong: list[Any] = [name for name, value in expected.items() if not same(fact(tab, name), value)]
-        wrong += [place for place, value in drawn.items() if not same(told(tab, *place), value, 1e-12)]
+        wrong += [place for place, value in drawn.items() if not same(first_of(tab, *place), value, 1e-12)]
         if not wrong:
             return
         assert time.monotonic() < end, wrong
         time.sleep(0.05)
 
 
-def told(tab: Tab, view: str, name: str) -> Any:
+def first_of(tab: Tab, view: str, name: str) -> Any:
     """Where the first of a view's heads is, or the first of its values; NaN before there is one."""
     found = tab.evaluate(f"document.querySelector('.{view} canvas').dataset.{name}")
     first = json.loads(found)[0] if found else {}
