@@ -11,13 +11,14 @@ import pytest
 from sklearn.metrics import log_loss
 
 import couloir
-from couloir import choosing, planning, results
+from couloir import choosing, planning, results, workflow
 from couloir.choosing import choose
 from couloir.errors import InputError
 from couloir.model import Ensemble, Model, load_model
 from couloir.outcomes import Trained
 from couloir.planning import Conditions, Plan, plan, prepare
 from couloir.population import Options
+from couloir.report import render
 from couloir.results import Choice, Finalist
 from couloir.training import train_population
 from test_workflow import poisoned
@@ -324,8 +325,14 @@ def test_where_the_refit_diverges(cases: dict[str, Case], monkeypatch: pytest.Mo
     choice = choose(found.planned, alone, found.trained, "test")
     assert [each.name for each in choice.finalists] == ["winner"]
     assert choice.winner.refit_epochs is None
-    with pytest.raises(InputError, match="without --refit"):
-        choose(cases["validation"].planned, cases["validation"].conditions, cases["validation"].trained, "")
+    found = cases["validation"]
+    choice = choose(found.planned, replace(found.conditions, ensemble=None), found.trained, "test")
+    assert [each.name for each in choice.finalists] == ["winner"]
+    assert choice.headline == 0
+    assert choice.winner.refit_epochs is None
+    run = workflow.tested(choice)
+    assert run.record["refit_diverged"] is True
+    assert "diverged" in render(run)
 
 
 @pytest.mark.parametrize("way", WAYS)

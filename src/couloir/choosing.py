@@ -34,7 +34,7 @@ def choose(planned: Plan, conditions: Conditions, trained: Trained, command: str
     """Fix the models that will be tested.
 
     Raises:
-        InputError: every member diverged, or the refit that was asked for did.
+        InputError: every member diverged.
     """
     if planned.problem.folds:
         return _by_folds(planned, conditions, trained, command)
@@ -66,10 +66,12 @@ def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, comm
     if conditions.refit:
         rows, epochs = np.union1d(problem.split.train, problem.split.validation), winner.best_epoch
         refit = refitted(problem, conditions, winner.member, rows, epochs)
+        more["refit_diverged"] = refit is None
         if refit is None:
-            raise InputError("The refit on training and validation rows diverged: run again without --refit.")
-        finalists.append(Finalist("refitted", refit, rows))
-        headline = headline or len(finalists) - 1
+            epochs = None
+        else:
+            finalists.append(Finalist("refitted", refit, rows))
+            headline = headline or len(finalists) - 1
     inputs = problem.data.validation.inputs if problem.data.validation else problem.data.train.inputs
     importance = (
         None
@@ -105,7 +107,10 @@ def _by_folds(planned: Plan, conditions: Conditions, trained: Trained, command: 
     if refit is not None:
         finalists.append(Finalist("refitted", refit, rest))
     headline = len(finalists) - 1
-    more: dict[str, Any] = {"cross_validation": crossed.record(number)}
+    more: dict[str, Any] = {
+        "cross_validation": crossed.record(number),
+        "refit_diverged": refit is None,
+    }
     if conditions.ensemble:
         pool = [
             Candidate(member, crossed.models(member), crossed.judged(member).answers)

@@ -424,6 +424,10 @@ def _verdict(run: Run) -> Iterable[tuple[str, str]]:
         f"{r['name']} {shown(metric, r['test'][metric])}" for r in (record["linear"], record["baseline"])
     ]
     yield "against", ", ".join(rivals)
+    if record.get("refit_diverged"):
+        from couloir.report.summary import REFIT_DIVERGED
+
+        yield "note", REFIT_DIVERGED
     times = record["ledger"]["times_scored"]
     if times is not None and times > 1:
         yield "note", f"this test part has now been scored {times} times, and tells a little less each time"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,17 +45,16 @@ class Finding:
         """Write a folder with page, tables and run.json into a folder of runs; return the new one.
 
         `latest` goes on naming the newest run that can predict.
+
+        Raises:
+            InputError: the system refuses to write; where it is only the page that is refused, the numbers
+                are saved, and `folder` says where.
         """
-        folder = runs.claim_folder(Path(parent), self.name)
-        try:
-            self.report(folder / self.page)
+        with runs.new_folder(Path(parent), self.name, latest=False) as (folder, final):
             for name, table in self.tables.items():
                 table.write_parquet(folder / f"{name}.parquet")
             self.record["tables"] = list(self.tables)
-            text = json.dumps(self.record, indent=1, ensure_ascii=False, allow_nan=False)
-            (folder / "run.json").write_text(text + "\n", "utf-8")  # last: a folder that has it is whole
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self.folder = folder
-        return folder
+            runs.write_record(self.record, folder)
+        self.folder = final.resolve()
+        runs.add_page(self, self.folder)
+        return self.folder

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir.errors import InputError
 
@@ -63,11 +64,14 @@ class StoredRun:
 
 
 @contextlib.contextmanager
-def new_folder(parent: Path, name: str) -> Iterator[tuple[Path, Path]]:
+def new_folder(parent: Path, name: str, latest: bool = True) -> Iterator[tuple[Path, Path]]:
     """A folder to fill, which takes its own name in `parent` when the block ends without an error.
 
-    Yields the path to write to, and the path that the folder will have in the end. `latest` in the
-    parent then points to it.
+    Yields the path to write to, and the path that the folder will have in the end. With `latest`, the
+    link of that name in the parent then points to it.
+
+    Raises:
+        InputError: the system refuses to write, for want of space or of a right; nothing is left then.
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -79,12 +83,28 @@ def new_folder(parent: Path, name: str) -> Iterator[tuple[Path, Path]]:
             f"Nothing can be written to the folder '{parent}' ({error.strerror}): name another with --out."
         ) from None
     try:
-        yield temporary, final
-        temporary.rename(final)
+        with refused(
+            f"The run cannot be saved in '{parent}'", "make room, or name another folder with --out"
+        ):
+            yield temporary, final
+            temporary.rename(final)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    point_latest(final)
+    if latest:
+        point_latest(final)
+
+
+@contextlib.contextmanager
+def refused(what: str, remedy: str) -> Iterator[None]:
+    """Where the system refuses to write, say so in a sentence: "what (why): remedy."."""
+    import polars as pl
+
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"{what} ({reason}): {remedy}.") from error
 
 
 def claim_folder(parent: Path, name: str) -> Path:
@@ -116,7 +136,11 @@ def _free_name(parent: Path, name: str) -> Path:
 
 
 def point_latest(final: Path) -> None:
-    """Make `latest` name the newest run: a link, or a file with the name where links are not allowed."""
+    """Make `latest` name the newest run: a link, or a file with the name where links are not allowed.
+
+    The run may be given by any path to it, through `latest` itself too: what is named is the folder it has.
+    """
+    final = final.resolve()
     parent = final.parent
     latest, fresh = parent / "latest", parent / f".latest.{os.getpid()}"
     try:
@@ -130,7 +154,7 @@ def point_latest(final: Path) -> None:
 
 
 def write(run: StoredRun, folder: Path) -> None:
-    """Write everything but the report into a folder that exists."""
+    """Write everything but the page into a folder that exists."""
     run.history.write_parquet(folder / "history.parquet")
     run.leaderboard.write_parquet(folder / "leaderboard.parquet")
     run.predictions.write_parquet(folder / "predictions.parquet")
@@ -138,19 +162,58 @@ def write(run: StoredRun, folder: Path) -> None:
         table.write_parquet(folder / f"{name}.parquet")
     run.model.save(folder)
     run.record["tables"] = list(run.tables)
-    write_record(run, folder)  # last: a folder that has it is whole
+    write_record(run.record, folder)  # last: a folder that has it is whole
 
 
-def write_record(run: StoredRun, folder: Path) -> None:
-    """Write run.json; a number that is not finite is a bug and raises."""
-    text = json.dumps(run.record, indent=1, ensure_ascii=False, allow_nan=False)
+def write_record(record: dict[str, Any], folder: Path) -> None:
+    """Write run.json, whole or not at all; a number that is not finite is a bug and raises."""
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
     temporary = folder / f".run.json.part{os.getpid()}"
-    temporary.write_text(text + "\n", "utf-8")
-    os.replace(temporary, folder / "run.json")
+    try:
+        temporary.write_text(text + "\n", "utf-8")
+        os.replace(temporary, folder / "run.json")
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class WithPage(Protocol):
+    """What has a record and a page in a folder."""
+
+    record: dict[str, Any]
+
+    @property
+    def page(self) -> str:
+        """The page's file name."""
+
+    def report(self, path: str | Path) -> Path:
+        """Write the page to a file."""
+
+
+def add_page(run: WithPage, folder: Path) -> None:
+    """Draw a run's page into its folder, where all else is written already, and note how long it took.
+
+    A page comes last, since it is drawn from the rest and can be drawn again, while what was learnt cannot.
+
+    Raises:
+        InputError: the system refuses to write it; the run itself is there.
+    """
+    began = time.perf_counter()
+    remedy = f"make room, then draw it with 'couloir report {shlex.quote(str(folder))}'"
+    with refused(f"The run is saved in '{folder}', but its page cannot be written", remedy):
+        run.report(folder / run.page)
+        if seconds := run.record.get("seconds"):
+            spent = round(time.perf_counter() - began, 3)
+            seconds["report"] = spent
+            seconds["total"] = round(seconds["total"] + spent, 3)
+            write_record(run.record, folder)
 
 
 def resolve(path: str | Path) -> Path:
-    """The folder that a path names, through `latest` where that is a file; an InputError otherwise."""
+    """The folder that a path names, behind links and through `latest` where that is a file.
+
+    Raises:
+        InputError: there is none.
+    """
     folder = Path(path)
     if folder.is_file() and folder.name == "latest":
         folder = folder.parent / folder.read_text("utf-8").strip()
@@ -160,7 +223,7 @@ def resolve(path: str | Path) -> Path:
         )
         known = f"the runs in '{folder.parent}' are {', '.join(others[-5:])}" if others else "train one first"
         raise InputError(f"There is no run folder '{path}': {known}.")
-    return folder
+    return folder.resolve()
 
 
 def folders(parent: str | Path) -> list[Path]:

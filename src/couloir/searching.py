@@ -7,6 +7,7 @@ the search has come to its end.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from collections.abc import Mapping
@@ -147,8 +148,11 @@ def search(
     observer.stage("writing the report")
     # What an earlier end has left is no longer whole while it is being overwritten.
     (under_way.folder / "run.json").unlink(missing_ok=True)
-    run.write(under_way.folder)
+    resume = f"make room, then go on with 'couloir search --resume {shlex.quote(str(under_way.folder))}'"
+    with runs.refused(f"The search's result cannot be saved in '{under_way.folder}'", resume):
+        runs.write(run, under_way.folder)
     runs.point_latest(under_way.folder)
+    runs.add_page(run, under_way.folder)
     return run
 
 
@@ -361,7 +365,7 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
         history=_history(under_way),
         leaderboard=trials.filter(pl.col("value").is_not_null()).sort("value", descending=under_way.sign < 0),
         kind="search",
-        more=_more(under_way, best, average_record(average), asked),
+        more=_more(under_way, best, average_record(average), asked) | {"refit_diverged": refit is None},
         tables={"trials": trials, "rungs": _rungs_table(under_way)},
     )
 

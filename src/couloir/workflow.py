@@ -62,21 +62,17 @@ class Run(runs.StoredRun):
         return write_report(self, Path(path))
 
     def save(self, parent: str | Path = "runs") -> Path:
-        """Write a run folder, with the report, into a folder of runs; return the new one."""
-        with runs.new_folder(Path(parent), self.record["data"]["name"]) as (folder, final):
-            self.write(folder)
-        self.folder = final.resolve()
-        return self.folder
+        """Write a run folder, with the report, into a folder of runs; return the new one.
 
-    def write(self, folder: Path) -> None:
-        """Write the run and its report into a folder that exists."""
-        began = time.perf_counter()
-        self.report(folder / "report.html")
-        spent = round(time.perf_counter() - began, 3)
-        seconds = self.record["seconds"]
-        seconds["report"] = spent
-        seconds["total"] = round(seconds["total"] + spent, 3)
-        runs.write(self, folder)
+        Raises:
+            InputError: the system refuses to write; where it is only the page that is refused, the run is
+                saved, and `folder` says where.
+        """
+        with runs.new_folder(Path(parent), self.record["data"]["name"]) as (folder, final):
+            runs.write(self, folder)
+        self.folder = final.resolve()
+        runs.add_page(self, self.folder)
+        return self.folder
 
 
 def open_run(path: str | Path) -> Run:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
+from sklearn.exceptions import ConvergenceWarning
 
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
@@ -25,7 +27,7 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
     """Choose among the trained members, and give the estimator what it keeps.
 
     Raises:
-        InputError: every member diverged, or the refit did.
+        InputError: every member diverged.
     """
     winner = leader(outcomes, prepared.metric)
     if winner is None:
@@ -35,7 +37,7 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
         )
     model: Model | Ensemble = model_of(winner, prepared.preparation, prepared.scaling)
     if estimator.refit and prepared.held_out:
-        model = _refitted(estimator, prepared, winner)
+        model = _refitted(estimator, prepared, winner) or model
     elif estimator.ensemble and prepared.data.validation is not None:
         model = _averaged(estimator, prepared, outcomes)
     keep(estimator, prepared.preparation, prepared.scaling, prepared.metric, winner, outcomes, model)
@@ -86,8 +88,11 @@ def model_of(outcome: Outcome, preparation: Preparation, scaling: Scaling | None
     return replace(model, layers=(*model.layers[:-1], last))
 
 
-def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model:
-    """The winner trained afresh on all rows, for its best number of epochs."""
+def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model | None:
+    """The winner trained afresh on all rows, for its best number of epochs.
+
+    None, and a warning, where it diverges.
+    """
     rows = prepared.rows
     preparation = fitted_preparation(estimator, rows)
     scaling = None if prepared.scaling is None else Scaling.of(rows.targets)
@@ -103,7 +108,12 @@ def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model:
         filled=True,
     ).outcomes
     if leader([again], prepared.metric) is None:
-        raise InputError("The refit on all rows diverged: give refit=False, or smaller learning rates.")
+        warnings.warn(
+            "The refit on all rows diverged, so that the network is kept that was judged on validation.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+        return None
     return model_of(again, preparation, scaling)
 
 

@@ -13,6 +13,7 @@ STATUS_NOTES = {
     "interrupted": "This run was interrupted. What follows holds for what had been learnt until then.",
     "out of time": "This run reached its time limit. What follows holds for what had been learnt until then.",
 }
+REFIT_DIVERGED = "Trained anew with more rows the winner diverged: kept are the networks that were judged."
 MOST_CLASSES_LISTED = 12
 
 
@@ -32,7 +33,7 @@ def common(record: dict[str, Any]) -> dict[str, Any]:
     """The sentences and facts that the pages of all kinds of run have."""
     return {
         "name": words.short(record["data"]["name"], 80),
-        "status": STATUS_NOTES.get(record.get("status", ""), ""),
+        "status": status_words(record),
         "created": moment(record.get("created")),
         "scores": scores_table(record),
         "verdict": verdict(record),
@@ -44,6 +45,13 @@ def common(record: dict[str, Any]) -> dict[str, Any]:
         "versions": list(record.get("versions", {}).items()),
         "machine": machine(record),
     }
+
+
+def status_words(record: dict[str, Any]) -> str:
+    """What a reader should know before all else: that the run was cut short, that its refit failed."""
+    notes = [STATUS_NOTES.get(record.get("status", ""), "")]
+    notes += [REFIT_DIVERGED] if record.get("refit_diverged") else []
+    return " ".join(filter(None, notes))
 
 
 def headline_metric(record: dict[str, Any]) -> str:

@@ -180,7 +180,7 @@ def _search(dataset: Dataset, **given: Any) -> Run:
         kept = {name: given[name] for name in ("out", "observer", "command", "stages")}
         run = searching.search(dataset, resume=stopped.folder, trials=stopped.trials, **kept)
         run.record["status"] = "interrupted"
-        runs.write_record(run, stopped.folder)
+        runs.write_record(run.record, stopped.folder)
         return run
 
 
