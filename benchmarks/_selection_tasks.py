@@ -42,11 +42,11 @@ def couloir_halving(work: Work) -> dict[str, Any]:
     Both ways nobody is stopped early: what is compared is halving alone.
     """
     import couloir
-    from couloir.cross_validation import CrossValidation
-    from couloir.outcomes import halving
-    from couloir.planning import Conditions, plan, prepare
-    from couloir.population import Options
-    from couloir.training import train_population
+    from couloir.engine.outcomes import halving
+    from couloir.engine.population import Options
+    from couloir.engine.training import train_population
+    from couloir.selection.cross_validation import CrossValidation
+    from couloir.selection.problem import Conditions, plan, prepare
 
     conditions = Conditions(seed=work["seed"], cv=work["folds"])
     problem = prepare(couloir.load("digits"), conditions)

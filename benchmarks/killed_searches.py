@@ -75,7 +75,7 @@ def start_search(out: Path, space: Path) -> subprocess.Popen[str]:
 
 def child(out: Path, space: Path) -> None:
     """What the process that is killed does."""
-    import couloir.searching  # noqa: F401 (imported before the clock starts)
+    import couloir.commands.search  # noqa: F401 (imported before the clock starts)
 
     print(BEGUN, flush=True)
     search_here(out, space)

@@ -26,11 +26,11 @@ from scipy import stats
 
 import couloir
 from couloir.data.dataset import Dataset
-from couloir.optimizers import RULES
-from couloir.planning import Conditions, prepare
-from couloir.population import Member
-from couloir.selection.comparison import holm
-from couloir.selection.race import Race, run_race
+from couloir.engine.optimizers import RULES
+from couloir.engine.population import Member
+from couloir.selection.comparison.paired import holm
+from couloir.selection.comparison.race import Race, run_race
+from couloir.selection.problem import Conditions, prepare
 
 NAMES = tuple("abcdefgh")
 REPLICATES, LEVEL, RATE = 10, 0.05, 0.1

@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 from _shared import machine, table, write_json
 
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load, load_features
-from couloir.model import Model
+from couloir.model.predictor import Model
 
 SLOWEST_ROW = 2.0
 LEAST_SPEED = 1.0

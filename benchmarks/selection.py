@@ -110,7 +110,7 @@ def write_rows(path: Path, folds: int, seed: int) -> int:
 
 def works(scale: Scale, rows: Path, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The narrow work of a turn, which both do, and the wide one."""
-    from couloir.optimizers import RULES
+    from couloir.engine.optimizers import RULES
 
     shared = {
         "seed": seed,

@@ -118,7 +118,7 @@ def served() -> Iterator[tuple[str, int]]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        code = "import sys; from couloir.cli import run; sys.argv[0] = 'couloir'; run()"
+        code = "import sys; from couloir.cli.app import run; sys.argv[0] = 'couloir'; run()"
         command = [sys.executable, "-c", code, "studio", "--no-open", "--port", str(port), "--out", folder]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:

@@ -2,7 +2,7 @@
 
     python benchmarks/throughput.py [--quick] [--members 1,16,64,256] [--without sklearn,torch]
 
-Everything is measured in one run, on MNIST, through `couloir.training.train_population`: the code that
+Everything is measured in one run, on MNIST, through `couloir.engine.training.train_population`: the code that
 users run, with scoring on validation and the checks for divergence on. An epoch's seconds hold all of
 that; compiling stands apart. Each line gives the median and the best of its epochs.
 
@@ -37,10 +37,10 @@ from typing import Any
 import numpy as np
 from _shared import machine, mnist_rows, table, write_json
 
-from couloir.epochs import Part, TrainingData
-from couloir.optimizers import RULES
-from couloir.population import Member
-from couloir.training import Progress, train_population
+from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.optimizers import RULES
+from couloir.engine.population import Member
+from couloir.engine.training import Progress, train_population
 
 INPUTS, CLASSES, BATCH = 784, 10, 128
 NETWORKS = ((15,), (128, 64))

@@ -19,55 +19,37 @@ import pdoc
 
 import couloir
 
+SURFACES = ("functions", "formulas", "paths", "race", "endings", "microscope")
+EXPERIMENTS = (
+    *("regression", "gradients", "guessing", "momentum", "noise", "sparse", "stall"),
+    *("overfitting", "regularizers", "dropping", "tweak", "widths", "wild"),
+)
+
 MODULES = (
     "couloir",
-    "couloir.training",
-    "couloir.outcomes",
-    "couloir.epochs",
-    "couloir.networks",
-    "couloir.randomness",
-    "couloir.losses",
-    "couloir.optimizers",
-    "couloir.schedules",
-    "couloir.metrics",
-    "couloir.population",
-    "couloir.cross_validation",
-    "couloir.data.sources",
+    "couloir.engine.training",
+    "couloir.engine.outcomes",
+    "couloir.engine.epochs",
+    "couloir.engine.architectures.mlp",
+    "couloir.engine.randomness",
+    "couloir.engine.losses",
+    "couloir.engine.optimizers",
+    "couloir.engine.schedules",
+    "couloir.engine.metrics",
+    "couloir.engine.population",
+    "couloir.selection.cross_validation",
+    "couloir.data.loading",
     "couloir.data.dataset",
     "couloir.data.preparation",
-    "couloir.selection.space",
-    "couloir.model",
+    "couloir.selection.search.space",
+    "couloir.model.predictor",
     "couloir.export",
     "couloir.export.graph",
     "couloir.export.feeding",
     "couloir.figures",
-    "couloir.landscapes",
-    *(
-        f"couloir.landscapes.{name}"
-        for name in (
-            "functions",
-            "paths",
-            "race",
-            "regression",
-            "microscope",
-            "gradients",
-            "guessing",
-            "momentum",
-            "noise",
-            "sparse",
-            "stall",
-            "overfitting",
-            "regularizers",
-            "dropping",
-            "slices",
-            "planes",
-            "curvature",
-            "endings",
-            "tweak",
-            "widths",
-            "wild",
-        )
-    ),
+    *(f"couloir.surfaces.{name}" for name in SURFACES),
+    *(f"couloir.landscapes.{name}" for name in ("planes", "slices", "curvature")),
+    *(f"couloir.experiments.{name}" for name in EXPERIMENTS),
     "couloir.book",
 )
 """The modules that get a page, in the order of the list beside every page."""
@@ -132,7 +114,7 @@ def _own_and_inherited(documented: pdoc.doc.Class) -> list[pdoc.doc.Doc]:
 
 
 def _equations(documented: pdoc.doc.Variable) -> list[tuple[str, str, str]]:
-    """Name, equation and source of each entry of a registry, as `couloir.optimizers.RULES` has them."""
+    """Name, equation and source of each entry of a registry such as `couloir.engine.optimizers.RULES`."""
     entries = documented.default_value
     if not isinstance(entries, Mapping):
         return []

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import couloir
-from couloir.selection.space import Space
+from couloir.selection.search.space import Space
 
 data = couloir.load("wine")
 

@@ -11,10 +11,10 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from couloir.epochs import Part, TrainingData
-from couloir.optimizers import RULES
-from couloir.population import Member
-from couloir.training import Progress, train_population
+from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.optimizers import RULES
+from couloir.engine.population import Member
+from couloir.engine.training import Progress, train_population
 
 
 def focal_loss(outputs: jax.Array, targets: jax.Array) -> jax.Array:

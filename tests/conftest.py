@@ -48,8 +48,8 @@ jax.config.update("jax_disable_most_optimizations", True)
 
 # Before any test module imports couloir. Only the mathematics is checked in this way: it carries shapes in
 # its signatures, while other modules name Polars and scikit-learn types that they import only when called.
-CHECKED = ("networks", "losses", "optimizers", "schedules", "metrics", "epochs")
-install_import_hook([f"couloir.{module}" for module in CHECKED], "beartype.beartype")
+CHECKED = ("architectures.mlp", "activations", "losses", "optimizers", "schedules", "metrics", "epochs")
+install_import_hook([f"couloir.engine.{module}" for module in CHECKED], "beartype.beartype")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -92,7 +92,7 @@ def as_shipped() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def for_long() -> Iterator[None]:
     """No program counts as one that runs for a moment only: all are compiled as large trainings are."""
-    from couloir import cost
+    from couloir.engine import cost
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "BRIEF_SECONDS", -1.0)

@@ -1,8 +1,9 @@
 """Couloir trains a whole population of neural networks as one program and keeps the one that generalises.
 
-Start reading at `couloir.training`, the loop over epochs, and go down to `couloir.epochs`: one member's
-loss, one step, one epoch. `couloir.networks`, `couloir.losses` and `couloir.optimizers` are what a member
-is made of, and `couloir.workflow` is what `couloir.train` does around it all.
+Start reading at `couloir.engine.training`, the loop over epochs, and go down to `couloir.engine.epochs`: one
+member's loss, one step, one epoch. `couloir.engine.architectures`, `couloir.engine.losses` and
+`couloir.engine.optimizers` are what a member is made of, and `couloir.commands.train` is what `couloir.train`
+does around it all. docs/architecture.md says what stands where.
 
     import couloir
     data = couloir.load("sales.csv", target="price")
@@ -12,55 +13,47 @@ is made of, and `couloir.workflow` is what `couloir.train` does around it all.
 
 from __future__ import annotations
 
+import sys
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from couloir import moved
+from couloir.commands.stages import IMPORTING
 from couloir.errors import InputError
-from couloir.stages import IMPORTING
 
 if TYPE_CHECKING:
-    from couloir.data.sources import load
+    from couloir.commands.exploring import gradcheck, guess
+    from couloir.commands.landscape import landscape, open_landscape
+    from couloir.commands.race import race
+    from couloir.commands.search import search
+    from couloir.commands.surface_race import race_surface
+    from couloir.commands.train import Run, cross_validate, open_run, train
+    from couloir.data.loading import load
     from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV
-    from couloir.exploring import gradcheck, guess
-    from couloir.landscaping import landscape, open_landscape
-    from couloir.racing import race
-    from couloir.searching import search
-    from couloir.surface_racing import race_surface
-    from couloir.workflow import Run, cross_validate, open_run, train
 
 __version__ = "0.1.0"
+
+sys.meta_path.append(moved.Finder)
 
 _HOMES = {
     "CouloirClassifier": "couloir.estimators",
     "CouloirRegressor": "couloir.estimators",
     "PopulationSearchCV": "couloir.estimators",
-    "load": "couloir.data.sources",
-    "train": "couloir.workflow",
-    "open_run": "couloir.workflow",
-    "Run": "couloir.workflow",
-    "cross_validate": "couloir.workflow",
-    "race": "couloir.racing",
-    "search": "couloir.searching",
-    "race_surface": "couloir.surface_racing",
-    "landscape": "couloir.landscaping",
-    "open_landscape": "couloir.landscaping",
-    "gradcheck": "couloir.exploring",
-    "guess": "couloir.exploring",
+    "load": "couloir.data.loading",
+    "train": "couloir.commands.train",
+    "open_run": "couloir.commands.train",
+    "Run": "couloir.commands.train",
+    "cross_validate": "couloir.commands.train",
+    "race": "couloir.commands.race",
+    "search": "couloir.commands.search",
+    "race_surface": "couloir.commands.surface_race",
+    "landscape": "couloir.commands.landscape",
+    "open_landscape": "couloir.commands.landscape",
+    "gradcheck": "couloir.commands.exploring",
+    "guess": "couloir.commands.exploring",
 }
-_MODULES = (
-    "epochs",
-    "networks",
-    "losses",
-    "optimizers",
-    "schedules",
-    "metrics",
-    "population",
-    "training",
-    "figures",
-    "landscapes",
-    "book",
-)
+_PACKAGES = ("engine", "data", "selection", "surfaces", "landscapes", "experiments", "figures", "book")
 
 __all__ = [
     "CouloirClassifier",
@@ -84,14 +77,15 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: JAX, Polars and Plotly take a second or two."""
-    if name not in _HOMES and name not in _MODULES:
+    module_of = name in _PACKAGES or name in moved.HOMES
+    if name not in _HOMES and not module_of:
         raise AttributeError(f"module 'couloir' has no attribute '{name}'")
     began = time.perf_counter()
     module = import_module(_HOMES.get(name, f"couloir.{name}"))
     IMPORTING["seconds"] += time.perf_counter() - began
-    return module if name in _MODULES else getattr(module, name)
+    return module if module_of else getattr(module, name)
 
 
 def __dir__() -> list[str]:
     """The public names, imported or not."""
-    return sorted([*__all__, *_MODULES, "__version__"])
+    return sorted([*__all__, *_PACKAGES, "__version__"])

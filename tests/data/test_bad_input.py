@@ -17,8 +17,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load, load_features
 from couloir.errors import InputError
 
 ROWS = [f"{i * 7 % 10}.5,{'xyz'[i % 3]},{i % 2}" for i in range(20)]

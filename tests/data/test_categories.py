@@ -15,8 +15,8 @@ from couloir.data.columns import MOST_ONE_HOT
 from couloir.data.description import describe
 from couloir.data.hashing import HASHED_FEATURES, hashed_codes, hashed_places
 from couloir.data.leaks import check_columns
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load, load_features
 from couloir.errors import InputError
 
 LEVELS = ["never", "seldom", "often", "always"]

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from couloir.data.dates import WEEKDAYS, YEAR, part_features, part_names, varying_parts
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load, load_features
 
 EPOCH = datetime.datetime(1970, 1, 1)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from couloir.data.dataset import Dataset, Fold
-from couloir.data.sources import load
+from couloir.data.loading import load
 from couloir.data.splits import fold_rows, replicate_rows, split_rows
 from couloir.errors import InputError
 

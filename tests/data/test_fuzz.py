@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from couloir.data.description import describe, summary_lines
 from couloir.data.leaks import check_columns
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load, load_features
 from couloir.data.splits import split_rows
 from couloir.errors import InputError
 

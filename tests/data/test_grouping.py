@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from couloir.data.description import describe, summary_lines
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load, load_features
 from couloir.data.splits import split_rows
 from couloir.errors import InputError
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from couloir.data.leaks import check_columns
-from couloir.data.sources import load
+from couloir.data.loading import load
 from couloir.data.splits import split_rows
 
 TABLES = Path(__file__).parents[2] / "../shared/data/tables"

@@ -19,10 +19,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from couloir.data import openml
 from couloir.data.description import describe
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load, load_features
+from couloir.data.sources import openml
 from couloir.errors import InputError
 
 _SKLEARN = importlib.util.find_spec("sklearn")
@@ -191,7 +191,7 @@ def test_what_is_kept_is_read_without_scikit_learn(home):
     frame = pl.DataFrame({"a": np.arange(20.0), "t": ["no", "yes"] * 10})
     frame.write_parquet(home / "openml" / "mine.parquet", metadata={"name": "mine-3", "target": "t"})
     code = (
-        "import sys; from couloir.data.sources import load; data = load('openml:mine'); "
+        "import sys; from couloir.data.loading import load; data = load('openml:mine'); "
         "print(data.name, len(data), 'sklearn' in sys.modules)"
     )
     words = [sys.executable, "-c", code]

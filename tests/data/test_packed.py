@@ -13,9 +13,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.data.reading import read_bytes
-from couloir.data.sources import load, load_features
+from couloir.data.sources.files import read_bytes
 from couloir.errors import InputError
 
 TEXT = 'a,"b ""c""",t\n1.5,"x, y",no\n,"two\nlines",yes\n\n2,ä,no\n' + "3,z,yes\n4,z,no\n" * 10

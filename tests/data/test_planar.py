@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from couloir.data.planar import PLANAR, planar
+from couloir.data.sources.planar import PLANAR, planar
 from couloir.errors import InputError
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from couloir.data.loading import load
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load
 from couloir.data.splits import split_rows
 from couloir.errors import InputError
 

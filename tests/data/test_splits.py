@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from couloir.data.sources import load
+from couloir.data.loading import load
 from couloir.data.splits import parse_split, split_rows
 from couloir.errors import InputError
 

@@ -11,11 +11,11 @@ import pytest
 
 import couloir
 from couloir.data.preparation import Preparation
-from couloir.evaluation import Judged
-from couloir.model import Model
-from couloir.planning import Conditions, prepare
-from couloir.population import Member, find_rule
+from couloir.engine.population import Member, find_rule
+from couloir.model.predictor import Model
 from couloir.selection.averages import Candidate, average_record, averaged, bagged, is_kept, refitted
+from couloir.selection.evaluation import Judged
+from couloir.selection.problem import Conditions, prepare
 
 ROWS = np.arange(12)
 READING = SimpleNamespace(raw_kinds={"x": "number"})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, mean_squared_error
 
-from couloir.model import scaled, softmax
+from couloir.model.predictor import scaled, softmax
 from couloir.selection.ensemble import (
     best_temperature,
     calibration_error,

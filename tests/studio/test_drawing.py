@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import chromium
-from couloir.figures import words
-from couloir.landscapes.regression import line_fit
+from couloir import text as words
+from couloir.experiments.regression import line_fit
 from couloir.studio import drawing
 from studio_server import Served
 

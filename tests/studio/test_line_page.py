@@ -12,8 +12,8 @@ import pytest
 
 import chromium
 from chromium import Browser, Tab
-from couloir.landscapes.functions import SEVEN_POINTS
-from couloir.landscapes.regression import descend, regression
+from couloir.experiments.regression import descend, regression
+from couloir.surfaces.functions import SEVEN_POINTS
 from studio_server import Served
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")

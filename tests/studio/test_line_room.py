@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from couloir.errors import InputError
-from couloir.landscapes.functions import SEVEN_POINTS
-from couloir.landscapes.regression import CANDIDATES, line_fit
+from couloir.experiments.regression import CANDIDATES, line_fit
 from couloir.studio.pages import STATIC
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.line import Line, points_of
+from couloir.surfaces.functions import SEVEN_POINTS
 
 SEVEN = [list(point) for point in SEVEN_POINTS]
 X, Y = np.array(SEVEN).T

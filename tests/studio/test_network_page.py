@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import chromium
-from couloir.data.planar import planar
+from couloir.data.sources.planar import planar
+from couloir.engine.optimizers import RULES
+from couloir.engine.population import Member
+from couloir.engine.training import train_population
 from couloir.landscapes.planes import flattened
-from couloir.optimizers import RULES
-from couloir.planning import Conditions, prepare
-from couloir.population import Member
-from couloir.training import train_population
+from couloir.selection.problem import Conditions, prepare
 from studio_server import Served
 
 pytestmark = pytest.mark.skipif(not chromium.PROGRAM, reason="Chromium is not installed")

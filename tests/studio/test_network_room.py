@@ -12,15 +12,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from couloir.data.planar import planar
-from couloir.epochs import Regularization, member_loss
+from couloir.data.sources.planar import planar
+from couloir.engine.architectures.mlp import forward
+from couloir.engine.epochs import Regularization, member_loss
+from couloir.engine.losses import LOSSES
+from couloir.engine.optimizers import RULES
+from couloir.engine.population import Member
+from couloir.engine.training import numerics, train_population
 from couloir.errors import InputError
 from couloir.landscapes.planes import flattened, random_plane, shaped
-from couloir.losses import LOSSES
-from couloir.networks import forward
-from couloir.optimizers import RULES
-from couloir.planning import Conditions, prepare
-from couloir.population import Member
+from couloir.selection.problem import Conditions, prepare
 from couloir.studio import wire
 from couloir.studio.networks import pictures, settings
 from couloir.studio.networks.ladders import LADDERS
@@ -28,7 +29,6 @@ from couloir.studio.networks.live import AHEAD
 from couloir.studio.networks.settings import Settings
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.network import Networks
-from couloir.training import numerics, train_population
 
 SMALL = {"rows": 120, "hidden": [4], "batch": 20, "epochs": 12, "noise": 0.2}
 

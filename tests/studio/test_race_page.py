@@ -13,13 +13,13 @@ import pytest
 
 import chromium
 from chromium import Browser, Tab
-from couloir.landscapes.endings import ENDINGS, endings_along
-from couloir.landscapes.formulas import from_formula
-from couloir.landscapes.functions import SURFACES, ravine
-from couloir.landscapes.microscope import magnify
-from couloir.landscapes.paths import Paths
-from couloir.landscapes.race import RATES, race
-from couloir.optimizers import RULES
+from couloir.engine.optimizers import RULES
+from couloir.surfaces.endings import ENDINGS, endings_along
+from couloir.surfaces.formulas import from_formula
+from couloir.surfaces.functions import SURFACES, ravine
+from couloir.surfaces.microscope import magnify
+from couloir.surfaces.paths import Paths
+from couloir.surfaces.race import RATES, race
 from studio_page import all_told, click, exported, fill, fits, press, text, texts, there, told
 from studio_race import engine
 from studio_server import Served

@@ -15,19 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import couloir
-from couloir.landscapes import functions
-from couloir.landscapes.endings import ENDINGS, endings_along, finish_of
-from couloir.landscapes.formulas import from_formula
-from couloir.landscapes.functions import SURFACES
-from couloir.landscapes.microscope import magnify
-from couloir.landscapes.paths import Runner, follow, go_on
-from couloir.landscapes.race import RATES, race
-from couloir.optimizers import RULES
+from couloir.engine.optimizers import RULES
 from couloir.studio import courses
 from couloir.studio.courses import RANGES, first_settings
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.race import Race
 from couloir.studio.wire import Answer
+from couloir.surfaces import functions
+from couloir.surfaces.endings import ENDINGS, endings_along, finish_of
+from couloir.surfaces.formulas import from_formula
+from couloir.surfaces.functions import SURFACES
+from couloir.surfaces.microscope import magnify
+from couloir.surfaces.paths import Runner, follow, go_on
+from couloir.surfaces.race import RATES, race
 from studio_race import engine
 
 NAMES = list(RULES)

@@ -13,8 +13,8 @@ import pytest
 import chromium
 import couloir
 from chromium import Browser, Tab
-from couloir import runs
-from couloir.data.sources import load_features
+from couloir.data.loading import load_features
+from couloir.runs import stored as runs
 from studio_page import all_told, click, exported, fill, fits, numbers, press, text, texts, there, told
 from studio_server import Served
 

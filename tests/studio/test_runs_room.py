@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 import couloir
-from couloir import runs
 from couloir.errors import InputError
+from couloir.runs import stored as runs
 from couloir.studio import shelf
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.runs import MOST_COMPARED, MOST_ROWS, Runs

@@ -19,9 +19,12 @@ import pytest
 from typer.main import get_command
 
 import couloir
-from couloir import cli, ledger, racing, searching
+from couloir.cli import app as cli
+from couloir.commands import race as racing
+from couloir.commands import search as searching
+from couloir.engine.population import Options
 from couloir.errors import InputError
-from couloir.population import Options
+from couloir.runs import ledger
 from couloir.studio import jobs, nursery, tasks
 from couloir.studio.jobs import Bounds, Desk, Job, Places
 from couloir.studio.rooms import Surroundings

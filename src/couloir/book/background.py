@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from couloir.book.mathml import equation
-from couloir.figures.words import number
+from couloir.text import number
 
 GREEK = {
     "learning_rate": "α",
@@ -44,7 +44,7 @@ def _thousands(count: int) -> str:
 
 def _settings(rule: str) -> str:
     """A rule's customary settings as its formula names them: "α 0.01, β 0.9"."""
-    from couloir.optimizers import RULES
+    from couloir.engine.optimizers import RULES
 
     return ", ".join(f"{GREEK[name]} {number(value)}" for name, value in RULES[rule].defaults.items())
 
@@ -52,7 +52,7 @@ def _settings(rule: str) -> str:
 def _activations() -> dict[str, Any]:
     import jax.numpy as jnp
 
-    from couloir.networks import ACTIVATIONS
+    from couloir.engine.activations import ACTIVATIONS
 
     place = np.linspace(-4, 4, 81, dtype=np.float32)
     return {
@@ -62,7 +62,7 @@ def _activations() -> dict[str, Any]:
 
 
 def _schedules() -> dict[str, Any]:
-    from couloir.schedules import SCHEDULES, factors
+    from couloir.engine.schedules import SCHEDULES, factors
 
     steps = np.arange(200)
     curves = {name: factors(name, steps, len(steps)) for name in SCHEDULES}

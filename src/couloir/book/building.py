@@ -46,7 +46,7 @@ def build(
         InputError: there is no such chapter, or something that is no book is in the way.
         RuntimeError: a figure cannot be computed; it is named.
     """
-    from couloir.compilation import cached
+    from couloir.engine.compilation import cached
 
     folder = Path(out)
     chosen = sorted({chapter(number).number for number in sections or CHAPTERS})

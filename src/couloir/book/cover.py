@@ -7,9 +7,9 @@ import numpy as np
 
 def picture(rows: int = 34) -> str:
     """The hills of figure 12 from the side, row behind row, with the paths of two descents, as SVG."""
-    from couloir.landscapes.functions import grid, surface, values
-    from couloir.landscapes.paths import Runner, follow
-    from couloir.optimizers import RULES
+    from couloir.engine.optimizers import RULES
+    from couloir.surfaces.functions import grid, surface, values
+    from couloir.surfaces.paths import Runner, follow
 
     hills = surface("hills")
     found = grid(hills, 121)

@@ -16,11 +16,11 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import couloir
+from couloir import text as words
 from couloir.book import mathml
 from couloir.book.computing import Computed
 from couloir.book.entries import CHAPTERS, ENTRIES, Chapter
 from couloir.book.listing import marked
-from couloir.figures import words
 from couloir.report import embedding
 
 if TYPE_CHECKING:

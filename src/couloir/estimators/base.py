@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from couloir.estimators.features import read_features
-from couloir.model import Ensemble, Model
+from couloir.model.predictor import Ensemble, Model
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -40,7 +40,7 @@ class PopulationEstimator(BaseEstimator):
         "loss",
         "restarts",
     )
-    """The arguments that are fields of `couloir.population.Options`."""
+    """The arguments that are fields of `couloir.engine.population.Options`."""
 
     model_: Model | Ensemble
     n_outputs_: int
@@ -72,8 +72,8 @@ class PopulationEstimator(BaseEstimator):
         Raises:
             ValueError: the data cannot be used, in scikit-learn's words or as an InputError.
         """
+        from couloir.engine.training import train_population
         from couloir.estimators import fitting, keeping
-        from couloir.training import train_population
 
         prepared = fitting.prepare(self, X, y, sample_weight, validation)
         trained = train_population(

@@ -50,7 +50,7 @@ class CouloirClassifier(ClassifierMixin, PopulationEstimator):
 
     Attributes:
         classes_: class labels, sorted.
-        model_: what predicts: a `couloir.model.Model`, or an `Ensemble` of them.
+        model_: what predicts: a `couloir.model.predictor.Model`, or an `Ensemble` of them.
         winner_: the winner's hyperparameters, best epoch and validation score.
         leaderboard_: a Polars frame of all members, best first.
         n_iter_: epochs that the winner was trained for.

@@ -17,9 +17,9 @@ import polars as pl
 
 from couloir.data.columns import column_kind, quoted, type_column
 from couloir.data.dataset import Dataset
-from couloir.data.forms import frame_place, is_frame, polars_frame
+from couloir.data.loading import load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load_features
+from couloir.data.sources.frames import frame_place, is_frame, polars_frame
 from couloir.errors import InputError
 
 Features = Any

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from couloir import cost
 from couloir.data.division import take_rows
 from couloir.data.preparation import Preparation
-from couloir.epochs import Part, TrainingData
+from couloir.engine import cost
+from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.population import Member, Options
+from couloir.engine.training import Callback
 from couloir.errors import InputError
 from couloir.estimators.features import Features, fit_preparation, read_features, read_labels, read_values
-from couloir.planning import Conditions, chosen_metric
-from couloir.planning import predict as predict_cost
-from couloir.population import Member, Options
-from couloir.training import Callback
+from couloir.selection.problem import Conditions, chosen_metric
+from couloir.selection.problem import predict as predict_cost
 
 DIVISION = 0xE57
 """Sets the draw of validation rows apart from the others that a seed is used for."""

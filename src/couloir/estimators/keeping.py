@@ -12,15 +12,15 @@ import polars as pl
 from sklearn.exceptions import ConvergenceWarning
 
 from couloir.data.preparation import Preparation
+from couloir.engine.architectures.mlp import parameter_count
+from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
+from couloir.engine.outcomes import Outcome, leader, ranking_key
+from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.estimators.fitting import Prepared, Scaling, fitted_preparation, task_of, training_data
-from couloir.metrics import DEFAULT_METRIC, metrics_of
-from couloir.model import Ensemble, Model, from_network
-from couloir.networks import parameter_count
-from couloir.outcomes import Outcome, leader, ranking_key
+from couloir.model.predictor import Ensemble, Model, from_network
 from couloir.selection.averages import POOL
 from couloir.selection.ensemble import log_loss_of, mse_of, select_in_bags, temperature
-from couloir.training import train_population
 
 
 def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> None:

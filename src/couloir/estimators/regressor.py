@@ -45,7 +45,7 @@ class CouloirRegressor(RegressorMixin, PopulationEstimator):
         random_state: seed of the validation rows, batches, initial weights and dropout.
 
     Attributes:
-        model_: what predicts: a `couloir.model.Model`, or an `Ensemble` of them.
+        model_: what predicts: a `couloir.model.predictor.Model`, or an `Ensemble` of them.
         winner_: the winner's hyperparameters, best epoch and validation score.
         leaderboard_: a Polars frame of all members, best first.
         n_iter_: epochs that the winner was trained for.

@@ -19,19 +19,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from couloir.chunks import ChunkTraining, to_be_changed
 from couloir.data.preparation import Preparation
-from couloir.epochs import TrainingData
+from couloir.engine.chunks import ChunkTraining, to_be_changed
+from couloir.engine.epochs import TrainingData
+from couloir.engine.folds import Folds
+from couloir.engine.outcomes import Outcome, leader
+from couloir.engine.population import Member, lanes, plan_chunks
+from couloir.engine.training import advance, engine
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.fitting import Scaling
-from couloir.folds import Folds
-from couloir.landscapes.answering import outputs
-from couloir.model import softmax
-from couloir.outcomes import Outcome, leader
-from couloir.planning import Conditions, chosen_metric
-from couloir.population import Member, lanes, plan_chunks
-from couloir.training import advance, engine
+from couloir.experiments.answering import outputs
+from couloir.model.predictor import softmax
+from couloir.selection.problem import Conditions, chosen_metric
 
 STREAM_CHUNK = 16
 """Networks in a chunk, at most; fixed, since what is carried has to fit on another machine too."""

@@ -20,16 +20,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from couloir import cost
+from couloir.engine import cost
+from couloir.engine.outcomes import Outcome
+from couloir.engine.population import Member
+from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.base import PopulationEstimator
 from couloir.estimators.checkpoints import Checkpoint
 from couloir.estimators.fitting import Prepared
-from couloir.outcomes import Outcome
-from couloir.planning import predict as predict_cost
-from couloir.population import Member
-from couloir.training import train_population
+from couloir.selection.problem import predict as predict_cost
 
 WITHIN = frozenset({*PopulationEstimator._options, "members", "ensemble", "refit"})
 """Arguments in which candidates of one population may differ."""

@@ -8,7 +8,7 @@
   programs of one's own: `network0.layer0.weight` is [output, input], the JSON's `preparations` say what is
   done to each raw column (`couloir.data.preparation.ColumnPreparation` explains every entry), `networks`
   which preparation and activation each network has, and `weights` and `temperature`, where they are there,
-  how several are averaged. `couloir.model.load_model` reads the pair back.
+  how several are averaged. `couloir.model.predictor.load_model` reads the pair back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from couloir.errors import InputError
 
 if TYPE_CHECKING:
-    from couloir.model import Predictor
+    from couloir.model.predictor import Predictor
 
 __all__ = ["export"]
 

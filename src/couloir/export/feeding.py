@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from couloir.data.columns import WRITTEN_KINDS
+from couloir.data.loading import load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources import load_features
 
 
 def onnx_inputs(preparation: Preparation, source: Any, *, float32: bool = False) -> dict[str, np.ndarray]:

@@ -29,12 +29,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from couloir.activations import by_layer
 from couloir.data.columns import WRITTEN_KINDS, missing_numbers
 from couloir.data.preparation import Preparation
+from couloir.engine.architectures.layers import by_layer
 from couloir.export.nodes import Nodes
 from couloir.export.preparing import prepared
-from couloir.model import Ensemble, Model, Predictor
+from couloir.model.predictor import Ensemble, Model, Predictor
 
 MEANING: Mapping[str, str] = {
     "numeric": "number, NaN where missing",
@@ -143,7 +143,7 @@ def _softmax(nodes: Nodes, logits: str) -> str:
 
 
 def _activation(nodes: Nodes, name: str, x: str) -> str:
-    """One of `couloir.model.ACTIVATIONS`; those that runtimes lack in float64 are put together."""
+    """One of `couloir.model.predictor.ACTIVATIONS`; those that runtimes lack in float64 are put together."""
     if name == "linear":
         return x
     if name in ("sigmoid", "tanh", "relu"):

@@ -4,21 +4,17 @@ Nothing is trained or scored here. Each function takes a run, or what was comput
 `chart.figure` is a Plotly figure, `chart.sentence` says what to see in it.
 """
 
-from couloir.figures.calibration import reliability
 from couloir.figures.chart import Chart, Run
-from couloir.figures.dropping import dropped_network
-from couloir.figures.folds import fold_scores, fold_strip
-from couloir.figures.gradients import difference_errors, gradient_agreement, gradient_cost
-from couloir.figures.guessing import grid_samples, guesses_needed, search_against_descent
-from couloir.figures.microscope import microscope
-from couloir.figures.momentum import momentum_in_bowl
-from couloir.figures.noise import batch_comparison, escape_shares, gradient_clouds
-from couloir.figures.overfitting import polynomial_fits
-from couloir.figures.pairs import race_pairs
-from couloir.figures.parameters import best_trials, parameter_importance, search_slices
-from couloir.figures.race import race_curves, race_standing, race_steps
-from couloir.figures.rates import race_rates
-from couloir.figures.regression import (
+from couloir.figures.comparison.pairs import race_pairs
+from couloir.figures.comparison.race import race_curves, race_standing, race_steps
+from couloir.figures.comparison.rates import race_rates
+from couloir.figures.experiments.dropping import dropped_network
+from couloir.figures.experiments.gradients import difference_errors, gradient_agreement, gradient_cost
+from couloir.figures.experiments.guessing import grid_samples, guesses_needed, search_against_descent
+from couloir.figures.experiments.momentum import momentum_in_bowl
+from couloir.figures.experiments.noise import batch_comparison, escape_shares, gradient_clouds
+from couloir.figures.experiments.overfitting import polynomial_fits
+from couloir.figures.experiments.regression import (
     candidate_lines,
     error_bars,
     line_contour,
@@ -27,27 +23,27 @@ from couloir.figures.regression import (
     scatter,
     three_rates,
 )
-from couloir.figures.regularizers import regularizers_compared
-from couloir.figures.response import learning_rate_response
-from couloir.figures.results import confusion, importance, predicted_against_true
+from couloir.figures.experiments.regularizers import regularizers_compared
+from couloir.figures.experiments.sparse import sparse_rules
+from couloir.figures.experiments.stall import effective_step_sizes
+from couloir.figures.experiments.tweak import weight_tweak
+from couloir.figures.experiments.widths import losses_by_width
+from couloir.figures.experiments.wild import calmed_curve
+from couloir.figures.landscapes.sharpness import slice_profile, slice_spectrum
+from couloir.figures.landscapes.slices import slice_bowl, slice_contour, slice_paths
 from couloir.figures.scores import TableRun
-from couloir.figures.search import search_curves, search_history, search_rungs
-from couloir.figures.sharpness import slice_profile, slice_spectrum
-from couloir.figures.slices import slice_bowl, slice_contour, slice_paths
-from couloir.figures.sparse import sparse_rules
-from couloir.figures.stall import effective_step_sizes
-from couloir.figures.stopping import stopped_curves
-from couloir.figures.surface_races import race_losses, race_response, surface_race
-from couloir.figures.surfaces import bowl, contour, path_losses
+from couloir.figures.search.parameters import best_trials, parameter_importance, search_slices
+from couloir.figures.search.trials import search_curves, search_history, search_rungs
+from couloir.figures.surfaces.contours import bowl, contour, path_losses
+from couloir.figures.surfaces.microscope import microscope
+from couloir.figures.surfaces.race import race_losses, race_response, surface_race
 from couloir.figures.theme import recoloured
-from couloir.figures.training import (
-    curves_by_rule,
-    generalisation_gap,
-    learning_curves,
-)
-from couloir.figures.tweak import weight_tweak
-from couloir.figures.widths import losses_by_width
-from couloir.figures.wild import calmed_curve
+from couloir.figures.training.calibration import reliability
+from couloir.figures.training.curves import curves_by_rule, generalisation_gap, learning_curves
+from couloir.figures.training.folds import fold_scores, fold_strip
+from couloir.figures.training.response import learning_rate_response
+from couloir.figures.training.results import confusion, importance, predicted_against_true
+from couloir.figures.training.stopping import stopped_curves
 
 __all__ = [
     "Chart",

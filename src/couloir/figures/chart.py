@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Run(Protocol):
-    """What the figures read of a run: run.json and its tables (`couloir.runs.StoredRun` has all of them)."""
+    """What the figures read of a run, as `couloir.runs.stored.StoredRun` has it: run.json and the tables."""
 
     @property
     def record(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.words import number
+from couloir.text import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

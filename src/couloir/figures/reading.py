@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from couloir.figures import words
+from couloir import text as words
 from couloir.figures.chart import Run
 
 

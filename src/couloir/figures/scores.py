@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from couloir.figures import words
+from couloir import text as words
 from couloir.figures.chart import logarithmic_where_wide
 
 if TYPE_CHECKING:

@@ -18,14 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from couloir import compilation
+from couloir.engine import compilation
+from couloir.engine.architectures.mlp import Network, forward
+from couloir.engine.losses import LOSSES
+from couloir.engine.population import lanes
+from couloir.engine.training import numerics
 from couloir.errors import InputError
 from couloir.landscapes.planes import flattened, shaped
 from couloir.landscapes.slices import Measure, Rows, row_blocks
-from couloir.losses import LOSSES
-from couloir.networks import Network, forward
-from couloir.population import lanes
-from couloir.training import numerics
 
 Product = Callable[[np.ndarray], np.ndarray]
 """A symmetric matrix times a vector, both [parameter] float64."""

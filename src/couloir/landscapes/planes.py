@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from couloir.engine.architectures.mlp import Layer, Network
 from couloir.errors import InputError
-from couloir.networks import Layer, Network
 
 COLLINEAR = 1e-6
 """Sine of the angle under which three networks count as lying on one line."""

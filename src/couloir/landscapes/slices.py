@@ -23,14 +23,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from couloir import compilation
-from couloir.activations import by_layer
+from couloir.engine import compilation
+from couloir.engine.activations import ACTIVATIONS
+from couloir.engine.architectures.layers import by_layer
+from couloir.engine.architectures.mlp import Network, forward
+from couloir.engine.losses import LOSSES
+from couloir.engine.population import lanes
+from couloir.engine.training import Precision, numerics
 from couloir.errors import InputError
 from couloir.landscapes.planes import Plane
-from couloir.losses import LOSSES
-from couloir.networks import ACTIVATIONS, Network, forward
-from couloir.population import lanes
-from couloir.training import Precision, numerics
 
 ROWS_AT_ONCE = 256
 """Rows in a block."""
@@ -56,7 +57,7 @@ class Measure:
         inputs: prepared rows [sample, feature].
         targets: class numbers [sample], or standardised values [sample, output].
         activation: of the hidden layers.
-        loss: a name in `couloir.losses.LOSSES`; it is averaged over the rows, without penalties.
+        loss: a name in `couloir.engine.losses.LOSSES`; it is averaged over the rows, without penalties.
         scale: what the mean is multiplied by: for squared errors in target units, the square of what one
             standardised unit is.
         precision: that the network is evaluated in.

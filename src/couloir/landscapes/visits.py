@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from couloir.chunks import INITIAL
-from couloir.epochs import TrainingData
+from couloir.engine.architectures.mlp import Network, initialise
+from couloir.engine.chunks import INITIAL
+from couloir.engine.epochs import TrainingData
+from couloir.engine.population import Member
+from couloir.engine.training import Callback, Precision, Progress, train_population
 from couloir.errors import InputError
-from couloir.networks import Network, initialise
-from couloir.population import Member
-from couloir.training import Callback, Precision, Progress, train_population
 
 
 @dataclass

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from couloir.figures import words
-from couloir.figures.words import count, number
+from couloir import text as words
 from couloir.report import summary
 from couloir.report.tables import row
+from couloir.text import count, number
 
 if TYPE_CHECKING:
     from couloir.figures import Chart
@@ -26,7 +26,7 @@ ABOUT = {
 
 
 class Explored(Protocol):
-    """What the pages read (`couloir.exploring.Exploration` has all of it)."""
+    """What the pages read (`couloir.commands.exploring.Exploration` has all of it)."""
 
     @property
     def record(self) -> dict[str, Any]:

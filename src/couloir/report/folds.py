@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from couloir.figures import Run, reading, scores, words
-from couloir.figures.words import count, number
+from couloir import text as words
+from couloir.figures import Run, reading, scores
+from couloir.text import count, number
 
 
 def choice_words(record: dict[str, Any]) -> str:

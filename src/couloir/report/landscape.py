@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from couloir.figures import Chart, TableRun, words
-from couloir.figures.sharpness import slice_profile, slice_spectrum
-from couloir.figures.slices import loss_words, slice_bowl, slice_contour, slice_paths
-from couloir.figures.words import count, number
+from couloir import text as words
+from couloir.figures import Chart, TableRun
+from couloir.figures.landscapes.sharpness import slice_profile, slice_spectrum
+from couloir.figures.landscapes.slices import loss_words, slice_bowl, slice_contour, slice_paths
 from couloir.report import summary
 from couloir.report.tables import row
+from couloir.text import count, number
 
 PLANES = {
     "random": "a plane of two random directions",

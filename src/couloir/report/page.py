@@ -40,8 +40,8 @@ def write_report(run: Run | TableRun, path: str | os.PathLike[str]) -> Path:
     """Write the page of a run to a file and return its path; the file is whole or absent.
 
     Args:
-        run: run.json and the tables of a run, as `couloir.runs.StoredRun` holds them; the record's `kind`
-            ("train", or one in `PAGES`; none is "train") decides which page it gets.
+        run: run.json and the tables of a run, as `couloir.runs.stored.StoredRun` holds them; the record's
+            `kind` ("train", or one in `PAGES`; none is "train") decides which page it gets.
         path: where the page goes; folders that are missing are made.
     """
     target = Path(path)

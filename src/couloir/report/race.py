@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from couloir import figures
-from couloir.figures import Chart, TableRun, scores, words
-from couloir.figures.race import mean_of
-from couloir.figures.words import count, number
+from couloir import text as words
+from couloir.figures import Chart, TableRun, scores
+from couloir.figures.comparison.race import mean_of
 from couloir.report import summary
 from couloir.report.tables import row
+from couloir.text import count, number
 
 
 def charts(run: TableRun) -> list[Chart]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from couloir import figures
-from couloir.figures import Chart, TableRun, scores, words
-from couloir.figures.parameters import heading, text, varied
-from couloir.figures.search import COMPLETE, complete, folds_of, trials
-from couloir.figures.words import count, number, percent
+from couloir import text as words
+from couloir.figures import Chart, TableRun, scores
+from couloir.figures.search.parameters import heading, text, varied
+from couloir.figures.search.trials import COMPLETE, complete, folds_of, trials
 from couloir.report import folds, summary
 from couloir.report.tables import row
+from couloir.text import count, number, percent
 
 MOST_TRIALS = 200
 

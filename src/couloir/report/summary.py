@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from couloir.figures import Run, words
-from couloir.figures.words import count, number, percent
+from couloir import text as words
+from couloir.figures import Run
 from couloir.report import folds
+from couloir.text import count, number, percent
 
 STATUS_NOTES = {
     "interrupted": "This run was interrupted. What follows holds for what had been learnt until then.",

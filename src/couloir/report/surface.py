@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from couloir.figures import Chart, words
-from couloir.figures.microscope import microscope, microscope_words
-from couloir.figures.surface_races import race_response, race_words, surface_race
-from couloir.figures.surfaces import bowl, losses_title, place_words
-from couloir.figures.words import count, number
+from couloir import text as words
+from couloir.figures import Chart
+from couloir.figures.surfaces.contours import bowl, losses_title, place_words
+from couloir.figures.surfaces.microscope import microscope, microscope_words
+from couloir.figures.surfaces.race import race_response, race_words, surface_race
 from couloir.report import summary
 from couloir.report.tables import row
+from couloir.text import count, number
 
 if TYPE_CHECKING:
-    from couloir.landscapes.endings import Finish
-    from couloir.landscapes.microscope import Microscope
-    from couloir.landscapes.race import SurfaceRace
+    from couloir.surfaces.endings import Finish
+    from couloir.surfaces.microscope import Microscope
+    from couloir.surfaces.race import SurfaceRace
 
 LOOKED_AT = (1, 2, 5, 10, 20, 50)
 """The steps under the microscope, of those that were run."""
@@ -47,7 +48,7 @@ def charts(run: SurfaceRun) -> list[Chart]:
 
 def _looks(race: SurfaceRace) -> list[tuple[str, int, Microscope | None]]:
     """Rule, step and its numbers, of every rule and step on the page; None where it had diverged."""
-    from couloir.landscapes.microscope import magnify
+    from couloir.surfaces.microscope import magnify
 
     found = []
     for place, finish in enumerate(race.runners):
@@ -141,8 +142,8 @@ def _surface_facts(race: SurfaceRace) -> list[tuple[str, str]]:
 
 def _method(race: SurfaceRace) -> list[str]:
     """How the race was run and what its words mean, in paragraphs."""
-    from couloir.landscapes.endings import NEAR, SMALL
-    from couloir.landscapes.paths import REACH
+    from couloir.surfaces.endings import NEAR, SMALL
+    from couloir.surfaces.paths import REACH
 
     text = "All rules begin at the same point and take the same number of steps, one gradient each, in "
     text += "double precision."
@@ -208,7 +209,7 @@ def standing(race: SurfaceRace) -> dict[str, Any]:
 
 def rate_words(race: SurfaceRace, finish: Finish) -> str:
     """Where a rule's rate comes from."""
-    from couloir.landscapes.race import SADDLE_RATES, UNTUNED
+    from couloir.surfaces.race import SADDLE_RATES, UNTUNED
 
     if finish.tuned:
         return "tuned"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from couloir.figures import Run, reading, words
-from couloir.figures.words import number, percent
+from couloir import text as words
+from couloir.figures import Run, reading
 from couloir.report import folds
 from couloir.report.pictures import grey_png
+from couloir.text import number, percent
 
 MOST_MEMBERS = 200
 MOST_COLUMNS = 6

@@ -1,1 +1,1 @@
-"""Comparing and choosing: races between rules, searches over hyperparameters, ensembles."""
+"""Judging and choosing: problems, evaluation, comparisons, searches, ensembles."""

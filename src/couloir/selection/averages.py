@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from couloir import evaluation
-from couloir.evaluation import Judged, Scores
-from couloir.model import Ensemble, Model, from_network
-from couloir.outcomes import Outcome
-from couloir.planning import Conditions, Problem, prepare_rows
-from couloir.population import Member
+from couloir.engine.outcomes import Outcome
+from couloir.engine.population import Member
+from couloir.engine.training import train_population
+from couloir.model.predictor import Ensemble, Model, from_network
+from couloir.selection import evaluation
 from couloir.selection.ensemble import (
     calibration_error,
     log_loss_of,
@@ -22,7 +21,8 @@ from couloir.selection.ensemble import (
     tells,
     temperature,
 )
-from couloir.training import train_population
+from couloir.selection.evaluation import Judged, Scores
+from couloir.selection.problem import Conditions, Problem, prepare_rows
 
 POOL = 50
 """Members that an average is chosen from, at most: the best on validation."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from couloir.model import scaled
+from couloir.model.predictor import scaled
 
 Score = Callable[[np.ndarray, np.ndarray], Any]
 """A number from answers and truth, lower is better."""

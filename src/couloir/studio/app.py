@@ -20,8 +20,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from couloir import runs
 from couloir.errors import InputError
+from couloir.runs import stored as runs
 from couloir.studio import wire
 from couloir.studio.exporting import LONGEST as LONGEST_RECORDING
 from couloir.studio.exporting import offline_page

@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from couloir.engine.optimizers import RULES
 from couloir.errors import InputError
-from couloir.landscapes import functions
-from couloir.landscapes.formulas import from_formula
-from couloir.landscapes.functions import SURFACES, Domain, Point, Surface
-from couloir.landscapes.paths import Paths, Runner, begin, follow, go_on
-from couloir.landscapes.race import RATES, UNTUNED
-from couloir.optimizers import RULES
 from couloir.studio import asking
+from couloir.surfaces import functions
+from couloir.surfaces.formulas import from_formula
+from couloir.surfaces.functions import SURFACES, Domain, Point, Surface
+from couloir.surfaces.paths import Paths, Runner, begin, follow, go_on
+from couloir.surfaces.race import RATES, UNTUNED
 
 LONGEST = 5000
 """Steps of the longest race."""
@@ -301,8 +301,8 @@ def python_lines(course: Course, steps: int, rules: Sequence[str]) -> str:
     seed = f", seed={course.seed}" if course.seed else ""
     lines = [
         *imports,
-        f"from couloir.landscapes.paths import Runner, follow{', go_on' if len(legs) > 1 else ''}",
-        "from couloir.optimizers import RULES",
+        f"from couloir.surfaces.paths import Runner, follow{', go_on' if len(legs) > 1 else ''}",
+        "from couloir.engine.optimizers import RULES",
         "",
         f"start = {start}",
         "runners = [",
@@ -320,9 +320,9 @@ def _surface_line(course: Course) -> tuple[list[str], str]:
     """What has to be imported for a surface, and the surface."""
     if course.surface == "formula":
         text = f"from_formula({_quoted(course.formula)}, {course.sides})"
-        return ["from couloir.landscapes.formulas import from_formula"], text
+        return ["from couloir.surfaces.formulas import from_formula"], text
     if course.surface == "ravine" and course.condition != 50:
-        return ["from couloir.landscapes.functions import ravine"], f"ravine({course.condition!r})"
+        return ["from couloir.surfaces.functions import ravine"], f"ravine({course.condition!r})"
     return [], _quoted(course.surface)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from couloir.landscapes import functions
-from couloir.landscapes.functions import Surface
 from couloir.studio import drawing
+from couloir.surfaces import functions
+from couloir.surfaces.functions import Surface
 
 CONTOUR, RELIEF = 101, 51
 """Points along each side of the grids for the picture from above and for the one in space."""

@@ -40,7 +40,7 @@ AHEAD = (
     "jinja2",
     "safetensors.numpy",
     "typer",
-    "couloir.training",
+    "couloir.engine.training",
 )
 """What is imported ahead, in this order."""
 

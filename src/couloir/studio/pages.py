@@ -47,7 +47,7 @@ def colours() -> str:
 @cache
 def rules() -> str:
     """A module with the dash and the marker of every update rule, as every figure has them."""
-    from couloir.optimizers import RULES
+    from couloir.engine.optimizers import RULES
 
     table = {
         name: {

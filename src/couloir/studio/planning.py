@@ -8,19 +8,20 @@ from math import ceil
 from types import MappingProxyType
 from typing import Any
 
-from couloir import cost, searching
-from couloir.cost import Cost
+from couloir.commands import search as searching
+from couloir.commands.race import EPOCHS, RATES, REPLICATES, runners
+from couloir.commands.stages import Stages
+from couloir.commands.train import plan_run
 from couloir.data.dataset import Dataset
-from couloir.planning import Conditions, Problem, chosen_metric, predict, prepare
-from couloir.population import Member, Options
-from couloir.racing import EPOCHS, RATES, REPLICATES, runners
-from couloir.selection.race import tuning_rates
-from couloir.selection.search import GENERATION, HALVING_SHARE, first_generation
-from couloir.selection.space import Space
-from couloir.stages import Stages
+from couloir.engine import cost
+from couloir.engine.cost import Cost
+from couloir.engine.population import Member, Options
+from couloir.selection.comparison.race import tuning_rates
+from couloir.selection.problem import Conditions, Problem, chosen_metric, predict, prepare
+from couloir.selection.search.loop import GENERATION, HALVING_SHARE, first_generation
+from couloir.selection.search.space import Space
 from couloir.studio.tasks import Task
 from couloir.studio.telling import described
-from couloir.workflow import plan_run
 
 CONDITIONS = tuple(each.name for each in fields(Conditions))
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from couloir import runs
+from couloir import text as words
 from couloir.errors import InputError, unknown
-from couloir.figures import words
+from couloir.runs import stored as runs
 
 if TYPE_CHECKING:
     import polars as pl

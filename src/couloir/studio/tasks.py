@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from couloir import cli_options as ask
-from couloir.data.bundled import BUNDLED
+from couloir.cli import options as ask
+from couloir.data.sources.bundled import BUNDLED
 from couloir.data.splits import parse_split
 from couloir.errors import InputError
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from couloir.display import data_lines, seconds_left
-from couloir.metrics import METRICS
-from couloir.workflow import Observer
+from couloir.cli.display import data_lines, seconds_left
+from couloir.commands.train import Observer
+from couloir.engine.metrics import METRICS
 
 if TYPE_CHECKING:
-    from couloir.outcomes import Outcome, Status
-    from couloir.planning import Plan, Problem
-    from couloir.training import Progress
+    from couloir.engine.outcomes import Outcome, Status
+    from couloir.engine.training import Progress
+    from couloir.selection.problem import Plan, Problem
 
 Tell = Callable[..., None]
 """tell(event, **values) sends one line to the studio."""

@@ -21,15 +21,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
+from couloir.commands.stages import Stages
 from couloir.errors import InputError
-from couloir.stages import Stages
 from couloir.studio.nursery import NICENESS
 from couloir.studio.tasks import CANCELLED, TRAINING, Task
 
 if TYPE_CHECKING:
+    from couloir.commands.train import Run
     from couloir.data.dataset import Dataset
     from couloir.studio.telling import Teller
-    from couloir.workflow import Run
 
 ALONE_SECONDS = 90.0
 """How long a job may still take after it was interrupted, where no studio is left to end it."""
@@ -73,7 +73,7 @@ def look(task: Task, line: Line) -> None:
     import polars as pl
 
     from couloir.data.columns import column_kind, type_column
-    from couloir.data.sources import TARGET_NAMES
+    from couloir.data.loading import TARGET_NAMES
 
     table = _raw(task)
     columns = []
@@ -104,7 +104,7 @@ def _cell(value: str | None) -> str | None:
 
 def _own_target(task: Task) -> str | None:
     """The target of a source that has one beside its columns."""
-    from couloir.data.bundled import BUNDLED, bundled
+    from couloir.data.sources.bundled import BUNDLED, bundled
 
     return bundled(task.data).target_name if task.data in BUNDLED else None
 
@@ -113,9 +113,9 @@ def _raw(task: Task) -> Any:
     """The table as it lies there, before anything of it is made out; of arrays a frame."""
     import polars as pl
 
-    from couloir.data.bundled import BUNDLED, bundled
-    from couloir.data.reading import Table, read_arrow, read_parquet, read_text_table, unpacked_name
-    from couloir.data.sources import ARROW_ENDINGS, PARQUET_ENDINGS, TEXT_ENDINGS, load
+    from couloir.data.loading import ARROW_ENDINGS, PARQUET_ENDINGS, TEXT_ENDINGS, load
+    from couloir.data.sources.bundled import BUNDLED, bundled
+    from couloir.data.sources.files import Table, read_arrow, read_parquet, read_text_table, unpacked_name
 
     path = Path(task.data)
     ending = Path(unpacked_name(path)).suffix.lower()
@@ -169,7 +169,8 @@ def _verb(name: str) -> Callable[..., Run]:
 
 def _search(dataset: Dataset, **given: Any) -> Run:
     """A search; one that is interrupted ends with the trials that it has, and can still be resumed."""
-    from couloir import runs, searching
+    from couloir.commands import search as searching
+    from couloir.runs import stored as runs
 
     try:
         return searching.search(dataset, **given)
@@ -204,7 +205,7 @@ WORK: MappingProxyType[str, Callable[[Task, Line], None]] = MappingProxyType(
 
 
 def _loaded(task: Task) -> Dataset:
-    from couloir.data.sources import load
+    from couloir.data.loading import load
 
     return load(task.data, **task.divided()[0])
 

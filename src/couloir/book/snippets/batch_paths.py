@@ -1,7 +1,7 @@
 """Batch, mini-batch and stochastic gradient descent from one start; below, their losses."""
 
-from couloir.figures.noise import batch_comparison
-from couloir.landscapes.noise import batch_paths
+from couloir.experiments.noise import batch_paths
+from couloir.figures.experiments.noise import batch_comparison
 
 found = batch_paths(epochs=150, start=(0.9, 1.5))
 sizes = [path.batch_size for path in found.paths]

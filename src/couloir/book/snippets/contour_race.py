@@ -2,9 +2,9 @@
 
 import math
 
-from couloir.figures.surface_races import surface_race
-from couloir.landscapes.functions import SURFACES
-from couloir.landscapes.race import RATES, race
+from couloir.figures.surfaces.race import surface_race
+from couloir.surfaces.functions import SURFACES
+from couloir.surfaces.race import RATES, race
 
 steps, rates = 500, [len(RATES), min(RATES), max(RATES)]
 raced = race("beale", steps=steps)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from couloir.figures.regression import line_descent
-from couloir.landscapes.regression import LINE_START, descend, line_fit
+from couloir.experiments.regression import LINE_START, descend, line_fit
+from couloir.figures.experiments.regression import line_descent
 
 rate, steps = 0.06, 200
 walk = descend(line_fit(), rate, steps, LINE_START)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from couloir.figures.dropping import dropped_network
-from couloir.landscapes.dropping import draw_dropout
+from couloir.experiments.dropping import draw_dropout
+from couloir.figures.experiments.dropping import dropped_network
 
 found = draw_dropout()
 draws, off = len(found.kept[0]), 1 - np.mean(np.concatenate(found.kept, axis=1))

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from couloir.figures.regression import line_contour
-from couloir.figures.surfaces import bowl
-from couloir.landscapes.functions import surface
-from couloir.landscapes.regression import descend, line_fit, regression, solve
+from couloir.experiments.regression import descend, line_fit, regression, solve
+from couloir.figures.experiments.regression import line_contour
+from couloir.figures.surfaces.contours import bowl
+from couloir.surfaces.functions import surface
 
 (slope, intercept), least = line_fit().minimum, line_fit().least
 

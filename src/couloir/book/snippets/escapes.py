@@ -1,7 +1,7 @@
 """The share of runs that leave a small minimum and a saddle, against the size of the batch."""
 
-from couloir.figures.noise import escape_shares
-from couloir.landscapes.noise import escapes
+from couloir.experiments.noise import escapes
+from couloir.figures.experiments.noise import escape_shares
 
 found = escapes()
 escape_shares(found)

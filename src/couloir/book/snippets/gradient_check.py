@@ -1,10 +1,10 @@
 """Numerical gradients against backpropagation: their error as ε shrinks, and what they cost."""
 
 import couloir
-from couloir.figures.gradients import difference_errors, gradient_cost
-from couloir.landscapes.gradients import Rows, agreement, costs, error_curves, ladder
-from couloir.networks import initialise
-from couloir.planning import Conditions, prepare
+from couloir.engine.architectures.mlp import initialise
+from couloir.experiments.gradients import Rows, agreement, costs, error_curves, ladder
+from couloir.figures.experiments.gradients import difference_errors, gradient_cost
+from couloir.selection.problem import Conditions, prepare
 
 part = prepare(couloir.load("digits"), Conditions()).data.train
 rows = Rows(part.inputs[:400].T, part.targets[:400])

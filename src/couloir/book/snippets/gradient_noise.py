@@ -1,7 +1,7 @@
 """Gradients of many batches at one point, around the exact gradient, for several sizes of a batch."""
 
-from couloir.figures.noise import gradient_clouds
-from couloir.landscapes.noise import gradient_cloud
+from couloir.experiments.noise import gradient_cloud
+from couloir.figures.experiments.noise import gradient_clouds
 
 cloud = gradient_cloud()
 gradient_clouds(cloud)

@@ -1,7 +1,7 @@
 """Training and validation loss, with the epoch whose weights are kept and the one to stop at."""
 
 import couloir
-from couloir.figures.stopping import stopped_curves
+from couloir.figures.training.stopping import stopped_curves
 
 run = couloir.train(
     couloir.load("breast_cancer"),

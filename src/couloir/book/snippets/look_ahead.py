@@ -1,8 +1,8 @@
 """One step of Nesterov's rule: where the velocity leads, and the slope that is asked for there."""
 
-from couloir.figures.microscope import microscope as drawn
-from couloir.landscapes.functions import slope_and_curvature, surface
-from couloir.landscapes.microscope import microscope
+from couloir.figures.surfaces.microscope import microscope as drawn
+from couloir.surfaces.functions import slope_and_curvature, surface
+from couloir.surfaces.microscope import microscope
 
 ravine = surface("ravine")
 step = microscope(ravine, "nesterov", 0.01, step=3)

@@ -1,8 +1,8 @@
 """The loss of a network on the plane nearest to the paths of several rules; below, true and projected."""
 
 import couloir
-from couloir.figures.slices import slice_contour, slice_paths
-from couloir.landscaping import landscape
+from couloir.commands.landscape import landscape
+from couloir.figures.landscapes.slices import slice_contour, slice_paths
 
 digits = couloir.load("digits")
 rules = ["adam", "momentum", "rmsprop", "sgd"]

@@ -1,7 +1,7 @@
 """Eleven points, a straight line and a polynomial of degree ten; below, the errors of every degree."""
 
-from couloir.figures.overfitting import polynomial_fits
-from couloir.landscapes.overfitting import overfit
+from couloir.experiments.overfitting import overfit
+from couloir.figures.experiments.overfitting import polynomial_fits
 
 found = overfit()
 count, degree = len(found.x), found.fits[-1].degree

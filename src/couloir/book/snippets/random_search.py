@@ -1,9 +1,9 @@
 """The best loss so far, by random guessing and by gradient descent, against the loss evaluations spent."""
 
 import couloir
-from couloir.figures.guessing import search_against_descent
-from couloir.landscapes.guessing import GRADIENT_COST, counted_descent, random_search
-from couloir.planning import Conditions, prepare
+from couloir.experiments.guessing import GRADIENT_COST, counted_descent, random_search
+from couloir.figures.experiments.guessing import search_against_descent
+from couloir.selection.problem import Conditions, prepare
 
 guesses, charge, widths = 20_000, GRADIENT_COST, (4, 8, 3)
 part = prepare(couloir.load("iris"), Conditions()).data.train

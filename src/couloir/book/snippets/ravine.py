@@ -1,7 +1,7 @@
 """Gradient descent and momentum in a ravine, with sliders for the learning rate and for β."""
 
-from couloir.figures.momentum import momentum_in_bowl
-from couloir.landscapes.momentum import momentum_grid
+from couloir.experiments.momentum import momentum_grid
+from couloir.figures.experiments.momentum import momentum_in_bowl
 
 found = momentum_grid()
 condition, steps, betas, limits = found.condition, found.steps, found.momenta, found.critical

@@ -1,7 +1,7 @@
 """The rules from a start beside the ridge of a saddle; then from one on the ridge, with noise."""
 
-from couloir.figures.surface_races import surface_race
-from couloir.landscapes.race import saddle_race
+from couloir.figures.surfaces.race import surface_race
+from couloir.surfaces.race import saddle_race
 
 raced = saddle_race()
 start, noise = raced.beside.start, raced.freed.noise

@@ -1,7 +1,7 @@
 """The seven points of this chapter."""
 
-from couloir.figures.regression import scatter
-from couloir.landscapes.regression import line_fit
+from couloir.experiments.regression import line_fit
+from couloir.figures.experiments.regression import scatter
 
 count = len(line_fit().targets)
 scatter()

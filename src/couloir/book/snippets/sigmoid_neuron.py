@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from couloir.figures.surfaces import bowl
-from couloir.landscapes.functions import slope_and_curvature, surface
+from couloir.figures.surfaces.contours import bowl
+from couloir.surfaces.functions import slope_and_curvature, surface
 
 neuron, where = surface("neuron"), (-1.0, -1.0)
 curvatures = np.linalg.eigvalsh(slope_and_curvature(neuron, where)[1])

@@ -1,7 +1,7 @@
 """The effective step of AdaGrad, RMSprop and AdaDelta while the gradients grow and fall."""
 
-from couloir.figures.stall import effective_step_sizes
-from couloir.landscapes.stall import effective_steps
+from couloir.experiments.stall import effective_steps
+from couloir.figures.experiments.stall import effective_step_sizes
 
 found = effective_steps()
 phases = found.phases

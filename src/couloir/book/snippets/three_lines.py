@@ -1,7 +1,7 @@
 """Three candidate lines through the points."""
 
-from couloir.figures.regression import candidate_lines
-from couloir.landscapes.regression import CANDIDATES, line_fit
+from couloir.experiments.regression import CANDIDATES, line_fit
+from couloir.figures.experiments.regression import candidate_lines
 
 candidates = CANDIDATES
 losses = [float(line_fit().loss(line)) for line in candidates]

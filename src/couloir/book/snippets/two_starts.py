@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from couloir.figures.surfaces import contour
-from couloir.landscapes.functions import surface
-from couloir.landscapes.paths import Runner, follow
-from couloir.optimizers import RULES
+from couloir.engine.optimizers import RULES
+from couloir.figures.surfaces.contours import contour
+from couloir.surfaces.functions import surface
+from couloir.surfaces.paths import Runner, follow
 
 hills, steps = surface("hills"), 200
 starts = [Runner(RULES["sgd"], 0.1, start=start) for start in hills.starts]

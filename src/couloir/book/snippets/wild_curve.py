@@ -1,7 +1,7 @@
 """A network's curve through noisy points, under a penalty on its weights: L2, then L1."""
 
-from couloir.figures.wild import calmed_curve
-from couloir.landscapes.wild import STRENGTHS, calm
+from couloir.experiments.wild import STRENGTHS, calm
+from couloir.figures.experiments.wild import calmed_curve
 
 ridge, lasso = calm("l2", seed=2), calm("l1", seed=2)
 strength = 0.01

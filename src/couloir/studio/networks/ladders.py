@@ -7,10 +7,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from couloir.networks import ACTIVATIONS
-from couloir.optimizers import RULES
-from couloir.population import Member
-from couloir.schedules import SCHEDULES
+from couloir.engine.activations import ACTIVATIONS
+from couloir.engine.optimizers import RULES
+from couloir.engine.population import Member
+from couloir.engine.schedules import SCHEDULES
 
 NONE = "none"
 

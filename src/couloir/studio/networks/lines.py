@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from couloir.optimizers import Rule
-from couloir.population import Member
+from couloir.engine.optimizers import Rule
+from couloir.engine.population import Member
 from couloir.studio.networks.settings import TABLE, Settings
 
 _WIDE = 100
@@ -48,11 +48,13 @@ def _imports(settings: Settings, several: bool) -> list[str]:
     return [
         *(["from dataclasses import replace", ""] if several or table else []),
         *(["import numpy as np", ""] if table else []),
-        "from couloir.data.sources import load" if table else "from couloir.data.planar import planar",
-        "from couloir.optimizers import RULES",
-        "from couloir.planning import Conditions, prepare",
-        "from couloir.population import Member",
-        "from couloir.training import train_population",
+        "from couloir.data.loading import load"
+        if table
+        else "from couloir.data.sources.planar import planar",
+        "from couloir.engine.optimizers import RULES",
+        "from couloir.selection.problem import Conditions, prepare",
+        "from couloir.engine.population import Member",
+        "from couloir.engine.training import train_population",
     ]
 
 

@@ -1,8 +1,8 @@
 """A training that waits for whoever looks at it.
 
-`Live` runs `couloir.training.train_population` in a thread. After every epoch its callback keeps the present
-weights and scores, and waits as soon as it is far enough ahead of what was asked for: who does not ask has
-paused it. Every epoch that was trained can be looked at again.
+`Live` runs `couloir.engine.training.train_population` in a thread. After every epoch its callback keeps the
+present weights and scores, and waits as soon as it is far enough ahead of what was asked for: who does not
+ask has paused it. Every epoch that was trained can be looked at again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from couloir.chunks import INITIAL
-from couloir.epochs import TrainingData
+from couloir.engine.architectures.mlp import Network, initialise
+from couloir.engine.chunks import INITIAL
+from couloir.engine.epochs import TrainingData
+from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
+from couloir.engine.outcomes import Outcome, ranking_key
+from couloir.engine.population import Member
+from couloir.engine.training import Precision, Progress, train_population
 from couloir.landscapes.planes import flattened, shaped
-from couloir.metrics import DEFAULT_METRIC, metrics_of
-from couloir.networks import Network, initialise
-from couloir.outcomes import Outcome, ranking_key
-from couloir.population import Member
-from couloir.training import Precision, Progress, train_population
 
 AHEAD = 48
 """Epochs that are trained ahead of what was asked for."""

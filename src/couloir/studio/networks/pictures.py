@@ -18,15 +18,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Array
 
-from couloir.activations import by_layer
-from couloir.folds import epoch_batches
-from couloir.forward import ACTIVATIONS
-from couloir.model import softmax
-from couloir.networks import Network, dropout
-from couloir.planning import Problem
-from couloir.population import Member
-from couloir.randomness import key_of
-from couloir.training import Precision, numerics
+from couloir.engine.architectures.layers import by_layer
+from couloir.engine.architectures.mlp import Network, dropout
+from couloir.engine.folds import epoch_batches
+from couloir.engine.population import Member
+from couloir.engine.randomness import key_of
+from couloir.engine.training import Precision, numerics
+from couloir.model.forward import ACTIVATIONS
+from couloir.model.predictor import softmax
+from couloir.selection.problem import Problem
 
 NEURON, OUTPUT, SMALL = 24, 96, 32
 """Points a side of a neuron's picture, of the decision, and of a member's decision in the population."""
@@ -156,7 +156,7 @@ def dropped(member: Member, seed: int, step: Step, precision: Precision = "float
 
 @partial(jax.jit, static_argnums=(2, 3))
 def _masks(numbers: Array, probability: Array, hidden: tuple[int, ...], batch: int) -> list[Array]:
-    """The masks for a run seed, a restart and a step: the keys derive as in `couloir.chunks` and `epochs`."""
+    """The masks for a run seed, a restart and a step; keys derive as in `couloir.engine`."""
     seed, restart, step = numbers
     root = jax.random.fold_in(key_of(seed), 0)
     own = jax.random.fold_in(jax.random.fold_in(root, restart), 1)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from couloir.data.planar import PLANAR
+from couloir.data.sources.planar import PLANAR
+from couloir.engine.activations import ACTIVATIONS
+from couloir.engine.architectures.mlp import parameter_count
+from couloir.engine.losses import DEFAULT_LOSS
+from couloir.engine.optimizers import RULES
+from couloir.engine.population import Member
+from couloir.engine.schedules import SCHEDULES
 from couloir.errors import InputError
-from couloir.losses import DEFAULT_LOSS
-from couloir.networks import ACTIVATIONS, parameter_count
-from couloir.optimizers import RULES
-from couloir.population import Member
-from couloir.schedules import SCHEDULES
 from couloir.studio.asking import argument, choice, flag, number, several, text, whole
 from couloir.studio.networks.ladders import LADDERS, MOST_VALUES, NONE, spread
 
@@ -36,7 +37,7 @@ class DataSettings:
     """The rows: which, and how they are parted.
 
     Attributes:
-        data: a set's name in `couloir.data.planar.PLANAR`, or "table".
+        data: a set's name in `couloir.data.sources.planar.PLANAR`, or "table".
         rows: of a set how many; of a table at most so many, drawn at random.
         noise: of a set.
         table, x, y, target: the table's name, its two columns of inputs and the one to predict.

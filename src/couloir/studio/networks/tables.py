@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from couloir.data.dataset import Dataset
-from couloir.data.sources import load
+from couloir.data.loading import load
 from couloir.errors import InputError, unknown
 from couloir.studio.networks.settings import DataSettings
 
@@ -53,7 +53,7 @@ def _readable(path: Path) -> Dataset:
     except InputError as error:
         if "--target" not in str(error):
             raise
-    from couloir.data.reading import read_parquet, read_text_table
+    from couloir.data.sources.files import read_parquet, read_text_table
 
     table = read_parquet(path) if path.suffix.lower() == ".parquet" else read_text_table(path)
     failed: InputError | None = None

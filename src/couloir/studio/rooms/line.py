@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from couloir.errors import InputError
+from couloir.experiments.regression import Descent, Regression, descend, regression
 from couloir.figures.heights import Scale
-from couloir.figures.words import count, number, percent
-from couloir.landscapes.regression import Descent, Regression, descend, regression
 from couloir.studio import asking, drawing
 from couloir.studio.asking import argument, read
 from couloir.studio.rooms import Room
 from couloir.studio.wire import Answer
+from couloir.text import count, number, percent
 
 MOST_POINTS = 500
 MOST_STEPS = 5_000
@@ -146,7 +146,7 @@ class Line(Room):
         asked = read(Run, arguments)
         x, y = ([point[side] for point in asked.points] for side in (0, 1))
         lines = [
-            "from couloir.landscapes.regression import descend, regression",
+            "from couloir.experiments.regression import descend, regression",
             "",
             f"x = {x}",
             f"y = {y}",

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from couloir import evaluation, ledger
 from couloir.data.dataset import Dataset
-from couloir.data.planar import planar
+from couloir.data.sources.planar import planar
+from couloir.engine.architectures.mlp import parameter_count
 from couloir.errors import InputError
 from couloir.landscapes.planes import random_plane
 from couloir.landscapes.slices import Measure, loss_slice
-from couloir.model import from_network, softmax
-from couloir.networks import parameter_count
-from couloir.planning import Conditions, Problem, prepare
+from couloir.model.predictor import from_network, softmax
+from couloir.runs import ledger
+from couloir.selection import evaluation
+from couloir.selection.problem import Conditions, Problem, prepare
 from couloir.studio import asking
 from couloir.studio.networks import ladders, lines, pictures, settings, tables
 from couloir.studio.networks.live import NOT_YET, STATES, Live, Moment

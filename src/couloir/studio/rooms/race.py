@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from couloir.engine.optimizers import RULES
 from couloir.errors import InputError
-from couloir.landscapes.endings import ENDINGS, endings_along
-from couloir.landscapes.functions import SURFACES
-from couloir.landscapes.microscope import Microscope, magnify
-from couloir.landscapes.paths import Paths
-from couloir.landscapes.race import RATES, SurfaceRace, race
-from couloir.optimizers import RULES
 from couloir.studio import asking
 from couloir.studio.courses import LONGEST, Course, Track, Where, first_settings, lost_as_nan, python_lines
 from couloir.studio.grounds import ground_arrays, ground_values, least_known
 from couloir.studio.rooms import Room, Surroundings
 from couloir.studio.wire import Answer
+from couloir.surfaces.endings import ENDINGS, endings_along
+from couloir.surfaces.functions import SURFACES
+from couloir.surfaces.microscope import Microscope, magnify
+from couloir.surfaces.paths import Paths
+from couloir.surfaces.race import RATES, SurfaceRace, race
 
 MOST = 256
 """Steps of one answer."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from couloir import runs
-from couloir.data.bundled import BUNDLED
+from couloir.data.sources.bundled import BUNDLED
 from couloir.errors import InputError
+from couloir.runs import stored as runs
 from couloir.studio import asking, shelf
 from couloir.studio.rooms import Room, Surroundings
 from couloir.studio.rooms.train import cancelled, progress
@@ -22,7 +22,7 @@ from couloir.studio.wire import Answer
 
 if TYPE_CHECKING:
     from couloir.data.preparation import Preparation
-    from couloir.model import Predictor
+    from couloir.model.predictor import Predictor
 
 NAME = asking.text(300)
 MOST_COMPARED = 6
@@ -193,7 +193,7 @@ class Runs(Room):
     def _predicted(
         self, model: Predictor, text: str, lines: int
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        from couloir.predictions import predict_table
+        from couloir.commands.predict import predict_table
 
         preparation = model.preparation
         classes = preparation.classes
@@ -239,7 +239,7 @@ def _numbers(path: Path) -> np.ndarray:
     """Pasted rows for a model of arrays: as numbers, [row, column], whatever the columns are called."""
     import polars as pl
 
-    from couloir.data.reading import read_text_table
+    from couloir.data.sources.files import read_text_table
 
     frame = read_text_table(path).frame
     try:

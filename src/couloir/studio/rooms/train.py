@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from couloir.data.bundled import BUNDLED
+from couloir.data.sources.bundled import BUNDLED
 from couloir.studio import asking, shelf, tasks
 from couloir.studio.rooms import Room, Surroundings
 from couloir.studio.tasks import TRAINING, VERBS, Task
@@ -66,8 +66,8 @@ class Train(Room):
 
     def ask_begin(self, arguments: Mapping[str, Any]) -> Answer:
         """The data there are, and every verb's options."""
-        from couloir.metrics import METRICS
-        from couloir.optimizers import RULES
+        from couloir.engine.metrics import METRICS
+        from couloir.engine.optimizers import RULES
 
         here = self.surroundings
         return Answer(

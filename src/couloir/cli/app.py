@@ -1,0 +1,682 @@
+"""The commands: what a person types, turned into calls of the package. No logic is here.
+
+Nothing heavy is imported until a command runs, so that `couloir --help` is quick.
+
+Exit codes: 0 when done; 2 for a person's mistake, which one sentence on standard error explains; 130 when
+interrupted by Ctrl-C, also where a run was saved of what had been learnt until then. A bug ends in a
+traceback and 1.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import sys
+import webbrowser
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+from typer.main import get_command
+
+import couloir
+from couloir.cli import options as ask
+from couloir.commands.stages import Stages
+from couloir.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from couloir.cli.display import Display
+    from couloir.commands.train import Run
+    from couloir.selection.problem import Plan
+
+DONE, BROKEN_PIPE, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+SAVED = -1
+"""What `train` returns when it was interrupted and has saved; Typer itself returns 130 when it was not."""
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def couloir_command(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", show_default=False)
+    ] = False,
+) -> None:
+    """Train a population of neural networks on your data, keep the best one, and see why."""
+    if version:
+        print(f"couloir {couloir.__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    data: ask.Data,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    split: ask.Split = None,
+    optimizer: ask.Optimizer = None,
+    learning_rate: ask.LearningRate = None,
+    momentum: ask.Momentum = None,
+    hidden: ask.Hidden = None,
+    activation: ask.Activation = None,
+    batch_size: ask.BatchSize = None,
+    epochs: ask.Epochs = None,
+    l1: ask.L1 = None,
+    l2: ask.L2 = None,
+    dropout: ask.Dropout = None,
+    noise: ask.Noise = None,
+    schedule: ask.Schedule = None,
+    warmup: ask.Warmup = None,
+    loss: ask.Loss = None,
+    restarts: ask.Restarts = None,
+    members: ask.Members = None,
+    seed: ask.Seed = None,
+    patience: ask.Patience = None,
+    metric: ask.MetricName = None,
+    minutes: ask.Minutes = None,
+    cv: ask.Folds = None,
+    ensemble: ask.Ensemble = None,
+    no_stop: ask.NoStop = False,
+    refit: ask.Refit = False,
+    class_weights: ask.ClassWeights = False,
+    precision: ask.PrecisionName = None,
+    out: ask.Out = "runs",
+    dry_run: ask.DryRun = False,
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Train a population of networks on DATA, choose by validation, test once, save the run."""
+    from couloir.cli.display import Display, print_plan, print_result
+    from couloir.runs.files import check_folder
+
+    asked = _sorted_out(context.params)
+    check_folder(Path(out))
+    with Display(quiet=quiet, minutes=asked.conditions.get("minutes")) as display:
+        display.stage("starting")
+        planned = _planned(data, asked) if dry_run else None
+        run = None if dry_run else _trained(data, asked, out, display, context.obj)
+    if planned is not None:
+        print_plan(planned, as_json=json)
+    if run is not None:
+        print_result(run, Path(out), as_json=json, quiet=quiet)
+    if run is None or run.record["status"] != "interrupted":
+        return DONE
+    print(f"Interrupted: what had been learnt is saved; to begin again: {context.obj}", file=sys.stderr)
+    return SAVED
+
+
+@app.command()
+def race(
+    context: typer.Context,
+    data: ask.RaceData,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    split: ask.Split = None,
+    optimizer: ask.Optimizer = None,
+    rates: ask.Rates = None,
+    replicates: ask.Replicates = None,
+    epochs: ask.RaceEpochs = None,
+    learning_rate: ask.RaceRate = None,
+    start: ask.Start = None,
+    steps: ask.Steps = None,
+    momentum: ask.Momentum = None,
+    hidden: ask.Hidden = None,
+    activation: ask.Activation = None,
+    batch_size: ask.BatchSize = None,
+    l1: ask.L1 = None,
+    l2: ask.L2 = None,
+    dropout: ask.Dropout = None,
+    noise: ask.Noise = None,
+    schedule: ask.Schedule = None,
+    warmup: ask.Warmup = None,
+    loss: ask.Loss = None,
+    seed: ask.Seed = None,
+    metric: ask.MetricName = None,
+    class_weights: ask.ClassWeights = False,
+    precision: ask.PrecisionName = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
+    from couloir.cli.display import Display, print_result, print_surface_race
+    from couloir.commands import surface_race as surface_racing
+    from couloir.runs.files import check_folder
+
+    given = _given(context.params)
+    if surface_racing.is_surface(data):
+        with Display(quiet=quiet) as display:
+            display.stage("starting")
+            raced = surface_racing.race_surface(data, **given, out=out, observer=display, command=context.obj)
+        print_surface_race(raced, as_json=json, quiet=quiet)
+        return DONE
+    if only := [name for name in ("start", "steps") if name in given]:
+        raise InputError(f"--{only[0]} is for a race on a surface, and '{data}' is none: leave it out.")
+    loading = _taken(given, LOADING)
+    check_folder(Path(out))
+    stages = Stages()
+    with Display(quiet=quiet) as display:
+        display.stage("starting")
+        with stages.timed("load"):
+            dataset = couloir.load(data, **loading)
+        run = couloir.race(dataset, **given, out=out, observer=display, command=context.obj, stages=stages)
+    print_result(run, Path(out), as_json=json, quiet=quiet)
+    if run.record["status"] != "interrupted":
+        return DONE
+    print(f"Interrupted: all raced for fewer epochs; to begin again: {context.obj}", file=sys.stderr)
+    return SAVED
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    data: ask.SearchData = None,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    split: ask.Split = None,
+    trials: ask.Trials = None,
+    minutes: ask.SearchMinutes = None,
+    cv: ask.SearchFolds = None,
+    space: ask.SpaceFile = None,
+    show_space: ask.ShowSpace = False,
+    no_halving: ask.NoHalving = False,
+    ensemble: ask.SearchEnsemble = None,
+    generation: ask.GenerationSize = None,
+    resume: ask.Resume = None,
+    storage: ask.Storage = None,
+    export_study: ask.ExportStudy = None,
+    seed: ask.Seed = None,
+    patience: ask.Patience = None,
+    metric: ask.MetricName = None,
+    class_weights: ask.ClassWeights = False,
+    precision: ask.PrecisionName = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Search for the best rule, rate, regularizer and architecture for DATA, and test the best once."""
+    from couloir.cli.display import Display, print_result
+    from couloir.commands import search as searching
+
+    given = _given(context.params)
+    loading = _taken(given, LOADING)
+    for name in ("show_space", "export_study", "no_halving"):
+        given.pop(name, None)
+    if show_space:
+        print(searching.shown_space(data, loading, space), end="")
+        return DONE
+    if export_study is not None:
+        print(searching.export(resume, export_study))
+        return DONE
+    _check_resumed(data, resume, {**given, **loading})
+    if "cv" in given:
+        given["cv"], given["validation"] = given["cv"] or None, not given["cv"]
+    if "patience" in given:
+        given["patience"] = given["patience"] or None
+    stages = Stages()
+    try:
+        with Display(quiet=quiet, minutes=given.get("minutes")) as display:
+            display.stage("starting")
+            dataset = None
+            if data is not None:
+                with stages.timed("load"):
+                    dataset = couloir.load(data, **loading)
+            run = couloir.search(
+                dataset,
+                **given,
+                halving=not no_halving,
+                out=out,
+                observer=display,
+                command=context.obj,
+                stages=stages,
+            )
+    except searching.Interrupted as stopped:
+        print(
+            f"Interrupted: {stopped.trials} trials are kept; to go on: "
+            f"couloir search --resume {shlex.quote(str(stopped.folder))}",
+            file=sys.stderr,
+        )
+        return SAVED
+    print_result(run, Path(out), as_json=json, quiet=quiet)
+    return DONE
+
+
+@app.command()
+def gradcheck(
+    context: typer.Context,
+    data: ask.Data,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    hidden: ask.Hidden = None,
+    activation: ask.Activation = None,
+    loss: ask.Loss = None,
+    samples: ask.Samples = None,
+    seed: ask.Seed = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Compare backpropagation with numerical gradients on a network for DATA: agreement, error, cost."""
+    return _explored("gradcheck", context, json)
+
+
+@app.command()
+def guess(
+    context: typer.Context,
+    data: ask.Data,
+    target: ask.Target = None,
+    task: ask.Task = None,
+    drop: ask.Drop = None,
+    missing: ask.Missing = None,
+    group: ask.Group = None,
+    time: ask.Time = None,
+    hidden: ask.Hidden = None,
+    activation: ask.Activation = None,
+    loss: ask.Loss = None,
+    guesses: ask.Guesses = None,
+    seed: ask.Seed = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Guess the weights of a network for DATA, keep the best, and see gradient descent do better."""
+    return _explored("guess", context, json)
+
+
+RunFolder = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run folder, as runs/latest.", show_default=False)
+]
+
+
+@app.command()
+def landscape(
+    context: typer.Context,
+    run: RunFolder,
+    plane: ask.PlaneKind = None,
+    optimizer: ask.PathRules = None,
+    epochs: ask.PathEpochs = None,
+    resolution: ask.SliceResolution = None,
+    samples: ask.SliceSamples = None,
+    reach: ask.Reach = None,
+    eigenvalues: ask.Eigenvalues = None,
+    same_data: ask.SameData = None,
+    seed: ask.Seed = None,
+    precision: ask.PrecisionName = None,
+    out: ask.Out = "runs",
+    quiet: ask.Quiet = False,
+    json: ask.AsJson = False,
+) -> int:
+    """Draw the loss around the network of RUN, with the paths of update rules and its sharpness."""
+    from couloir.cli.display import Display, print_landscape
+    from couloir.runs.files import check_folder
+
+    given = {
+        name: value for name, value in _given(context.params).items() if name not in ("run", "same_data")
+    }
+    check_folder(Path(out))
+    with Display(quiet=quiet) as display:
+        display.stage("starting")
+        found = couloir.landscape(
+            run, **given, data=same_data, out=out, observer=display, command=context.obj
+        )
+    print_landscape(found, as_json=json, quiet=quiet)
+    return DONE
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="New rows, in any form that train reads; needs no target.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A .csv, .tsv or .parquet. Default: CSV on stdout."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+) -> None:
+    """Predict the target of new rows with a run's model."""
+    from couloir.commands.predict import predict_table
+    from couloir.runs import stored as runs
+    from couloir.runs.files import check_table_path, write_table
+
+    if output is not None:
+        check_table_path(Path(output), force)
+    table = predict_table(runs.read(run).model, data)
+    if output is None:
+        sys.stdout.write(table.write_csv())
+    else:
+        write_table(table, Path(output))
+        print(f"{output}: {len(table):,} predictions")
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            show_default=False,
+            help="model.onnx, or model.safetensors with a .json beside it.",
+        ),
+    ],
+    float32: Annotated[
+        bool, typer.Option("--float32", help="ONNX: numbers in and out as float32.", show_default=False)
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+) -> None:
+    """Write a run's model, preparation included, for other programs: ONNX, or safetensors and JSON."""
+    from couloir.export import export as write
+    from couloir.runs import stored as runs
+
+    path = Path(output).expanduser()
+    for file in (path, path.with_suffix(".json")) if path.suffix.lower() == ".safetensors" else (path,):
+        if file.exists() and not force:
+            raise InputError(f"The file '{file}' exists: give another name, or replace it with --force.")
+    print("\n".join(map(str, write(runs.read(run).model, output, float32=float32))))
+
+
+@app.command()
+def report(
+    run: RunFolder,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Default: the page in the run folder."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+) -> None:
+    """Write a run's page again, from the numbers in its folder."""
+    from couloir.commands.opening import opened
+    from couloir.report import write_report
+    from couloir.runs import stored as runs
+    from couloir.runs.files import check_path
+
+    stored = opened(run)
+    page = Path(output) if output is not None else runs.resolve(run) / stored.page
+    check_path(page, force or output is None)
+    write_report(stored, page)
+    print(page)
+    if show and not webbrowser.open(page.resolve().as_uri()):
+        print("No browser could be started: open the file by hand.", file=sys.stderr)
+
+
+@app.command()
+def studio(
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DATA]...", help="Tables that the studio may use.", show_default=False),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="N", help="Listen there. Default 8421, or a free one.", min=1, max=65535
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option("--host", metavar="ADDRESS", help="Other than this computer's: a token is asked for."),
+    ] = "127.0.0.1",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="The folder of runs it shows and adds to.")
+    ] = Path("runs"),
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
+) -> None:
+    """Open the studio: lines, races, networks and your own data, live in the browser."""
+    from couloir.studio.serving import serve
+
+    serve(port, host, show, out, data or ())
+
+
+@app.command()
+def book(
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Where it goes; replaces an earlier book."),
+    ] = "book",
+    section: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--section", metavar="N", help="Only this chapter, 1 to 8; may be repeated.", show_default=False
+        ),
+    ] = None,
+    times: Annotated[
+        bool, typer.Option("--times", help="Print the seconds of every figure.", show_default=False)
+    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
+    quiet: ask.Quiet = False,
+) -> None:
+    """Build the book: how networks are trained, in 33 figures that are computed now."""
+    from couloir.book import build
+    from couloir.cli.display import Display
+
+    spent = []
+    with Display(quiet=quiet) as display:
+        display.stage("computing the figures")
+
+        def told(done: Any) -> None:
+            spent.append(done)
+            display.stage(f"figure {done.place} of {done.of}, {done.entry.slug}")
+
+        cover = build(out, section or None, told)
+    for done in spent if times else ():
+        print(f"{done.seconds:6.1f} s  figure {done.entry.number:2d}  {done.entry.slug}")
+    print(cover)
+    if show and not webbrowser.open(cover.resolve().as_uri()):
+        print("No browser could be started: open the file by hand.", file=sys.stderr)
+
+
+# What train does, besides showing it -------------------------------------------------------------------
+
+LOADING = ("target", "task", "drop", "missing", "group", "time")
+CONDITIONS = (
+    *("seed", "metric", "members", "minutes", "cv", "ensemble", "no_stop", "refit"),
+    *("class_weights", "precision"),
+)
+HERE = ("data", "out", "dry_run", "quiet", "json")
+
+
+class Asked(NamedTuple):
+    """What was given, by where it goes: to `load`, to `Conditions`, to `Options`."""
+
+    loading: dict[str, Any]
+    conditions: dict[str, Any]
+    options: dict[str, Any]
+
+
+def _sorted_out(parameters: Mapping[str, Any]) -> Asked:
+    given = _given(parameters)
+    loading, conditions = _taken(given, LOADING), _taken(given, (*CONDITIONS, "split"))
+    if "patience" in given:
+        conditions["patience"] = given.pop("patience") or None
+    return Asked(loading, conditions, given)
+
+
+def _given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given on the command line and is for the package: without what the command itself reads."""
+    from couloir.data.splits import parse_split
+
+    given = {name: value for name, value in parameters.items() if value is not None and name not in HERE}
+    if "split" in given:
+        given["split"] = parse_split(given["split"])
+    return given
+
+
+def _taken(given: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """These of what was given, taken out of it."""
+    return {name: given.pop(name) for name in names if name in given}
+
+
+# What search does, besides showing it ------------------------------------------------------------------
+
+WHEN_RESUMED = ("resume", "trials", "minutes", "storage", "class_weights")
+
+
+def _check_resumed(data: str | None, resume: str | None, given: Mapping[str, Any]) -> None:
+    """Raise an InputError for options that a resumed search cannot change, or for no data."""
+    if resume is None:
+        if data is None:
+            raise InputError("There are no data to search on: name a file, or --resume RUN.")
+        return
+    fixed = [name for name, value in given.items() if name not in WHEN_RESUMED and value is not False]
+    if fixed or given.get("class_weights"):
+        option = (fixed or ["class_weights"])[0].replace("_", "-")
+        raise InputError(
+            f"A resumed search goes on as it began, so --{option} cannot be given with --resume: "
+            "only --trials, --minutes and --storage can."
+        )
+
+
+def _trained(data: str, asked: Asked, out: str, display: Display, command: str) -> Run:
+    load, learn = couloir.load, couloir.train
+    stages = Stages()
+    with stages.timed("load"):
+        dataset = load(data, **asked.loading)
+    return learn(
+        dataset,
+        **asked.conditions,
+        **asked.options,
+        out=out,
+        observer=display,
+        command=command,
+        stages=stages,
+    )
+
+
+def _planned(data: str, asked: Asked) -> Plan:
+    from couloir.commands.train import plan_run
+    from couloir.engine.population import Options
+    from couloir.selection.problem import Conditions
+
+    dataset = couloir.load(data, **asked.loading)
+    return plan_run(dataset, Conditions(**asked.conditions), Options(**asked.options), Stages())
+
+
+def _explored(verb: str, context: typer.Context, as_json: bool) -> int:
+    """Run `gradcheck` or `guess` and print what it found."""
+    from couloir.cli.display import Display, print_exploration
+    from couloir.commands import exploring
+
+    given, asked = _given(context.params), context.params
+    loading, stages = _taken(given, LOADING), Stages()
+    with Display(quiet=asked["quiet"]) as display:
+        display.stage("starting")
+        with stages.timed("load"):
+            dataset = couloir.load(asked["data"], **loading)
+        explore = exploring.gradcheck if verb == "gradcheck" else exploring.guess
+        found = explore(
+            dataset, **given, out=asked["out"], observer=display, command=context.obj, stages=stages
+        )
+    print_exploration(found, as_json=as_json, quiet=asked["quiet"])
+    return DONE if found.record["status"] == "complete" else SAVED
+
+
+# From the command line to an exit code -----------------------------------------------------------------
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    Args:
+        given: the words after `couloir`; None: those that the process was started with.
+    """
+    words = list(sys.argv[1:] if given is None else given)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names in the data may have letters that a terminal lacks
+    try:
+        _check_command(words)
+        code = get_command(app).main(
+            words, prog_name="couloir", standalone_mode=False, obj=shlex.join(["couloir", *words])
+        )
+        sys.stdout.flush()
+    except InputError as error:
+        return _mistake(str(error))
+    except typer.TyperException as error:
+        return _mistake(_usage(error, words))
+    except BrokenPipeError:  # the reader, as in `| head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    if code == INTERRUPTED:
+        print("Interrupted: nothing was saved.", file=sys.stderr)
+    return INTERRUPTED if code == SAVED else code or DONE
+
+
+def run() -> None:
+    """The `couloir` command: run the command line, and leave at once.
+
+    Taking JAX's compiled programs apart in good order takes most of a second, and the system does it in
+    no time; everything that matters has been written and flushed by then.
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _mistake(sentence: str) -> int:
+    """Print what is wrong as one line, and return the exit code that goes with it."""
+    print(" ".join(sentence.split()), file=sys.stderr)
+    return MISTAKE
+
+
+def _check_command(words: Sequence[str]) -> None:
+    """Raise an InputError if the first word that is no option is no command either."""
+    named = next((word for word in words if not word.startswith("-")), None)
+    commands = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    if named is not None and named not in commands:
+        raise unknown("command", named, commands)
+
+
+def _usage(error: typer.TyperException, words: Sequence[str]) -> str:
+    """Typer's complaint about a command line as one sentence that says what to do."""
+    command = next((word for word in words if not word.startswith("-")), None)
+    see = f"see 'couloir {command} --help'" if command else "see 'couloir --help'"
+    option, near = getattr(error, "option_name", None), getattr(error, "possibilities", None)
+    if option and near:
+        return f"There is no option '{option}': did you mean '{near[0]}'?"
+    if type(error).__name__ == "NoSuchOption":
+        return f"There is no option '{option}': {see}."
+    message = " ".join(error.format_message().split()).rstrip(".")
+    extra = re.search(r"unexpected extra argument\S* \((.*)\)$", message)
+    if extra:
+        lists = "lists are written with commas, as in 64,64, and a name with spaces in quotes"
+        return f"There is no place for '{extra[1]}' in the command: {lists}; {see}."
+    return f"{message}: {see}."

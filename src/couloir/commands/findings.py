@@ -1,0 +1,60 @@
+"""What the verbs that leave no model have in common: numbers, tables and a page in a folder of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from couloir.report.page import write_report
+from couloir.runs import stored as runs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass
+class Finding:
+    """What a verb found.
+
+    Attributes:
+        record: what run.json holds; its `kind` decides which page it gets.
+        tables: the numbers; each is a Parquet file of its name.
+        folder: where it is stored, or None.
+    """
+
+    record: dict[str, Any]
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What its folder is called, after the time."""
+        return f"{self.record['data']['name']}-{self.record['kind']}"
+
+    @property
+    def page(self) -> str:
+        """The file name of its page."""
+        return f"{self.record['kind']}.html"
+
+    def report(self, path: str | Path) -> Path:
+        """Write the page to a file and return its path."""
+        return write_report(self, Path(path))
+
+    def save(self, parent: str | Path = "runs") -> Path:
+        """Write a folder with page, tables and run.json into a folder of runs; return the new one.
+
+        `latest` goes on naming the newest run that can predict.
+
+        Raises:
+            InputError: the system refuses to write; where it is only the page that is refused, the numbers
+                are saved, and `folder` says where.
+        """
+        with runs.new_folder(Path(parent), self.name, latest=False) as (folder, final):
+            for name, table in self.tables.items():
+                table.write_parquet(folder / f"{name}.parquet")
+            self.record["tables"] = list(self.tables)
+            runs.write_record(self.record, folder)
+        self.folder = final.resolve()
+        runs.add_page(self, self.folder)
+        return self.folder

@@ -1,0 +1,500 @@
+"""The verb `landscape`, whole: the loss around a run's network, and how update rules move through it.
+
+The run's data are loaded again and its split is repeated; the loss is measured on the rows that the network
+learnt from. Rules' paths are trained anew, from the run's own start, over the run's own batches.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from couloir import text as words
+from couloir.commands.findings import Finding
+from couloir.commands.stages import Stages
+from couloir.commands.train import Observer, Silent, interruptions
+from couloir.engine.population import Member, find_rule
+from couloir.errors import InputError, unknown
+from couloir.landscapes.curvature import Derivatives, Eigenpairs, curvature
+from couloir.landscapes.planes import (
+    Plane,
+    eigenvector_plane,
+    flattened,
+    line,
+    principal_plane,
+    random_plane,
+    solutions_plane,
+)
+from couloir.landscapes.slices import Measure, OnProgress, Slice, heights, heights_of, loss_slice
+from couloir.landscapes.visits import Visits, visited
+from couloir.runs import stored as runs
+from couloir.runs.files import check_folder
+from couloir.runs.restoring import Restored, restored
+from couloir.selection.problem import Conditions, prepare_rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from couloir.engine.optimizers import Rule
+    from couloir.engine.training import Precision, Progress
+
+PLANES = ("random", "paths", "solutions", "line")
+RULES_SHOWN = 5
+"""Rules whose paths are drawn when none are named."""
+
+EPOCHS_AT_LEAST = 10
+"""Epochs of a path when the network itself was trained for fewer."""
+
+EIGENVALUES = 5
+PACKAGES = ("couloir", "jax", "numpy", "polars", "plotly")
+PROFILE_POINTS = 41
+RISE = 4.0
+"""The profile along an eigenvector ends where its parabola has risen to so many times the loss."""
+
+TRAINED, START = "the trained network", "the start"
+
+
+class Landscape(Finding):
+    """What `landscape` gives back.
+
+    Its record holds the run it is about, the plane, the paths and the curvature; its tables are `slice`
+    (x, y, loss, accuracy), `path` (rule, epoch, x, y, loss, projected, distance) and `profile` (direction,
+    distance, loss, parabola).
+    """
+
+
+def open_landscape(path: str | Path) -> Landscape:
+    """Read a landscape's folder.
+
+    Raises:
+        InputError: there is none, or it is a run of another kind, or broken.
+    """
+    import polars as pl
+
+    folder = runs.resolve(path)
+    try:
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        if record.get("kind") != "landscape":
+            raise ValueError(f"it is a {record.get('kind')} run")
+        tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in record["tables"]}
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            raise
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise InputError(f"The folder '{path}' holds no landscape that can be read ({reason}).") from None
+    return Landscape(record, tables, folder.resolve())
+
+
+def landscape(
+    run: runs.StoredRun | str | Path,
+    *,
+    plane: str | None = None,
+    optimizer: str | Rule | Sequence[str | Rule] | None = None,
+    resolution: int = 51,
+    samples: int | None = None,
+    reach: float | None = None,
+    epochs: int | None = None,
+    eigenvalues: int = EIGENVALUES,
+    seed: int = 0,
+    precision: Precision = "float32",
+    data: Any = None,
+    out: str | Path | None = None,
+    observer: Observer | None = None,
+    command: str | None = None,
+    stages: Stages | None = None,
+) -> Landscape:
+    """Draw the loss around a run's network on a plane through its parameters.
+
+    Args:
+        run: a run, or its folder.
+        plane: "random" (two random directions, normalised neuron by neuron), "paths" (where update rules
+            went: the first two principal components about the trained network), "solutions" (through the
+            trained network, what another rule found, and their common start) or "line" (from the one to
+            the other); None: "paths" where rules are named, "random" otherwise.
+        optimizer: the rules; None: the best of the run. For "solutions" and "line" the other one.
+        resolution: grid points along each side.
+        samples: measure on so many rows, drawn at random; None: on all that the network learnt from.
+        reach: how far the grid goes. On a random plane in lengths of every neuron, 1 by default;
+            elsewhere a factor on what just fits all that is marked, 1 by default.
+        epochs: length of the paths; None: as long as the network was trained, or 10 where its budget
+            allows that.
+        eigenvalues: how many of the Hessian's largest are sought; 0: none.
+        seed: of random directions and of the rows drawn.
+        precision: that networks are evaluated in.
+        data: a `Dataset`, or a name or path of the data; None: where the run says they are.
+        out: a folder of runs to save into; None saves nothing.
+        observer, command, stages: as in `couloir.train`.
+
+    Raises:
+        InputError: something given cannot be used; the data are others; the paths span no plane.
+    """
+    stages, observer = stages or Stages(), observer or Silent()
+    kind = _checked_plane(plane, optimizer, samples, reach, eigenvalues)
+    if out is not None:
+        check_folder(Path(out))
+    with stages.timed("load"):
+        stored = run if isinstance(run, runs.StoredRun) else runs.read(run)
+        about = restored(stored, data)
+        measure = measured_on(about, samples, seed, precision)
+    with stages.timed("train"):
+        ways = _trained_paths(about, kind, optimizer, epochs, observer) if kind != "random" else []
+    with stages.timed("slice"):
+        where = _plane(kind, about, ways, seed)
+        paths = _path_table(where, ways, measure)
+        x, y = _ranges(where, paths, 1.0 if reach is None else reach)
+        drawn = loss_slice(where, measure, x, y, resolution, _progress(observer))
+    with stages.timed("curvature"):
+        observer.stage("finding the sharpest directions")
+        found, profile = _curvature(about, measure, eigenvalues, drawn, seed)
+    record = {
+        "schema_version": runs.SCHEMA_VERSION,
+        "kind": "landscape",
+        "command": command or f"couloir.landscape({str(stored.folder or 'run')!r}, plane={kind!r})",
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "status": "complete",
+        "run": str(stored.folder) if stored.folder else None,
+        **{key: stored.record[key] for key in ("seed", "metric", "data", "winner")},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "device": jax.default_backend(),
+        "plane_seed": seed,
+        **_slice_record(where, drawn, measure, about),
+        "paths": [_path_record(where, way) for way in ways],
+        "curvature": found,
+    }
+    tables = {"slice": _slice_table(drawn), "path": paths, "profile": profile}
+    result = Landscape(record, tables)
+    record["seconds"] = stages.rounded()
+    if out is not None:
+        observer.stage("writing the page")
+        result.save(out)
+    return result
+
+
+def terminal_lines(found: Landscape) -> Iterator[tuple[str, str]]:
+    """What a landscape found, as labels and lines for the terminal."""
+    record = found.record
+    centre, lowest, kind = record["centre"], record["lowest"], record["plane"]["kind"]
+    loss = words.LOSS_NAMES.get(record["loss"], record["loss"])
+    text = f"{loss} {words.number(centre['loss'])} at the trained network"
+    if centre["accuracy"] is not None:
+        text += f", {words.percent(centre['accuracy'])} recognised"
+    yield "network", f"{text}, over {words.count(record['rows'], 'row')}"
+    seconds = record["seconds"]["slice"]
+    points = words.count(record["grid"]["points"], "point")
+    yield "plane", f"{kind}: {points} in {seconds:.1f} s, the lowest {words.number(lowest['loss'])}"
+    for path in record["paths"]:
+        text = f"{path['rule']} at rate {words.number(path['learning_rate'])}, "
+        text += f"{words.count(path['epochs'], 'epoch')}{', then diverged' if path['diverged'] else ''}"
+        yield "path", f"{text}; the plane shows {words.percent(path['shown'])} of it"
+    curved = record["curvature"]
+    if curved:
+        values = ", ".join(words.number(value) for value in curved["eigenvalues"])
+        yield "sharpness", f"{values}; lowest {words.number(curved['lowest'])}"
+    if curved and curved["critical_rate"]:
+        rate = words.number(curved["critical_rate"])
+        yield "", f"plain gradient descent over all rows cannot settle here at a rate above {rate}"
+
+
+def _checked_plane(
+    plane: str | None, optimizer: Any, samples: int | None, reach: float | None, eigenvalues: int
+) -> str:
+    """The kind of plane, if everything that was said goes with it."""
+    kind = plane or ("paths" if optimizer is not None else "random")
+    if kind not in PLANES:
+        raise unknown("plane", kind, PLANES)
+    if kind == "random" and optimizer is not None:
+        raise InputError(
+            "On a random plane no path can be seen, as rules move across it, not along it: use --plane paths."
+        )
+    for what, value in (("samples", samples), ("range", reach)):
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise InputError(f"The {what} {value!r} cannot be used: give a number above 0.")
+    if eigenvalues < 0:
+        raise InputError(f"There are no {eigenvalues} eigenvalues: give 0 or more.")
+    return kind
+
+
+def measured_on(about: Restored, samples: int | None, seed: int, precision: Precision) -> Measure:
+    """The rows that a run's network learnt from, prepared, with the loss it was trained on.
+
+    Squared and absolute errors are in target units.
+    """
+    rows = about.rows
+    if samples is not None and samples < len(rows):
+        rows = np.sort(np.random.default_rng([seed, 0x5A3B]).choice(rows, int(samples), replace=False))
+    preparation, dataset = about.model.preparation, about.dataset
+    scale = {"mse": preparation.target_scale**2, "mae": preparation.target_scale}
+    return Measure(
+        preparation.inputs(dataset.rows(rows), precision),
+        preparation.targets(dataset.target[rows], precision),
+        about.model.activation,
+        about.member.loss,
+        scale.get(about.member.loss, 1.0),
+        precision,
+    )
+
+
+def _progress(observer: Observer) -> OnProgress:
+    def tell(done: int, total: int) -> None:
+        bar = f"{'━' * (24 * done // total):<24}"
+        observer.stage(f"measuring the loss on the plane  {bar}  {100 * done // total} %")
+
+    return tell
+
+
+# Paths ------------------------------------------------------------------------------------------------
+
+
+def _trained_paths(
+    about: Restored, kind: str, optimizer: Any, epochs: int | None, observer: Observer
+) -> list[Visits]:
+    """The networks that the rules visit, the run's own rule first for what goes through its network."""
+    members = _travellers(about, kind, optimizer)
+    if about.network[0].weight.shape[0] != (*about.member.hidden, -1)[0] and about.member.hidden:
+        raise InputError(
+            "The run's network is not of the winner's shape, so no path leads to it: use --plane random."
+        )
+    won = about.run.record["winner"]
+    usual = max(won.get("refit_epochs") or won["best_epoch"], EPOCHS_AT_LEAST)
+    length = epochs or min(usual, about.member.epochs)
+    # The budget is the horizon of a schedule: it only grows where a longer path is asked for.
+    members = [replace(member, epochs=max(member.epochs, length)) for member in members]
+    conditions = Conditions(
+        seed=about.run.record["seed"], class_weights=bool(about.run.record.get("class_weights"))
+    )
+    _, data = prepare_rows(about.dataset, about.rows, None, conditions)
+    observer.stage("training the paths")
+    with interruptions(observer) as interrupted:
+
+        def on_epoch(progress: Progress) -> bool:
+            observer.stage(f"training the paths: epoch {progress.epoch} of {progress.epochs}")
+            return interrupted()
+
+        return visited(members, data, length, seed=conditions.seed, on_epoch=on_epoch)
+
+
+def _travellers(about: Restored, kind: str, optimizer: Any) -> list[Member]:
+    """Who makes the paths: the winner's network and settings, under each rule at its best known rate."""
+    own = about.member.rule.name
+    known = _best_rates(about)
+    if optimizer is None:
+        others = [name for name in known if name != own]
+        if kind == "paths":
+            names: list[Any] = [own, *others][:RULES_SHOWN]
+        else:
+            names = [own, (others or [name for name in ("momentum", "adam") if name != own])[0]]
+    else:
+        asked = [optimizer] if not isinstance(optimizer, list | tuple) else list(optimizer)
+        names = asked if kind == "paths" else [own, *(name for name in asked if find_rule(name).name != own)]
+    rules = list(dict.fromkeys(find_rule(name) for name in names))
+    if kind != "paths" and len(rules) != 2:
+        raise InputError(
+            f"The plane '{kind}' takes one rule besides the run's own, {own}: name one with --optimizer."
+        )
+    return [_under(about.member, rule, known) for rule in rules]
+
+
+def _under(member: Member, rule: Rule, known: Mapping[str, tuple[float, float | None]]) -> Member:
+    if rule.name == member.rule.name:
+        return member
+    rate, momentum = known.get(rule.name, (rule.defaults["learning_rate"], rule.defaults.get("momentum")))
+    return replace(member, rule=rule, learning_rate=rate, momentum=momentum)
+
+
+def _best_rates(about: Restored) -> dict[str, tuple[float, float | None]]:
+    """The learning rate and momentum that each rule did best with in the run, the best rule first."""
+    table, found = about.run.leaderboard, {}
+    for row in table.iter_rows(named=True):
+        if row["status"] != "diverged" and row["optimizer"] not in found:
+            found[row["optimizer"]] = (row["learning_rate"], row.get("momentum"))
+    return found
+
+
+def _plane(kind: str, about: Restored, ways: Sequence[Visits], seed: int) -> Plane:
+    centre = about.network
+    if kind == "random":
+        return random_plane(centre, seed)
+    if kind == "paths":
+        return principal_plane([network for way in ways for network in way.networks], centre)
+    other = ways[1]
+    if other.diverged:
+        raise InputError(
+            f"{other.member.rule.name} diverged at rate {other.member.learning_rate:g}, so it found nothing "
+            "to go to: name another rule with --optimizer."
+        )
+    solutions = {TRAINED: centre, other.member.rule.name: other.networks[-1]}
+    if kind == "line":
+        return line(solutions)
+    return solutions_plane(solutions | {START: ways[0].networks[0]})
+
+
+def _path_table(plane: Plane, ways: Sequence[Visits], measure: Measure) -> pl.DataFrame:
+    """One row for each network visited: where it falls on the plane, its loss, and the plane's loss there.
+
+    `loss` is the network's own, `projected` that of the nearest network in the plane, `distance` how far
+    apart the two are.
+    """
+    import polars as pl
+
+    names = ("rule", "learning_rate", "epoch", "x", "y", "loss", "projected", "distance")
+    if not ways:
+        types = {"rule": pl.String, "epoch": pl.Int64}
+        return pl.DataFrame(schema={name: types.get(name, pl.Float64) for name in names})
+    networks = [network for way in ways for network in way.networks]
+    places = plane.coordinates(networks)
+    there = np.stack([flattened(network) for network in networks])
+    here = np.stack([flattened(plane.at(*place)) for place in places])
+    members = [way.member for way in ways for _ in way.networks]
+    columns = (
+        [member.rule.name for member in members],
+        [member.learning_rate for member in members],
+        [epoch for way in ways for epoch in way.epochs],
+        places[:, 0],
+        places[:, 1],
+        heights_of(networks, measure).losses,
+        heights(plane, places, measure).losses,
+        np.linalg.norm(there - here, axis=1),
+    )
+    return pl.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _path_record(plane: Plane, way: Visits) -> dict[str, Any]:
+    return {
+        "rule": way.member.rule.name,
+        "learning_rate": way.member.learning_rate,
+        "momentum": way.member.momentum,
+        "epochs": way.epochs[-1],
+        "diverged": way.diverged,
+        "shown": plane.shown(way.networks),
+    }
+
+
+# The slice --------------------------------------------------------------------------------------------
+
+
+def _ranges(plane: Plane, paths: pl.DataFrame, reach: float) -> tuple[tuple[float, float], ...]:
+    """The ends of the grid: what is marked and the paths, with a margin; about 0 for random directions."""
+    if plane.kind == "random":
+        return (-reach, reach), (-reach, reach)
+    if plane.kind == "line":
+        return (0.5 - reach, 0.5 + reach), (-1.0, 1.0)
+    marks = list(plane.marks.values())
+    points = np.vstack([np.array([*marks, (0.0, 0.0)]), paths.select("x", "y").to_numpy()])
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = np.maximum(high - low, 0.1 * np.max(high - low)) / 2 * 1.2 * reach
+    middle = (low + high) / 2
+    return tuple((float(m - h), float(m + h)) for m, h in zip(middle, half, strict=True))
+
+
+def _slice_table(drawn: Slice) -> pl.DataFrame:
+    """One row for each point of the grid, x changing fastest; a loss that is not finite is None."""
+    import polars as pl
+
+    x, y = np.meshgrid(drawn.x, drawn.y)
+    accuracy = [None] * x.size if drawn.accuracy is None else drawn.accuracy.ravel()
+    table = pl.DataFrame(
+        {"x": x.ravel(), "y": y.ravel(), "loss": drawn.loss.ravel(), "accuracy": accuracy},
+        schema_overrides={"accuracy": pl.Float64},
+    )
+    return table.with_columns(pl.when(pl.col("loss").is_finite()).then("loss").otherwise(None).alias("loss"))
+
+
+def _slice_record(plane: Plane, drawn: Slice, measure: Measure, about: Restored) -> dict[str, Any]:
+    finite = np.where(np.isfinite(drawn.loss), drawn.loss, np.inf)
+    row, column = np.unravel_index(int(np.argmin(finite)), finite.shape)
+    return {
+        "plane": {
+            "kind": plane.kind,
+            "titles": list(plane.titles),
+            "marks": {name: list(point) for name, point in plane.marks.items()},
+            "explained": None if plane.explained is None else list(plane.explained),
+        },
+        "grid": {
+            "x": [float(drawn.x[0]), float(drawn.x[-1])],
+            "y": [float(drawn.y[0]), float(drawn.y[-1])],
+            "resolution": len(drawn.x),
+            "points": drawn.loss.size,
+        },
+        "rows": drawn.rows,
+        "part": about.part,
+        "rows_known": len(about.rows),
+        "loss": measure.loss,
+        "precision": measure.precision,
+        "centre": {"loss": _finite(drawn.centre[0]), "accuracy": drawn.centre[1]},
+        "lowest": {
+            "loss": _finite(float(drawn.loss[row, column])),
+            "x": float(drawn.x[column]),
+            "y": float(drawn.y[row]),
+        },
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+# Curvature ----------------------------------------------------------------------------------------------
+
+
+def _curvature(
+    about: Restored, measure: Measure, count: int, drawn: Slice, seed: int
+) -> tuple[dict[str, Any] | None, pl.DataFrame]:
+    """The Hessian's ends at the trained network, and the loss along the two sharpest directions."""
+    if not count:
+        return None, _profile_table([])
+    network = about.network
+    found, gradient = curvature(network, measure, count, seed), Derivatives(network, measure).gradient()
+    record = {
+        "eigenvalues": found.values.tolist(),
+        "residuals": found.residuals.tolist(),
+        "lowest": found.lowest[0],
+        "lowest_residual": found.lowest[1],
+        "products": found.products,
+        "settled": found.settled,
+        "gradient": float(np.linalg.norm(gradient)),
+        # Training takes errors in standardised units, so its curvature lacks the scale.
+        "critical_rate": 2 * measure.scale / float(found.values[0]) if found.values[0] > 0 else None,
+        "parameters": len(gradient),
+    }
+    return record, _profile_table(_profile(network, measure, found, gradient, drawn.centre[0]))
+
+
+def _profile(
+    network: Any, measure: Measure, found: Eigenpairs, gradient: np.ndarray, loss: float
+) -> list[tuple[int, float, float, float]]:
+    """(direction, distance, loss, parabola) along the sharpest two: J + g·v t + ½ λ t²."""
+    rows: list[tuple[int, float, float, float]] = []
+    curved = [number for number, value in enumerate(found.values[:2]) if value > 0]
+    if len(curved) < 2:
+        return rows
+    plane = eigenvector_plane(network, found.vectors[:2])
+    for number in curved:
+        value, slope = float(found.values[number]), float(found.vectors[number] @ gradient)
+        farthest = math.sqrt(2 * RISE * max(loss, 1e-3) / value)
+        steps = np.linspace(-farthest, farthest, PROFILE_POINTS)
+        points = np.zeros((PROFILE_POINTS, 2))
+        points[:, number] = steps
+        measured = heights(plane, points, measure).losses
+        parabola = loss + slope * steps + 0.5 * value * steps**2
+        rows += [
+            (number + 1, float(t), float(h), float(p))
+            for t, h, p in zip(steps, measured, parabola, strict=True)
+        ]
+    return rows
+
+
+def _profile_table(rows: Sequence[tuple[int, float, float, float]]) -> pl.DataFrame:
+    import polars as pl
+
+    schema = {"direction": pl.Int64, "distance": pl.Float64, "loss": pl.Float64, "parabola": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")

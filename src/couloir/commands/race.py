@@ -1,0 +1,190 @@
+"""The verb `race`, whole: which update rule is best on these data, with evidence.
+
+Tuned on validation, judged over replicates, the winner tested once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from couloir.commands.stages import Stages
+from couloir.commands.train import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
+from couloir.data.dataset import Dataset
+from couloir.data.loading import load
+from couloir.data.splits import Fractions
+from couloir.engine.optimizers import Rule
+from couloir.engine.population import Member, Options
+from couloir.engine.training import Precision, Progress
+from couloir.errors import InputError
+from couloir.runs.files import check_folder
+from couloir.selection import evaluation
+from couloir.selection import testing as results
+from couloir.selection.averages import validated
+from couloir.selection.comparison.race import Race, curves_table, run_race, standing, tuning_table
+from couloir.selection.problem import Conditions, Problem, chosen_metric, fitting, prepare
+from couloir.selection.testing import Choice, Finalist, Winner
+
+RATES, REPLICATES, EPOCHS = 12, 10, 50
+
+
+def race(
+    data: Any,
+    *,
+    optimizer: str | Rule | Sequence[str | Rule] | None = None,
+    rates: int = RATES,
+    replicates: int = REPLICATES,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    split: Fractions = (0.70, 0.15, 0.15),
+    metric: str | None = None,
+    class_weights: bool = False,
+    precision: Precision = "float32",
+    out: str | Path | None = None,
+    observer: Observer | None = None,
+    command: str | None = None,
+    stages: Stages | None = None,
+    **options: Any,
+) -> Run:
+    """Compare update rules on a data set: each at its own best learning rate, over replicates.
+
+    Every rule trains the same network on the same splits and batches for the same number of steps, and
+    nobody is stopped early.
+
+    Args:
+        data: a `Dataset`, or anything `couloir.load` reads without further words.
+        optimizer: the rules; None: all in `RULES`.
+        rates: learning rates that each rule is tuned over, spaced over four decades.
+        replicates: S, how many splits, batch orders and initial weights the tuned rules are judged over.
+        epochs: how long every member is trained.
+        seed: the run seed; replicates have seed + 1 … seed + S. The test part is the same in all.
+        split: shares of training, validation and test.
+        metric: what rules are tuned and compared by; None: log loss or mean squared error.
+        class_weights, precision, out, observer, command, stages: as in `couloir.train`.
+        options: the other fields of `couloir.engine.population.Options`, one value each.
+
+    Returns:
+        the run: `record["standing"]`, `record["verdicts"]`, `record["pairs"]`, and the tables `tuning`
+        and `curves`.
+
+    Raises:
+        InputError: something given cannot be used, or every rule diverged at every rate.
+    """
+    stages, observer = stages or Stages(), observer or Silent()
+    if out is not None:
+        check_folder(Path(out))
+    for what, value, least in (("learning rates", rates, 1), ("replicates", replicates, 1)):
+        if not isinstance(value, int) or value < least:
+            raise InputError(f"The number of {what} {value!r} cannot be used: give {least} or more.")
+    conditions = Conditions(seed, split, metric, None, class_weights=class_weights, precision=precision)
+    with stages.timed("load"):
+        dataset = data if isinstance(data, Dataset) else load(data)
+    with stages.timed("prepare"):
+        problem = prepare(dataset, conditions)
+    ranked_by = chosen_metric(problem.data.task, metric)
+    members = runners(problem, optimizer, epochs, options)
+    observer.loaded(problem)
+    import_ahead(report=out is not None)
+    with interruptions(observer) as interrupted:
+
+        def on_epoch(progress: Progress) -> bool:
+            observer.epoch(progress)
+            return interrupted()
+
+        found = run_race(problem, members, conditions, ranked_by, rates, replicates, on_epoch, observer.stage)
+        status = "interrupted" if interrupted() else "complete"
+    stages.seconds["compile"] = found.tuning.compile_seconds + found.replicas.compile_seconds
+    stages.seconds["train"] = found.tuning.seconds + found.replicas.seconds
+    observer.stage("testing")
+    with stages.timed("evaluate"):
+        run = tested(_choice(problem, found, conditions, rates, command or as_code("race", options)))
+    run.record |= {"status": status, "seconds": stages.rounded()}
+    if out is not None:
+        observer.stage("writing the report")
+        run.save(out)
+    return run
+
+
+def runners(
+    problem: Problem,
+    optimizer: str | Rule | Sequence[str | Rule] | None,
+    epochs: int,
+    options: dict[str, Any],
+) -> list[Member]:
+    """One member a rule.
+
+    Raises:
+        InputError: an option has several values, or cannot be used; two rules share a name.
+    """
+    if "learning_rate" in options:
+        raise InputError(
+            "A race on data finds every rule's learning rate itself: leave --learning-rate out, or compare "
+            "rates with 'couloir train'."
+        )
+    everything = Options(optimizer=optimizer, learning_rate=1.0, epochs=epochs, **options)
+    members = everything.members(problem.data.task)
+    rules = list(dict.fromkeys(member.rule for member in members))
+    if len(members) > len(rules):
+        raise InputError(
+            "A race compares rules on one and the same network: give one value of every option but the "
+            "optimizer, or search over them with 'couloir search'."
+        )
+    names = [rule.name for rule in rules]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise InputError(f"Two rules are called '{twice[0]}': give each a name of its own.")
+    return [fitting(member, len(problem.data.train.inputs)) for member in members]
+
+
+def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, command: str) -> Choice:
+    outcome = found.tuned[found.ranking()[0]]
+    model, judged = validated(problem, outcome)
+    truth = problem.truth(judged.rows)
+    assert problem.data.validation is not None, "a race has a validation part"
+    replicates = len(found.replicas.folds)
+    targets = found.targets()[np.isfinite(found.targets())]
+    samples = found.tuning.member_samples + found.replicas.member_samples
+    return Choice(
+        problem=problem,
+        conditions=conditions,
+        metric=found.metric,
+        members=len(found.tuning.outcomes),
+        cohorts=1,
+        counts=results.counts(found.tuning),
+        samples_per_second=samples / max(found.tuning.seconds + found.replicas.seconds, 1e-9),
+        winner=Winner(
+            next(i for i, each in enumerate(found.tuning.outcomes) if each is outcome),
+            outcome.member,
+            outcome.best_epoch,
+        ),
+        judged=judged,
+        training=evaluation.scores(
+            model.predict_prepared(problem.data.train.inputs), problem.truth(problem.split.train)
+        ),
+        importance=None
+        if problem.dataset.image_shape
+        else evaluation.importance(model, problem.data.validation.inputs, truth, conditions.seed),
+        finalists=[Finalist("winner", model, problem.split.train, evaluation.scores(judged.answers, truth))],
+        headline=0,
+        command=command,
+        history=results.history(found.tuning),
+        leaderboard=results.leaderboard(problem, found.tuning),
+        kind="race",
+        more={
+            "standing": standing(found),
+            "pairs": [pair._asdict() | {"untested": list(pair.untested)} for pair in found.pairs()],
+            "verdicts": found.verdicts(),
+            "left_out": found.left_out,
+            "target": {"metric": found.metric, "value": float(targets.mean()) if len(targets) else None},
+            "epochs": found.epochs,
+            "steps_per_epoch": found.steps_per_epoch,
+            "replicates": replicates,
+            "one_division": problem.dataset.times is not None,
+            "rates_per_rule": rates,
+            "n_trainings": len(found.tuning.outcomes) + replicates * len(found.replicas.outcomes),
+            "replicate_sizes": {"train": found.train_rows, "validation": found.validation_rows},
+        },
+        tables={"tuning": tuning_table(found), "curves": curves_table(found)},
+    )

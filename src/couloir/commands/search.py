@@ -1,0 +1,503 @@
+"""The verb `search`, whole: hyperparameters and architecture together, from a space.
+
+A search lives in its run folder from the start: the journal of its trials and the networks of the best
+are there after every generation, so that it can be killed and resumed. The test part is scored once, when
+the search has come to its end.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from couloir import text as words
+from couloir.commands.stages import Stages
+from couloir.commands.train import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
+from couloir.data.dataset import Dataset
+from couloir.data.loading import load
+from couloir.data.splits import Fractions
+from couloir.engine.metrics import METRICS
+from couloir.engine.population import Cohort
+from couloir.engine.training import Precision, Progress
+from couloir.errors import InputError
+from couloir.model.predictor import Model
+from couloir.runs import stored as runs
+from couloir.runs.files import check_folder
+from couloir.selection import evaluation
+from couloir.selection.averages import Average, average_record, averaged, bagged, is_kept, refitted
+from couloir.selection.cross_validation import fold_importance, fold_record, median_epochs
+from couloir.selection.evaluation import Judged
+from couloir.selection.problem import Conditions, Problem, chosen_metric, prepare
+from couloir.selection.search.loop import GENERATION, PoolEntry, Search
+from couloir.selection.search.space import Space
+from couloir.selection.search.storages import quiet
+from couloir.selection.search.study import Study
+from couloir.selection.testing import Choice, Finalist, Winner
+
+TRIALS = 512
+FOLDS_BELOW = 5000
+"""With fewer rows than this a search judges by five folds unless told otherwise: a small validation part
+would choose by luck among so many."""
+
+FOLDS, ENSEMBLE, PATIENCE = 5, 10, 10
+KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.18, 6.0
+"""Share of the minutes that is kept for what follows the search (average, refit, test), and seconds."""
+
+SHOWN = 10
+"""Trials whose curves are kept in the history."""
+
+
+class Interrupted(Exception):
+    """A search was interrupted; `folder` is where it can be resumed."""
+
+    def __init__(self, folder: Path, trials: int) -> None:
+        """Keep where, and how many trials are there."""
+        super().__init__(f"interrupted after {trials} trials")
+        self.folder, self.trials = folder, trials
+
+
+def search(
+    data: Any = None,
+    *,
+    trials: int | None = None,
+    minutes: float | None = None,
+    cv: int | None = None,
+    validation: bool = False,
+    space: Space | str | Path | None = None,
+    halving: bool = True,
+    ensemble: int = ENSEMBLE,
+    seed: int = 0,
+    split: Fractions = (0.70, 0.15, 0.15),
+    metric: str | None = None,
+    patience: int | None = PATIENCE,
+    class_weights: bool = False,
+    precision: Precision = "float32",
+    generation: int = GENERATION,
+    storage: str | None = None,
+    resume: str | Path | None = None,
+    out: str | Path = "runs",
+    observer: Observer | None = None,
+    command: str | None = None,
+    stages: Stages | None = None,
+) -> Run:
+    """Search for the best network on a data set, average the best, and test once.
+
+    Args:
+        data: a `Dataset`, or anything `couloir.load` reads without further words; left out where `resume`
+            knows where the data are.
+        trials: end after so many; None: 512, or as many as the minutes allow.
+        minutes: end after so long; the trials in training then count with what they have reached.
+        cv: judge trials by so many folds of all rows but the test part.
+        validation: judge them by the validation part. Neither given: five folds below 5,000 rows.
+        space: what is searched: a `Space`, a TOML file, or None for the default one.
+        halving: whether the worse trials leave early.
+        ensemble: average at most so many trials at the end.
+        seed, split, metric, patience, class_weights, precision: as in `couloir.train`.
+        generation: trials that are asked for and trained together.
+        storage: an Optuna storage URL that trials are written to as well.
+        resume: the folder of a search that has not ended, or that is to go on.
+        out: the folder of runs.
+        observer, command, stages: as in `couloir.train`.
+
+    Returns:
+        the run; its folder is `run.folder`.
+
+    Raises:
+        InputError: something given cannot be used, or no trial had a result.
+        Interrupted: Ctrl-C; what was told is in the folder.
+    """
+    stages, observer = stages or Stages(), observer or Silent()
+    if resume is None:
+        asked = {
+            "trials": trials,
+            "minutes": minutes,
+            "halving": halving,
+            "ensemble": ensemble,
+            "generation": generation,
+            "cv": cv,
+            "validation": validation,
+            "command": command or as_code("search", {}),
+        }
+        conditions = Conditions(
+            seed, split, metric, patience, minutes=minutes, class_weights=class_weights, precision=precision
+        )
+        under_way = _begun(data, space, Path(out), asked, conditions, storage, stages)
+    else:
+        under_way = _resumed(data, runs.resolve(resume), trials, minutes, storage, stages)
+    asked = under_way.study.header["asked"]
+    if resume is not None:
+        given = {"trials": trials, "minutes": minutes}
+        asked = asked | {name: value for name, value in given.items() if value is not None}
+    observer.loaded(under_way.problem)
+    status = _run_generations(under_way, asked, observer, stages)
+    import_ahead(report=True)
+    with stages.timed("choose"):
+        choice = _choice(under_way, asked, observer)
+    observer.stage("testing")
+    with stages.timed("evaluate"):
+        run = tested(choice)
+    run.folder = under_way.folder
+    run.record |= {"status": status, "seconds": stages.rounded()}
+    observer.stage("writing the report")
+    # What an earlier end has left is no longer whole while it is being overwritten.
+    (under_way.folder / "run.json").unlink(missing_ok=True)
+    resume = f"make room, then go on with 'couloir search --resume {shlex.quote(str(under_way.folder))}'"
+    with runs.refused(f"The search's result cannot be saved in '{under_way.folder}'", resume):
+        runs.write(run, under_way.folder)
+    runs.point_latest(under_way.folder)
+    runs.add_page(run, under_way.folder)
+    return run
+
+
+def _begun(
+    data: Any,
+    space: Space | str | Path | None,
+    out: Path,
+    asked: dict[str, Any],
+    conditions: Conditions,
+    storage: str | None,
+    stages: Stages,
+) -> Search:
+    """A new search in a new folder."""
+    _check(asked)
+    check_folder(out)
+    with stages.timed("load"):
+        dataset = data if isinstance(data, Dataset) else load(data)
+    asked["source"] = dict(dataset.source)
+    conditions = replace(conditions, cv=judging_folds(dataset, asked["cv"], asked["validation"]))
+    problem = _prepared(dataset, conditions, stages)
+    metric = chosen_metric(problem.data.task, conditions.metric)
+    found = space if isinstance(space, Space) else _space(space, problem)
+    first = not out.exists()
+    folder = runs.claim_folder(out, dataset.name)
+    header = {
+        "asked": asked,
+        "conditions": asdict(conditions),
+        "metric": metric,
+        "fingerprint": dataset.fingerprint,
+    }
+    maximise = METRICS[metric].more_is_better
+    try:
+        study = Study.create(folder, found, conditions.seed, maximise, header, storage, folder.name)
+    except BaseException:
+        shutil.rmtree(out if first else folder, ignore_errors=True)
+        raise
+    runs.point_latest(folder)
+    return Search.begin(folder, study, problem, conditions, metric, asked["halving"])
+
+
+def _resumed(
+    data: Any,
+    folder: Path,
+    trials: int | None,
+    minutes: float | None,
+    storage: str | None,
+    stages: Stages,
+) -> Search:
+    """A search that goes on where its last whole generation ended."""
+    study = Study.resume(folder, storage)
+    header = study.header
+    _check({**header["asked"], "trials": trials, "minutes": minutes})
+    stored: dict[str, Any] = header["conditions"]
+    conditions = Conditions(**{**stored, "split": tuple(stored["split"])})
+    if minutes is not None:
+        conditions = replace(conditions, minutes=minutes)
+    with stages.timed("load"):
+        dataset = _same_data(data, header)
+    problem = _prepared(dataset, conditions, stages)
+    return Search.begin(folder, study, problem, conditions, header["metric"], header["asked"]["halving"])
+
+
+def _check(asked: Mapping[str, Any]) -> None:
+    for what, name, least in (
+        ("trials", "trials", 1),
+        ("trials in a generation", "generation", 2),
+        ("trials to average", "ensemble", 1),
+        ("folds", "cv", 2),
+    ):
+        value = asked[name]
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise InputError(f"The number of {what} {value!r} cannot be used: give {least} or more.")
+    if asked["cv"] is not None and asked["validation"]:
+        raise InputError("Trials are judged either by folds or by the validation part: give one of the two.")
+
+
+def judging_folds(dataset: Dataset, cv: int | None, validation: bool) -> int | None:
+    """How many folds trials are judged by; None: the validation part."""
+    if cv is not None or validation:
+        return cv
+    rows = len(dataset) - (0 if dataset.test_rows is None else len(dataset.test_rows))
+    return FOLDS if rows < FOLDS_BELOW else None
+
+
+def _prepared(dataset: Dataset, conditions: Conditions, stages: Stages) -> Problem:
+    with stages.timed("prepare"):
+        return prepare(dataset, conditions)
+
+
+def _space(space: str | Path | None, problem: Problem) -> Space:
+    rows = min(len(part.train.inputs) for part in problem.trained_on)
+    if space is None:
+        return Space.default(problem.data.task, rows)
+    return Space.read(space, problem.data.task, rows)
+
+
+def _same_data(data: Any, header: Mapping[str, Any]) -> Dataset:
+    """The data that a search began with.
+
+    Raises:
+        InputError: they are not known, or have changed.
+    """
+    source = header["asked"]["source"]
+    if data is None and not source:
+        raise InputError("The search does not know where its data are: give them as when it began.")
+    dataset = data if isinstance(data, Dataset) else load(data or source["data"], **source.get("loading", {}))
+    if dataset.fingerprint != header["fingerprint"]:
+        raise InputError(
+            f"The data '{dataset.name}' are not those that the search began with: give the same file and "
+            "options, or begin again."
+        )
+    return dataset
+
+
+def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Observer, stages: Stages) -> str:
+    """Train generation after generation until the trials or the minutes are used up."""
+    most = asked["trials"] or (TRIALS if asked["minutes"] is None else None)
+    deadline = None
+    if asked["minutes"] is not None:
+        seconds = 60 * asked["minutes"]
+        kept = min(max(KEPT_FOR_THE_END * seconds, KEPT_AT_LEAST), seconds / 2)
+        deadline = stages.began - stages.seconds["import"] + seconds - kept
+    study = under_way.study
+    with interruptions(observer) as interrupted:
+
+        def on_epoch(progress: Progress) -> bool:
+            observer.epoch(progress)
+            return interrupted() or (deadline is not None and time.perf_counter() > deadline)
+
+        while most is None or len(study.trials) < most:
+            left = None if deadline is None else deadline - time.perf_counter()
+            if study.generations and left is not None and left <= under_way.least_seconds:
+                break  # a search of few seconds has one generation all the same
+            observer.stage(_headline(under_way))
+            count = (
+                asked["generation"] if most is None else min(asked["generation"], most - len(study.trials))
+            )
+            with stages.timed("generations"):
+                under_way.advance(count, left, on_epoch, dropped=interrupted)
+            if interrupted():
+                raise Interrupted(under_way.folder, len(study.trials))
+    for name in ("compile_seconds", "seconds"):
+        stage = "compile" if name == "compile_seconds" else "train"
+        stages.seconds[stage] = sum(cost[name] for cost in under_way.costs)
+    return "complete" if most is not None and len(study.trials) >= most else "out of time"
+
+
+def _headline(under_way: Search) -> str:
+    study, best = under_way.study, under_way.best
+    text = f"generation {study.generations + 1}"
+    if best is not None:
+        name = words.METRIC_NAMES[under_way.metric]
+        text += f", {len(study.trials)} trials so far, best {name} {best.value:.4g}"
+    return text
+
+
+def shown_space(data: Any, loading: Mapping[str, Any], space: str | Path | None) -> str:
+    """The space that a search of these data would use, as TOML; without data, one for classes."""
+    if data is None:
+        found = Space.default("classification", FOLDS_BELOW)
+        return (found if space is None else Space.read(space, "classification", FOLDS_BELOW)).show()
+    dataset = load(data, **loading)
+    return _space(space, prepare(dataset, Conditions(cv=judging_folds(dataset, None, False)))).show()
+
+
+def export(resume: str | Path | None, url: str) -> str:
+    """Copy the trials of a search into an Optuna storage; returns what to say."""
+    if resume is None:
+        raise InputError("There is no search to export: name its folder with --resume RUN.")
+    study = Study.resume(runs.resolve(resume))
+    return f"{len(study.trials)} trials are in the study '{study.export(url)}'"
+
+
+# The end ------------------------------------------------------------------------------------------------
+
+
+def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> Choice:
+    """Fix the models that will be tested: the winner, the winner refitted, the average."""
+    problem, conditions, best = under_way.problem, under_way.conditions, under_way.best
+    if best is None:
+        raise InputError("No trial has come to a result: give more trials, or a space with smaller rates.")
+    observer.stage("averaging the best trials")
+    member, judged = under_way.member(best.trial), under_way.judged(best)
+    epochs = under_way.study.trials[best.trial].attributes["best_epochs"]
+    average = averaged(problem, under_way.candidates(), judged.rows, asked["ensemble"])
+    observer.stage("training the winner again on all rows but the test part")
+    rest = np.union1d(problem.split.train, problem.split.validation)
+    refit = refitted(problem, conditions, member, rest, median_epochs(epochs))
+    finalists = _finalists(under_way, best, judged, average, refit, rest)
+    several = is_kept(average, judged, problem.truth(judged.rows), under_way.metric)
+    trials = _trials_table(under_way)
+    return Choice(
+        problem=problem,
+        conditions=conditions,
+        metric=under_way.metric,
+        members=len(under_way.study.trials),
+        cohorts=len({Cohort.of(under_way.member(trial.number)) for trial in under_way.study.trials}),
+        counts={
+            status: sum(trial.status == status for trial in under_way.study.trials)
+            for status in ("finished", "stopped", "left", "diverged")
+        },
+        samples_per_second=under_way.member_samples / max(sum(c["seconds"] for c in under_way.costs), 1e-9),
+        winner=Winner(best.trial, member, median_epochs(epochs), median_epochs(epochs) if refit else None),
+        judged=judged,
+        training=_training_scores(problem, best),
+        importance=_importance(problem, best, judged, conditions.seed),
+        finalists=finalists,
+        headline=len(finalists) - (1 if several else 2),  # the average stands last
+        command=asked["command"],
+        history=_history(under_way),
+        leaderboard=trials.filter(pl.col("value").is_not_null()).sort("value", descending=under_way.sign < 0),
+        kind="search",
+        more=_more(under_way, best, average_record(average), asked) | {"refit_diverged": refit is None},
+        tables={"trials": trials, "rungs": _rungs_table(under_way)},
+    )
+
+
+def _finalists(
+    under_way: Search,
+    best: PoolEntry,
+    judged: Judged,
+    average: Average,
+    refit: Model | None,
+    rest: np.ndarray,
+) -> list[Finalist]:
+    """The winner, the winner refitted where that did not diverge, and last the average."""
+    problem = under_way.problem
+    scores = evaluation.scores(judged.answers, problem.truth(judged.rows))
+    winner = bagged(problem, best.models) if problem.folds else best.models[0]
+    rows = problem.split.train
+    found = [Finalist("winner", winner, rows, scores, len(best.models))]
+    if refit is not None:
+        found.append(Finalist("refitted", refit, rest))
+    networks = len(average.model.networks)
+    found.append(Finalist("ensemble", average.model, rows, average.validation, networks))
+    return found
+
+
+def _training_scores(problem: Problem, best: PoolEntry) -> evaluation.Scores:
+    """The winner's scores on what it learnt from, averaged over the folds."""
+    parts = [(fold.data, fold.rows.train) for fold in problem.folds] or [(problem.data, problem.split.train)]
+    scores = [
+        evaluation.scores(model.predict_prepared(data.train.inputs), problem.truth(rows))
+        for model, (data, rows) in zip(best.models, parts, strict=True)
+    ]
+    return {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+
+
+def _importance(problem: Problem, best: PoolEntry, judged: Judged, seed: int) -> list[dict[str, Any]] | None:
+    if problem.dataset.image_shape:
+        return None
+    if problem.folds:
+        return fold_importance(problem, best.models, seed)
+    assert problem.data.validation is not None, "without folds there is a validation part"
+    truth = problem.truth(judged.rows)
+    return evaluation.importance(best.models[0], problem.data.validation.inputs, truth, seed)
+
+
+def _more(
+    under_way: Search, best: PoolEntry, average: dict[str, Any], asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What run.json says of a search besides what it says of every run."""
+    study, problem = under_way.study, under_way.problem
+    chosen = study.trials[best.trial]
+    found: dict[str, Any] = {
+        "search": {
+            "generations": study.generations,
+            "trials": len(study.trials),
+            "asked": dict(asked),
+            "evaluation": f"{len(problem.folds)} folds" if problem.folds else "validation",
+            "metric": under_way.metric,
+            "best_value": best.value,
+            "best_trial": best.trial,
+            "rungs": sorted({rung["epoch"] for rung in under_way.rungs}),
+            "costs": under_way.costs,
+            "space": study.space.show(),
+        },
+        "importance_of_parameters": _parameter_importance(study),
+        **average,
+    }
+    for entry in found["ensemble"]:
+        entry["trial"] = entry.pop("member")
+        entry["parameters"] = study.trials[entry["trial"]].parameters
+    if problem.folds:
+        scores = chosen.attributes["held_out"]
+        epochs = chosen.attributes["best_epochs"]
+        found["cross_validation"] = fold_record(problem, under_way.metric, scores, under_way.nested(), epochs)
+    return found
+
+
+def _parameter_importance(study: Study) -> list[dict[str, Any]]:
+    """How much of the differences between trials each hyperparameter accounts for (PED-ANOVA)."""
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    complete = [trial for trial in study.trials if trial.status in ("finished", "stopped")]
+    if len(complete) < 10:
+        return []
+    with quiet():
+        shares = get_param_importances(study.optuna, evaluator=PedAnovaImportanceEvaluator())
+    return [{"name": name, "share": float(share)} for name, share in shares.items() if np.isfinite(share)]
+
+
+def _trials_table(under_way: Search) -> pl.DataFrame:
+    """One row a trial: what it was, how it ended, what it took."""
+    rows = []
+    for trial in under_way.study.trials:
+        member = under_way.member(trial.number)
+        described = member.describe()
+        described["hidden"] = "-".join(map(str, member.hidden)) or "none"
+        described.pop("restart")
+        best = trial.attributes["best_epochs"]
+        rows.append(
+            {
+                "number": trial.number,
+                "generation": trial.generation,
+                "status": trial.status,
+                "value": trial.value,
+                "rung_value": trial.rungs[-1][1] if trial.rungs else None,
+                "best_epoch": median_epochs(best) if any(best) else None,
+                "epochs_run": trial.attributes["epochs_run"],
+                "n_parameters": trial.attributes["n_parameters"],
+                **described,
+                **{
+                    name: value
+                    for name, value in trial.parameters.items()
+                    if name in ("rate", "layers", "width")
+                },
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _rungs_table(under_way: Search) -> pl.DataFrame:
+    schema = {"generation": pl.Int64, "epoch": pl.Int64, "entered": pl.Int64, "kept": pl.Int64}
+    return pl.DataFrame(under_way.rungs, schema={**schema, "cut": pl.Float64})
+
+
+def _history(under_way: Search) -> pl.DataFrame:
+    """Training and validation loss by epoch of the best trials, averaged over the folds."""
+    columns: dict[str, list[Any]] = {"member": [], "epoch": [], "training_loss": [], "validation_loss": []}
+    for entry in under_way.pool[:SHOWN]:
+        count = entry.curves.shape[1]
+        columns["member"] += [entry.trial] * count
+        columns["epoch"] += range(1, count + 1)
+        for name, values in zip(("training_loss", "validation_loss"), entry.curves, strict=True):
+            columns[name] += [float(value) if np.isfinite(value) else None for value in values]
+    return pl.DataFrame(columns)

@@ -1,0 +1,349 @@
+"""The verb `train`, whole: load, split, prepare, train, choose, test once, save.
+
+The order is the guarantee: nothing that is fitted or chosen has seen the test part, since the list of
+models to be tested is fixed before `couloir.selection.testing` looks at it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from couloir.commands.stages import Stages
+from couloir.data.dataset import Dataset
+from couloir.data.loading import load, load_features
+from couloir.data.splits import Fractions
+from couloir.engine import cost
+from couloir.engine.outcomes import Trained
+from couloir.engine.population import Options
+from couloir.engine.training import Precision, Progress, train_population
+from couloir.runs import stored as runs
+from couloir.runs.files import check_folder
+from couloir.selection import testing as results
+from couloir.selection.choosing import choose
+from couloir.selection.cross_validation import CrossValidation
+from couloir.selection.problem import Conditions, Plan, Problem, plan, prepare
+from couloir.selection.testing import Choice
+
+
+class Run(runs.StoredRun):
+    """A run with its verbs: what `train` gives back and `open_run` reads.
+
+    Attributes:
+        record: what run.json holds: command, data, winner, scores, seconds, versions.
+        leaderboard: a Polars frame with a row for each member, best on validation first.
+        history: one row for each member and epoch, with every metric on both parts.
+        predictions: the winner's on the validation part: row, true, predicted.
+        model: the winner, a `couloir.model.predictor.Model`, or an `Ensemble` of several.
+        tables: what else the run measured, by name.
+        folder: where it is stored, or None.
+    """
+
+    def predict(self, source: Any) -> np.ndarray:
+        """Labels or values for new rows: a frame, an array, or anything `couloir.load` reads."""
+        return self.model.predict(load_features(source, self.model.preparation)[0])
+
+    def probabilities(self, source: Any) -> np.ndarray:
+        """Class probabilities [sample, class] for new rows."""
+        return self.model.probabilities(load_features(source, self.model.preparation)[0])
+
+    def report(self, path: str | Path) -> Path:
+        """Write the run's page to a file and return its path."""
+        from couloir.report import write_report
+
+        return write_report(self, Path(path))
+
+    def save(self, parent: str | Path = "runs") -> Path:
+        """Write a run folder, with the report, into a folder of runs; return the new one.
+
+        Raises:
+            InputError: the system refuses to write; where it is only the page that is refused, the run is
+                saved, and `folder` says where.
+        """
+        with runs.new_folder(Path(parent), self.record["data"]["name"]) as (folder, final):
+            runs.write(self, folder)
+        self.folder = final.resolve()
+        runs.add_page(self, self.folder)
+        return self.folder
+
+
+def open_run(path: str | Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        InputError: there is none, or something in it is broken.
+    """
+    stored = runs.read(path)
+    return Run(**{each.name: getattr(stored, each.name) for each in fields(stored)})
+
+
+class Observer(Protocol):
+    """Who watches a run: told what is happening, in order."""
+
+    def loaded(self, problem: Problem) -> None:
+        """The data are there, split and prepared, and what was asked for can be done."""
+        return
+
+    def planned(self, plan: Plan) -> None:
+        """The population is known; training comes next."""
+        return
+
+    def epoch(self, progress: Progress) -> None:
+        """An epoch has ended."""
+        return
+
+    def stage(self, what: str) -> None:
+        """Something else that takes time begins."""
+        return
+
+
+class Silent(Observer):
+    """An observer that says nothing: it has the protocol's methods, which do nothing."""
+
+
+def train(
+    data: Any,
+    *,
+    seed: int = 0,
+    split: Fractions = (0.70, 0.15, 0.15),
+    metric: str | None = None,
+    patience: int | None = 10,
+    members: int | None = None,
+    minutes: float | None = None,
+    refit: bool = False,
+    class_weights: bool = False,
+    precision: Precision = "float32",
+    cv: int | None = None,
+    ensemble: int | None = None,
+    no_stop: bool = False,
+    out: str | Path | None = None,
+    observer: Observer | None = None,
+    command: str | None = None,
+    stages: Stages | None = None,
+    **options: Any,
+) -> Run:
+    """Train a population on a data set, choose by validation, and test the choice once.
+
+    Args:
+        data: a `Dataset`, or anything `couloir.load` reads without further words.
+        seed: the run seed: split, batch order, input noise; with a restart's number, weights and dropout.
+        split: shares of training, validation and test.
+        metric: what members are stopped and chosen by; None: log loss or mean squared error.
+        patience: epochs without improvement before a member stops; None: never.
+        members: at most so many, spread evenly over the combinations.
+        minutes: end training after so long, and choose among what has been learnt.
+        refit: train the chosen member again on training and validation rows, for its best number of epochs.
+        class_weights: weigh classes in the training loss so that each has the same say.
+        precision: "float32" or "float64".
+        cv: judge members by so many folds of all rows but the test part, instead of a validation part;
+            the winner is then trained again on all of these rows, for its median best number of epochs.
+        ensemble: average at most so many members, chosen greedily in bags, unless validation tells that
+            the winner alone is better.
+        no_stop: stop nobody, and report what stopping by `patience` would have changed.
+        out: a folder of runs to save the run into; None saves nothing.
+        observer: told how it goes.
+        command: what is recorded as having been run.
+        stages: a stopwatch that has been running since before the data were loaded.
+        options: the fields of `couloir.engine.population.Options`, single values or lists that multiply.
+
+    Returns:
+        the run: `leaderboard`, `test`, `predict`, `report`, `save`.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    stages, observer = stages or Stages(), observer or Silent()
+    if out is not None:
+        check_folder(Path(out))
+    conditions = Conditions(
+        seed,
+        split,
+        metric,
+        patience,
+        members,
+        minutes,
+        refit,
+        class_weights,
+        precision,
+        cv,
+        ensemble,
+        no_stop,
+    )
+    planned = plan_run(data, conditions, Options(**options), stages)
+    observer.loaded(planned.problem)
+    observer.planned(planned)
+    import_ahead(report=out is not None)
+    trained, status = _train(planned, conditions, observer, stages)
+    with stages.timed("choose"):
+        choice = choose(planned, conditions, trained, command or as_code("train", options))
+    observer.stage("testing")
+    with stages.timed("evaluate"):
+        run = tested(choice)
+    run.record |= {"status": status, "seconds": stages.rounded()}
+    if out is not None:
+        observer.stage("writing the report")
+        run.save(out)
+    return run
+
+
+def cross_validate(
+    data: Any,
+    *,
+    cv: int = 10,
+    seed: int = 0,
+    split: Fractions = (0.70, 0.15, 0.15),
+    metric: str | None = None,
+    patience: int | None = 10,
+    members: int | None = None,
+    class_weights: bool = False,
+    precision: Precision = "float32",
+    observer: Observer | None = None,
+    **options: Any,
+) -> CrossValidation:
+    """Train every configuration in k folds of all rows but the test part, and score what each held out.
+
+    Nothing is refitted and the test part is not looked at: that is `couloir.train(data, cv=…)`.
+
+    Args:
+        data: a `Dataset`, or anything `couloir.load` reads without further words.
+        cv: k, the number of folds.
+        seed, split, metric, patience, members, class_weights, precision: as in `couloir.train`; without
+            patience nobody is stopped early, and all of a fold's other rows are learnt from.
+        observer: told how it goes.
+        options: the fields of `couloir.engine.population.Options`, single values or lists that multiply.
+
+    Returns:
+        `scores` (per metric [member, fold]), `ranking`, `nested` (inner choice, outer score), `table()`.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    conditions = Conditions(
+        seed, split, metric, patience, members, class_weights=class_weights, precision=precision, cv=cv
+    )
+    stages, observer = Stages(), observer or Silent()
+    planned = plan_run(data, conditions, Options(**options), stages)
+    observer.loaded(planned.problem)
+    observer.planned(planned)
+    trained, _ = _train(planned, conditions, observer, stages)
+    return CrossValidation(planned.problem, trained, planned.metric)
+
+
+def tested(choice: Choice) -> Run:
+    """Score what was chosen on the test part, and put the run together."""
+    while _importing:
+        _importing.pop().join()
+    return Run(
+        results.record(choice),
+        choice.history,
+        choice.leaderboard,
+        results.predictions(choice.problem, choice.judged),
+        choice.final,
+        tables=choice.tables,
+    )
+
+
+def plan_run(data: Any, conditions: Conditions, options: Options, stages: Stages) -> Plan:
+    """All that comes before training: load, split, prepare, and lay out the population.
+
+    Raises:
+        InputError: something given cannot be used, or the population does not fit into memory.
+    """
+    with stages.timed("load"):
+        dataset = data if isinstance(data, Dataset) else load(data)
+    with stages.timed("prepare"):
+        problem = prepare(dataset, conditions)
+        planned = plan(problem, options, conditions)
+    cost.check_memory(planned.cost)
+    return planned
+
+
+def import_ahead(report: bool) -> None:
+    """Import what testing and the report will need while the population trains, which needs no Python.
+
+    `tested` waits for it: a library may look at another one that is imported only in part by then.
+    """
+    names = ["sklearn.linear_model"]
+    if report:
+        names += ["couloir.report.page", "plotly.graph_objects", "jinja2"]
+    thread = threading.Thread(target=lambda: [import_module(name) for name in names], daemon=True)
+    _importing.append(thread)
+    thread.start()
+
+
+_importing: list[threading.Thread] = []
+
+
+def as_code(verb: str, options: Mapping[str, Any]) -> str:
+    """The call that a run came from, for its record."""
+    given = "".join(f", {name}={value!r}" for name, value in options.items())
+    return f"couloir.{verb}(data{given})"
+
+
+# Training, and ending it in good order ------------------------------------------------------------------
+
+
+def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: Stages) -> tuple[Trained, str]:
+    """Train until all members are done, the time is up, or the person interrupts."""
+    deadline = None if conditions.minutes is None else time.monotonic() + 60 * conditions.minutes
+    status = "complete"
+    with interruptions(observer) as interrupted:
+
+        def on_epoch(progress: Progress) -> bool:
+            nonlocal status
+            observer.epoch(progress)
+            if interrupted():
+                status = "interrupted"
+            elif deadline is not None and time.monotonic() > deadline and progress.count("training"):
+                status = "out of time"
+            return status != "complete"
+
+        trained = train_population(
+            planned.members,
+            planned.problem.trained_on,
+            seed=conditions.seed,
+            patience=conditions.stop_after,
+            metric=planned.metric,
+            on_epoch=on_epoch,
+            precision=conditions.precision,
+        )
+    stages.seconds["compile"] = trained.compile_seconds
+    stages.seconds["train"] = trained.seconds
+    return trained, status
+
+
+@contextlib.contextmanager
+def interruptions(observer: Observer) -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a flag that is read between epochs; a second one ends at once.
+
+    An exception in the middle of an epoch would lose the population, whose buffers the running program
+    has been given to reuse.
+    """
+    asked = threading.Event()
+
+    def note(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        # Told by another thread: this one may be in the middle of telling something, and hold its locks.
+        said = "interrupted: ending after this epoch (Ctrl-C again ends at once and saves nothing)"
+        _thread.start_new_thread(observer.stage, (said,))
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

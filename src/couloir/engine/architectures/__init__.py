@@ -1,0 +1,1 @@
+"""How a network is laid out: its initial parameters and what it computes, one architecture a file."""

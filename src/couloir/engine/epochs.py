@@ -1,0 +1,402 @@
+"""One epoch of a population: all that is compiled.
+
+Read from the top. One member's loss; one step, in which the gradients of all members are computed
+together and each rule then changes its own; one epoch, which is a scan over steps and ends by scoring
+every member. Folds (and replicates: other seeds, other splits) are an outer axis around the epoch. Only
+this module knows that there is more than one network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from couloir.engine.architectures.mlp import Network, dropout, forward, trained_product
+from couloir.engine.losses import LossFunction, l1_penalty, l2_penalty
+from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
+from couloir.engine.optimizers import Rule
+from couloir.engine.randomness import standard_normal
+
+SIGNALS_SCORED_AT_ONCE = 2**20
+"""Signals of the widest layer, over all members, in a block of samples that a population is scored on, at
+most, about: a block as large as the processor's caches allow."""
+
+ROWS_SCORED_AT_ONCE = 256
+"""Samples in such a block at least."""
+
+
+class Part(NamedTuple):
+    """Prepared rows of one part of the data, on the host or on the device.
+
+    inputs [sample, feature]; targets: class numbers [sample], or standardised values [sample, output].
+    """
+
+    inputs: Any
+    targets: Any
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a population is trained on and scored on.
+
+    Attributes:
+        task: "classification" or "regression".
+        outputs: number of classes, or of target columns.
+        train: the part that gradients come from.
+        validation: the part that members are stopped and chosen by; None trains to the last epoch.
+        target_scale: for regression, per output, one standardised unit in target units.
+        sample_weights: weights of the training rows in the loss (class weights); None: all equal.
+        validation_weights: weights of the validation rows in the scores; None: all equal.
+    """
+
+    task: str
+    outputs: int
+    train: Part
+    validation: Part | None
+    target_scale: np.ndarray | None = None
+    sample_weights: np.ndarray | None = None
+    validation_weights: np.ndarray | None = None
+
+
+# One member -------------------------------------------------------------------------------------------
+
+
+class Regularization(NamedTuple):
+    """A member's own strengths; what no member of the program uses is None and compiled out."""
+
+    l1: Float[Array, "*member"] | None
+    l2: Float[Array, "*member"] | None
+    dropout: Float[Array, "*member"] | None
+
+
+def member_loss(
+    network: Network,
+    batch: tuple[Float[Array, "feature batch"], Array, Float[Array, "batch"]],
+    regularization: Regularization,
+    key: Array,
+    activation: str,
+    loss: LossFunction,
+) -> Float[Array, ""]:
+    """One member's training loss: the weighted mean over the batch, plus its penalties.
+
+    Σ wᵢ lossᵢ / Σ wᵢ + λ₁ Σ|W| + λ₂ ½ΣW², the penalties over weights and not over biases.
+    """
+    inputs, targets, weights = batch
+    strength = regularization
+    drop = None if strength.dropout is None else dropout(key, strength.dropout)
+    outputs = forward(network, inputs, activation, drop, trained_product)
+    total = jnp.sum(loss(outputs, targets) * weights) / jnp.sum(weights)
+    if strength.l1 is not None:
+        total += strength.l1 * l1_penalty(network)
+    if strength.l2 is not None:
+        total += strength.l2 * l2_penalty(network)
+    return total
+
+
+# A population: everything below has a leading member axis ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Program:
+    """All that a compiled program depends on besides the shapes of its arguments.
+
+    Attributes:
+        layout: the rules with the number of places each has, in the order of the places.
+        widths: units of every layer, from the inputs to the outputs.
+        activation: of the hidden layers.
+        loss: what is minimised, besides penalties.
+        task: "classification" or "regression".
+        metric: by which a member's best weights are kept.
+        noisy: whether noise is added to the inputs.
+        one_restart: whether all members are of the same restart.
+        uneven: whether some fold has fewer steps to an epoch than there are, and sits the last ones out.
+        brief: whether it is to be compiled fast, since it will run for a moment only.
+    """
+
+    layout: tuple[tuple[Rule, int], ...]
+    widths: tuple[int, ...]
+    activation: str
+    loss: LossFunction
+    task: str
+    metric: str
+    noisy: bool
+    one_restart: bool
+    uneven: bool = False
+    brief: bool = False
+
+
+class Settings(NamedTuple):
+    """The members' numbers, all traced: changing them compiles nothing.
+
+    `hyper` holds, rule by rule, name → [place]; `keys` is one key if all members are of one restart
+    (they then share what is drawn), else [place]. `noise` is the cohort's σ.
+    """
+
+    hyper: tuple[dict[str, Float[Array, "place"]], ...]
+    regularization: Regularization
+    keys: Array
+    noise: Float[Array, ""]
+    noise_key: Array
+
+
+class PopulationState(NamedTuple):
+    """What training changes: the networks, their rules' states, and the best of each so far.
+
+    Every leaf has a member axis [place] in front. `best_score` is the score of `best_networks`, its sign
+    such that less is better; `best_tie` is their default metric, which decides between equal scores.
+    """
+
+    networks: Network
+    rule_states: tuple[Any, ...]
+    best_networks: Network
+    best_score: Float[Array, "place"]
+    best_tie: Float[Array, "place"]
+
+
+class Schedule(NamedTuple):
+    """One epoch's steps: which rows (with weight 0 where a batch is padded) and at which rates."""
+
+    step: Int[Array, "step"]
+    rows: Int[Array, "step batch"]
+    weights: Float[Array, "step batch"]
+    rates: Float[Array, "step place"]
+
+
+class Scored(NamedTuple):
+    """Rows that members are scored on in one pass: some of the training part, then the validation part.
+
+    weights [part, sample] are those of the part's rows, and 0 elsewhere: for the other part's rows, and
+    for what only fills a fold up to the largest one's size. Without validation there is one part.
+    """
+
+    inputs: Any
+    targets: Any
+    weights: Any
+
+
+class DeviceData(NamedTuple):
+    """What is on the device: the training part, the rows to score, what a standardised unit is."""
+
+    train: Part
+    scored: Scored
+    target_scale: Any
+
+
+class EpochScores(NamedTuple):
+    """What an epoch reports of every member.
+
+    `training` and `validation` have every metric by name; `improved` says whose best weights are now these,
+    `finite` whose loss and parameters still are numbers.
+    """
+
+    training: dict[str, Float[Array, "place"]]
+    validation: dict[str, Float[Array, "place"]]
+    improved: Bool[Array, "place"]
+    finite: Bool[Array, "place"]
+
+
+def segments(layout: Sequence[tuple[Rule, int]]) -> Iterator[tuple[Rule, slice]]:
+    """Each rule with the slice of the member axis that is its own."""
+    start = 0
+    for rule, size in layout:
+        yield rule, slice(start, start + size)
+        start += size
+
+
+def _cut(tree: Any, places: slice) -> Any:
+    return jax.tree.map(lambda leaf: leaf[places], tree)
+
+
+def _joined(trees: Sequence[Any]) -> Any:
+    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
+
+
+def _chosen(mask: Bool[Array, "place"], yes: Any, no: Any) -> Any:
+    """Members' leaves of one tree where the mask holds, of the other elsewhere."""
+    return jax.tree.map(lambda a, b: jnp.where(jnp.expand_dims(mask, tuple(range(1, a.ndim))), a, b), yes, no)
+
+
+def step(
+    program: Program, settings: Settings, state: PopulationState, now: Schedule, train: Part
+) -> tuple[PopulationState, Float[Array, "place"]]:
+    """One update of every member; returns the losses as well.
+
+    The gradients of all members come from one program over the whole member axis; the updates run rule
+    by rule, each on its static slice.
+    """
+    parts = list(segments(program.layout))
+    hypers = [
+        {**hyper, "learning_rate": now.rates[places]}
+        for hyper, (_, places) in zip(settings.hyper, parts, strict=True)
+    ]
+    networks = [_cut(state.networks, places) for _, places in parts]
+    asked = [
+        network if rule.look_ahead is None else jax.vmap(rule.look_ahead)(rule_state, network, hyper)
+        for (rule, _), rule_state, network, hyper in zip(
+            parts, state.rule_states, networks, hypers, strict=True
+        )
+    ]
+    asks_elsewhere = any(rule.look_ahead is not None for rule, _ in parts)
+    losses, gradients = _gradients(
+        program, settings, _joined(asked) if asks_elsewhere else state.networks, now, train
+    )
+    changed, rule_states = [], []
+    for (rule, places), rule_state, network, hyper in zip(
+        parts, state.rule_states, networks, hypers, strict=True
+    ):
+        change, rule_state = jax.vmap(rule.update)(_cut(gradients, places), rule_state, network, hyper)
+        changed.append(jax.tree.map(jnp.add, network, change))
+        rule_states.append(rule_state)
+    return state._replace(networks=_joined(changed), rule_states=tuple(rule_states)), losses
+
+
+def _gradients(
+    program: Program, settings: Settings, networks: Network, now: Schedule, train: Part
+) -> tuple[Float[Array, "place"], Network]:
+    """Losses and gradients of all members on one batch, which all of them see alike."""
+    inputs, targets = train.inputs[now.rows].T, train.targets[now.rows].T
+    if program.noisy:
+        key = jax.random.fold_in(settings.noise_key, now.step)
+        inputs += settings.noise * standard_normal(key, inputs.shape, inputs.dtype)
+    one = partial(member_loss, activation=program.activation, loss=program.loss)
+    key_axis = None if program.one_restart else 0
+
+    def with_key(network: Network, batch: Any, regularization: Regularization, key: Array) -> Array:
+        return one(network, batch, regularization, jax.random.fold_in(jax.random.fold_in(key, 1), now.step))
+
+    every = jax.vmap(jax.value_and_grad(with_key), in_axes=(0, None, 0, key_axis))
+    return every(networks, (inputs, targets, now.weights), settings.regularization, settings.keys)
+
+
+def score(
+    program: Program, networks: Network, rows: Scored, scale: Array
+) -> dict[str, Float[Array, "part place"]]:
+    """Every metric of the task for every member on every part, with nothing switched off or added."""
+    count = rows.inputs.shape[0]
+    signals = max(program.widths[1:]) * networks[0].bias.shape[0]
+    most = max(SIGNALS_SCORED_AT_ONCE // signals, ROWS_SCORED_AT_ONCE)
+    block = math.ceil(count / math.ceil(count / most))  # even ones: the last is filled up
+    padded = jnp.pad(rows.inputs, ((0, -count % block), (0, 0)))
+    blocks = padded.reshape(-1, block, padded.shape[1])
+
+    def answer(some: Float[Array, "block feature"]) -> Float[Array, "place output block"]:
+        return jax.vmap(lambda network: forward(network, some.T, program.activation))(networks)
+
+    outputs = jnp.moveaxis(jax.lax.map(answer, blocks), 0, 2)
+    outputs = outputs.reshape(*outputs.shape[:2], -1)[:, :, :count]
+    found = {}
+    for name in metrics_of(program.task):
+        members = jax.vmap(METRICS[name].score, in_axes=(0, None, None, None))
+        parts = jax.vmap(members, in_axes=(None, None, None, 0))
+        found[name] = parts(outputs, rows.targets.T, scale, rows.weights)
+    return found
+
+
+def epoch(
+    program: Program,
+    state: PopulationState,
+    settings: Settings,
+    schedule: Schedule,
+    data: DeviceData,
+) -> tuple[PopulationState, EpochScores]:
+    """One pass over the training part, then every member scored and its best kept."""
+
+    def advance(carry: Any, now: Schedule) -> tuple[Any, None]:
+        before, finite = carry
+        state, losses = step(program, settings, before, now, data.train)
+        finite_now = jnp.isfinite(losses)
+        if program.uneven:  # a step of total weight 0 changes nothing, a rule's step count included
+            live = jnp.sum(now.weights) > 0
+            state = jax.tree.map(lambda new, old: jnp.where(live, new, old), state, before)
+            finite_now |= ~live
+        return (state, finite & finite_now), None
+
+    finite = jnp.ones(schedule.rates.shape[1], bool)
+    (state, finite), _ = jax.lax.scan(advance, (state, finite), schedule)
+    scores = score(program, state.networks, data.scored, data.target_scale)
+    training, validation = ({name: parts[place] for name, parts in scores.items()} for place in (0, -1))
+    sign = -1 if METRICS[program.metric].more_is_better else 1
+    ranking = sign * validation[program.metric]
+    tie = validation[DEFAULT_METRIC[program.task]]
+    for leaf in jax.tree.leaves(state.networks):
+        finite &= jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim)))
+    finite &= jnp.isfinite(ranking) & jnp.isfinite(tie)
+    better = (ranking < state.best_score) | ((ranking == state.best_score) & (tie < state.best_tie))
+    improved = finite & (better if data.scored.weights.shape[0] > 1 else True)
+    state = _with_best(program, state, improved, finite, ranking, tie)
+    return state, EpochScores(training, validation, improved, finite)
+
+
+def _with_best(
+    program: Program, state: PopulationState, improved: Array, finite: Array, ranking: Array, tie: Array
+) -> PopulationState:
+    """Keep the networks that improved; give a diverged one its best weights back and an empty state.
+
+    A diverged member stays in its place, where its learning rate is 0 from the next epoch on: what is
+    finite then stays so, and no NaN travels on.
+    """
+    best = _chosen(improved, state.networks, state.best_networks)
+    rule_states = tuple(
+        _chosen(finite[places], rule_state, jax.tree.map(jnp.zeros_like, rule_state))
+        for (_, places), rule_state in zip(segments(program.layout), state.rule_states, strict=True)
+    )
+    return PopulationState(
+        networks=_chosen(finite, state.networks, best),
+        rule_states=rule_states,
+        best_networks=best,
+        best_score=jnp.where(improved, ranking, state.best_score),
+        best_tie=jnp.where(improved, tie, state.best_tie),
+    )
+
+
+# Folds: everything below has a leading fold axis --------------------------------------------------------
+
+_SHARED = Settings(hyper=None, regularization=None, keys=0, noise=None, noise_key=0)  # type: ignore[arg-type]
+"""Which of the settings each fold has for itself: 0; and which are the same for all: None."""
+
+
+def epoch_of_folds(
+    program: Program, state: PopulationState, settings: Settings, schedule: Schedule, data: DeviceData
+) -> tuple[PopulationState, EpochScores]:
+    """One epoch in every fold, each with its own rows, batch order and weights."""
+    one, axes = partial(epoch, program), (0, _SHARED, 0, 0)
+    if schedule.step.shape[0] > 1:
+        return jax.vmap(one, in_axes=axes)(state, settings, schedule, data)
+    # A single fold runs without the axis, which costs some of the speed of the wide products.
+    own = settings._replace(keys=settings.keys[0], noise_key=settings.noise_key[0])
+    first = jax.tree.map(lambda leaf: leaf[0], (state, schedule, data))
+    return jax.tree.map(lambda leaf: leaf[None], one(first[0], own, first[1], first[2]))
+
+
+_ARGUMENTS: Any = {"static_argnames": "program", "donate_argnames": "state"}
+# One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000
+# trainings on digits: 0 to 10 % faster) and compiles in three quarters of the time.
+_LEVEL = {"xla_backend_optimization_level": 2}
+# XLA's older emitters of machine code compile in half of the time. An epoch then takes up to 1.7 times as
+# long (digits), or no longer (wine).
+_for_long = jax.jit(
+    epoch_of_folds, compiler_options={**_LEVEL, "xla_cpu_use_fusion_emitters": True}, **_ARGUMENTS
+)
+_for_a_moment = jax.jit(
+    epoch_of_folds, compiler_options={**_LEVEL, "xla_cpu_use_fusion_emitters": False}, **_ARGUMENTS
+)
+_hastily = jax.jit(epoch_of_folds, **_ARGUMENTS)
+
+
+def compiled_epoch(brief: bool) -> Any:
+    """`epoch_of_folds`, compiled once for each program and its shapes; the state's buffers are used again.
+
+    What will run for a moment only (`Program.brief`) is compiled in less time, to code that is slower. Where
+    JAX is asked to leave optimizations out (as in most tests), that is not overruled.
+    """
+    if jax.config.values["jax_disable_most_optimizations"]:
+        return _hastily
+    return _for_a_moment if brief else _for_long

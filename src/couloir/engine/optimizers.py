@@ -1,0 +1,270 @@
+"""Update rules: how a gradient becomes a change of the parameters.
+
+A rule is a value. `init(params)` gives its state, `update(gradient, state, params, hyper)` gives the
+change to add to the parameters and the next state, and a rule that wants the gradient elsewhere
+(Nesterov) has `look_ahead(state, params, hyper)`, which names the place. Rules are written for the
+parameters of one network, any tree of arrays; ``hyper`` maps names to traced numbers, so that a new
+learning rate compiles nothing. In the equations g is the gradient at the place the rule asks for, and
+products, quotients and roots are elementwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from couloir.engine.losses import is_weight
+
+Params: TypeAlias = PyTree[Float[Array, "..."]]
+"""Parameters of one network, or whatever has their shape: a gradient, a change."""
+
+State = Any
+"""What a rule remembers between steps: a tree of arrays of its own making."""
+
+Hyper = Mapping[str, Any]
+"""A rule's numbers by name: `learning_rate` and those in the rule's `defaults`."""
+
+each = jax.tree.map
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """An update rule with its customary settings.
+
+    Attributes:
+        name: what people call it.
+        init: params → state.
+        update: (gradient, state, params, hyper) → (change, state).
+        look_ahead: (state, params, hyper) → where the gradient is to be taken; None: at the parameters.
+        defaults: every hyperparameter that the rule reads, with its customary value.
+        equation: the update, in a line.
+        source: author and year.
+    """
+
+    name: str
+    init: Callable[[Params], State]
+    update: Callable[[Params, State, Params, Hyper], tuple[Params, State]]
+    defaults: Mapping[str, float]
+    equation: str
+    source: str
+    look_ahead: Callable[[State, Params, Hyper], Params] | None = field(default=None)
+
+
+def zeros_like(params: Params) -> Params:
+    """A tree of zeros shaped as the parameters."""
+    return each(jnp.zeros_like, params)
+
+
+# Gradient descent, with and without momentum ---------------------------------------------------------
+
+
+def _nothing(params: Params) -> State:
+    return {}
+
+
+def _sgd_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+    return each(lambda g: -hyper["learning_rate"] * g, gradient), state
+
+
+def _velocity_init(params: Params) -> State:
+    return {"velocity": zeros_like(params)}
+
+
+def _momentum_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+    velocity = each(lambda z, g: hyper["momentum"] * z + g, state["velocity"], gradient)
+    return each(lambda z: -hyper["learning_rate"] * z, velocity), {"velocity": velocity}
+
+
+def _nesterov_look_ahead(state: State, params: Params, hyper: Hyper) -> Params:
+    reach = hyper["learning_rate"] * hyper["momentum"]
+    return each(lambda w, z: w - reach * z, params, state["velocity"])
+
+
+# Adaptive rules: a step size of its own for every parameter ------------------------------------------
+
+
+def _square_init(params: Params) -> State:
+    return {"square": zeros_like(params)}
+
+
+def _scaled_by_root(gradient: Params, square: Params, hyper: Hyper) -> Params:
+    """−α g / √(square + ε)."""
+    rate, epsilon = hyper["learning_rate"], hyper["epsilon"]
+    return each(lambda g, s: -rate * g / jnp.sqrt(s + epsilon), gradient, square)
+
+
+def _running(old: Params, new: Params, decay: Any) -> Params:
+    """The exponential moving average decay·old + (1 − decay)·new."""
+    return each(lambda a, b: decay * a + (1 - decay) * b, old, new)
+
+
+def _adagrad_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+    square = each(lambda s, g: s + g * g, state["square"], gradient)
+    return _scaled_by_root(gradient, square, hyper), {"square": square}
+
+
+def _rmsprop_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+    square = _running(state["square"], each(jnp.square, gradient), hyper["decay"])
+    return _scaled_by_root(gradient, square, hyper), {"square": square}
+
+
+def _adadelta_init(params: Params) -> State:
+    return {"square": zeros_like(params), "change_square": zeros_like(params)}
+
+
+def _adadelta_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+    decay, epsilon = hyper["decay"], hyper["epsilon"]
+    square = _running(state["square"], each(jnp.square, gradient), decay)
+    delta = each(
+        lambda g, e, d: -jnp.sqrt(d + epsilon) / jnp.sqrt(e + epsilon) * g,
+        gradient,
+        square,
+        state["change_square"],
+    )
+    change_square = _running(state["change_square"], each(jnp.square, delta), decay)
+    change = each(lambda d: hyper["learning_rate"] * d, delta)
+    return change, {"square": square, "change_square": change_square}
+
+
+def _adam_init(params: Params) -> State:
+    return {"mean": zeros_like(params), "square": zeros_like(params), "step": jnp.zeros((), jnp.int32)}
+
+
+def _adam_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+    rate, beta1, beta2, epsilon = (hyper[k] for k in ("learning_rate", "beta1", "beta2", "epsilon"))
+    step = state["step"] + 1
+    mean = _running(state["mean"], gradient, beta1)
+    square = _running(state["square"], each(jnp.square, gradient), beta2)
+    mean_correction, square_correction = 1 / (1 - beta1**step), 1 / (1 - beta2**step)
+    change = each(
+        lambda m, v: -rate * (m * mean_correction) / (jnp.sqrt(v * square_correction) + epsilon), mean, square
+    )
+    return change, {"mean": mean, "square": square, "step": step}
+
+
+def _adamw_update(gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+    change, state = _adam_update(gradient, state, params, hyper)
+    shrink = hyper["learning_rate"] * hyper["weight_decay"]
+    change = jax.tree_util.tree_map_with_path(
+        lambda path, c, w: c - shrink * w if is_weight(path) else c, change, params
+    )
+    return change, state
+
+
+_ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+
+_BUILT_IN = (
+    Rule(
+        "sgd",
+        _nothing,
+        _sgd_update,
+        {"learning_rate": 0.03},
+        "W ← W − α g",
+        "Robbins & Monro 1951",
+    ),
+    Rule(
+        "momentum",
+        _velocity_init,
+        _momentum_update,
+        {"learning_rate": 0.01, "momentum": 0.9},
+        "z ← β z + g; W ← W − α z",
+        "Polyak 1964",
+    ),
+    Rule(
+        "nesterov",
+        _velocity_init,
+        _momentum_update,
+        {"learning_rate": 0.01, "momentum": 0.9},
+        "z ← β z + ∇J(W − α β z); W ← W − α z",
+        "Nesterov 1983; Sutskever et al. 2013",
+        look_ahead=_nesterov_look_ahead,
+    ),
+    Rule(
+        "adagrad",
+        _square_init,
+        _adagrad_update,
+        {"learning_rate": 0.01, "epsilon": 1e-8},
+        "G ← G + g²; W ← W − α g / √(G + ε)",
+        "Duchi, Hazan & Singer 2011",
+    ),
+    Rule(
+        "adadelta",
+        _adadelta_init,
+        _adadelta_update,
+        {"learning_rate": 1.0, "decay": 0.95, "epsilon": 1e-6},
+        "E ← ρE + (1−ρ)g²; Δ = −√(D + ε)/√(E + ε) g; D ← ρD + (1−ρ)Δ²; W ← W + αΔ",
+        "Zeiler 2012",
+    ),
+    Rule(
+        "rmsprop",
+        _square_init,
+        _rmsprop_update,
+        {"learning_rate": 1e-3, "decay": 0.9, "epsilon": 1e-8},
+        "E ← ρE + (1−ρ)g²; W ← W − α g / √(E + ε)",
+        "Hinton 2012",
+    ),
+    Rule(
+        "adam",
+        _adam_init,
+        _adam_update,
+        _ADAM,
+        "m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; W ← W − α m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)",
+        "Kingma & Ba 2015",
+    ),
+    Rule(
+        "adamw",
+        _adam_init,
+        _adamw_update,
+        {**_ADAM, "weight_decay": 0.01},
+        "as adam, W ← W − α (m̂/(√v̂ + ε) + λW), λ on weights only",
+        "Loshchilov & Hutter 2019",
+    ),
+)
+
+RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _BUILT_IN})
+"""The rules by name: those of the chapter, and AdamW."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Wrapped:
+    """An Optax optimizer with its settings; no closure, so that what holds it can be pickled."""
+
+    factory: Callable[..., Any]
+    learning_rate: float
+    settings: Mapping[str, Any]
+
+    def init(self, params: Params) -> State:
+        """The state before the first step."""
+        return self.factory(learning_rate=self.learning_rate, **self.settings).init(params)
+
+    def update(self, gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
+        """One step at a member's own rate."""
+        transformation = self.factory(learning_rate=hyper["learning_rate"], **self.settings)
+        return transformation.update(gradient, state, params)
+
+
+def from_optax(name: str, factory: Callable[..., Any], *, learning_rate: float, **settings: Any) -> Rule:
+    """A rule made of an Optax optimizer, to train in one population with the others.
+
+    Args:
+        name: what to call it.
+        factory: an Optax optimizer that takes ``learning_rate`` (``optax.lion``) and needs only
+            gradients and parameters.
+        learning_rate: its customary value.
+        settings: further arguments of the factory, fixed.
+    """
+    wrapped = _Wrapped(factory, learning_rate, settings)
+    return Rule(
+        name,
+        wrapped.init,
+        wrapped.update,
+        {"learning_rate": learning_rate},
+        f"optax.{getattr(factory, '__name__', name)}",
+        "Optax",
+    )

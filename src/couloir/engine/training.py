@@ -1,0 +1,302 @@
+"""The centre: train a population of networks as one program.
+
+Start here, and go down: `train_population` is the loop over epochs with early stopping and rungs;
+`couloir.engine.chunks` takes one chunk of the population through an epoch; `couloir.engine.epochs` is the
+epoch itself, from one member's loss up, all that is compiled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+import jax
+import numpy as np
+
+from couloir.engine import compilation, cost
+from couloir.engine.architectures.mlp import Network
+from couloir.engine.chunks import ChunkTraining, pack
+from couloir.engine.epochs import TrainingData
+from couloir.engine.folds import Folds
+from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
+from couloir.engine.outcomes import Outcome, Rung, RungResult, Status, Trained, leader, thin_out
+from couloir.engine.population import Member, Stage, lanes, plan_chunks
+from couloir.errors import InputError, unknown
+
+Precision = Literal["float32", "float64"]
+"""Number type of parameters and data."""
+
+
+@dataclass
+class Progress:
+    """Where a population stands after an epoch; what a callback is given.
+
+    Attributes:
+        epoch: how many are done, and
+        epochs: how many there will be at most.
+        folds: the outcomes of every member, fold by fold.
+        metric: what members are stopped by.
+        member_samples: training samples seen so far, summed over members and folds.
+        seconds: spent on training so far, without compiling.
+        compile_seconds: spent on tracing and compiling.
+    """
+
+    epoch: int
+    epochs: int
+    folds: Sequence[Sequence[Outcome]]
+    metric: str
+    member_samples: int
+    seconds: float
+    compile_seconds: float
+    _chunks: Sequence[ChunkTraining]
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """Those of every member in every fold."""
+        return [outcome for fold in self.folds for outcome in fold]
+
+    def count(self, status: Status) -> int:
+        """Members of a status."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    def best(self) -> Outcome | None:
+        """The member that is ahead, if any has a score."""
+        return leader(self.outcomes, self.metric)
+
+    def networks(self, fold: int = 0) -> dict[int, Network]:
+        """The present weights (not the best ones) in a fold, by the member's number.
+
+        Of all members that have not been packed away.
+        """
+        found: dict[int, Network] = {}
+        for training in self._chunks:
+            if fold not in training.chunk.folds:
+                continue
+            present = jax.device_get(training.state.networks)
+            row = training.chunk.folds.index(fold)
+            for place in np.flatnonzero(~np.array(training.chunk.inert)):
+                number = training.chunk.places[place]
+                found[number] = jax.tree.map(lambda leaf, at=(row, place): leaf[at], present)
+        return found
+
+
+Callback = Callable[[Progress], bool | None]
+"""Called after every epoch; training ends where it returns True."""
+
+
+def train_population(
+    members: Sequence[Member],
+    data: TrainingData | Sequence[TrainingData],
+    *,
+    seed: int | Sequence[int] = 0,
+    patience: int | None = 10,
+    metric: str | None = None,
+    epochs: int | None = None,
+    rungs: Sequence[Rung] = (),
+    on_epoch: Callback | None = None,
+    chunk: int | None = None,
+    precision: Precision = "float32",
+    initial: Sequence[Any] | None = None,
+    filled: bool = False,
+) -> Trained:
+    """Train every member, each until its budget ends, it stops improving or it diverges.
+
+    A member's result depends on its own hyperparameters, its restart and the run seed; not on the other
+    members, its place among them, the other folds or the size of the chunks. With rungs it also depends
+    on the others whether a member comes to its end.
+
+    Args:
+        members: the population; a member's `loss` may also be any function of outputs [output, batch]
+            and targets that gives one number a sample, written in JAX.
+        data: prepared inputs and targets; several of them, as for folds or replicates, train every
+            member on each.
+        seed: the run seed: batch order, input noise, and with a member's restart its weights and dropout;
+            for several folds one for all, or one for each.
+        patience: epochs without improvement on validation before a member stops; None: never.
+        metric: what members are stopped by; None: log loss, or mean squared error.
+        epochs: end after so many, whatever the members' budgets (which stay their schedules' horizon).
+        rungs: successive halving: where the worse members leave (see `couloir.engine.outcomes.halving`).
+        on_epoch: called after every epoch; training ends when it returns True.
+        chunk: networks that train side by side, about; None picks from the shapes.
+        precision: of parameters and data, "float32" or "float64".
+        initial: for each member the layers (weight [output, input], bias [output]) that it starts from in
+            every fold, or None where it draws its own; None: all do.
+        filled: fill small data up to one of few sizes, so that data of a few rows more or less need no
+            program of their own; that changes no result but by rounding.
+
+    Returns:
+        histories, best weights and status of every member in every fold.
+    """
+    folds = [data] if isinstance(data, TrainingData) else list(data)
+    seeds = [seed] * len(folds) if isinstance(seed, int) else list(seed)
+    _check(members, folds, seeds, metric, epochs, precision)
+    _check_initial(members, folds, initial)
+    metric = metric or DEFAULT_METRIC[folds[0].task]
+    outcomes = [[Outcome(member) for member in members] for _ in folds]
+    budget = max(member.epochs for member in members)
+    horizon = budget if epochs is None else min(budget, epochs)
+    patience = patience if folds[0].validation is not None else None
+    clock, began, seen = compilation.Clock(), time.perf_counter(), 0
+    passed: list[RungResult] = []
+    with engine(precision), clock.running(), ThreadPoolExecutor(lanes()) as pool:
+        stacks = _stack_folds(folds, seeds, precision, filled)
+        chunks = _laid_out(members, outcomes, stacks, metric, chunk, _stages(horizon, rungs))
+        for part in chunks:
+            part.begin(initial)
+        for number in range(1, horizon + 1):
+            seen += advance(chunks, number, patience, precision, pool)
+            for rung in rungs:
+                if rung.epoch == number and (result := thin_out(outcomes, rung, metric)):
+                    passed.append(result)
+            next_rung = min((rung.epoch for rung in rungs if rung.epoch > number), default=0)
+            chunks = pack(chunks, number, next_rung - number, outcomes, stacks)
+            elapsed = time.perf_counter() - began - clock.seconds
+            progress = Progress(number, horizon, outcomes, metric, seen, elapsed, clock.seconds, chunks)
+            if (on_epoch is not None and on_epoch(progress)) or not any(p.training for p in chunks):
+                break
+        for part in chunks:
+            part.collect()
+    for outcome in (outcome for fold in outcomes for outcome in fold):
+        outcome.status = "finished" if outcome.status == "training" else outcome.status
+    elapsed = time.perf_counter() - began - clock.seconds
+    return Trained(outcomes, metric, seen, elapsed, clock.seconds, tuple(passed))
+
+
+def _stack_folds(
+    folds: Sequence[TrainingData], seeds: Sequence[int], dtype: Any, filled: bool
+) -> list[Folds]:
+    """Folds grouped by what their programs' shapes depend on: their numbers of features."""
+    by_shape: dict[Any, list[int]] = {}
+    for number, fold in enumerate(folds):
+        by_shape.setdefault((fold.train.inputs.shape[1], fold.validation is None), []).append(number)
+    return [
+        Folds.of(numbers, [folds[n] for n in numbers], [seeds[n] for n in numbers], dtype, filled)
+        for numbers in by_shape.values()
+    ]
+
+
+def _laid_out(
+    members: Sequence[Member],
+    outcomes: Sequence[Sequence[Outcome]],
+    stacks: Sequence[Folds],
+    metric: str,
+    most: int | None,
+    ahead: Sequence[Stage],
+) -> list[ChunkTraining]:
+    """Every chunk of the population in every fold, before the first step."""
+    found = []
+    for folds in stacks:
+        inputs, outputs = folds.data[0].train.inputs.shape[1], folds.data[0].outputs
+        chunks = plan_chunks(members, inputs, outputs, most, folds.numbers, ahead=ahead)
+        brief = cost.are_brief(chunks, inputs, outputs, max(folds.rows), ahead)
+        found += [
+            ChunkTraining(chunk, outcomes, folds, metric, own)
+            for chunk, own in zip(chunks, brief, strict=True)
+        ]
+    return found
+
+
+def _stages(epochs: int, rungs: Sequence[Rung]) -> list[Stage]:
+    """What share of the members trains for how many epochs, as far as the rungs tell."""
+    found, share, before = [], 1.0, 0
+    for rung in sorted(rungs, key=lambda rung: rung.epoch):
+        found.append(Stage(share, min(rung.epoch, epochs) - before))
+        share, before = share * rung.keep, min(rung.epoch, epochs)
+    return [*found, Stage(share, epochs - before)]
+
+
+SHORT_SECONDS = 0.1
+"""A chunk alone whose epoch takes less runs in the thread that asks: another one's would take half a
+millisecond to begin and end, and is there so that Ctrl-C can be answered in the middle of an epoch."""
+
+
+def advance(
+    chunks: Sequence[ChunkTraining],
+    number: int,
+    patience: int | None,
+    precision: Precision,
+    pool: ThreadPoolExecutor,
+) -> int:
+    """Run epoch `number` of every chunk, as many at a time as there are lanes; returns member-samples."""
+
+    def one(part: ChunkTraining) -> int:
+        with numerics(precision):  # JAX's settings are each thread's own
+            return part.advance(number, patience)
+
+    waiting = [part for part in chunks if part.training]
+    if len(waiting) == 1 and waiting[0].seconds < SHORT_SECONDS:
+        return one(waiting[0])
+    # A chunk of each program that is new compiles it for the others.
+    first = {id(part) for part in {part.program: part for part in reversed(waiting) if part.fresh}.values()}
+    seen = sum(pool.map(one, [part for part in waiting if id(part) in first]))
+    return seen + sum(pool.map(one, [part for part in waiting if id(part) not in first]))
+
+
+def _check(
+    members: Sequence[Member],
+    folds: Sequence[TrainingData],
+    seeds: Sequence[int],
+    metric: str | None,
+    epochs: int | None,
+    precision: str,
+) -> None:
+    """Raise an InputError for arguments that cannot be meant."""
+    if not members or not folds:
+        raise InputError("There are no members or no data to train: give at least one.")
+    if len(seeds) != len(folds):
+        raise InputError(f"There are {len(seeds)} seeds for {len(folds)} folds: give one, or one for each.")
+    task = folds[0].task
+    if metric is not None and metric not in metrics_of(task):
+        raise unknown(f"{task} metric", metric, metrics_of(task))
+    if precision not in get_args(Precision):
+        raise unknown("precision", precision, get_args(Precision))
+    if epochs is not None and epochs < 1:
+        raise InputError(f"Training for {epochs} epochs leaves nothing to choose: give 1 or more.")
+    for data in folds:
+        if data.sample_weights is not None and not np.all(data.sample_weights > 0):
+            raise InputError("Sample weights have to be above 0: leave out the rows that should not count.")
+
+
+def _check_initial(
+    members: Sequence[Member], folds: Sequence[TrainingData], initial: Sequence[Any] | None
+) -> None:
+    """Raise an InputError for layers to start from that do not fit the members."""
+    if initial is None:
+        return
+    if len(initial) != len(members):
+        raise InputError(
+            f"There are {len(initial)} networks to start from for {len(members)} members: "
+            "give one for each, None where a member draws its own."
+        )
+    for member, layers in zip(members, initial, strict=True):
+        for data in folds if layers is not None else ():
+            widths = (data.train.inputs.shape[1], *member.hidden, data.outputs)
+            found = [(np.shape(weight), np.shape(bias)) for weight, bias in layers]
+            if found != [((outputs, inputs), (outputs,)) for inputs, outputs in pairwise(widths)]:
+                raise InputError(
+                    f"A network to start from has layers of the shapes {[shape for shape, _ in found]}, and "
+                    f"its member is {'-'.join(map(str, widths))}: give weights [output, input] and biases "
+                    "[output] of these widths."
+                )
+
+
+@contextlib.contextmanager
+def engine(precision: Precision) -> Iterator[None]:
+    """JAX set up for our programs, and left as it was."""
+    with compilation.cached(), numerics(precision):
+        yield
+
+
+@contextlib.contextmanager
+def numerics(precision: Precision) -> Iterator[None]:
+    """The settings that a thread computes under: its precision, no TF32 on GPUs."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(jax.enable_x64(precision == "float64"))
+        if jax.default_backend() != "cpu":
+            stack.enter_context(jax.default_matmul_precision("float32"))
+        yield

@@ -1,0 +1,1 @@
+"""Figures of what the book computes besides, one file an experiment."""

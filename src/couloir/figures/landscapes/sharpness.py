@@ -1,0 +1,110 @@
+"""How sharply the loss curves around a trained network: the Hessian's eigenvalues, and what they promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from couloir import text as words
+from couloir.figures import theme
+from couloir.figures.chart import Chart, new_figure
+from couloir.figures.landscapes.slices import loss_axis
+from couloir.figures.scores import TableRun, finite, rows
+from couloir.text import number
+
+NO_CURVATURE = "The curvature was not asked for."
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def slice_spectrum(run: TableRun) -> Chart:
+    """The largest eigenvalues of the Hessian at the trained network, and the smallest."""
+    title, found = "How sharply the loss curves", run.record["curvature"]
+    if not found:
+        return Chart("spectrum", title, NO_CURVATURE)
+    values = [*found["eigenvalues"], found["lowest"]]
+    labels = [f"λ{str(place + 1).translate(_SUBSCRIPTS)}" for place in range(len(found["eigenvalues"]))]
+    labels.append("lowest")
+    figure = new_figure(title, "curvature (eigenvalue of the Hessian)", "", height=110 + 44 * len(values))
+    for place, (label, value) in enumerate(zip(labels, values, strict=True)):
+        shade = theme.colour("wrong" if value < 0 else "right")
+        figure.add_scatter(
+            x=[0, value],
+            y=[place, place],
+            mode="lines+markers",
+            line={"color": shade, "width": 3},
+            marker={"color": shade, "size": [0, 11], "opacity": 1},
+            hovertemplate=f"{label} = {number(value)}<extra></extra>",
+        )
+    figure.update_layout(
+        showlegend=False,
+        yaxis={
+            "tickvals": list(range(len(labels))),
+            "ticktext": labels,
+            "range": [len(labels) - 0.5, -0.5],
+            "showgrid": False,
+            "tickfont": {"size": 14, "color": theme.colour("ink")},
+        },
+        xaxis={"zeroline": True, "zerolinecolor": theme.colour("quiet")},
+    )
+    listed = words.joined([f"{n} {number(v)}" for n, v in zip(labels, values, strict=True)], 12)
+    return Chart("spectrum", title, _sharpness_words(found), f"Dot chart of eigenvalues: {listed}.", figure)
+
+
+def _sharpness_words(found: dict[str, Any]) -> str:
+    top, lowest = found["eigenvalues"][0], found["lowest"]
+    text = f"Along the sharpest of {found['parameters']:,} directions the curvature is {number(top)}"
+    if found["critical_rate"]:
+        text += ": plain gradient descent over all rows cannot settle here with a learning rate above "
+        text += f"{number(found['critical_rate'])}"
+    text += ". "
+    if lowest < 0 and abs(lowest) > 1e-4 * abs(top):
+        text += (
+            f"The lowest is {number(lowest)}: in some direction the loss still bends downwards, so this is "
+        )
+        text += "not quite a minimum. "
+    else:
+        text += f"The lowest is {number(lowest)}: no direction bends clearly downwards. "
+    text += f"The gradient's length is {number(found['gradient'])}."
+    return text if found["settled"] else f"{text} The iteration ended before all of these had settled."
+
+
+def slice_profile(run: TableRun) -> Chart:
+    """The loss along the two sharpest directions, beside the parabolas that the eigenvalues promise."""
+    title, table = "Along the sharpest directions", rows(run, "profile")
+    if not table:
+        return Chart(
+            "profile", title, NO_CURVATURE if not run.record["curvature"] else "No direction curves up."
+        )
+    figure = new_figure(title, "distance from the trained network", loss_axis(run))
+    for direction, shade in ((1, "right"), (2, "wrong")):
+        own = [row for row in table if row["direction"] == direction]
+        for column, dash, what in (("loss", "solid", "measured"), ("parabola", "dot", "parabola")):
+            ordinal = {1: "sharpest", 2: "second"}[direction]
+            figure.add_scatter(
+                x=[row["distance"] for row in own],
+                y=[row[column] for row in own],
+                mode="lines",
+                name=f"{ordinal}, {what}",
+                line={"color": theme.colour(shade), "width": 2.5 if dash == "solid" else 2, "dash": dash},
+                hovertemplate=f"{ordinal}, {what}: %{{y:.4~g}}<br>at %{{x:.3~g}}<extra></extra>",
+            )
+    sentence = _parabola_words(table)
+    return Chart(
+        "profile", title, sentence, f"Line chart of the loss along two directions. {sentence}", figure
+    )
+
+
+def _parabola_words(table: list[dict[str, Any]]) -> str:
+    """Where the measured loss follows the parabola, and how far it has left it at the ends."""
+    own = [row for row in table if row["direction"] == 1]
+    farthest, lowest = own[-1]["distance"], min(row["loss"] for row in own)
+    near = [row for row in own if abs(row["distance"]) <= farthest / 4 and finite(row["loss"])]
+    apart = max(abs(row["loss"] - row["parabola"]) for row in near)
+    text = (
+        "The parabola has the slope and the curvature at the trained network. Along the sharpest direction "
+    )
+    text += (
+        f"it is off by at most {number(apart)} up to {number(farthest / 4)} away, beside a lowest loss of "
+    )
+    ends = [f"{number(row['loss'])} against its {number(row['parabola'])}" for row in (own[0], own[-1])]
+    return f"{text}{number(lowest)}; {number(farthest)} away the loss is {ends[0]} and {ends[1]}."

@@ -1,0 +1,420 @@
+"""The loss around a trained network: the slice with its paths, in two and three dimensions; the curvature.
+
+Everything is drawn from a landscape's record and tables (`couloir.commands.landscape`), as they are stored.
+Shades and heights are those of `couloir.figures.surfaces.contours`, logarithmic where the losses are wide.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from couloir import text as words
+from couloir.figures import theme
+from couloir.figures.chart import Chart, logarithmic_where_wide, new_figure
+from couloir.figures.heights import Scale
+from couloir.figures.scores import TableRun, finite, rows
+from couloir.text import number
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+HEIGHT = 540
+WIDE = 5.0
+"""From this ratio of the highest to the lowest loss on, heights are logarithmic."""
+
+NO_PATHS = "No paths were trained for this plane: couloir landscape RUN --plane paths draws them."
+
+
+# What the figures read -------------------------------------------------------------------------------
+
+
+def loss_words(run: TableRun) -> str:
+    """The loss in words: "cross-entropy"."""
+    return words.LOSS_NAMES.get(run.record["loss"], run.record["loss"])
+
+
+def loss_axis(run: TableRun) -> str:
+    """The title of an axis that shows the loss, with its unit; short, for phones."""
+    loss, target = run.record["loss"], words.plain(run.record["data"]["target"], 18)
+    units = {"cross_entropy": " (nats)", "mse": f" ({target}²)", "mae": f" ({target})"}
+    return f"{'MSE' if loss == 'mse' else loss_words(run)}{units.get(loss, '')}"
+
+
+def _grid(run: TableRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x [x], y [y] and losses [y, x]; not a number where the loss was not finite."""
+    table = run.tables["slice"]
+    x, y = (np.unique(table[name].to_numpy()) for name in ("x", "y"))
+    return x, y, table["loss"].cast(float).fill_null(math.nan).to_numpy().reshape(len(y), len(x))
+
+
+def _heights(losses: np.ndarray) -> Scale:
+    """The logarithm of the losses where they spread far, otherwise the losses."""
+    values = losses[np.isfinite(losses)]
+    low, high = float(values.min()), float(values.max())
+    if low > 0 and high > WIDE * low:
+        return Scale(0.0, 0.0, math.log10(low), math.log10(high), logarithmic=True)
+    return Scale(0.0, 0.0, low, high, logarithmic=False)
+
+
+def _paths(run: TableRun) -> dict[str, list[dict[str, Any]]]:
+    """The rows of the paths by rule."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows(run, "path"):
+        found.setdefault(row["rule"], []).append(row)
+    return found
+
+
+def _described(run: TableRun, rule: str) -> dict[str, Any]:
+    return next(path for path in run.record["paths"] if path["rule"] == rule)
+
+
+# The slice -------------------------------------------------------------------------------------------
+
+
+def slice_contour(run: TableRun) -> Chart:
+    """Level lines of the loss on the plane, with what is marked and the rules' paths; a line's profile."""
+    if run.record["plane"]["kind"] == "line":
+        return _line_chart(run)
+    title = "The loss around the trained network"
+    x, y, losses = _grid(run)
+    if not np.isfinite(losses).any():
+        return Chart("slice", title, "Nothing can be drawn: no loss on this plane is finite.")
+    heights = _heights(losses)
+    across, up = run.record["plane"]["titles"]
+    figure = new_figure(title, words.plain(across, 60), words.plain(up, 60), height=HEIGHT)
+    _add_levels(figure, run, (x, y, losses), heights)
+    for rule, path in _paths(run).items():
+        _add_path(figure, rule, path)
+    _add_marks(figure, run)
+    figure.update_layout(
+        xaxis={"range": [float(x[0]), float(x[-1])], "showgrid": False},
+        yaxis={"range": [float(y[0]), float(y[-1])], "showgrid": False},
+        showlegend=bool(_paths(run)),
+    )
+    alt = f"Level lines of the {loss_words(run)} on a plane through the trained network: from "
+    alt += f"{number(float(np.nanmin(losses)))} to {number(float(np.nanmax(losses)))}. {_ends_words(run)}"
+    return Chart("slice", title, _slice_sentence(run, heights), alt.strip(), figure)
+
+
+def _add_levels(figure: go.Figure, run: TableRun, grid: tuple[np.ndarray, ...], heights: Scale) -> None:
+    """Shade and level lines, the lower the darker; the bar beside them names losses."""
+    x, y, losses = grid
+    figure.add_contour(
+        x=x,
+        y=y,
+        # Single precision halves the page, and differences below it cannot be seen.
+        z=heights.height(losses).astype(np.float32),
+        customdata=losses.astype(np.float32),
+        hovertemplate=f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)} %{{customdata:.4~g}}<extra></extra>",
+        **heights.levels(),
+    )
+
+
+def _add_path(figure: go.Figure, rule: str, path: list[dict[str, Any]]) -> None:
+    """A path as a line with a point an epoch; its hover tells the true loss beside the plane's."""
+    style, name = theme.rule_style(rule), words.plain(rule)
+    shown = [
+        f"epoch {row['epoch']}<br>true loss {number(row['loss'])}, on the plane {number(row['projected'])}"
+        for row in path
+    ]
+    x, y = ([row[name] for row in path] for name in ("x", "y"))
+    halo = {"color": theme.colour("paper"), "width": 5}  # keeps the line apart from a shade like its own
+    figure.add_scatter(
+        x=x, y=y, mode="lines", line=halo, legendgroup=name, showlegend=False, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=x,
+        y=y,
+        customdata=shown,
+        legendgroup=name,
+        mode="lines+markers",
+        name=name,
+        line={"color": style.colour, "width": 2.5, "dash": style.dash},
+        marker={
+            "color": style.colour,
+            "symbol": style.symbol,
+            "size": [5] * (len(path) - 1) + [12],
+            "opacity": 1,
+            "line": {"width": [0] * (len(path) - 1) + [1.5], "color": theme.colour("paper")},
+        },
+        hovertemplate=f"{name}, %{{customdata}}<extra></extra>",
+    )
+
+
+def _add_marks(figure: go.Figure, run: TableRun) -> None:
+    """The named points, with their names beside them, and where the paths begin."""
+    marks, ink = dict(run.record["plane"]["marks"]), theme.colour("ink")
+    starts = {(row["x"], row["y"]) for row in rows(run, "path") if row["epoch"] == 0}
+    if starts and "the start" not in marks:
+        marks["start"] = next(iter(starts))
+    for name, (x, y) in marks.items():
+        begins = name.endswith("start")
+        figure.add_scatter(
+            x=[x],
+            y=[y],
+            mode="markers",
+            name=words.plain(name),
+            showlegend=False,
+            marker={
+                "symbol": "circle-open" if begins else "x-thin",
+                "size": 12,
+                "color": ink,
+                "line": {"width": 2, "color": ink},
+            },
+            hovertemplate=f"{words.plain(name)}<br>(%{{x:.3~g}}, %{{y:.3~g}})<extra></extra>",
+        )
+        figure.add_annotation(
+            x=x,
+            y=y,
+            text=words.plain(name.removeprefix("the ")),
+            showarrow=False,
+            yshift=16 if begins else -16,  # paths leave the start downwards on most planes
+            font={"size": 13, "color": ink},
+        )
+
+
+def _slice_sentence(run: TableRun, heights: Scale) -> str:
+    """What the plane is, what its lines mean, and where it is lowest."""
+    record = run.record
+    text = {"random": _random_words, "paths": _principal_words, "solutions": _solutions_words}[
+        record["plane"]["kind"]
+    ](record)
+    if heights.logarithmic:
+        factor = 10 ** heights.contours()["size"]
+        text += f" From one level line to the next the loss is multiplied by {number(factor)}."
+    lowest, centre = record["lowest"]["loss"], record["centre"]["loss"]
+    text += f" The trained network's loss is {number(centre, 4)}; "
+    if finite(lowest) and finite(centre) and lowest < centre:
+        place = f"({number(record['lowest']['x'], 2)}, {number(record['lowest']['y'], 2)})"
+        return f"{text}the lowest on the grid is {number(lowest, 4)}, at {place}."
+    return f"{text}nothing on the grid is lower."
+
+
+def _random_words(record: dict[str, Any]) -> str:
+    reach = number(record["grid"]["x"][1])
+    return (
+        "The trained network stands in the middle. At a distance of 1 each neuron has been changed by as "
+        f"much as it is long; the grid reaches {reach} to each side."
+    )
+
+
+def _principal_words(record: dict[str, Any]) -> str:
+    first, second = record["plane"]["explained"]
+    text = "The plane goes through the trained network along the two directions in which the paths spread "
+    text += f"most: they hold {words.share(first + second)} of the squared distances from it."
+    shares = [f"{path['rule']} {words.share(path['shown'])}" for path in record["paths"]]
+    return f"{text} Of each path it shows: {words.joined(shares, 12)}." if len(shares) > 1 else text
+
+
+def _solutions_words(record: dict[str, Any]) -> str:
+    names = list(record["plane"]["marks"])
+    return f"The plane goes through {words.joined(names)}."
+
+
+def _ends_words(run: TableRun) -> str:
+    """The true loss at the end of each path."""
+    ends = [f"{rule} {number(path[-1]['loss'])}" for rule, path in _paths(run).items()]
+    return f"Loss at the ends of the paths: {words.joined(ends, 12)}." if ends else ""
+
+
+def _line_chart(run: TableRun) -> Chart:
+    """The loss along the line between two networks."""
+    title = "The loss on the line between two networks"
+    x, _, losses = _grid(run)
+    curve = losses[0]
+    if not np.isfinite(curve).any():
+        return Chart("slice", title, "Nothing can be drawn: no loss on this line is finite.")
+    figure = new_figure(title, words.plain(run.record["plane"]["titles"][0], 60), loss_axis(run))
+    figure.add_scatter(
+        x=x,
+        y=curve,
+        mode="lines",
+        line={"color": theme.colour("right"), "width": 2.5},
+        hovertemplate=f"at %{{x:.2f}}<br>{loss_words(run)} %{{y:.4~g}}<extra></extra>",
+    )
+    ends = {
+        name: float(np.interp(point[0], x, curve)) for name, point in run.record["plane"]["marks"].items()
+    }
+    for name, (place, _) in run.record["plane"]["marks"].items():
+        figure.add_vline(x=place, line={"color": theme.colour("quiet"), "width": 1, "dash": "dot"})
+        figure.add_annotation(
+            x=place,
+            y=1,
+            yref="paper",
+            yanchor="top",
+            text=words.plain(name.removeprefix("the "), 24),
+            showarrow=False,
+            bgcolor=theme.colour("paper"),
+            font={"size": 13, "color": theme.colour("ink")},
+        )
+    figure.update_layout(
+        showlegend=False, yaxis=logarithmic_where_wide([value for value in curve if math.isfinite(value)])
+    )
+    sentence = _barrier_words(ends, x, curve)
+    return Chart("slice", title, sentence, f"Line chart of the loss. {sentence}", figure)
+
+
+def _barrier_words(ends: dict[str, float], x: np.ndarray, curve: np.ndarray) -> str:
+    """How high the ridge between the two is."""
+    between = curve[(x >= 0) & (x <= 1)]
+    top, (one, other) = float(np.nanmax(between)), ends
+    text = f"The loss of {one} is {number(ends[one])}, that of {other} {number(ends[other])}. "
+    higher = max(ends.values())
+    if top > higher * (1 + 1e-6):
+        place = float(x[(x >= 0) & (x <= 1)][int(np.nanargmax(between))])
+        text += f"Between them it rises to {number(top, 4)}, at {number(place, 2)} of the way and "
+        return f"{text}{words.share(top / higher - 1)} above the higher of the two: a ridge divides them."
+    return f"{text}On the straight way between them nothing is higher: no ridge divides them."
+
+
+# In three dimensions ---------------------------------------------------------------------------------
+
+
+def slice_bowl(run: TableRun) -> Chart:
+    """The slice as a surface, with the paths on it; to be turned with the mouse."""
+    title = "The same in three dimensions"
+    if run.record["plane"]["kind"] == "line":
+        return Chart("bowl", title, "A line has no third dimension.")
+    x, y, losses = _grid(run)
+    if not np.isfinite(losses).any():
+        return Chart("bowl", title, "Nothing can be drawn: no loss on this plane is finite.")
+    heights = _heights(losses)
+    figure = new_figure(title, "", "", height=HEIGHT)
+    figure.add_surface(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        z=heights.height(losses).astype(np.float32),
+        customdata=losses.astype(np.float32),
+        hovertemplate=f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)} %{{customdata:.4~g}}<extra></extra>",
+        colorscale=theme.shades(),
+        showscale=False,
+        opacity=0.92,
+        contours={"z": heights.contours() | {"show": True, "color": theme.colour("quiet"), "width": 1}},
+        lighting={"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9},
+        name="",
+    )
+    for rule, path in _paths(run).items():
+        _add_path_above(figure, rule, path, heights)
+    figure.update_layout(scene=_scene(run, heights), legend={"itemsizing": "constant"})
+    what = "The height is the logarithm of the loss" if heights.logarithmic else "The height is the loss"
+    sentence = f"{what}; the axis names losses. Drag to turn it."
+    if _paths(run):
+        sentence += " The paths lie on the surface: at the loss of the plane, not always at their own."
+    alt = f"The loss on the plane as a surface, from {number(float(np.nanmin(losses)))} to "
+    return Chart("bowl", title, sentence, f"{alt}{number(float(np.nanmax(losses)))}.", figure)
+
+
+def _add_path_above(figure: go.Figure, rule: str, path: list[dict[str, Any]], heights: Scale) -> None:
+    style = theme.rule_style(rule)
+    seen = [row for row in path if finite(row["projected"]) and row["projected"] > 0]
+    lift = 0.012 * (heights.high - heights.low)  # so that the line is not swallowed by the surface
+    figure.add_scatter3d(
+        x=[row["x"] for row in seen],
+        y=[row["y"] for row in seen],
+        z=(heights.height([row["projected"] for row in seen]) + lift).tolist(),
+        mode="lines+markers",
+        name=words.plain(rule),
+        line={"color": style.colour, "width": 6},
+        marker={"color": style.colour, "size": [2.5] * (len(seen) - 1) + [6], "opacity": 1},
+        customdata=[[row["epoch"], number(row["projected"])] for row in seen],
+        hovertemplate=f"{words.plain(rule)}, epoch %{{customdata[0]}}<br>"
+        "loss %{customdata[1]}<extra></extra>",
+    )
+
+
+def _scene(run: TableRun, heights: Scale) -> dict[str, Any]:
+    axis = {
+        "gridcolor": theme.colour("grid"),
+        "zerolinecolor": theme.colour("grid"),
+        "showbackground": False,
+        "tickfont": {"size": 11, "color": theme.colour("quiet")},
+        "nticks": 5,
+    }
+    positions, labels = heights.ticks()
+    low, high = heights.low, heights.high
+    z = {
+        "title": {"text": "loss"},
+        "tickvals": positions,
+        "ticktext": labels,
+        "range": [low - 0.02 * (high - low), high + 0.05 * (high - low)],
+    }
+    # The axes of the level lines carry the whole names; here they would run into each other.
+    x, y = {"title": {"text": "first"}}, {"title": {"text": "second"}}
+    return {
+        "xaxis": axis | x,
+        "yaxis": axis | y,
+        "zaxis": axis | z,
+        "aspectmode": "manual",
+        "aspectratio": {"x": 1.2, "y": 1.2, "z": 0.8},
+        "camera": {"eye": _eye(run), "center": {"x": 0, "y": 0, "z": -0.15}},
+    }
+
+
+def _eye(run: TableRun) -> dict[str, float]:
+    """From where to look: from the side on which the paths start, so that they go away from the eye."""
+    start = next(iter(rows(run, "path")), {"x": 1.0, "y": -1.0})
+    right, far = (start[axis] >= sum(run.record["grid"][axis]) / 2 for axis in ("x", "y"))
+    return {"x": 1.3 if right else -1.3, "y": 1.2 if far else -1.2, "z": 1.1}
+
+
+# The paths' losses -----------------------------------------------------------------------------------
+
+
+def slice_paths(run: TableRun) -> Chart:
+    """At each point of each path: the network's true loss, and that of its shadow on the plane."""
+    title = "True losses and the plane's"
+    paths = _paths(run)
+    if not paths:
+        return Chart("path-losses", title, NO_PATHS)
+    if run.record["plane"]["kind"] == "line":
+        return Chart("path-losses", title, "A line shows nothing of a path but its end.")
+    figure = new_figure(title, "epoch", loss_axis(run))
+    quiet = theme.colour("quiet")
+    for kind, dash in (("the network itself", "solid"), ("its place on the plane", "dot")):
+        figure.add_scatter(x=[None], y=[None], mode="lines", name=kind, line={"color": quiet, "dash": dash})
+    values = []
+    for rule, path in paths.items():
+        style, name = theme.rule_style(rule), words.plain(rule)
+        for column, dash, kind in (("loss", "solid", "true"), ("projected", "dot", "on the plane")):
+            values += [row[column] for row in path if finite(row[column])]
+            figure.add_scatter(
+                x=[row["epoch"] for row in path],
+                y=[row[column] for row in path],
+                mode="lines+markers" if column == "loss" else "lines",
+                name=name,
+                legendgroup=name,
+                showlegend=column == "loss",
+                line={"color": style.colour, "dash": dash, "width": 2.2},
+                marker={"color": style.colour, "symbol": style.symbol, "size": 6},
+                hovertemplate=f"{name}, epoch %{{x}}<br>{kind}: %{{y:.4~g}}<extra></extra>",
+            )
+    figure.update_layout(yaxis=logarithmic_where_wide(values))
+    sentence = _apart_words(paths)
+    return Chart(
+        "path-losses", title, sentence, f"Line chart by epoch. {sentence} {_ends_words(run)}", figure
+    )
+
+
+def _apart_words(paths: dict[str, list[dict[str, Any]]]) -> str:
+    """How far the plane's loss is from the true one at its worst, after the start."""
+    worst = max(
+        (
+            (max(row["projected"], row["loss"]) / min(row["projected"], row["loss"]), rule, row)
+            for rule, path in paths.items()
+            for row in path
+            if finite(row["loss"]) and finite(row["projected"]) and min(row["projected"], row["loss"]) > 0
+        ),
+        key=lambda entry: entry[0],
+        default=None,
+    )
+    if worst is None:
+        return "No loss on the paths is finite."
+    factor, rule, row = worst
+    text = "Where the two lines of a rule part, the plane shows something that the path did not meet. "
+    return (
+        f"{text}They are farthest apart for {rule} at epoch {row['epoch']}: {number(row['loss'])} in truth, "
+        f"{number(row['projected'])} on the plane, a factor of {number(factor)}."
+    )

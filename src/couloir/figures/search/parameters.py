@@ -1,0 +1,361 @@
+"""The hyperparameters of a search: which mattered, scores against each, the best trials side by side."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from couloir import text as words
+from couloir.figures import scores, theme
+from couloir.figures.chart import Chart, new_figure
+from couloir.figures.scores import TableRun
+from couloir.figures.search.trials import complete
+from couloir.text import number
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+BEST_SHOWN = 12  # lines that can still be followed
+FEWEST = 3  # trials of which a median says something
+
+LABELS = {
+    "optimizer": "rule",
+    "rate": "rate",
+    "learning_rate": "learning rate",
+    "momentum": "momentum",
+    "schedule": "schedule",
+    "warmup": "warm-up",
+    "batch_size": "batch size",
+    "layers": "hidden layers",
+    "width": "width",
+    "hidden": "hidden",
+    "activation": "activation",
+    "loss": "loss",
+    "l1": "L1",
+    "l2": "L2",
+    "dropout": "dropout",
+    "noise": "input noise",
+}
+
+
+def label(name: str) -> str:
+    """A hyperparameter in words."""
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def heading(name: str) -> str:
+    """A hyperparameter as the title of an axis or a column; the rate is a multiple there."""
+    return "rate × customary" if name == "rate" else label(name)
+
+
+def parameter_importance(run: TableRun) -> Chart:
+    """The share of the spread of the trials' scores that each hyperparameter explains, from run.json."""
+    title, entries = "Which hyperparameters mattered", run.record.get("importance_of_parameters") or []
+    entries = [entry for entry in entries if scores.finite(entry["share"])]
+    if not entries:
+        return Chart("parameters", title, "Left out: too few trials were trained to their end to tell.")
+    entries = sorted(entries, key=lambda entry: -entry["share"])
+    figure = new_figure(title, "share of the spread in scores", "", height=120 + 30 * len(entries))
+    figure.add_bar(
+        x=[entry["share"] for entry in entries],
+        y=list(range(len(entries))),
+        customdata=[words.plain(label(entry["name"])) for entry in entries],
+        orientation="h",
+        marker={"color": theme.colour("right")},
+        hovertemplate="%{customdata}: %{x:.1%}<extra></extra>",
+    )
+    figure.update_layout(
+        showlegend=False,
+        bargap=0.35,
+        xaxis={"tickformat": ".0%", "rangemode": "tozero"},
+        yaxis={
+            "tickvals": list(range(len(entries))),
+            "ticktext": [words.plain(label(entry["name"]), 20) for entry in entries],
+            "range": [len(entries) - 0.5, -0.5],
+            "ticklabelstandoff": 6,
+            "showgrid": False,
+        },
+    )
+    listed = words.joined([f"{label(e['name'])} {words.percent(e['share'])}" for e in entries], limit=16)
+    return Chart("parameters", title, _importance_sentence(entries), f"Bar chart: {listed}.", figure)
+
+
+def _importance_sentence(entries: list[dict[str, Any]]) -> str:
+    first = entries[0]
+    text = f"Most depended on {label(first['name'])}: {words.percent(first['share'])} of the spread in scores"
+    if len(entries) > 1:
+        text += f", then on {label(entries[1]['name'])} ({words.percent(entries[1]['share'])})"
+    idle = [label(entry["name"]) for entry in entries if entry["share"] < 0.02]
+    text += "."
+    if idle:
+        text += f" Below 2\u202f% {'stands' if len(idle) == 1 else 'stand'} {words.joined(idle)}."
+    return text
+
+
+def varied(rows: list[dict[str, Any]]) -> list[str]:
+    """The hyperparameters in which the trials differ; rate and layers once, as they were searched."""
+    names = [name for name in LABELS if len({row.get(name) for row in rows} - {None}) > 1]
+    doubled = {"learning_rate"} if "rate" in names else set()
+    if "layers" in names or "width" in names:
+        doubled.add("hidden")
+    return [name for name in names if name not in doubled]
+
+
+def is_number(rows: list[dict[str, Any]], name: str) -> bool:
+    """Whether a hyperparameter is a quantity, not a choice among names."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def search_slices(run: TableRun) -> Chart:
+    """The score of every trial against each hyperparameter in turn; dashes are the medians of a choice."""
+    from plotly.subplots import make_subplots
+
+    metric, title = run.record["metric"], "Score against each hyperparameter"
+    rows = complete(run)
+    names = _by_importance(run, varied(rows))
+    if len(rows) < 2 or not names:
+        return Chart("slices", title, "Left out: the trials that can be chosen do not differ.")
+    settings, ends, beyond = scores.clipped(metric, [row["value"] for row in rows])
+    high = -(-len(names) // 2)
+    grid = make_subplots(
+        rows=high, cols=2, shared_yaxes=True, horizontal_spacing=0.05, vertical_spacing=0.37 / high
+    )
+    figure = new_figure(title, "", "", height=90 + 225 * high)
+    places = grid.layout.to_plotly_json().items()
+    figure.update_layout({key: place for key, place in places if key.startswith(("xaxis", "yaxis"))})
+    figure.update_layout(showlegend=False, title={"text": title})
+    for place, name in enumerate(names):
+        axis = "" if place == 0 else str(place + 1)
+        _add_slice(figure, rows, name, axis, metric, ends, place == 0)
+        figure.update_layout({f"yaxis{axis}": settings | {"title": {"text": ""}}})
+    figure.update_layout(yaxis={"title": {"text": ""}})
+    if len(names) % 2:
+        unused = 2 * high
+        figure.update_layout({f"xaxis{unused}": {"visible": False}, f"yaxis{unused}": {"visible": False}})
+    best = words.joined([setting(name, rows[0][name]) for name in names], limit=16)
+    alt = f"{words.count(len(names), 'scatter chart')} of {words.count(len(rows), 'trial')}. "
+    alt += f"Best trial: {best}."
+    return Chart("slices", title, _slices_sentence(rows, names, metric, beyond), alt, figure)
+
+
+def _by_importance(run: TableRun, names: list[str]) -> list[str]:
+    shares = {
+        entry["name"]: entry["share"] or 0.0 for entry in run.record.get("importance_of_parameters") or []
+    }
+    return sorted(names, key=lambda name: -shares.get(name, 0.0))
+
+
+def text(value: Any) -> str:
+    """The value of a hyperparameter in words."""
+    if value is None:
+        return "–"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
+    return words.short(str(value).replace("_", " "))
+
+
+def setting(name: str, value: Any) -> str:
+    """A hyperparameter with its value: "width 64", "1.2 × the customary rate"."""
+    return f"{text(value)} × the customary rate" if name == "rate" else f"{label(name)} {text(value)}"
+
+
+def _add_slice(
+    figure: go.Figure,
+    rows: list[dict[str, Any]],
+    name: str,
+    axis: str,
+    metric: str,
+    ends: list[float],
+    first: bool,
+) -> None:
+    """One small chart; trials with the same choice are spread sideways, so that all are seen."""
+    known = [row for row in rows if row.get(name) is not None]
+    choices = sorted({row[name] for row in known}, key=lambda value: (str(type(value)), value))
+    few = not is_number(known, name) or 2 * len(choices) <= min(12, len(known))
+    place = {choice: index for index, choice in enumerate(choices)}
+    # Multiples of the golden ratio fill an interval evenly, in any number.
+    spread = [0.5 * ((row["number"] * 0.618034) % 1.0 - 0.5) for row in known]
+    spread[0] = 0.0  # the best trial stands on its value
+    figure.add_scatter(
+        x=[place[row[name]] + shift if few else row[name] for row, shift in zip(known, spread, strict=True)],
+        y=[row["value"] for row in known],
+        customdata=[f"trial {row['number']}, {words.plain(text(row[name]))}" for row in known],
+        name=label(name),
+        xaxis=f"x{axis}",
+        yaxis=f"y{axis}",
+        mode="markers",
+        marker={
+            # The best trial is drawn last, in the accent colour.
+            "color": [theme.colour("right")] * (len(known) - 1) + [theme.colour("wrong")],
+            "size": [5] * (len(known) - 1) + [10],
+            "opacity": [0.55] * (len(known) - 1) + [1.0],
+        },
+        hovertemplate=f"%{{customdata}}: %{{y:{scores.hover(metric)}}}<extra></extra>",
+    )
+    trace = figure.data[-1]
+    for key in ("x", "y", "customdata"):
+        trace[key] = list(reversed(trace[key]))
+    title = {"title": {"text": words.plain(heading(name), 22), "standoff": 4}, "tickfont": {"size": 11}}
+    if few:
+        _add_medians(figure, known, name, place, axis)
+        ticks = {"tickvals": list(place.values()), "ticktext": [words.plain(text(c), 12) for c in choices]}
+        figure.update_layout({f"xaxis{axis}": title | ticks | {"showgrid": False}})
+    else:
+        figure.update_layout({f"xaxis{axis}": title | _quantity_axis([row[name] for row in known])})
+
+
+def _quantity_axis(values: list[float]) -> dict[str, Any]:
+    if min(values) > 0 and max(values) / min(values) > 20:
+        decades = math.log10(max(values) / min(values))
+        return theme.powers(max(1, round(decades / 3)))
+    return {"type": "linear", "nticks": 5}
+
+
+def _add_medians(
+    figure: go.Figure, rows: list[dict[str, Any]], name: str, place: dict[Any, int], axis: str
+) -> None:
+    figure.add_scatter(
+        x=list(place.values()),
+        y=[statistics.median(row["value"] for row in rows if row[name] == choice) for choice in place],
+        name="median",
+        xaxis=f"x{axis}",
+        yaxis=f"y{axis}",
+        mode="markers",
+        marker={"symbol": "line-ew", "size": 20, "line": {"width": 2, "color": theme.colour("ink")}},
+        hovertemplate="median %{y:.3~g}<extra></extra>",
+    )
+
+
+def _slices_sentence(rows: list[dict[str, Any]], names: list[str], metric: str, beyond: int) -> str:
+    best = rows[0]
+    shown = words.joined([setting(name, best[name]) for name in names[:4] if best.get(name) is not None])
+    text_ = f"The best trial (orange) has {shown}."
+    for name in names:
+        if not is_number(rows, name):
+            text_ += _choice_words(rows, name, metric)
+            break
+    if beyond:
+        text_ += f" {words.count(beyond, 'score')} {'lies' if beyond == 1 else 'lie'} outside the drawing."
+    return text_
+
+
+def _choice_words(rows: list[dict[str, Any]], name: str, metric: str) -> str:
+    """Which choice has the best median, and over how many trials."""
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        if row.get(name) is not None:
+            groups.setdefault(text(row[name]), []).append(row["value"])
+    medians = {choice: statistics.median(v) for choice, v in groups.items() if len(v) >= FEWEST}
+    if len(medians) < 2:
+        return ""
+    best = scores.best(metric, medians.values())
+    choice = next(choice for choice, value in medians.items() if value == best)
+    much = words.count(len(groups[choice]), "trial")
+    value = words.metric(metric, best)
+    return f" Of the choices of {label(name)} {choice} has the best median, {value} over {much}."
+
+
+# The best trials side by side -----------------------------------------------------------------------------
+
+
+def best_trials(run: TableRun) -> Chart:
+    """Parallel coordinates of the best trials: a line for each hyperparameter, a path for each trial.
+
+    The coordinates lie one below the other, so that they can be read on a phone.
+    """
+    title, rows = "The best trials side by side", complete(run)[:BEST_SHOWN]
+    names = _by_importance(run, varied(rows))
+    if len(rows) < 2 or not names:
+        return Chart("best", title, "Left out: there are not two trials that differ in what was searched.")
+    figure = new_figure(title, "", "", height=110 + 62 * len(names))
+    scales = [_scale(rows, name) for name in names]
+    for rank, row in reversed(list(enumerate(rows, start=1))):
+        _add_path(figure, row, rank, names, scales, run.record["metric"])
+    for place, (name, (_, ends)) in enumerate(zip(names, scales, strict=True)):
+        _add_coordinate(figure, place, heading(name), ends)
+    figure.update_layout(
+        showlegend=False,
+        xaxis={"visible": False, "range": [-0.06, 1.06]},
+        yaxis={"visible": False, "range": [len(names) - 0.45, -0.75]},
+    )
+    listed = words.joined([setting(name, rows[0][name]) for name in names], limit=16)
+    alt = f"Parallel coordinates of {len(rows)} trials. The best: {listed}."
+    return Chart("best", title, _agreement_sentence(rows, names), alt, figure)
+
+
+def _scale(rows: list[dict[str, Any]], name: str) -> tuple[dict[Any, float], list[tuple[float, str]]]:
+    """Each value's place between 0 and 1 on its line, and the labels to be written below the line."""
+    values = {row[name] for row in rows if row.get(name) is not None}
+    ordered = sorted(values, key=lambda value: (str(type(value)), value))
+    if not is_number(rows, name) or len(ordered) <= 5:
+        last = max(1, len(ordered) - 1)
+        places = {value: index / last if len(ordered) > 1 else 0.5 for index, value in enumerate(ordered)}
+        return places, [(places[value], text(value)) for value in ordered]
+    low, high = ordered[0], ordered[-1]
+    logarithmic = low > 0 and high / low > 20
+    transform = math.log if logarithmic else float
+    start, span = transform(low), transform(high) - transform(low)
+    places = {value: (transform(value) - start) / span for value in ordered}
+    return places, [(0.0, text(low)), (1.0, text(high))]
+
+
+def _add_path(
+    figure: go.Figure, row: dict[str, Any], rank: int, names: list[str], scales: list[Any], metric: str
+) -> None:
+    best = rank == 1
+    known = [(place, name) for place, name in enumerate(names) if row.get(name) is not None]
+    figure.add_scatter(
+        x=[scales[place][0][row[name]] for place, name in known],
+        y=[place for place, _ in known],
+        customdata=[f"{words.plain(label(name))} {words.plain(text(row[name]))}" for _, name in known],
+        name=f"trial {row['number']}",
+        mode="lines+markers",
+        opacity=1.0 if best else 0.75 - 0.045 * rank,
+        line={
+            "color": theme.colour("wrong" if best else "right"),
+            "width": 3.5 if best else 1.6,
+        },
+        marker={"size": 9 if best else 6, "color": theme.colour("wrong" if best else "right")},
+        hovertemplate=f"trial {row['number']}, rank {rank}: {words.metric(metric, row['value'])}"
+        "<br>%{customdata}<extra></extra>",
+    )
+
+
+def _add_coordinate(figure: go.Figure, place: int, name: str, ends: list[tuple[float, str]]) -> None:
+    """A line across with its name above and its values below."""
+    line = {"color": theme.colour("grid"), "width": 1}
+    figure.add_shape(type="line", x0=0, x1=1, y0=place, y1=place, line=line, layer="below")
+    font = {"size": 12, "color": theme.colour("quiet")}
+    common: dict[str, Any] = {"showarrow": False, "bgcolor": theme.colour("paper"), "borderpad": 1}
+    figure.add_annotation(
+        x=0, y=place, xanchor="left", yshift=17, text=f"<b>{words.plain(name, 24)}</b>", font=font, **common
+    )
+    for index, (x, shown) in enumerate(ends):
+        anchor = "left" if x == 0 else "right" if x == 1 else "center"
+        # Neighbours among many labels stand on two levels.
+        shift = -14 if len(ends) < 5 or index % 2 == 0 else -27
+        figure.add_annotation(
+            x=x, y=place, xanchor=anchor, yshift=shift, text=words.plain(shown, 14), font=font, **common
+        )
+
+
+def _agreement_sentence(rows: list[dict[str, Any]], names: list[str]) -> str:
+    """On what the best trials agree, and on what they do not."""
+    agreed, open_ = [], []
+    for name in names:
+        values = [row[name] for row in rows if row.get(name) is not None]
+        if is_number(rows, name) and len(set(values)) > 5:
+            continue
+        common = max(dict.fromkeys(values), key=values.count)
+        if 3 * values.count(common) >= 2 * len(values):
+            agreed.append(f"{setting(name, common)} ({values.count(common)} of {len(values)})")
+        else:
+            open_.append(label(name))
+    text_ = f"Drawn are the best {len(rows)} trials; the best of all is orange."
+    if agreed:
+        text_ += f" Most of them agree on {words.joined(agreed)}."
+    if open_:
+        text_ += f" They differ in {words.joined(open_)}: good scores can be had in several ways there."
+    return text_

@@ -1,0 +1,338 @@
+"""A search: its trials in order, the rungs, the curves of the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from couloir import text as words
+from couloir.figures import scores, theme
+from couloir.figures.chart import Chart, new_figure
+from couloir.figures.scores import TableRun
+from couloir.text import number
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+COMPLETE = ("finished", "stopped")
+"""The status of a trial that can be chosen; one that left at a rung has a score, but of too few epochs."""
+
+STATUS_STYLES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "left": ("left at a rung", "quiet", {"symbol": "circle-open", "size": 6}),
+    "unscored": ("left at a rung", "quiet", {"symbol": "line-ns-open", "size": 7}),
+    "complete": ("trained to its end", "right", {"symbol": "circle", "size": 7, "opacity": 0.8}),
+}
+
+
+def trials(run: TableRun) -> list[dict[str, Any]]:
+    """The trials by number."""
+    return sorted(scores.rows(run, "trials"), key=lambda row: row["number"])
+
+
+def complete(run: TableRun) -> list[dict[str, Any]]:
+    """The trials that can be chosen, best first."""
+    found = [row for row in trials(run) if row["status"] in COMPLETE and scores.finite(row["value"])]
+    return sorted(found, key=lambda row: row["value"], reverse=scores.higher_is_better(_metric(run)))
+
+
+def folds_of(run: TableRun) -> int:
+    """How many times each trial was trained: `epochs_run` counts the epochs of all its folds."""
+    return (run.record.get("cross_validation") or {}).get("folds") or 1
+
+
+def _metric(run: TableRun) -> str:
+    metric: str = run.record["metric"]
+    return metric
+
+
+def _part(run: TableRun) -> str:
+    """What the trials were scored on, for an axis: "validation", or "mean of 5 folds"."""
+    evaluation = str((run.record.get("search") or {}).get("evaluation") or "validation")
+    return evaluation if evaluation == "validation" else f"mean of {evaluation},"
+
+
+# The trials in order --------------------------------------------------------------------------------------
+
+
+def left_score(row: dict[str, Any]) -> float | None:
+    """The score of a trial that left, at its last rung, where the table holds one."""
+    score = row["value"] if row["value"] is not None else row.get("rung_value")
+    return score if row["status"] == "left" and scores.finite(score) else None
+
+
+def search_history(run: TableRun) -> Chart:
+    """The score of every trial by its number, and the best so far as a line; × diverged."""
+    metric, title = _metric(run), "The trials, one after the other"
+    rows = trials(run)
+    groups = {
+        "left": [{**row, "value": left_score(row)} for row in rows if left_score(row) is not None],
+        "complete": [row for row in rows if row["status"] in COMPLETE and scores.finite(row["value"])],
+    }
+    if not groups["complete"]:
+        return Chart("trials", title, "No trial can be drawn: none was trained to its end.")
+    values = [row["value"] for of_status in groups.values() for row in of_status]
+    settings, ends, beyond = scores.clipped(metric, values)
+    figure = new_figure(title, "trial", scores.axis_title(run.record, metric, _part(run)), height=460)
+    for status, of_status in groups.items():
+        _add_trials(figure, of_status, status, metric)
+    edge = scores.edge(metric, ends, settings["type"] == "log")
+    unknown = [row for row in rows if row["status"] == "left" and left_score(row) is None]
+    _add_trials(figure, [{**row, "value": edge} for row in unknown], "unscored", metric)
+    _add_lost(figure, [row for row in rows if row["status"] == "diverged"], edge)
+    steps = records(run)
+    _add_best_so_far(figure, steps, rows[-1]["number"], metric)
+    figure.update_layout(yaxis=settings)
+    alt = f"Scatter chart of {words.count(len(rows), 'trial')} with the best so far as a line: "
+    alt += words.joined([f"{words.metric(metric, v)} at trial {n}" for n, v in steps[-8:]], 8) + "."
+    return Chart("trials", title, _history_sentence(run, steps, len(rows), beyond), alt, figure)
+
+
+def records(run: TableRun) -> list[tuple[int, float]]:
+    """(number, score) of every trial that bettered all before it."""
+    steps: list[tuple[int, float]] = []
+    for row in trials(run):
+        if row["status"] in COMPLETE and scores.finite(row["value"]):
+            value = row["value"]
+            if not steps or (
+                value != steps[-1][1] and scores.best(_metric(run), (value, steps[-1][1])) == value
+            ):
+                steps.append((row["number"], value))
+    return steps
+
+
+def _add_trials(figure: go.Figure, rows: list[dict[str, Any]], status: str, metric: str) -> None:
+    name, role, marker = STATUS_STYLES[status]
+    value = "left at a rung" if status == "unscored" else f"%{{y:{scores.hover(metric)}}}"
+    if not rows:
+        return
+    figure.add_scatter(
+        x=[row["number"] for row in rows],
+        y=[row["value"] for row in rows],
+        customdata=[_trial_words(row) for row in rows],
+        name=name,
+        mode="markers",
+        marker={"color": theme.colour(role), **marker},
+        hovertemplate=f"trial %{{x}}: {value}<br>%{{customdata}}<extra></extra>",
+    )
+
+
+def _add_lost(figure: go.Figure, lost: list[dict[str, Any]], edge: float) -> None:
+    if lost:
+        figure.add_scatter(
+            x=[row["number"] for row in lost],
+            y=[edge] * len(lost),
+            customdata=[_trial_words(row) for row in lost],
+            name="diverged",
+            mode="markers",
+            marker={"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": theme.colour("wrong")}},
+            hovertemplate="trial %{x}: diverged<br>%{customdata}<extra></extra>",
+        )
+
+
+def _add_best_so_far(figure: go.Figure, steps: list[tuple[int, float]], last: int, metric: str) -> None:
+    figure.add_scatter(
+        x=[*(step for step, _ in steps), last],
+        y=[*(value for _, value in steps), steps[-1][1]],
+        name="best so far",
+        mode="lines",
+        line={"color": theme.colour("ink"), "width": 2, "shape": "hv"},
+        hovertemplate=f"best so far %{{y:{scores.hover(metric)}}}<extra></extra>",
+    )
+
+
+def _trial_words(row: dict[str, Any]) -> str:
+    """A trial in a few words for the pointer."""
+    parts = [words.plain(row["optimizer"])]
+    if scores.finite(row.get("learning_rate")):
+        parts.append(f"at {number(row['learning_rate'])}")
+    if row.get("epochs_run"):
+        parts.append(f", {words.count(row['epochs_run'], 'epoch')}")
+    return " ".join(parts).replace(" ,", ",")
+
+
+def _history_sentence(run: TableRun, steps: list[tuple[int, float]], n_trials: int, beyond: int) -> str:
+    metric = _metric(run)
+    best, value = steps[-1]
+    text = f"The best of {words.count(n_trials, 'trial')} is number {best}, with "
+    text += f"{words.metric(metric, value)}"
+    if len(steps) > 1:
+        text += (
+            f"; the first that could be chosen, number {steps[0][0]}, had {words.metric(metric, steps[0][1])}"
+        )
+    text += "."
+    after = n_trials - 1 - best
+    if after >= max(20, n_trials // 3):
+        text += f" The last {after:,} trials did not better it: more of them may gain little."
+    elif after <= n_trials // 10 and n_trials >= 20:
+        text += " It came late: more trials may gain more."
+    if beyond:
+        text += f" {words.count(beyond, 'score')} {'lies' if beyond == 1 else 'lie'} outside the drawing."
+    return text
+
+
+# Rungs ----------------------------------------------------------------------------------------------------
+
+
+def search_rungs(run: TableRun) -> Chart:
+    """How many trials came to each rung, and how many of them went on, over all generations."""
+    title, rows = "Halving: who went on at each rung", scores.rows(run, "rungs")
+    sums: dict[int, list[int]] = {}
+    for row in rows:
+        entry = sums.setdefault(row["epoch"], [0, 0])
+        entry[0] += row["entered"]
+        entry[1] += row["kept"]
+    sums = {epoch: entry for epoch, entry in sorted(sums.items()) if entry[0]}
+    if not sums:
+        return Chart(
+            "rungs", title, "Left out: this search had no rungs; every trial was trained to its end."
+        )
+    figure = new_figure(title, "trials", "", height=130 + 52 * len(sums))
+    kept, left = [entry[1] for entry in sums.values()], [entry[0] - entry[1] for entry in sums.values()]
+    places = list(range(len(sums)))
+    for name, values, role in (("went on", kept, "right"), ("left", left, "grid")):
+        figure.add_bar(
+            x=values,
+            y=places,
+            name=name,
+            orientation="h",
+            marker={"color": theme.colour(role)},
+            text=[f"{value:,}" if value else "" for value in values],
+            textposition="inside",
+            insidetextanchor="start",
+            textangle=0,
+            textfont={"color": theme.colour("paper" if role == "right" else "ink")},
+            hovertemplate=f"{name}: %{{x:,}}<extra></extra>",
+        )
+    ticks = {
+        "tickvals": places,
+        "ticktext": [f"epoch {epoch}" for epoch in sums],
+        "showgrid": False,
+        "ticklabelstandoff": 6,
+    }
+    figure.update_layout(barmode="stack", bargap=0.3, yaxis=ticks | {"range": [len(sums) - 0.5, -0.5]})
+    figure.update_layout(legend={"traceorder": "normal"})
+    listed = words.joined([f"epoch {epoch}: {k} of {n}" for epoch, (n, k) in sums.items()], limit=12)
+    alt = f"Bar chart of the trials that went on at each rung, {listed}."
+    return Chart("rungs", title, _rungs_sentence(run, sums), alt, figure)
+
+
+def _rungs_sentence(run: TableRun, sums: dict[int, list[int]]) -> str:
+    entered, last = next(iter(sums.values()))[0], list(sums.values())[-1][1]
+    first_epoch = next(iter(sums))
+    verb = "was" if entered == 1 else "were"
+    text_ = (
+        f"{words.count(entered, 'trial')} {verb} compared after epoch {first_epoch}; {last:,} went on past "
+    )
+    text_ += f"the last rung, at epoch {list(sums)[-1]}."
+    rows, budget = trials(run), run.record["winner"].get("epochs")
+    ran = sum(row.get("epochs_run") or 0 for row in rows)
+    full = len(rows) * (budget or 0) * folds_of(run)
+    if full and 0 < ran < full:
+        text_ += f" All trials together ran {ran:,} epochs, {words.percent(ran / full)} of the {full:,} that "
+        text_ += "training each for its whole budget would have taken."
+    return text_
+
+
+# Curves ---------------------------------------------------------------------------------------------------
+
+
+def search_curves(run: TableRun) -> Chart:
+    """Loss by epoch of the best trials: validation solid, training dotted, a marker at the epoch kept."""
+    title, loss = "Curves of the best trials", scores.loss_of(run.record)
+    curves: dict[int, list[dict[str, Any]]] = {}
+    for row in _history(run):
+        if scores.finite(row["validation_loss"]):
+            curves.setdefault(row["trial"], []).append(row)
+    ranked = [row for row in complete(run) if row["number"] in curves]
+    if not ranked:
+        return Chart("curves", title, "Left out: the run holds no curve of a trial that can be chosen.")
+    figure = new_figure(title, "epoch", scores.axis_title(run.record, loss, ""), height=480)
+    roles = ("wrong", "right", "rmsprop", "adadelta", "further-2", "adagrad", "further-4", "nesterov")
+    for place, trial in enumerate(ranked[: len(roles)]):
+        points = sorted(curves[trial["number"]], key=lambda row: row["epoch"])
+        _add_trial_curve(figure, trial, points, theme.colour(roles[place]), place == 0)
+    values = [value for trace in figure.data for value in trace.y]
+    settings, _, _ = scores.clipped(loss, values)
+    epochs = [epoch for trace in figure.data for epoch in trace.x]
+    figure.update_layout(xaxis={"dtick": 1} if max(epochs) - min(epochs) < 10 else {}, yaxis=settings)
+    drawn = ranked[: len(roles)]
+    listed = words.joined([f"trial {t['number']} kept at epoch {t['best_epoch']}" for t in drawn], 10)
+    alt = f"Line chart of loss by epoch of {words.count(len(drawn), 'trial')}: {listed}."
+    return Chart("curves", title, _search_curves_sentence(run, drawn, curves), alt, figure)
+
+
+def _history(run: TableRun) -> list[dict[str, Any]]:
+    """The curves: a table of their own, or the run's history, where the trial is called a member."""
+    found = scores.rows(run, "history")
+    if not found and (frame := getattr(run, "history", None)) is not None:
+        found = frame.to_dicts()
+    return [{"trial": row.get("trial", row.get("member")), **row} for row in found]
+
+
+def _add_trial_curve(
+    figure: go.Figure, trial: dict[str, Any], points: list[dict[str, Any]], colour: str, best: bool
+) -> None:
+    name = f"{trial['number']}: {words.plain(trial['optimizer'], 16)}"
+    common = {"legendgroup": name, "hoverlabel": {"namelength": -1}}
+    epochs, width = [row["epoch"] for row in points], 3.0 if best else 1.6
+    training = [(row["epoch"], row["training_loss"]) for row in points if scores.finite(row["training_loss"])]
+    if training:
+        figure.add_scatter(
+            x=[epoch for epoch, _ in training],
+            y=[value for _, value in training],
+            name=f"{name}, training",
+            mode="lines",
+            showlegend=False,
+            line={"color": colour, "width": 1, "dash": "dot"},
+            hovertemplate=f"trial {name}, training<br>epoch %{{x}}: %{{y:.3~g}}<extra></extra>",
+            **common,
+        )
+    figure.add_scatter(
+        x=epochs,
+        y=[row["validation_loss"] for row in points],
+        name=name,
+        mode="lines" if len(points) > 1 else "markers",
+        line={"color": colour, "width": width},
+        marker={"color": colour},
+        hovertemplate=f"trial {name}<br>epoch %{{x}}: %{{y:.3~g}}<extra></extra>",
+        **common,
+    )
+    kept = [row for row in points if row["epoch"] == trial["best_epoch"]]
+    if kept:
+        figure.add_scatter(
+            x=[kept[0]["epoch"]],
+            y=[kept[0]["validation_loss"]],
+            name=f"{name}, kept",
+            mode="markers",
+            showlegend=False,
+            marker={"color": colour, "size": 11 if best else 8, "symbol": "circle"},
+            hovertemplate=f"trial {name}<br>kept: epoch %{{x}}, %{{y:.3~g}}<extra></extra>",
+            **common,
+        )
+
+
+def _search_curves_sentence(
+    run: TableRun, drawn: list[dict[str, Any]], curves: dict[int, list[dict[str, Any]]]
+) -> str:
+    loss = scores.loss_of(run.record)
+    best = drawn[0]
+    points = sorted(curves[best["number"]], key=lambda row: row["epoch"])
+    kept = next((row for row in points if row["epoch"] == best["best_epoch"]), points[-1])
+    text_ = (
+        f"The best trial, {best['number']} ({best['optimizer']}), was kept at epoch {kept['epoch']} with a "
+    )
+    text_ += f"validation {scores.metric_name(loss)} of {number(kept['validation_loss'])}"
+    if scores.finite(kept["training_loss"]):
+        gap = kept["validation_loss"] - kept["training_loss"]
+        text_ += f", {number(abs(gap))} {'above' if gap >= 0 else 'below'} its training loss"
+    later = points[-1]["epoch"] - kept["epoch"]
+    text_ += f"; it stopped {words.count(later, 'epoch')} later." if later else ", its last."
+    late = [
+        str(trial["number"])
+        for trial in drawn
+        if trial["best_epoch"] * folds_of(run) == trial.get("epochs_run")
+    ]
+    if late:
+        verb = "was" if len(late) == 1 else "were"
+        text_ += f" {words.count(len(late), 'trial')} ({words.joined(late)}) {verb} best at the last epoch: "
+        text_ += "longer training may help."
+    return text_

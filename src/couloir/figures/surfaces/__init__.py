@@ -1,0 +1,1 @@
+"""Figures of surfaces and of races down them."""

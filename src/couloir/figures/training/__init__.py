@@ -1,0 +1,1 @@
+"""Figures of one training: curves, responses, results."""

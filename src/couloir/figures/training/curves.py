@@ -1,0 +1,276 @@
+"""How training went: the winner's learning curves, rule against rule, the gap to new rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from couloir import text as words
+from couloir.figures import reading, theme
+from couloir.figures.chart import Chart, Run, logarithmic_where_wide, new_figure
+from couloir.text import number
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def learning_curves(run: Run) -> Chart:
+    """The winner's training and validation loss by epoch, with the epoch that was kept.
+
+    Both losses are the unpenalised log loss (nats) or mean squared error, after each epoch.
+    """
+    winner = run.record["winner"]
+    title = f"Learning curves of the winner: {winner['optimizer']} at {number(winner['learning_rate'])}"
+    points = reading.curve(run, winner["member"], "training_loss", "validation_loss")
+    if not points:
+        return Chart("learning-curves", title, "The history holds no epoch of the winner.")
+    values = [value for point in points for value in point[1:]]
+    figure = new_figure(title, "epoch", reading.loss_axis(run, ""))
+    style = theme.rule_style(winner["optimizer"])
+    _add_line(figure, run, "training", points, {"color": style.colour, "width": 2, "dash": "dot"})
+    _add_line(figure, run, "validation", points, {"color": style.colour, "width": 2.5})
+    figure.data[1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
+    _mark_epoch(figure, winner["best_epoch"])
+    figure.update_layout(
+        hovermode="x unified",
+        xaxis=_epoch_axis([point[0] for point in points]),
+        yaxis=logarithmic_where_wide(values),
+    )
+    sentence = _learning_sentence(run, points)
+    alt = f"Line chart over {words.count(len(points), 'epoch')}: validation loss from {number(points[0][2])} "
+    alt += (
+        f"to {number(points[-1][2])}, training loss from {number(points[0][1])} to {number(points[-1][1])}."
+    )
+    return Chart("learning-curves", title, sentence, alt, figure)
+
+
+def _add_line(
+    figure: go.Figure, run: Run, part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
+) -> None:
+    """One part's loss; where the pointer rests, the score is shown beside it."""
+    score = "accuracy" if reading.is_classification(run) else "r2"
+    scores: dict[int, float] = {}
+    if f"{part}_{score}" in run.history.columns:
+        scores = dict(reading.curve(run, run.record["winner"]["member"], f"{part}_{score}"))
+    epochs = [point[0] for point in points]
+    figure.add_scatter(
+        x=epochs,
+        y=[point[1 if part == "training" else 2] for point in points],
+        customdata=[
+            f", {words.METRIC_NAMES[score]} {words.metric(score, scores[epoch])}" if epoch in scores else ""
+            for epoch in epochs
+        ],
+        name=part,
+        # A curve of one epoch is a point: it needs a marker to be seen.
+        mode="lines" if len(points) > 1 else "markers",
+        line=line,
+        marker={"color": line["color"]},
+        hovertemplate="%{y:.3~g}%{customdata}",
+    )
+
+
+def _epoch_axis(epochs: list[int]) -> dict[str, Any]:
+    """Axis settings: few epochs get a tick each, as there is nothing between two of them."""
+    return {"dtick": 1} if max(epochs) - min(epochs) < 10 else {}
+
+
+def _mark_epoch(figure: go.Figure, epoch: int) -> None:
+    line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
+    figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=line)
+    # The note stands on the side that has room.
+    last = max(max(trace.x) for trace in figure.data)
+    side = "right" if epoch > last / 2 else "left"
+    figure.add_annotation(
+        x=epoch,
+        y=1,
+        yref="paper",
+        yanchor="top",
+        xanchor=side,
+        xshift=-6 if side == "right" else 6,
+        showarrow=False,
+        text=f"kept: epoch {epoch}",
+        font={"color": theme.colour("quiet"), "size": 13},
+    )
+
+
+def _learning_sentence(run: Run, points: list[tuple[Any, ...]]) -> str:
+    best_epoch, loss = run.record["winner"]["best_epoch"], reading.loss_name(run)
+    at_best = next((point for point in points if point[0] == best_epoch), points[-1])
+    epoch, training, validation = at_best
+    first, last = points[0], points[-1]
+    if not reading.chosen_by_loss(run):
+        metric = words.METRIC_NAMES[run.record["metric"]]
+        text = f"The weights of epoch {epoch} were kept, for their validation {metric}; "
+        text += f"validation {loss} is {number(validation)} there"
+    elif epoch == first[0]:
+        text = f"Validation {loss} was never below that of epoch {epoch}, {number(validation)}"
+    else:
+        text = f"Validation {loss} fell from {number(first[2])} after epoch {first[0]} "
+        text += f"to {number(validation)} at epoch {epoch}, whose weights were kept"
+    if last[0] > epoch:
+        text += f"; {words.count(last[0] - epoch, 'further epoch')} did not better it"
+    elif len(points) > 1:
+        text += "; that was the last epoch, so longer training may help"
+    gap = validation - training
+    over = f"{number(gap)} above" if gap >= 0 else f"{number(-gap)} below"
+    return f"{text}. There it lies {over} the training loss of {number(training)}."
+
+
+def curves_by_rule(run: Run) -> Chart:
+    """Validation loss by epoch of each rule's best member; the marker stands at the epoch that was kept."""
+    title = "Each rule's best member"
+    best = reading.best_of_each_rule(run)
+    curves = {row["optimizer"]: reading.curve(run, row["member"], "validation_loss") for row in best}
+    curves = {rule: points for rule, points in curves.items() if points}
+    if not curves:
+        return Chart("rules", title, "No member can be drawn: all of them diverged.")
+    figure = new_figure(title, "epoch", reading.loss_axis(run, "validation"), height=480)
+    for row in best:
+        if row["optimizer"] in curves:
+            _add_rule_curve(figure, row, curves[row["optimizer"]])
+    values = [value for points in curves.values() for _, value in points]
+    epochs = [epoch for points in curves.values() for epoch, _ in points]
+    figure.update_layout(xaxis=_epoch_axis(epochs), yaxis=logarithmic_where_wide(values))
+    sentence = _rules_sentence(run, best, curves)
+    ends = words.joined([f"{row['optimizer']} {number(row['validation_loss'])}" for row in best], limit=12)
+    alt = f"Line chart of validation loss by epoch, one line a rule. Lowest loss of each: {ends}."
+    return Chart("rules", title, sentence, alt, figure)
+
+
+def _add_rule_curve(figure: go.Figure, row: dict[str, Any], points: list[tuple[Any, ...]]) -> None:
+    rule, style = row["optimizer"], theme.rule_style(row["optimizer"])
+    line = {"color": style.colour, "width": 2, "dash": style.dash}
+    common = {"name": words.plain(rule), "legendgroup": rule, "line": line}
+    hover = f"{words.plain(rule)} at {number(row['learning_rate'])}<br>epoch %{{x}}: %{{y:.3~g}}"
+    epochs, losses = (list(column) for column in zip(*points, strict=True))
+    kept = [(epoch, loss) for epoch, loss in points if epoch == row["best_epoch"]] or [points[-1]]
+    figure.add_scatter(
+        x=epochs, y=losses, mode="lines", showlegend=False, hovertemplate=f"{hover}<extra></extra>", **common
+    )
+    # The kept epoch is a trace of its own, so that the legend shows line and marker together.
+    figure.add_scatter(
+        x=[kept[0][0]],
+        y=[kept[0][1]],
+        mode="lines+markers",
+        marker={"color": style.colour, "symbol": style.symbol, "size": 11},
+        hovertemplate=f"{hover}, kept<extra></extra>",
+        **common,
+    )
+
+
+def _rules_sentence(run: Run, best: list[dict[str, Any]], curves: dict[str, list[tuple[Any, ...]]]) -> str:
+    ordered = sorted(best, key=lambda row: row["validation_loss"])
+    lowest, highest = ordered[0], ordered[-1]
+    text = f"{lowest['optimizer']} reaches the lowest validation loss, {number(lowest['validation_loss'])}, "
+    text += f"at epoch {lowest['best_epoch']}."
+    if not reading.chosen_by_loss(run):
+        text = f"At the epochs kept, {lowest['optimizer']} has the lowest validation loss, "
+        text += f"{number(lowest['validation_loss'])}."
+    if len(ordered) == 1:
+        return text + _lost_sentence(run)
+    near = 1.1 * lowest["validation_loss"]
+    arrivals = {
+        rule: next((e for e, loss in points if loss <= near), None) for rule, points in curves.items()
+    }
+    arrived = sorted((epoch, rule) for rule, epoch in arrivals.items() if epoch is not None)
+    others = [f"{rule} (at epoch {epoch})" for epoch, rule in arrived if rule != lowest["optimizer"]]
+    if others:
+        text += f" Within 10\u202f% of that {'comes' if len(others) == 1 else 'come'} {words.joined(others)}."
+    else:
+        text += " No other rule comes within 10\u202f% of that."
+    text += f" {highest['optimizer']} ends highest, with {number(highest['validation_loss'])}."
+    return text + _lost_sentence(run)
+
+
+def _lost_sentence(run: Run) -> str:
+    lost = reading.diverged_rules(run)
+    return f" Every member of {words.joined(lost)} diverged." if lost else ""
+
+
+def generalisation_gap(run: Run) -> Chart:
+    """Validation loss against training loss at each member's best epoch; on the diagonal both are equal.
+
+    The distance above the diagonal is the generalisation gap. Each rule's best member is drawn large.
+    """
+    title = "Training loss against validation loss"
+    rows = [row for row in reading.scored(reading.members(run)) if reading.finite(row["training_loss"])]
+    if not rows:
+        return Chart("gap", title, "No member can be drawn: none has both losses.")
+    figure = new_figure(title, reading.loss_axis(run, "training"), reading.loss_axis(run, "validation"), 480)
+    values = [row[column] for row in rows for column in ("training_loss", "validation_loss")]
+    scale = logarithmic_where_wide(values)
+    _add_diagonal(figure, values)
+    by_rule: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_rule.setdefault(row["optimizer"], []).append(row)
+    # The large markers come last, so that none hides behind a small one.
+    for of_rule in by_rule.values():
+        if of_rule[1:]:
+            _add_gap_points(figure, of_rule[1:], best=False)
+    for of_rule in by_rule.values():
+        _add_gap_points(figure, of_rule[:1], best=True)
+    # Labels side by side need more room than labels one above the other.
+    figure.update_layout(xaxis=logarithmic_where_wide(values, fine=15), yaxis=scale)
+    sentence = _gap_sentence(rows)
+    large = words.joined([_gap_words(of_rule[0]) for of_rule in by_rule.values()], limit=12)
+    alt = f"Scatter chart of {words.count(len(rows), 'member')}. Best of each rule, training and validation "
+    alt += f"loss: {large}."
+    return Chart("gap", title, sentence, alt, figure)
+
+
+def _add_diagonal(figure: go.Figure, values: list[float]) -> None:
+    figure.add_scatter(
+        x=[min(values), max(values)],
+        y=[min(values), max(values)],
+        name="no gap",
+        mode="lines",
+        line={"color": theme.colour("quiet"), "width": 1, "dash": "dash"},
+        hoverinfo="skip",
+    )
+
+
+def _add_gap_points(figure: go.Figure, rows: list[dict[str, Any]], best: bool) -> None:
+    """The points of one rule: its best member large and named in the legend, or the others small."""
+    style, name = theme.rule_style(rows[0]["optimizer"]), words.plain(rows[0]["optimizer"])
+    figure.add_scatter(
+        x=[row["training_loss"] for row in rows],
+        y=[row["validation_loss"] for row in rows],
+        customdata=[
+            [number(row["learning_rate"]), number(row["validation_loss"] - row["training_loss"])]
+            for row in rows
+        ],
+        name=name,
+        legendgroup=name,
+        showlegend=best,
+        mode="markers",
+        marker={
+            "color": style.colour,
+            "symbol": style.symbol,
+            "size": 14 if best else 7,
+            "opacity": 1.0 if best else 0.55,
+            "line": {"color": theme.colour("paper"), "width": 1},
+        },
+        hovertemplate=f"{name} at %{{customdata[0]}}<br>training %{{x:.3~g}}, validation %{{y:.3~g}}"
+        "<br>gap %{customdata[1]}<extra></extra>",
+    )
+
+
+def _gap_sentence(rows: list[dict[str, Any]]) -> str:
+    training, validation = rows[0]["training_loss"], rows[0]["validation_loss"]
+    text = f"The winner's validation loss is {number(validation)}, its training loss {number(training)}: "
+    if validation < training:
+        text += "no gap at all, so it does not overfit."
+    elif training > 0:
+        text += f"{number(validation / training, 2)} times as much, a gap of {number(validation - training)}."
+    else:
+        text += f"a gap of {number(validation - training)}."
+    if len(rows) == 1:
+        return text
+    above = sum(row["validation_loss"] > row["training_loss"] for row in rows)
+    text += (
+        f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the line, "
+    )
+    return text + "doing better on rows they were trained on than on new ones."
+
+
+def _gap_words(row: dict[str, Any]) -> str:
+    return f"{row['optimizer']} {number(row['training_loss'])} and {number(row['validation_loss'])}"

@@ -1,0 +1,218 @@
+"""What the winner predicts: confusion, predicted against true, and which columns matter."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from couloir import text as words
+from couloir.figures import reading, theme
+from couloir.figures.chart import Chart, Run, new_figure
+from couloir.text import number
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+MOST_POINTS = 2000  # a page with more would be slow on a phone
+MOST_COLUMNS = 15
+MOST_COUNTS_SHOWN = 15  # classes up to which the counts fit into the cells
+
+
+def confusion(run: Run) -> Chart:
+    """The confusion matrix of the test part: rows are the true classes, columns the predicted ones.
+
+    A cell's colour is its share of the true class's rows, its text the count.
+    """
+    title = "Confusion on the test part"
+    counts = (run.record["test"] or {}).get("confusion")
+    if not counts:
+        return Chart("confusion", title, "Left out: the run has no confusion matrix of the test part.")
+    labels = [words.short(label) for label in run.record["data"]["classes"]]
+    figure = new_figure(title, "predicted class", "true class", height=_matrix_height(len(labels)))
+    shares = [[cell / sum(row) if sum(row) else 0.0 for cell in row] for row in counts]
+    off = [share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j]
+    _add_cells(figure, labels, counts, shares, diagonal=True, most=1.0)
+    # Mistakes are few: on the scale of the diagonal they would all look white.
+    _add_cells(figure, labels, counts, shares, diagonal=False, most=max([0.02, *off]))
+    ticks = {"type": "linear", "tickvals": list(range(len(labels))), "showgrid": False}
+    ticks["ticktext"] = [words.plain(label, 16) for label in labels]
+    figure.update_layout(xaxis=ticks, yaxis={**ticks, "autorange": "reversed"})
+    sentence = _confusion_sentence(labels, counts)
+    found = [
+        f"{words.short(label, 16)} {row[i]} of {sum(row)}"
+        for i, (label, row) in enumerate(zip(labels, counts, strict=True))
+    ]
+    alt = f"Confusion matrix of {words.count(len(labels), 'class', 'classes')}. Predicted as they are: "
+    alt += f"{words.joined(found, limit=20)}."
+    return Chart("confusion", title, sentence, alt, figure)
+
+
+def _matrix_height(classes: int) -> int:
+    return max(340, min(640, 160 + 38 * classes))
+
+
+def _add_cells(
+    figure: go.Figure,
+    labels: list[str],
+    counts: list[list[int]],
+    shares: list[list[float]],
+    diagonal: bool,
+    most: float,
+) -> None:
+    role, size = ("right" if diagonal else "wrong"), range(len(labels))
+    show = [[(i == j) == diagonal for j in size] for i in size]
+    hover = [
+        [
+            f"true {words.plain(labels[i])}, predicted {words.plain(labels[j])}<br>"
+            f"{counts[i][j]} of {sum(counts[i])} ({words.percent(shares[i][j])} of the true class)"
+            for j in size
+        ]
+        for i in size
+    ]
+    figure.add_heatmap(
+        z=[[shares[i][j] if show[i][j] else None for j in size] for i in size],
+        text=[[str(counts[i][j]) if show[i][j] and counts[i][j] else "" for j in size] for i in size],
+        texttemplate="%{text}" if len(labels) <= MOST_COUNTS_SHOWN else None,
+        customdata=hover,
+        hovertemplate="%{customdata}<extra></extra>",
+        hoverongaps=False,
+        zmin=0,
+        zmax=most,
+        # A cell without rows is blank; one row already has a tint.
+        colorscale=[
+            [0, theme.colour("blank")],
+            [1e-6, theme.colour(f"{role}-faint")],
+            [1, theme.colour(role)],
+        ],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+    )
+
+
+def _confusion_sentence(labels: list[str], counts: list[list[int]]) -> str:
+    total = sum(map(sum, counts))
+    right = sum(row[i] for i, row in enumerate(counts))
+    text = f"{right:,} of {words.count(total, 'test row')} stand on the diagonal: predicted as they are."
+    cells = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
+    if not cells:
+        return f"{text} There is no mistake."
+    most, i, j = max(cells, key=lambda cell: cell[0])
+    taken = f"{labels[i]} taken for {labels[j]}"
+    if most > 1:
+        text += f" The commonest mistake is {taken}, {most:,} times."
+    elif len(cells) == 1:
+        text += f" The one mistake is {taken}."
+    else:
+        text += f" No mistake is made twice; one of them is {taken}."
+    recalls = [(row[i] / sum(row), labels[i]) for i, row in enumerate(counts) if sum(row)]
+    share, worst = min(recalls)
+    return f"{text} Hardest is {worst}: {words.percent(share)} of its rows are found."
+
+
+def predicted_against_true(run: Run) -> Chart:
+    """Predicted against true target of the validation rows; on the diagonal a prediction is exact."""
+    title = "Predicted against true, on validation"
+    if reading.is_classification(run):
+        return Chart("predicted", title, "Left out: the run predicts classes; see its confusion matrix.")
+    rows = run.predictions.select("row", "true", "predicted").rows()
+    rows = [row for row in rows if reading.finite(row[1]) and reading.finite(row[2])]
+    if not rows:
+        return Chart("predicted", title, "Left out: the run holds no predictions of the validation part.")
+    target = words.plain(run.record["data"]["target"], 30)
+    figure = new_figure(title, f"true {target}", f"predicted {target}", height=480)
+    shown = rows[:: -(-len(rows) // MOST_POINTS)]
+    ends = [min(min(row[1:]) for row in shown), max(max(row[1:]) for row in shown)]
+    quiet = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
+    figure.add_scatter(
+        x=[row[1] for row in shown],
+        y=[row[2] for row in shown],
+        customdata=[row[0] for row in shown],
+        name="validation row",
+        mode="markers",
+        marker={"color": theme.colour("right"), "size": 6, "opacity": 0.45},
+        hovertemplate="row %{customdata}<br>true %{x:.4~g}, predicted %{y:.4~g}<extra></extra>",
+    )
+    figure.add_scatter(x=ends, y=ends, name="exact", mode="lines", line=quiet, hoverinfo="skip")
+    sentence = _predicted_sentence(rows, len(shown))
+    alt = f"Scatter chart of {words.count(len(shown), 'row')}, predicted over true "
+    alt += f"{words.short(run.record['data']['target'])}, both from {number(ends[0])} to {number(ends[1])}."
+    return Chart("predicted", title, sentence, alt, figure)
+
+
+def _predicted_sentence(rows: list[tuple[Any, ...]], shown: int) -> str:
+    errors = [predicted - true for _, true, predicted in rows]
+    sizes = [abs(error) for error in errors]
+    worst = max(range(len(rows)), key=lambda index: sizes[index])
+    text = f"Half of the predictions are within {number(statistics.median(sizes))} of the truth; "
+    text += f"the farthest, row {rows[worst][0]}, is off by {number(sizes[worst])}. "
+    bias = statistics.fmean(errors)
+    text += f"On average they are {number(abs(bias))} too {'high' if bias > 0 else 'low'}."
+    if shown < len(rows):
+        text += f" Drawn are {shown:,} of {len(rows):,} rows, evenly taken."
+    return text
+
+
+def importance(run: Run) -> Chart:
+    """How much the validation loss rises when one column is shuffled (mean ± standard deviation)."""
+    title = "What the winner relies on"
+    columns = run.record.get("importance")
+    if not columns:
+        reason = (
+            "rows are images, whose single pixels say little" if run.record["data"].get("image_shape") else ""
+        )
+        return Chart("importance", title, f"Left out: {reason or 'the run holds no importance of columns'}.")
+    named = [{**entry, "column": words.short(entry["column"])} for entry in columns]
+    ordered = sorted(named, key=lambda entry: entry["increase"], reverse=True)
+    shown = ordered[:MOST_COLUMNS]
+    x_title = reading.loss_axis(run, "rise of")
+    figure = new_figure(title, x_title, "", height=120 + 30 * len(shown))
+    _add_bars(figure, shown)
+    ticks = [words.plain(entry["column"], 22) for entry in shown]
+    figure.update_layout(
+        showlegend=False,
+        bargap=0.35,
+        yaxis={
+            "tickvals": list(range(len(shown))),
+            "ticktext": ticks,
+            "autorange": "reversed",
+            "showgrid": False,
+        },
+    )
+    sentence = _importance_sentence(ordered, len(shown))
+    bars = words.joined(
+        [f"{entry['column']} {number(entry['increase'])}" for entry in shown], limit=MOST_COLUMNS
+    )
+    alt = f"Bar chart of {words.count(len(shown), 'column')}, largest first: {bars}."
+    return Chart("importance", title, sentence, alt, figure)
+
+
+def _add_bars(figure: go.Figure, shown: list[dict[str, Any]]) -> None:
+    figure.add_bar(
+        x=[entry["increase"] for entry in shown],
+        y=list(range(len(shown))),
+        customdata=[[words.plain(entry["column"]), number(entry["spread"])] for entry in shown],
+        error_x={
+            "array": [entry["spread"] for entry in shown],
+            "color": theme.colour("quiet"),
+            "thickness": 1.5,
+            "width": 3,
+        },
+        orientation="h",
+        marker={"color": theme.colour("right")},
+        hovertemplate="%{customdata[0]}: %{x:.3~g} ± %{customdata[1]}<extra></extra>",
+    )
+
+
+def _importance_sentence(ordered: list[dict[str, Any]], shown: int) -> str:
+    first = ordered[0]
+    text = f"Shuffling {first['column']} raises the validation loss most, by {number(first['increase'])} "
+    text += f"± {number(first['spread'])}."
+    if len(ordered) > 1:
+        text += f" Next comes {ordered[1]['column']}, with {number(ordered[1]['increase'])}."
+    idle = [entry["column"] for entry in ordered if entry["increase"] <= 2 * entry["spread"]]
+    if idle:
+        text += f" For {words.joined(idle, 4)} the rise is within two standard deviations of zero."
+    if shown < len(ordered):
+        text += f" Drawn are the first {shown} of {len(ordered)} columns."
+    return text

@@ -1,0 +1,78 @@
+"""Early stopping drawn: where training would have ended, and what going on has brought."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from couloir import text as words
+from couloir.figures import reading, theme
+from couloir.figures.chart import Chart, Run
+from couloir.figures.training.curves import learning_curves
+from couloir.text import number
+
+
+def stopped_curves(run: Run) -> Chart:
+    """The winner's learning curves with two marks: the epoch that stopping keeps, and where it stops.
+
+    Args:
+        run: trained with ``no_stop=True``, so that the curves go on after the stop.
+    """
+    chart, title = learning_curves(run), "Learning curves, and where training stops"
+    found = run.record.get("stopping")
+    if chart.figure is None or not found or not found["stopped"]:
+        why = "nobody was to be stopped" if not found else "validation went on improving to the last epoch"
+        return Chart("stopping", title, f"No stop can be drawn: {why}.")
+    chart.figure.layout.update(title={"text": title})
+    chart.figure.layout.shapes, chart.figure.layout.annotations = (), ()
+    _make_room(chart.figure)
+    for epoch, name, height in (
+        (found["best_epoch"], "kept", 1.0),
+        (found["stop_epoch"], "stopped", 0.93),
+    ):
+        _mark(chart.figure, epoch, f"{name}: epoch {epoch}", height, found["last_epoch"])
+    return Chart("stopping", title, _sentence(run, found), chart.alt, chart.figure)
+
+
+def _make_room(figure: Any) -> None:
+    """Room above the curves for two lines of text."""
+    values = [value for trace in figure.data for value in trace.y]
+    low, high = min(values), max(values)
+    if figure.layout.yaxis.type == "log":
+        low, high = math.log10(low), math.log10(high)
+    span = high - low or 1.0
+    figure.layout.yaxis.range = [low - 0.05 * span, high + 0.25 * span]
+
+
+def _mark(figure: Any, epoch: int, text: str, height: float, last: int) -> None:
+    line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
+    figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=line)
+    side = "right" if epoch > last / 2 else "left"
+    figure.add_annotation(
+        x=epoch,
+        y=height,
+        yref="paper",
+        yanchor="top",
+        xanchor=side,
+        xshift=-6 if side == "right" else 6,
+        showarrow=False,
+        text=text,
+        font={"color": theme.colour("quiet"), "size": 13},
+    )
+
+
+def _sentence(run: Run, found: dict[str, Any]) -> str:
+    name = words.METRIC_NAMES[run.record["metric"]]
+    text = (
+        f"Validation {name} is best at epoch {found['best_epoch']}, {number(found['score_at_stop'])}; after "
+    )
+    text += f"{words.count(found['patience'], 'epoch')} without a better one training stops, at epoch "
+    text += f"{found['stop_epoch']}. Up to epoch {found['last_epoch']} "
+    best = found["best_of_all"]
+    if best["epoch"] == found["best_epoch"]:
+        text += f"nothing better comes, and it ends at {number(found['score_at_last'])}"
+    else:
+        text += f"the best is {number(best['score'])}, at epoch {best['epoch']}"
+    points = reading.curve(run, run.record["winner"]["member"], "training_loss")
+    loss = words.METRIC_NAMES["log_loss" if reading.is_classification(run) else "mse"]
+    return f"{text}, while the training {loss} goes on to {number(points[-1][1])}."

@@ -1,0 +1,5 @@
+"""A trained network with its preparation, predicting without JAX."""
+
+from couloir.model.predictor import Ensemble, Model, Predictor, from_network, load_model, scaled, softmax
+
+__all__ = ["Ensemble", "Model", "Predictor", "from_network", "load_model", "scaled", "softmax"]

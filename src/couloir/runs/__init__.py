@@ -1,0 +1,1 @@
+"""Run folders: what one command computed, whole or absent; their records, and the ledger of test parts."""

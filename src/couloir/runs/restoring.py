@@ -1,0 +1,162 @@
+"""From a run folder back to what its network was trained on: the data, the split, the rows, the member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from couloir.data.dataset import Dataset, Split
+from couloir.data.loading import load
+from couloir.data.preparation import Preparation
+from couloir.data.splits import Fractions, split_rows
+from couloir.engine.architectures.mlp import Layer, Network
+from couloir.engine.population import Member, find_rule
+from couloir.errors import InputError
+from couloir.model.predictor import Ensemble, Model
+from couloir.runs.stored import StoredRun
+
+CUSTOMARY = (0.70, 0.15, 0.15)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run's network with the rows it learnt from.
+
+    Attributes:
+        run: the run.
+        dataset: its data.
+        rows: what the network was fitted to, ascending.
+        part: these rows in words.
+        model: the network; of several that are averaged, the one with the largest weight.
+        member: the winner's hyperparameters.
+    """
+
+    run: StoredRun
+    dataset: Dataset
+    rows: np.ndarray
+    part: str
+    model: Model
+    member: Member
+
+    @property
+    def network(self) -> Network:
+        """The trained weights."""
+        return tuple(Layer(*layer) for layer in self.model.layers)
+
+
+def restored(run: StoredRun, data: Any = None) -> Restored:
+    """Load a run's data again and find the rows that its network was fitted to.
+
+    Args:
+        run: what `couloir.runs.stored.read` reads.
+        data: a `Dataset`, or a name or path of the data; None: where the run says they are.
+
+    Raises:
+        InputError: the data are not known, are others, or their division cannot be repeated.
+    """
+    dataset = _same_data(run, data)
+    split = _same_split(run, dataset)
+    model = run.model
+    if isinstance(model, Ensemble):
+        model = model.networks[int(np.argmax(model.weights))]
+    assert isinstance(model, Model), "a predictor is a network or several"
+    rows, part = _fitted_rows(dataset, split, model.preparation)
+    return Restored(run, dataset, rows, part, model, member_of(run.record["winner"]))
+
+
+def member_of(described: Mapping[str, Any]) -> Member:
+    """The inverse of `Member.describe`."""
+    names = {each.name for each in fields(Member)} - {"rule", "hidden"}
+    values = {name: described[name] for name in names if name in described}
+    return Member(find_rule(described["optimizer"]), hidden=tuple(described["hidden"]), **values)
+
+
+def _same_data(run: StoredRun, data: Any) -> Dataset:
+    """The data of the run, loaded as it loaded them."""
+    known, source = run.record["data"], run.record.get("source") or {}
+    named = data if data is not None else source.get("data")
+    if named is None:
+        raise InputError(
+            f"The run of '{known['name']}' does not say where its data are: name them with --data."
+        )
+    found = [named] if isinstance(named, Dataset) else _loaded(named, source, known)
+    same = [dataset for dataset in found if dataset.fingerprint == known["fingerprint"]]
+    if not same:
+        raise InputError(
+            f"The data '{found[0].name}' are not those that the run was trained on: name the same file "
+            "with --data, or train again."
+        )
+    return same[0]
+
+
+def _loaded(named: Any, source: Mapping[str, Any], known: Mapping[str, Any]) -> list[Dataset]:
+    """The data as the run says that it loaded them; where it does not say, in the ways that it may have."""
+    if source:
+        return [load(named, **source.get("loading", {}))]
+    given = {name: known[name] for name in ("target", "task", "group", "time") if known.get(name)}
+    found, refusals = [], []
+    for loading in ({}, given):
+        try:
+            found.append(load(named, **loading))
+        except InputError as refusal:
+            refusals.append(refusal)
+    if not found:
+        raise refusals[0]
+    return found
+
+
+def _same_split(run: StoredRun, dataset: Dataset) -> Split:
+    """The division of the rows that the run made; known by its sizes and its validation rows."""
+    sizes, seed = run.record["data"]["split"], run.record["seed"]
+    for fractions in _fractions(run):
+        try:
+            split = split_rows(dataset, fractions, seed)
+        except InputError:
+            continue
+        if sizes["validation"] == 0:
+            split = Split(np.union1d(split.train, split.validation), split.validation[:0], split.test)
+        if split.sizes == sizes and _judged_rows_fit(run, split):
+            return split
+    raise InputError(
+        "The division of the run's rows cannot be repeated from what it recorded: train again, and look at "
+        "that run."
+    )
+
+
+def _fractions(run: StoredRun) -> Iterator[Fractions]:
+    """What the run may have divided by: what it says, what is customary, the shares that it got."""
+    if run.record.get("fractions"):
+        train, validation, test = run.record["fractions"]
+        yield train, validation, test
+    yield CUSTOMARY
+    sizes = run.record["data"]["split"]
+    total = sum(sizes.values())
+    if sizes["validation"]:
+        yield (
+            sizes["train"] / total,
+            sizes["validation"] / total,
+            1 - (sizes["train"] + sizes["validation"]) / total,
+        )
+
+
+def _judged_rows_fit(run: StoredRun, split: Split) -> bool:
+    """Whether the winner was judged on the split's validation rows, or, without any, on none of the test."""
+    judged = run.predictions["row"].to_numpy()
+    if len(split.validation):
+        return np.array_equal(np.sort(judged), split.validation)
+    return not np.isin(judged, split.test).any()
+
+
+def _fitted_rows(dataset: Dataset, split: Split, preparation: Preparation) -> tuple[np.ndarray, str]:
+    """The rows that give the network's preparation when one is fitted to them, and their name.
+
+    A network of one fold was fitted to other rows; its loss is then measured on the training part.
+    """
+    both = np.union1d(split.train, split.validation)
+    for rows, part in ((split.train, "training rows"), (both, "training and validation rows")):
+        if Preparation.fit(dataset, rows).to_json() == preparation.to_json():
+            return rows, part
+    return split.train, "training rows"

@@ -1,0 +1,1 @@
+"""Rules compared on data: replicates, paired tests, and what can be said of them."""

@@ -1,0 +1,233 @@
+"""Cross-validation: every member in every fold, scored on rows that the fold has not seen.
+
+Within a fold a member learns from one part, is stopped by a second and scored on a third. All members
+and folds train as one population; here their scores are put together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
+from couloir.engine.outcomes import Outcome, Trained, ranking_key
+from couloir.model.predictor import Model, from_network
+from couloir.selection import evaluation
+from couloir.selection.evaluation import Judged
+from couloir.selection.problem import Problem
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """A population trained in every fold of a problem.
+
+    Attributes:
+        problem: with its folds.
+        trained: the outcomes of every member in every fold.
+        metric: what members are chosen by.
+    """
+
+    problem: Problem
+    trained: Trained
+    metric: str
+
+    @cached_property
+    def scores(self) -> dict[str, np.ndarray]:
+        """Per metric every member's score on what each fold held out, [member, fold].
+
+        From the member's best weights in that fold; NaN where it diverged, left or has none.
+        """
+        members, folds = len(self.trained.outcomes), len(self.trained.folds)
+        found = {name: np.full((members, folds), np.nan) for name in metrics_of(self.problem.data.task)}
+        for fold in range(folds):
+            inputs, truth = self.problem.held_out[fold]
+            for member in range(members):
+                model = self.model(member, fold)
+                if model is not None:
+                    for name, value in evaluation.scores(model.predict_prepared(inputs), truth).items():
+                        found[name][member, fold] = value
+        return found
+
+    def model(self, member: int, fold: int) -> Model | None:
+        """A member as it was trained in a fold; None if it diverged or left there."""
+        outcome = self.trained.folds[fold][member]
+        if outcome.network is None or not outcome.best_epoch or outcome.status in ("diverged", "left"):
+            return None
+        return from_network(outcome.network, outcome.member.activation, self.problem.folds[fold].preparation)
+
+    def models(self, member: int) -> list[Model]:
+        """A member as it was trained in each fold.
+
+        Raises:
+            ValueError: it diverged in one of them.
+        """
+        found = [self.model(member, fold) for fold in range(len(self.trained.folds))]
+        if None in found:
+            raise ValueError(f"Member {member} diverged in a fold, so it has no model there.")
+        return [model for model in found if model is not None]
+
+    @cached_property
+    def means(self) -> list[tuple[float, float]]:
+        """Per member the mean scores that it is ranked by, lower is better: the metric, then the default.
+
+        A member that diverged in any fold, or left before its end, is infinitely bad.
+        """
+        found = []
+        for member in range(len(self.trained.outcomes)):
+            pair = tuple(
+                (-1 if METRICS[name].more_is_better else 1) * float(np.mean(self.scores[name][member]))
+                for name in (self.metric, DEFAULT_METRIC[self.problem.data.task])
+            )
+            found.append(pair if np.isfinite(pair).all() else (math.inf, math.inf))
+        return found  # type: ignore[return-value]
+
+    @cached_property
+    def ranking(self) -> list[int]:
+        """Members' numbers, best mean first."""
+        return sorted(range(len(self.means)), key=lambda member: self.means[member])
+
+    @property
+    def winner(self) -> int | None:
+        """The member with the best mean over the folds; None when every one diverged somewhere."""
+        return self.ranking[0] if math.isfinite(self.means[self.ranking[0]][0]) else None
+
+    def best_epochs(self, member: int) -> int:
+        """The median over the folds of a member's best number of epochs."""
+        return median_epochs([fold[member].best_epoch for fold in self.trained.folds])
+
+    def judged(self, member: int) -> Judged:
+        """A member's answers for all rows that were held out, each by the fold that had not seen it."""
+        return out_of_fold(self.problem, self.models(member))
+
+    @cached_property
+    def nested(self) -> dict[str, np.ndarray]:
+        """Per metric the score of choosing within the fold: inner choice, outer score, [fold].
+
+        In each fold the member that did best on the rows it was stopped by is scored on what the fold
+        held out. As no held-out row had a say in the choice, their mean is an honest estimate of what
+        the whole procedure gives. NaN where the fold has no rows to stop by or nobody to choose.
+        """
+        chosen = [self._inner_choice(outcomes) for outcomes in self.trained.folds]
+        return {
+            name: np.array(
+                [np.nan if member is None else values[member, fold] for fold, member in enumerate(chosen)]
+            )
+            for name, values in self.scores.items()
+        }
+
+    def _inner_choice(self, outcomes: Sequence[Outcome]) -> int | None:
+        if self.problem.folds[0].data.validation is None:
+            return None
+        keys = [ranking_key(outcome, self.metric) for outcome in outcomes]
+        first = min(range(len(keys)), key=lambda number: keys[number])
+        return first if math.isfinite(keys[first][0]) else None
+
+    def record(self, member: int) -> dict[str, Any]:
+        """What run.json says of the cross-validation, with a member's scores."""
+        scores = {name: values[member].tolist() for name, values in self.scores.items()}
+        nested = {name: values.tolist() for name, values in self.nested.items()}
+        whole = np.isfinite(self.nested[self.metric]).all()
+        best = [fold[member].best_epoch for fold in self.trained.folds]
+        return fold_record(self.problem, self.metric, scores, nested if whole else None, best)
+
+    def table(self) -> pl.DataFrame:
+        """One row per member and fold: scores on what was held out, epochs, status."""
+        rows = [
+            {
+                "member": member,
+                "fold": fold,
+                **{name: _or_none(values[member, fold]) for name, values in self.scores.items()},
+                "best_epoch": outcomes[member].best_epoch or None,
+                "epochs_run": outcomes[member].epochs_run,
+                "status": outcomes[member].status,
+            }
+            for member in range(len(self.trained.outcomes))
+            for fold, outcomes in enumerate(self.trained.folds)
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def out_of_fold(problem: Problem, models: Sequence[Model]) -> Judged:
+    """The answers of one model a fold for all rows that were held out, each by the one without it."""
+    rows = np.concatenate([fold.rows.held_out for fold in problem.folds])
+    answers = [
+        model.predict_prepared(inputs) for model, (inputs, _) in zip(models, problem.held_out, strict=True)
+    ]
+    order = np.argsort(rows, kind="stable")
+    return Judged(rows[order], np.concatenate(answers)[order])
+
+
+def fold_importance(problem: Problem, models: Sequence[Model], seed: int) -> list[dict[str, Any]]:
+    """Permutation importance on what each fold held out, averaged over the folds."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for model, part in zip(models, problem.held_out, strict=True):
+        for entry in evaluation.importance(model, *part, seed):
+            found.setdefault(entry["column"], []).append((entry["increase"], entry["spread"]))
+    averaged = [
+        {
+            "column": column,
+            # A column that a fold leaves out changes nothing there.
+            "increase": float(sum(rise for rise, _ in pairs) / len(models)),
+            "spread": float(np.sqrt(sum(spread**2 for _, spread in pairs)) / len(models)),
+        }
+        for column, pairs in found.items()
+    ]
+    return sorted(averaged, key=lambda entry: -entry["increase"])
+
+
+def fold_record(
+    problem: Problem,
+    metric: str,
+    scores: Mapping[str, Sequence[float]],
+    nested: Mapping[str, Sequence[float]] | None,
+    best_epochs: Sequence[int],
+) -> dict[str, Any]:
+    """What run.json says of a cross-validation.
+
+    Args:
+        problem: with its folds.
+        metric: what members are chosen by.
+        scores: the chosen member's, per metric, [fold].
+        nested: per metric the scores of choosing within each fold, [fold], if there are any.
+        best_epochs: the chosen member's, [fold].
+    """
+    dataset = problem.dataset
+    kind = "stratified" if dataset.classes else "plain"
+    kind = "grouped" if dataset.groups is not None else "in time" if dataset.times is not None else kind
+    return {
+        "folds": len(problem.folds),
+        "kind": kind,
+        "metric": metric,
+        "scores": {name: summary(values) for name, values in scores.items()},
+        "nested": None if nested is None else {name: summary(values) for name, values in nested.items()},
+        "best_epochs": list(best_epochs),
+        "median_best_epochs": median_epochs(best_epochs),
+        "sizes": [
+            {name: len(getattr(fold.rows, name)) for name in ("train", "stopping", "held_out")}
+            for fold in problem.folds
+        ],
+    }
+
+
+def median_epochs(best_epochs: Sequence[int]) -> int:
+    """The number of epochs to train again for: the median over the folds, at least 1."""
+    return max(1, round(float(np.median(best_epochs))))
+
+
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, spread (standard deviation over the folds, divisor k − 1) and every fold's score."""
+    return {
+        "mean": float(np.mean(values)),
+        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+        "values": [float(value) for value in values],
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

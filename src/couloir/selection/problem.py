@@ -1,0 +1,247 @@
+"""From a data set and options to a population that is ready to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from numbers import Real
+
+import numpy as np
+
+from couloir.data.dataset import Dataset, Fold, Split
+from couloir.data.leaks import ColumnWarning, check_columns
+from couloir.data.preparation import Preparation
+from couloir.data.splits import Fractions, fold_rows, split_rows
+from couloir.engine import cost
+from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
+from couloir.engine.population import Chunk, Member, Options, plan_chunks
+from couloir.engine.training import Precision
+from couloir.errors import InputError, unknown
+
+CUSTOMARY_BATCH = 64
+
+INNER = 0.15
+"""Share of a fold's training rows that its members are stopped by."""
+
+
+@dataclass(frozen=True)
+class PreparedFold:
+    """One fold: its rows, the preparation fitted to those it learns from, and what is trained on."""
+
+    rows: Fold
+    preparation: Preparation
+    data: TrainingData
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A data set split and prepared; the test part is only row numbers here.
+
+    Where members are judged by cross-validation there are folds, the training part is everything but the
+    test part, and there is no validation part.
+    """
+
+    dataset: Dataset
+    split: Split
+    preparation: Preparation
+    data: TrainingData
+    checked: list[ColumnWarning]
+    folds: tuple[PreparedFold, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What there is to say about its columns, in sentences."""
+        return [str(each) for each in self.checked]
+
+    @property
+    def trained_on(self) -> list[TrainingData]:
+        """What the population is trained on: the folds, or the training part."""
+        return [fold.data for fold in self.folds] or [self.data]
+
+    @cached_property
+    def held_out(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Per fold the prepared inputs [sample, feature] and the truth [sample] of what it held out."""
+        return [
+            (
+                fold.preparation.inputs(self.dataset.rows(fold.rows.held_out), np.float64),
+                self.truth(fold.rows.held_out),
+            )
+            for fold in self.folds
+        ]
+
+    def truth(self, rows: np.ndarray) -> np.ndarray:
+        """Class numbers, or values in target units, of some rows."""
+        target = self.dataset.target[rows]
+        return self.preparation.targets(target) if self.dataset.classes else target.astype(np.float64)
+
+    def widths(self, member: Member) -> tuple[int, ...]:
+        """Units of every layer of a member, from the inputs to the outputs."""
+        return (self.data.train.inputs.shape[1], *member.hidden, self.data.outputs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be trained: the population, its chunks, and what they are predicted to cost."""
+
+    problem: Problem
+    members: list[Member]
+    chunks: list[Chunk]
+    cost: cost.Cost
+    metric: str
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How a population is trained and judged; the options that do not multiply it."""
+
+    seed: int = 0
+    split: Fractions = (0.70, 0.15, 0.15)
+    metric: str | None = None
+    patience: int | None = 10
+    members: int | None = None
+    minutes: float | None = None
+    refit: bool = False
+    class_weights: bool = False
+    precision: Precision = "float32"
+    cv: int | None = None
+    ensemble: int | None = None
+    no_stop: bool = False
+
+    @property
+    def stop_after(self) -> int | None:
+        """Epochs without gain after which a member is stopped; None: never."""
+        return None if self.no_stop else self.patience
+
+    def __post_init__(self) -> None:
+        """Raise an InputError for what cannot be meant."""
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise InputError(
+                f"The seed {self.seed!r} cannot be used: give a whole number from 0 to 2^32 - 1."
+            )
+        if self.patience is not None and not _whole(self.patience, 1):
+            raise InputError(
+                f"The patience {self.patience!r} cannot be used: give a whole number of epochs, 1 or more."
+            )
+        number = isinstance(self.minutes, Real) and not isinstance(self.minutes, bool)
+        if self.minutes is not None and not (number and self.minutes > 0):
+            raise InputError(f"The minutes {self.minutes!r} cannot be used: give a number above 0.")
+        if self.members is not None and not _whole(self.members, 1):
+            raise InputError(
+                f"The number of members {self.members!r} cannot be used: give a whole number, 1 or more."
+            )
+        for what, value, least in (("folds", self.cv, 2), ("networks to average", self.ensemble, 1)):
+            if value is not None and not _whole(value, least):
+                raise InputError(
+                    f"The number of {what} {value!r} cannot be used: give a whole number, {least} or more."
+                )
+        if self.precision not in ("float32", "float64"):
+            raise unknown("precision", self.precision, ("float32", "float64"))
+
+
+def _whole(value: object, least: int) -> bool:
+    """Whether it is a whole number, and no truth value, of at least so much."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
+    """Split a data set, and fit its preparation to the training part; in folds, to each one's own."""
+    if conditions.class_weights and dataset.classes is None:
+        raise InputError("Class weights need classes, and this is regression: leave out --class-weights.")
+    split = split_rows(dataset, conditions.split, conditions.seed)
+    if conditions.cv is None:
+        preparation, data = prepare_rows(dataset, split.train, split.validation, conditions)
+        return Problem(dataset, split, preparation, data, check_columns(dataset, split.train))
+    rest = np.sort(np.concatenate([split.train, split.validation]))
+    split = Split(rest, rest[:0], split.test)
+    preparation, data = prepare_rows(dataset, rest, None, conditions)
+    inner = None if conditions.patience is None else INNER
+    folds = [
+        PreparedFold(fold, *prepare_rows(dataset, fold.train, fold.stopping, conditions))
+        for fold in fold_rows(dataset, rest, conditions.cv, conditions.seed, inner)
+    ]
+    return Problem(dataset, split, preparation, data, check_columns(dataset, rest), tuple(folds))
+
+
+def prepare_rows(
+    dataset: Dataset, train: np.ndarray, validation: np.ndarray | None, conditions: Conditions
+) -> tuple[Preparation, TrainingData]:
+    """Rows to learn from and rows to stop by, prepared as the former say; no or empty latter: None."""
+    preparation = Preparation.fit(dataset, train)
+    classes = len(dataset.classes) if dataset.classes else None
+    part = prepared_part(dataset, preparation, train, conditions.precision)
+    return preparation, TrainingData(
+        task=dataset.task,
+        outputs=classes or 1,
+        train=part,
+        validation=None
+        if validation is None or not len(validation)
+        else prepared_part(dataset, preparation, validation, conditions.precision),
+        target_scale=None if classes else np.array([preparation.target_scale]),
+        sample_weights=balanced_weights(part.targets) if conditions.class_weights else None,
+    )
+
+
+def prepared_part(dataset: Dataset, preparation: Preparation, rows: np.ndarray, precision: Precision) -> Part:
+    """Rows of a data set as a network of a precision reads them."""
+    inputs = preparation.inputs(dataset.rows(rows), precision)
+    return Part(inputs, preparation.targets(dataset.target[rows], precision))
+
+
+def balanced_weights(classes: np.ndarray) -> np.ndarray:
+    """Weights that give every class the same say: n / (k · n_class) for each row."""
+    counts = np.bincount(classes)
+    return (len(classes) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[classes]
+
+
+def plan(problem: Problem, options: Options, conditions: Conditions) -> Plan:
+    """The population for a problem, and what it will cost.
+
+    Raises:
+        InputError: an option cannot be used with these data.
+    """
+    task, parts = problem.data.task, problem.trained_on
+    rows = min(len(part.train.inputs) for part in parts)
+    metric = chosen_metric(task, conditions.metric)
+    members = [fitting(member, rows) for member in options.members(task, conditions.members)]
+    chunks, predicted = predict(members, parts)
+    return Plan(problem, members, chunks, predicted, metric)
+
+
+def predict(members: Sequence[Member], folds: Sequence[TrainingData]) -> tuple[list[Chunk], cost.Cost]:
+    """How members would be laid out to be trained in some folds, and what that is predicted to cost."""
+    inputs, outputs = folds[0].train.inputs.shape[1], folds[0].outputs
+    chunks = plan_chunks(members, inputs, outputs, folds=range(len(folds)))
+    held = [part for data in folds for part in (data.train, data.validation) if part is not None]
+    data_bytes = sum(part.inputs.nbytes for part in held)
+    rows = max(len(data.train.inputs) for data in folds)
+    return chunks, cost.predict(chunks, members, data_bytes, rows, inputs, outputs)
+
+
+def chosen_metric(task: str, named: str | None) -> str:
+    """What members are stopped and chosen by: what was named, or the task's customary metric.
+
+    Raises:
+        InputError: it is none, or one of the other task.
+    """
+    metric = named or DEFAULT_METRIC[task]
+    if metric not in metrics_of(task):
+        if metric in METRICS:
+            raise InputError(
+                f"The metric '{metric}' is for {METRICS[metric].task}, and this is {task}: "
+                f"use {', '.join(metrics_of(task))}."
+            )
+        raise unknown("metric", metric, metrics_of(task))
+    return metric
+
+
+def fitting(member: Member, rows: int) -> Member:
+    """The member, if its batches fit the training part; the customary batch shrinks to small data."""
+    if member.batch_size <= rows:
+        return member
+    if member.batch_size == CUSTOMARY_BATCH:
+        return replace(member, batch_size=rows)
+    raise InputError(
+        f"The batch size {member.batch_size} is larger than the {rows} training rows: give {rows} or less."
+    )

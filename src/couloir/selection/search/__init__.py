@@ -1,0 +1,1 @@
+"""Searching over hyperparameters: spaces, studies, generations, and the pool of the best."""

@@ -1,0 +1,314 @@
+"""A race of rules over a surface: rates tuned on an equal budget, and how every runner ended.
+
+Each rule tries the same learning rates, `RATES`, from the same start for the same number of steps, and runs
+with the one that ends lowest. AdaDelta is not tuned: Zeiler's rule takes the size of its steps from its own
+past changes, so that no rate is left to choose, and it runs at its α = 1. On a surface without a bottom no
+rate can be best: there the rates are those stated in `SADDLE_RATES`. How a runner ended is decided in
+`couloir.surfaces.endings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from couloir.engine.optimizers import RULES, Rule
+from couloir.engine.population import find_rule
+from couloir.errors import InputError
+from couloir.surfaces import functions
+from couloir.surfaces.endings import (
+    ENDINGS,
+    EVEN,
+    SMALL,
+    Finish,
+    arrival,
+    finish_of,
+    median_gradient,
+    minima_of,
+)
+from couloir.surfaces.endings import NEAR as NEAR
+from couloir.surfaces.functions import Point, Surface
+from couloir.surfaces.paths import Paths, Runner, follow
+from couloir.surfaces.wording import number
+
+RATES = tuple(float(f"{10 ** (k / 6):.3g}") for k in range(-24, 7))
+"""The learning rates that every rule tries: 31 from 1e-4 to 10, six to a decade."""
+
+SADDLE_RATES: Mapping[str, float] = {
+    "sgd": 0.02,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "adagrad": 0.1,
+    "adadelta": 1.0,
+    "rmsprop": 0.02,
+    "adam": 0.02,
+    "adamw": 0.02,
+}
+"""The rates stated for surfaces without a bottom; a rule that is not here runs at its customary rate."""
+
+UNTUNED = ("adadelta",)
+"""Rules that run at their customary α."""
+
+Rules = Sequence[str | Rule] | str | Rule | None
+"""Names or rules, one or several; None: the eight of `couloir.engine.optimizers.RULES`."""
+
+Rates = Mapping[str, float] | float | None
+"""One learning rate for all rules, or one by rule's name; None: tuned."""
+
+
+class Trial(NamedTuple):
+    """One learning rate that a rule tried, and where it led.
+
+    Attributes:
+        rule: the rule's name.
+        learning_rate: α.
+        loss: the surface's height after the last step; not finite where the runner diverged.
+        arrived: the step from which on it was at a minimum; None: it was not at the end.
+        diverged: the step it could not take; None: it took all.
+        chosen: whether the race was run with this rate.
+    """
+
+    rule: str
+    learning_rate: float
+    loss: float
+    arrived: int | None
+    diverged: int | None
+    chosen: bool
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceRace:
+    """Rules from one start on one surface.
+
+    Attributes:
+        surface: where they ran.
+        start: where they began.
+        steps: steps of each.
+        noise, seed: of the gradients.
+        runners: how each rule ran, in the order asked for.
+        paths: everything their steps used, in the same order.
+        tuning: every rate that was tried; empty where none was tuned.
+        minima: the surface's minima, or those found by the runners where none are known.
+        notes: sentences on how the race was run.
+    """
+
+    surface: Surface
+    start: Point
+    steps: int
+    noise: float
+    seed: int
+    runners: tuple[Finish, ...]
+    paths: Paths
+    tuning: tuple[Trial, ...]
+    minima: tuple[Point, ...]
+    notes: tuple[str, ...]
+
+    def runner(self, name: str) -> Finish:
+        """One rule's race, by the rule's name."""
+        return {each.name: each for each in self.runners}[name]
+
+    @property
+    def standing(self) -> tuple[Finish, ...]:
+        """The runners: those that arrived or escaped first, by their step, then by their last loss."""
+
+        def rank(runner: Finish) -> tuple[int, float, float]:
+            group = ENDINGS.index(runner.ending)
+            goal = runner.escaped if runner.ending == "escaped" else runner.arrived
+            last = float(runner.losses[-1])
+            if runner.ending == "in a local minimum":
+                return group, last, float(goal or 0)
+            return group, float(goal or 0), last
+
+        return tuple(sorted(self.runners, key=rank))
+
+
+def race(
+    surface: Surface | str,
+    rules: Rules = None,
+    steps: int = 500,
+    rates: Rates = None,
+    start: Point | None = None,
+    noise: float = 0.0,
+    seed: int = 0,
+    precision: str = "float64",
+    hyper: Mapping[str, Mapping[str, float]] | None = None,
+) -> SurfaceRace:
+    """Race rules over a surface from one start, with tuned or given learning rates.
+
+    Args:
+        surface: a surface or its name.
+        rules: names or rules; None: the eight of `couloir.engine.optimizers.RULES`.
+        steps: steps of each runner, also of each rate that is tried.
+        rates: one learning rate for all rules, or one by rule's name; a rule without one is tuned.
+        start: where all begin; None: the surface's customary start.
+        noise: standard deviation of normal noise on the gradients, the same for all.
+        seed: of the noise.
+        precision: "float64" or "float32".
+        hyper: further settings by rule's name, in place of the customary ones.
+
+    Raises:
+        InputError: an unknown surface or rule, a rate for a rule that does not run, settings out of range.
+    """
+    ground = functions.surface(surface)
+    begin = ground.start if start is None else start
+    racing = _rules(rules)
+    given = _given(rates, racing, ground)
+    run = partial(follow, ground, steps=steps, noise=noise, seed=seed, precision=precision)
+    tuned = [rule for rule in racing if rule.name not in given]
+    runner = partial(_runner, hyper or {}, begin)
+    tries = [runner(rule, rate) for rule in tuned for rate in RATES]
+    trials = _tuned(run(tries)) if tries else ()
+    chosen = {**given, **{trial.rule: trial.learning_rate for trial in trials if trial.chosen}}
+    runners = [runner(rule, chosen[rule.name]) for rule in racing]
+    return _finished(run(runners), trials, _notes(ground, racing, tuned, rates, steps))
+
+
+def _runner(hyper: Mapping[str, Mapping[str, float]], start: Point, rule: Rule, rate: float) -> Runner:
+    return Runner(rule, rate, hyper.get(rule.name, {}), start)
+
+
+def _rules(rules: Rules) -> list[Rule]:
+    if rules is None:
+        return list(RULES.values())
+    named = [rules] if isinstance(rules, (str, Rule)) else list(rules)
+    if not named:
+        raise InputError("There is no rule to race: name at least one, or leave them out to race all.")
+    return list(dict.fromkeys(find_rule(each) for each in named))
+
+
+def _given(rates: Rates, racing: Iterable[Rule], surface: Surface) -> dict[str, float]:
+    """The rates that are not tuned, by the rule's name."""
+    rules = {rule.name: rule for rule in racing}
+    if rates is not None and not isinstance(rates, Mapping):
+        rates = dict.fromkeys(rules, float(rates))
+    asked = dict(rates or {})
+    strangers = [name for name in asked if name not in rules]
+    if strangers:
+        raise InputError(
+            f"There is a learning rate for '{strangers[0]}', which does not race: "
+            f"the racing rules are {', '.join(rules)}."
+        )
+    stated = {}
+    for name, rule in rules.items():
+        if not surface.bounded:
+            stated[name] = SADDLE_RATES.get(name, rule.defaults["learning_rate"])
+        elif name in UNTUNED:
+            stated[name] = rule.defaults["learning_rate"]
+    return {**stated, **{name: float(rate) for name, rate in asked.items()}}
+
+
+def _notes(
+    surface: Surface, racing: Sequence[Rule], tuned: Sequence[Rule], rates: Rates, steps: int
+) -> tuple[str, ...]:
+    notes = []
+    if tuned:
+        notes.append(
+            f"Each tuned rule tried the same {len(RATES)} learning rates from {number(RATES[0])} to "
+            f"{number(RATES[-1])} for {steps:,} steps, on this very race, and ran with the one that ended "
+            "lowest."
+        )
+    own = [rule for rule in racing if rule.name in UNTUNED and rule not in tuned]
+    asked = rates if isinstance(rates, Mapping) else dict.fromkeys(UNTUNED, rates)
+    if own and surface.bounded and asked.get(own[0].name) is None:
+        notes.append(
+            "AdaDelta was not tuned: it makes the size of its steps out of its own past changes, so that "
+            "α = 1 belongs to the rule (Zeiler 2012); its first steps are of the size of √ε = 0.001."
+        )
+    if any(rule.name == "adamw" for rule in racing) and surface.bounded:
+        notes.append(
+            "AdamW also draws both coordinates towards 0, so that it comes to rest a little beside a minimum "
+            "that lies elsewhere."
+        )
+    if not surface.bounded and rates is None:
+        notes.append("The surface has no bottom, so that no rate is best: the rates are stated, not tuned.")
+    return tuple(notes)
+
+
+# Tuning -----------------------------------------------------------------------------------------------
+
+
+def _tuned(paths: Paths) -> tuple[Trial, ...]:
+    """What every rate led to, the best of each rule marked."""
+    minima = minima_of(paths)
+    ends = paths.losses[:, -1]
+    least = np.inf if paths.surface.least is None else paths.surface.least
+    lowest = min([least, paths.losses[0, 0], *ends[[lost is None for lost in paths.diverged]]])
+    # Heights that differ by rounding alone would choose a rate at random: there the earlier arrival decides.
+    floor = float(lowest + EVEN * (paths.losses[0, 0] - lowest))
+    trials = []
+    for number_, runner in enumerate(paths.runners):
+        lost = paths.diverged[number_]
+        arrived, _ = arrival(paths.points[number_], minima, paths.surface)
+        loss = float("inf") if lost is not None else float(ends[number_])
+        trials.append(
+            Trial(runner.rule.name, runner.learning_rate, loss, None if lost else arrived, lost, False)
+        )
+
+    def score(trial: Trial) -> tuple[bool, float, int, float]:
+        arrived = paths.steps + 1 if trial.arrived is None else trial.arrived
+        return trial.diverged is not None, max(trial.loss, floor), arrived, trial.learning_rate
+
+    best: dict[str, Trial] = {}
+    for trial in trials:
+        if trial.rule not in best or score(trial) < score(best[trial.rule]):
+            best[trial.rule] = trial
+    return tuple(trial._replace(chosen=trial is best[trial.rule]) for trial in trials)
+
+
+def _finished(paths: Paths, trials: tuple[Trial, ...], notes: tuple[str, ...]) -> SurfaceRace:
+    surface, minima = paths.surface, minima_of(paths)
+    small = SMALL * median_gradient(surface)
+    tried: dict[str, list[float]] = {}
+    for trial in trials:
+        tried.setdefault(trial.rule, []).append(trial.learning_rate)
+    places = range(len(paths.runners))
+    runners = tuple(finish_of(paths, place, minima, small, tried) for place in places)
+    start = (float(paths.points[0, 0, 0]), float(paths.points[0, 0, 1]))
+    return SurfaceRace(
+        surface, start, paths.steps, paths.noise, paths.seed, runners, paths, trials, minima, notes
+    )
+
+
+# The saddle -------------------------------------------------------------------------------------------
+
+
+class SaddleRace(NamedTuple):
+    """The race from a saddle, run three times.
+
+    Attributes:
+        beside: from (1, 0.001), a short way beside the ridge: who leaves, and when.
+        on_ridge: from (1, 0): the gradient has no part along y, and no rule ever leaves.
+        freed: from (1, 0) with a little noise on the gradients: all leave.
+    """
+
+    beside: SurfaceRace
+    on_ridge: SurfaceRace
+    freed: SurfaceRace
+
+
+def saddle_race(
+    rules: Rules = None, steps: int = 300, rates: Rates = None, noise: float = 1e-3, seed: int = 0
+) -> SaddleRace:
+    """Rules at the saddle x² − y², at stated rates, since the surface has no bottom to tune for.
+
+    Args:
+        rules: names or rules; None: all eight.
+        steps: steps of each.
+        rates: in place of `SADDLE_RATES`, for all rules or by name.
+        noise: standard deviation of the noise that frees those on the ridge.
+        seed: of the noise.
+
+    Raises:
+        InputError: as for `race`.
+    """
+    ground = functions.surface("saddle")
+    beside, ridge = ground.starts
+    return SaddleRace(
+        race(ground, rules, steps, rates, beside),
+        race(ground, rules, steps, rates, ridge),
+        race(ground, rules, steps, rates, ridge, noise, seed),
+    )

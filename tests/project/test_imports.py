@@ -1,0 +1,130 @@
+"""Imports go one way, and importing the package is cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import couloir
+
+SOURCE = Path(couloir.__file__).parent
+
+LAYERS = (
+    ("errors", "moved", "text"),
+    ("engine",),
+    ("data",),
+    ("model",),
+    ("runs",),
+    ("selection",),
+    ("surfaces",),
+    ("landscapes",),
+    ("experiments",),
+    ("export",),
+    ("figures",),
+    ("report",),
+    ("commands",),
+    ("estimators",),
+    ("book",),
+    ("studio", "cli"),
+)
+"""Modules and packages from the lowest up; each may import its own layer and those before it."""
+
+HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
+
+
+def top(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def typing_only(tree: ast.AST) -> set[ast.AST]:
+    """The nodes that only a type checker runs."""
+    guarded: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            guarded.update(each for child in node.body for each in ast.walk(child))
+    return guarded
+
+
+def imported(path: Path) -> set[str]:
+    """Names of Couloir's own top modules that a file imports, anywhere in it."""
+    tree = ast.parse(path.read_text("utf-8"))
+    skipped, found = typing_only(tree), set()
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[1] for name in node.names if name.name.startswith("couloir.")}
+        elif isinstance(node, ast.ImportFrom) and node.module == "couloir":
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("couloir."):
+            found.add((node.module or "").split(".")[1])
+    return found
+
+
+MODULES = [path for path in sorted(SOURCE.rglob("*.py")) if path != SOURCE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_imports_only_its_own_layer_and_lower_ones(path: Path) -> None:
+    name = top(path)
+    assert name in HEIGHT, f"give {name} a place in LAYERS"
+    upwards = {other for other in imported(path) if HEIGHT.get(other, -1) > HEIGHT[name]}
+    assert not upwards, f"{name} must not import {upwards}"
+
+
+def test_no_module_imports_relatively() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and node.level), path
+
+
+HEAVY = ("jax", "sklearn", "plotly", "polars", "scipy", "numpy", "optax")
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["couloir", "couloir.cli.app"])
+def test_importing_is_light(module: str) -> None:
+    assert python(f"import {module}, sys; print([m for m in {HEAVY} if m in sys.modules])") == "[]"
+
+
+def test_importing_the_package_takes_less_than_0_3_seconds() -> None:
+    # Processor time: other work on the machine is no fault of the package. The best of three.
+    code = "import time; began = time.process_time(); import couloir; print(time.process_time() - began)"
+    assert min(float(python(code)) for _ in range(3)) < 0.3
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    for words in (["--help"], ["train", "--help"], ["--version"]):
+        code = (
+            "import sys; from couloir.cli.app import main; "
+            f"code = main({words}); print([m for m in {HEAVY} if m in sys.modules], code)"
+        )
+        assert python(code).endswith("[] 0"), words
+
+
+def test_lazy_names_are_all_there() -> None:
+    for name in (*couloir.__all__, *couloir._PACKAGES):
+        assert getattr(couloir, name) is not None
+    assert set(couloir.__all__) <= set(dir(couloir))
+
+
+def test_the_time_of_importing_is_counted() -> None:
+    began = time.perf_counter()
+    spent = float(
+        python(
+            "import couloir; couloir.train; from couloir.commands.stages import IMPORTING; "
+            "print(IMPORTING['seconds'])"
+        )
+    )
+    assert 0 < spent < time.perf_counter() - began

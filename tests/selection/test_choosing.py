@@ -1,0 +1,411 @@
+"""Who is kept: the list that is tested, which of it is the headline, and what had a say in that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from poison import poisoned
+from sklearn.metrics import log_loss
+
+import couloir
+from couloir.commands import train as workflow
+from couloir.engine.outcomes import Trained
+from couloir.engine.population import Options
+from couloir.engine.training import train_population
+from couloir.errors import InputError
+from couloir.model.predictor import Ensemble, Model, load_model
+from couloir.report import render
+from couloir.selection import choosing
+from couloir.selection import problem as planning
+from couloir.selection import testing as results
+from couloir.selection.choosing import choose
+from couloir.selection.problem import Conditions, Plan, plan, prepare
+from couloir.selection.testing import Choice, Finalist
+
+OPTIONS: dict[str, Any] = {
+    "optimizer": ["adam", "sgd"],
+    "learning_rate": [0.01, 0.1],
+    "hidden": 6,
+    "activation": "tanh",
+    "epochs": 5,
+    "batch_size": 16,
+}
+WAYS: dict[str, dict[str, Any]] = {
+    "validation": {"ensemble": 3, "refit": True},
+    "folds": {"ensemble": 3, "cv": 3},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A population that was trained, and what was chosen of it."""
+
+    planned: Plan
+    conditions: Conditions
+    trained: Trained
+    choice: Choice
+
+    def finalist(self, name: str) -> Finalist:
+        (found,) = [each for each in self.choice.finalists if each.name == name]
+        return found
+
+
+def case(data: Any, precision: Any = "float64", **conditions: Any) -> Case:
+    under = Conditions(precision=precision, **conditions)
+    planned = plan(prepare(data, under), Options(**OPTIONS), under)
+    trained = train_population(
+        planned.members, planned.problem.trained_on, metric=planned.metric, precision=precision
+    )
+    return Case(planned, under, trained, choose(planned, under, trained, "test"))
+
+
+@pytest.fixture(scope="module")
+def wine() -> Any:
+    return couloir.load("wine")
+
+
+@pytest.fixture(scope="module")
+def cases(wine: Any) -> dict[str, Case]:
+    return {name: case(wine, **way) for name, way in WAYS.items()}
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Case]:
+    data = couloir.load("diabetes")
+    return {name: case(data, **way) for name, way in WAYS.items()}
+
+
+# The list ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["cases", "values"])
+@pytest.mark.parametrize("way", WAYS)
+def test_the_list_is_the_winner_its_refit_and_the_average(
+    way: str, which: str, request: pytest.FixtureRequest
+) -> None:
+    found: Case = request.getfixturevalue(which)[way]
+    order = ["winner", "ensemble", "refitted"] if way == "validation" else ["winner", "refitted", "ensemble"]
+    assert [each.name for each in found.choice.finalists] == order
+    split = found.planned.problem.split
+    rest = np.sort(np.concatenate([split.train, split.validation]))
+    learnt = split.train if way == "validation" else rest
+    for name, rows in (("winner", learnt), ("ensemble", learnt), ("refitted", rest)):
+        assert np.array_equal(found.finalist(name).rows, rows)
+        assert not np.isin(rows, split.test).any()
+    assert (found.finalist("refitted").validation is None) is True
+    assert found.finalist("winner").networks == (1 if way == "validation" else 3)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_refit_is_the_winner_trained_on_all_rows_but_the_test_part(
+    way: str, cases: dict[str, Case], wine: Any
+) -> None:
+    found = cases[way]
+    winner, split = found.choice.winner, found.planned.problem.split
+    if way == "validation":
+        epochs = found.trained.outcomes[winner.number].best_epoch
+    else:
+        epochs = sorted(fold[winner.number].best_epoch for fold in found.trained.folds)[1]
+    assert winner.refit_epochs == epochs
+    # Prepared here as one part of a problem that has no other rows.
+    rest = np.setdiff1d(np.arange(len(wine)), split.test)
+    _, data = planning.prepare_rows(wine, rest, None, found.conditions)
+    cells = np.asarray(wine.features, np.float64)[rest]
+    expected = (cells - cells.mean(axis=0)) / cells.std(axis=0)
+    np.testing.assert_allclose(data.train.inputs, expected, rtol=1e-9, atol=1e-12)
+    again = train_population([winner.member], data, epochs=epochs, precision="float64")
+    model = found.finalist("refitted").model
+    assert isinstance(model, Model)
+    for (weight, bias), layer in zip(model.layers, again.outcomes[0].network, strict=True):
+        np.testing.assert_allclose(weight, layer.weight, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(bias, layer.bias, rtol=1e-9, atol=1e-12)
+
+
+def test_the_winner_of_folds_is_the_mean_of_its_models(cases: dict[str, Case], wine: Any) -> None:
+    found = cases["folds"]
+    number, bag = found.choice.winner.number, found.finalist("winner").model
+    assert isinstance(bag, Ensemble)
+    expected = np.mean(
+        [
+            probabilities(fold[number].network, wine, prepared.rows.train, found.planned.problem.split.test)
+            for fold, prepared in zip(found.trained.folds, found.planned.problem.folds, strict=True)
+        ],
+        axis=0,
+    )
+    np.testing.assert_allclose(
+        bag.answers(wine.rows(found.planned.problem.split.test)), expected, rtol=1e-9, atol=1e-12
+    )
+
+
+def test_the_best_epoch_of_folds_is_their_median(cases: dict[str, Case]) -> None:
+    found = cases["folds"].choice.winner
+    best = sorted(fold[found.number].best_epoch for fold in cases["folds"].trained.folds)
+    assert found.best_epoch == best[1] == found.refit_epochs
+
+
+# The average ------------------------------------------------------------------------------------------------
+
+
+def probabilities(network: Any, data: Any, known: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """What a network that learnt from the rows known says of others, without our preparation and model."""
+    cells = np.asarray(data.features, np.float64)
+    first = cells[known]
+    inside = np.clip(cells[rows], first.min(axis=0), first.max(axis=0))
+    inputs = (inside - first.mean(axis=0)) / first.std(axis=0)
+    hidden, last = ((np.asarray(layer.weight), np.asarray(layer.bias)) for layer in network)
+    logits = np.tanh(inputs @ hidden[0].T + hidden[1]) @ last[0].T + last[1]
+    powers = np.exp(logits)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def mean_of_members(found: Case, rows: np.ndarray) -> np.ndarray:
+    """The weighted mean of the answers of the members that the record names, for any rows."""
+    problem, total = found.planned.problem, 0.0
+    for entry in found.choice.more["ensemble"]:
+        folds = [fold.rows.train for fold in problem.folds] or [problem.split.train]
+        own = [
+            probabilities(outcomes[entry["member"]].network, problem.dataset, known, rows)
+            for outcomes, known in zip(found.trained.folds, folds, strict=True)
+        ]
+        total = total + entry["weight"] * np.mean(own, axis=0)
+    return np.asarray(total)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_average_is_the_weighted_mean_at_its_temperature(way: str, cases: dict[str, Case]) -> None:
+    found = cases[way]
+    model, test = found.finalist("ensemble").model, found.planned.problem.split.test
+    assert isinstance(model, Ensemble)
+    plain = mean_of_members(found, test)
+    powers = plain ** (1 / model.temperature)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    raw = found.planned.problem.dataset.rows(test)
+    np.testing.assert_allclose(model.answers(raw), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(sum(entry["weight"] for entry in found.choice.more["ensemble"]), 1, rtol=1e-12)
+    assert len(found.choice.more["ensemble"]) <= 3
+
+
+def test_the_average_of_values_is_the_weighted_mean(values: dict[str, Case]) -> None:
+    found = values["validation"]
+    model, problem = found.finalist("ensemble").model, found.planned.problem
+    raw = problem.dataset.rows(problem.split.test)
+    expected = 0.0
+    for entry in found.choice.more["ensemble"]:
+        outcome = found.trained.outcomes[entry["member"]]
+        single = Model(
+            tuple((np.asarray(layer.weight), np.asarray(layer.bias)) for layer in outcome.network),
+            "tanh",
+            problem.preparation,
+        )
+        expected = expected + entry["weight"] * single.predict(raw)
+    np.testing.assert_allclose(model.answers(raw), expected, rtol=1e-12)
+    assert "calibration" not in found.choice.more
+
+
+def test_the_average_has_at_most_so_many_members(values: dict[str, Case]) -> None:
+    found = values["validation"]
+
+    def size(most: int) -> int:
+        under = replace(found.conditions, ensemble=most)
+        return len(choose(found.planned, under, found.trained, "test").more["ensemble"])
+
+    assert size(50) > 1, "the case shows nothing"
+    assert size(1) == 1
+
+
+def answers_where_chosen(found: Case) -> tuple[np.ndarray, np.ndarray]:
+    """The plain average's answers for the rows it was chosen by, each from networks without it; and truth."""
+    problem, weights = found.planned.problem, found.choice.more["ensemble"]
+    parts = [(fold.rows.train, fold.rows.held_out) for fold in problem.folds] or [
+        (problem.split.train, problem.split.validation)
+    ]
+    answers = np.concatenate(
+        [
+            sum(
+                entry["weight"] * probabilities(outcomes[entry["member"]].network, problem.dataset, *part)
+                for entry in weights
+            )
+            for outcomes, part in zip(found.trained.folds, parts, strict=True)
+        ]
+    )
+    rows = np.concatenate([held for _, held in parts])
+    return answers, problem.truth(rows)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_average_is_scored_where_it_was_chosen_by_networks_that_had_not_seen_the_rows(
+    way: str, cases: dict[str, Case]
+) -> None:
+    finalist = cases[way].finalist("ensemble")
+    answers, truth = answers_where_chosen(cases[way])
+    assert finalist.validation is not None
+    assert finalist.validation["log_loss"] == pytest.approx(log_loss(truth, answers), rel=1e-9)
+    assert finalist.validation["accuracy"] == pytest.approx(np.mean(answers.argmax(axis=1) == truth))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_temperature_is_the_best_where_the_average_was_chosen_or_none(
+    way: str, cases: dict[str, Case]
+) -> None:
+    model = cases[way].finalist("ensemble").model
+    answers, truth = answers_where_chosen(cases[way])
+    assert isinstance(model, Ensemble)
+
+    rows = np.arange(len(truth))
+
+    def at(temperature: float) -> np.ndarray:
+        powers = answers ** (1 / temperature)
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    def loss(temperature: float) -> float:
+        found = np.log(at(temperature))
+        return float(-found[rows, truth].sum() - found.mean())  # one sample more of any class
+
+    best = min(np.geomspace(0.05, 20, 4000), key=loss)
+    gains = np.log(at(best) / answers)[rows, truth]
+    told = gains.mean() > 2 * gains.std(ddof=1) / np.sqrt(len(truth))
+    assert model.temperature == (pytest.approx(best, rel=2e-3) if told else 1.0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_stored_of_an_average_predicts_the_same(
+    way: str, cases: dict[str, Case], tmp_path: Path
+) -> None:
+    model = cases[way].finalist("ensemble").model
+    assert isinstance(model, Ensemble)
+    model.save(tmp_path)
+    again = load_model(tmp_path)
+    assert isinstance(again, Ensemble)
+    problem = cases[way].planned.problem
+    raw = problem.dataset.rows(problem.split.test)
+    assert np.array_equal(again.answers(raw), model.answers(raw))
+    assert again.weights == model.weights
+    assert again.preparation == problem.preparation
+    different = {id(network.preparation) for network in again.networks}
+    assert len(different) == (1 if way == "validation" else 3), "each fold's is stored once"
+
+
+# Which is the headline --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["cases", "values"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("good", [True, False])
+def test_the_average_is_the_headline_unless_it_was_worse_where_both_were_chosen(
+    good: bool, way: str, which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: Case = request.getfixturevalue(which)[way]
+    averaged = choosing.averaged
+
+    def moved(problem: Any, pool: Any, rows: np.ndarray, most: int) -> Any:
+        average, truth = averaged(problem, pool, rows, most), problem.truth(rows)
+        right = truth if average.answers.ndim == 1 else np.eye(average.answers.shape[1])[truth]
+        shares = {0: 0.5, 1: 0.5}  # one alone is no average, and these few may have chosen one
+        return replace(average, shares=shares, answers=right if good else np.roll(right, 1, axis=-1))
+
+    monkeypatch.setattr(choosing, "averaged", moved)
+    choice = choose(found.planned, found.conditions, found.trained, "test")
+    assert choice.finalists[choice.headline].name == ("ensemble" if good else "refitted")
+
+
+def test_without_a_refit_or_an_average_the_winner_is_kept(cases: dict[str, Case]) -> None:
+    found = cases["validation"]
+    plain = replace(found.conditions, refit=False, ensemble=None)
+    choice = choose(found.planned, plain, found.trained, "test")
+    assert [each.name for each in choice.finalists] == ["winner"]
+    assert choice.final is choice.finalists[0].model
+    assert choice.winner.refit_epochs is None
+
+
+def test_where_the_refit_diverges(cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "refitted", lambda *_: None)
+    found = cases["folds"]
+    alone = replace(found.conditions, ensemble=None)
+    choice = choose(found.planned, alone, found.trained, "test")
+    assert [each.name for each in choice.finalists] == ["winner"]
+    assert choice.winner.refit_epochs is None
+    found = cases["validation"]
+    choice = choose(found.planned, replace(found.conditions, ensemble=None), found.trained, "test")
+    assert [each.name for each in choice.finalists] == ["winner"]
+    assert choice.headline == 0
+    assert choice.winner.refit_epochs is None
+    run = workflow.tested(choice)
+    assert run.record["refit_diverged"] is True
+    assert "diverged" in render(run)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_where_every_member_diverged(way: str, cases: dict[str, Case]) -> None:
+    found = cases[way]
+    folds = [[replace(outcome, status="diverged") for outcome in fold] for fold in found.trained.folds]
+    with pytest.raises(
+        InputError, match="All 4 members diverged" + (" in some fold" if way == "folds" else "")
+    ):
+        choose(found.planned, found.conditions, replace(found.trained, folds=folds), "test")
+
+
+# What had a say --------------------------------------------------------------------------------------------
+
+
+TOUCHED = {"test", "baseline", "linear", "finalists", "data"}
+"""What of run.json may differ once the test rows are others; the data's own description among it."""
+TIMES = {"seconds", "created", "throughput", "ledger"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_poisoned_test_rows_change_nothing_but_the_test(
+    way: str, wine: Any, cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = cases[way].planned.problem
+    monkeypatch.setattr(planning, "split_rows", lambda *_: fixed)
+    monkeypatch.setattr(planning, "fold_rows", lambda *_: [fold.rows for fold in problem.folds])
+    fixed = planning.Split(*(getattr(cases["validation"].planned.problem.split, part) for part in
+                             ("train", "validation", "test")))  # fmt: skip
+    one = couloir.train(wine, **OPTIONS, **WAYS[way])
+    other = couloir.train(poisoned(wine, problem.split.test), **OPTIONS, **WAYS[way])
+    ours, theirs = ({k: v for k, v in run.record.items() if k not in TIMES} for run in (one, other))
+    calibrations = ours.pop("calibration"), theirs.pop("calibration")
+    assert {name for name in ours if ours[name] != theirs[name]} == TOUCHED
+    assert {name for name in calibrations[0] if calibrations[0][name] != calibrations[1][name]} <= {
+        "test_error",
+        "test_error_scaled",
+        "reliability",
+        "reliability_scaled",
+    }
+    for mine, his in zip(ours["finalists"], theirs["finalists"], strict=True):
+        assert {name for name in mine if mine[name] != his[name]} == {"test"}
+    assert one.leaderboard.equals(other.leaderboard)
+    assert one.history.equals(other.history)
+    assert one.predictions.equals(other.predictions)
+    assert all(one.tables[name].equals(other.tables[name]) for name in one.tables)
+    assert np.array_equal(one.model.answers(wine.features), other.model.answers(wine.features))
+    assert other.test["log_loss"] > one.test["log_loss"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_calibration_that_is_reported_by_hand(way: str, cases: dict[str, Case], wine: Any) -> None:
+    """Rows sorted by confidence into fifteen bins; how far each bin's share of right answers is off."""
+    found = cases[way]
+    names = [each.name for each in found.choice.finalists]
+    record = results.record(replace(found.choice, headline=names.index("ensemble")))
+    model, calibration = found.finalist("ensemble").model, record["calibration"]
+    assert isinstance(model, Ensemble)
+    test = found.planned.problem.split.test
+    truth = np.searchsorted(wine.classes, wine.target[test])
+    scaled = model.answers(wine.rows(test))
+    plain = mean_of_members(found, test)
+    for name, answers in (("test_error", plain), ("test_error_scaled", scaled)):
+        sure, right = answers.max(axis=1), answers.argmax(axis=1) == truth
+        places = np.ceil(sure * 15)
+        error = sum(
+            abs(right[places == place].mean() - sure[places == place].mean()) * np.mean(places == place)
+            for place in np.unique(places)
+        )
+        assert calibration[name] == pytest.approx(error, rel=1e-9)
+    assert calibration["temperature"] == model.temperature
+    losses = -np.log(scaled[np.arange(len(truth)), truth])
+    assert record["test"]["log_loss"] == pytest.approx(losses.mean(), rel=1e-9)
