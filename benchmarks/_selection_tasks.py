@@ -43,9 +43,9 @@ def couloir_halving(work: Work) -> dict[str, Any]:
     """
     import couloir
     from couloir.engine.outcomes import halving
-    from couloir.engine.population import Options
     from couloir.engine.training import train_population
     from couloir.selection.cross_validation import CrossValidation
+    from couloir.selection.members import Options
     from couloir.selection.problem import Conditions, plan, prepare
 
     conditions = Conditions(seed=work["seed"], cv=work["folds"])

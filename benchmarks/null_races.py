@@ -26,8 +26,8 @@ from scipy import stats
 
 import couloir
 from couloir.data.dataset import Dataset
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.selection.comparison.paired import holm
 from couloir.selection.comparison.race import Race, run_race
 from couloir.selection.problem import Conditions, prepare

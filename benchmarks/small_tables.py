@@ -34,12 +34,12 @@ from _shared import SHARED_DATA, machine, table, write_json
 import couloir
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.outcomes import ranking_key
-from couloir.engine.population import Options
 from couloir.engine.training import train_population
 from couloir.model.predictor import scaled
 from couloir.selection.averages import POOL, Candidate, averaged, is_kept, validated
 from couloir.selection.ensemble import best_temperature, log_loss_of, mse_of, select, select_in_bags
 from couloir.selection.evaluation import Judged
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, plan, prepare
 
 TABLES = SHARED_DATA / "tables"

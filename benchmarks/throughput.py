@@ -38,8 +38,8 @@ import numpy as np
 from _shared import machine, mnist_rows, table, write_json
 
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.engine.training import Progress, train_population
 
 INPUTS, CLASSES, BATCH = 784, 10, 128

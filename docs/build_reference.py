@@ -36,7 +36,7 @@ MODULES = (
     "couloir.engine.optimizers",
     "couloir.engine.schedules",
     "couloir.engine.metrics",
-    "couloir.engine.population",
+    "couloir.engine.member",
     "couloir.selection.cross_validation",
     "couloir.data.loading",
     "couloir.data.dataset",

@@ -12,8 +12,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.engine.training import Progress, train_population
 
 

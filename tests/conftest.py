@@ -27,6 +27,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has the controller's fol
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+os.environ["COULOIR_COMPILE"] = "as set"
 # XLA's older emitters of machine code, which compile in a third of the time.
 os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
@@ -85,17 +86,17 @@ def as_shipped() -> Iterator[None]:
     """Programs are compiled as a user's are, in this module."""
     jax.clear_caches()
     jax.config.update("jax_disable_most_optimizations", False)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COULOIR_COMPILE")
+        yield
     jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="module")
 def for_long() -> Iterator[None]:
-    """No program counts as one that runs for a moment only: all are compiled as large trainings are."""
-    from couloir.engine import cost
-
+    """All programs are compiled as those of large trainings are, also those that run for a moment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cost, "BRIEF_SECONDS", -1.0)
+        patch.setenv("COULOIR_COMPILE", "well")
         yield
 
 

@@ -26,7 +26,7 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "networks": ("engine.architectures.mlp", "engine.activations"),
         "optimizers": ("engine.optimizers",),
         "outcomes": ("engine.outcomes",),
-        "population": ("engine.population",),
+        "population": ("engine.member", "engine.placement", "engine.optimizers", "selection.members"),
         "randomness": ("engine.randomness",),
         "schedules": ("engine.schedules",),
         "training": ("engine.training",),

@@ -15,8 +15,8 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from couloir.engine import compilation
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.engine.training import train_population
 
 SETTINGS = (

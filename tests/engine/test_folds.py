@@ -9,11 +9,6 @@ import jax
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
-
-from couloir.engine.folds import filled_size
-from couloir.engine.population import Member
-from couloir.engine.training import train_population
-from couloir.errors import InputError
 from trainings import (
     CLASSES,
     FEATURES,
@@ -28,6 +23,11 @@ from trainings import (
     softmax,
     watched,
 )
+
+from couloir.engine.folds import filled_size
+from couloir.engine.member import Member
+from couloir.engine.training import train_population
+from couloir.errors import InputError
 
 # Filled up --------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome, Rung, Status, halving, thin_out
-from couloir.engine.population import Member
 
 
 def outcome(score: float, status: Status = "training", metric: str = "log_loss") -> Outcome:

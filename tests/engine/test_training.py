@@ -12,19 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from couloir.engine import cost
-from couloir.engine.architectures.mlp import Network, parameter_count
-from couloir.engine.epochs import Part, TrainingData, compiled_epoch
-from couloir.engine.folds import epoch_batches
-from couloir.engine.outcomes import Outcome, Trained, leader
-from couloir.engine.population import Member
-from couloir.engine.training import Progress, train_population
-from couloir.errors import InputError
 from trainings import (
     BATCH,
     CLASSES,
     FEATURES,
+    PATIENT,
     SEED,
     Compilations,
     class_scores,
@@ -42,7 +34,13 @@ from trainings import (
     watched,
 )
 
-pytestmark = pytest.mark.usefixtures("for_long")
+from couloir.engine.architectures.mlp import Network, parameter_count
+from couloir.engine.epochs import Part, TrainingData, compiled_epoch
+from couloir.engine.folds import epoch_batches
+from couloir.engine.member import Member
+from couloir.engine.outcomes import Outcome, Trained, leader
+from couloir.engine.training import Progress, train_population
+from couloir.errors import InputError
 
 # The order of the rows -----------------------------------------------------------------------------------
 
@@ -137,7 +135,7 @@ def compiled_once() -> TrainingData:
         (rich(2.0), {"seed": 11}),
         (rich(1.0, schedule="one_cycle", warmup=0.1), {"epochs": 3}),
         (rich(1.0, epochs=2), {"patience": 1}),
-        ([replace(each, momentum=0.5, l1=0.0) for each in rich(1.0)][:3] + rich(1.0)[3:], {}),
+        ([replace(each, l1=0.0) for each in rich(1.0)][:3] + rich(1.0)[3:], {}),
         ([*rich(1.0)[:2], *(replace(each, restart=5) for each in rich(1.0)[2:])], {}),
     ],
     ids=["numbers", "seed", "schedule", "budget", "strength-0", "restarts"],
@@ -145,10 +143,10 @@ def compiled_once() -> TrainingData:
 def test_new_numbers_compile_nothing(
     compiled_once: TrainingData, members: list[Member], settings: dict[str, Any]
 ) -> None:
-    traces = compiled_epoch(brief=False)._cache_size()
+    traces = compiled_epoch(fast=False)._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, **{"epochs": 2, **settings})
-    assert compiled_epoch(brief=False)._cache_size() == traces
+    assert compiled_epoch(fast=False)._cache_size() == traces
     assert heard.count == 0
     assert trained.outcomes[0].epochs_run >= 2
 
@@ -168,10 +166,10 @@ def test_the_chunks_of_a_cohort_share_one_program(compiled_once: TrainingData) -
         for part in range(4)
     ]
     members = [replace(each, restart=number % 7) for number, each in enumerate(members)]
-    traces = compiled_epoch(brief=False)._cache_size()
+    traces = compiled_epoch(fast=False)._cache_size()
     with Compilations() as heard:
         trained = train_population(members, compiled_once, epochs=1, chunk=4)
-    assert compiled_epoch(brief=False)._cache_size() == traces
+    assert compiled_epoch(fast=False)._cache_size() == traces
     assert heard.count == 0
     assert len(trained.outcomes) == 16
 
@@ -553,7 +551,7 @@ def test_outcomes_come_in_the_order_of_the_members() -> None:
 # Packing -------------------------------------------------------------------------------------------------
 
 
-def test_packing_changes_nothing_but_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packing_changes_nothing_but_the_work() -> None:
     """Members that are done leave the program; the others' rules keep their memory."""
     budgets = (12, 2, 12, 2, 7)
     members = [
@@ -563,8 +561,6 @@ def test_packing_changes_nothing_but_the_work(monkeypatch: pytest.MonkeyPatch) -
     members += [member("adam", 0.05, hidden=(), epochs=epochs) for epochs in (2, 12)]
     expected, whole = watched(members, unreliable(), precision="float64")
 
-    monkeypatch.setattr(cost, "compile_seconds", lambda chunk: 0.0)
-    monkeypatch.setattr(cost, "epoch_seconds", lambda places, *_: float(places))
     seen: list[dict[int, Network]] = []
     trained = train_population(
         members,
@@ -573,6 +569,7 @@ def test_packing_changes_nothing_but_the_work(monkeypatch: pytest.MonkeyPatch) -
         patience=None,
         precision="float64",
         on_epoch=lambda progress: seen.append(progress.networks()),
+        machine=PATIENT,
     )
     active = [{n for n, each in enumerate(members) if each.epochs > epoch} for epoch in range(1, 12)]
     for epoch, (present, training_on) in enumerate(zip(seen, active, strict=False)):

@@ -8,18 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import couloir.engine.population as population_module
-from couloir.engine import cost
-from couloir.engine.epochs import Part, TrainingData
-from couloir.engine.outcomes import Rung, Trained
-from couloir.engine.population import Member
-from couloir.engine.training import Progress, train_population
-from couloir.errors import InputError
 from trainings import (
     BATCH,
     CLASSES,
     FEATURES,
+    PATIENT,
     class_scores,
     class_weighted,
     classification,
@@ -29,6 +22,14 @@ from trainings import (
     regression,
     watched,
 )
+
+from couloir.engine import placement
+from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.machine import Machine
+from couloir.engine.member import Member
+from couloir.engine.outcomes import Rung, Trained
+from couloir.engine.training import Progress, train_population
+from couloir.errors import InputError
 
 SIZES = ((43, 17), (40, 20), (31, 9), (49, 17))
 """Rows of training and validation in each fold: 6, 5, 4 and 7 steps of 8 rows, the last ones short."""
@@ -170,13 +171,7 @@ def test_a_fold_s_validation_rows_change_nothing_that_is_fitted_on_it() -> None:
 # Packing and halving -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def eager_to_pack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "compile_seconds", lambda chunk: 0.0)
-    monkeypatch.setattr(cost, "epoch_seconds", lambda places, *_: float(places))
-
-
-def test_packing_in_folds_changes_nothing_but_the_work(eager_to_pack: None) -> None:
+def test_packing_in_folds_changes_nothing_but_the_work() -> None:
     population = [replace(each, epochs=epochs) for each in members() for epochs in (6, 2, 2)]
     kept: list[int] = []
     packed = train_population(
@@ -186,6 +181,7 @@ def test_packing_in_folds_changes_nothing_but_the_work(eager_to_pack: None) -> N
         patience=None,
         precision="float64",
         on_epoch=lambda progress: kept.append(len(progress.networks(fold=2))),
+        machine=PATIENT,
     )
     assert kept == [3 * MEMBERS, MEMBERS, MEMBERS, MEMBERS, MEMBERS, MEMBERS]
     for fold in range(len(SIZES)):
@@ -198,16 +194,14 @@ def test_packing_in_folds_changes_nothing_but_the_work(eager_to_pack: None) -> N
             assert one.validation[-1] == pytest.approx(other.validation[-1], rel=1e-9)
 
 
-@pytest.mark.parametrize("pack", [False, True])
-def test_at_a_rung_the_worse_members_leave(pack: bool, request: pytest.FixtureRequest) -> None:
-    if pack:
-        request.getfixturevalue("eager_to_pack")
+@pytest.mark.parametrize("machine", [None, PATIENT], ids=["as it is", "packed"])
+def test_at_a_rung_the_worse_members_leave(machine: Machine | None) -> None:
     rates = (1e-4, 0.3, 1e-3, 0.1, 0.03, 1e-2)
     population = [member("sgd", rate, epochs=9) for rate in rates]
     whole = train_population(population, folds(), seed=SEEDS, patience=None, precision="float64")
     rungs = (Rung(1, 0.5), Rung(3, 1 / 3))
     thinned = train_population(
-        population, folds(), seed=SEEDS, patience=None, precision="float64", rungs=rungs
+        population, folds(), seed=SEEDS, patience=None, precision="float64", rungs=rungs, machine=machine
     )
     assert [(each.epoch, each.entered, each.kept) for each in thinned.rungs] == [(1, 6, 3), (3, 3, 1)]
     alive = list(range(6))
@@ -229,7 +223,7 @@ def test_at_a_rung_the_worse_members_leave(pack: bool, request: pytest.FixtureRe
 
 
 def test_rules_in_two_programs_are_thinned_out_as_in_one(
-    eager_to_pack: None, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     population = [
         member(rule, rate, epochs=5)
@@ -238,7 +232,7 @@ def test_rules_in_two_programs_are_thinned_out_as_in_one(
     ]
 
     def thinned(fewest: int) -> tuple[Trained, set[tuple[str, ...]]]:
-        monkeypatch.setattr(population_module, "MANY", fewest)
+        monkeypatch.setattr(placement, "MANY", fewest)
         seen: set[tuple[str, ...]] = set()
 
         def look(progress: Progress) -> None:
@@ -252,6 +246,7 @@ def test_rules_in_two_programs_are_thinned_out_as_in_one(
             precision="float64",
             rungs=(Rung(1, 0.5), Rung(3, 0.5)),
             on_epoch=look,
+            machine=PATIENT,
         )
         return trained, seen
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from couloir.engine.optimizers import RULES, from_optax
-from couloir.engine.population import Options
 from couloir.errors import InputError
 from couloir.estimators import CouloirClassifier, CouloirRegressor
-from couloir.estimators.base import PopulationEstimator
 
 QUICK: dict[str, Any] = {
     "optimizer": "adam",
@@ -61,10 +58,6 @@ def by_hand(network: Any, inputs: np.ndarray) -> np.ndarray:
 
 
 # The population inside ------------------------------------------------------------------------------------
-
-
-def test_the_arguments_are_those_of_a_population() -> None:
-    assert set(PopulationEstimator._options) == {field.name for field in fields(Options)}
 
 
 # Fitting and predicting -----------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 
 from couloir.engine.architectures.mlp import Layer, Network
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.landscapes.planes import (

@@ -17,6 +17,8 @@ SOURCE = Path(couloir.__file__).parent
 LAYERS = (
     ("errors", "moved", "text"),
     ("engine",),
+    ("kinds",),
+    ("options",),
     ("data",),
     ("model",),
     ("runs",),

@@ -35,7 +35,7 @@ def test_an_old_path_leads_to_the_module_that_has_moved(old: str) -> None:
         ("losses", "LOSSES l1_penalty l2_penalty"),
         ("metrics", "METRICS"),
         ("schedules", "SCHEDULES factors"),
-        ("population", "Member Options Cohort Chunk plan_chunks lanes find_rule customary_rates"),
+        ("population", "Member Options Cohort Chunk plan_chunks find_rule customary_rates"),
         ("epochs", "TrainingData Part"),
         ("figures", "learning_curves Chart"),
         ("landscapes.race", "race saddle_race"),

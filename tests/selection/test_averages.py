@@ -11,7 +11,8 @@ import pytest
 
 import couloir
 from couloir.data.preparation import Preparation
-from couloir.engine.population import Member, find_rule
+from couloir.engine.member import Member
+from couloir.engine.optimizers import find_rule
 from couloir.model.predictor import Model
 from couloir.selection.averages import Candidate, average_record, averaged, bagged, is_kept, refitted
 from couloir.selection.evaluation import Judged

@@ -14,7 +14,6 @@ from sklearn.metrics import log_loss
 import couloir
 from couloir.commands import train as workflow
 from couloir.engine.outcomes import Trained
-from couloir.engine.population import Options
 from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model, load_model
@@ -23,6 +22,7 @@ from couloir.selection import choosing
 from couloir.selection import problem as planning
 from couloir.selection import testing as results
 from couloir.selection.choosing import choose
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, plan, prepare
 from couloir.selection.testing import Choice, Finalist
 

@@ -379,7 +379,7 @@ def test_a_fold_s_inner_choice_passes_over_who_diverged_in_it(crossed: CrossVali
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [({"cv": 1}, "folds 1"), ({"cv": 60}, "60 folds"), ({"cv": 2.5}, "2.5")]
+    ("given", "told"), [({"cv": 1}, "cv 1"), ({"cv": 60}, "60 folds"), ({"cv": 2.5}, "2.5")]
 )
 def test_folds_that_cannot_be_had(given: dict[str, Any], told: str, wine: Any) -> None:
     with pytest.raises(InputError, match=told):

@@ -16,8 +16,8 @@ from couloir.data.sources.planar import planar
 from couloir.engine.architectures.mlp import forward
 from couloir.engine.epochs import Regularization, member_loss
 from couloir.engine.losses import LOSSES
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.engine.training import numerics, train_population
 from couloir.errors import InputError
 from couloir.landscapes.planes import flattened, random_plane, shaped

@@ -16,22 +16,22 @@ from typing import Any
 
 import polars as pl
 import pytest
+from studio_server import until
 from typer.main import get_command
 
 import couloir
 from couloir.cli import app as cli
 from couloir.commands import race as racing
 from couloir.commands import search as searching
-from couloir.engine.population import Options
 from couloir.errors import InputError
 from couloir.runs import ledger
+from couloir.selection.members import Options
 from couloir.studio import jobs, nursery, tasks
 from couloir.studio.jobs import Bounds, Desk, Job, Places
 from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.train import Train
 from couloir.studio.tasks import TRAINING, USUAL, VERBS, Task
 from couloir.studio.telling import Teller
-from studio_server import until
 
 SMALL = {"optimizer": "sgd,adam", "learning_rate": "0.1,0.01", "hidden": "8", "epochs": "12"}
 ENDLESS = {**SMALL, "epochs": "1000000", "patience": "none"}

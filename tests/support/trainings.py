@@ -11,17 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn import metrics as sklearn_metrics
 
-from couloir.engine.architectures.mlp import Network, initialise
-from couloir.engine.chunks import INITIAL
+from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.machine import Machine
+from couloir.engine.member import Member, initial_network
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Trained
-from couloir.engine.population import Member
 from couloir.engine.training import Progress, train_population
 
 FEATURES, CLASSES, BATCH = 5, 3, 8
 HIDDEN = (6, 4)
 SEED = 3
+
+PATIENT = Machine(cores=2, memory=None, flops_per_core=1.0)
+"""A machine so slow that every program is worth compiling well, and every packing pays."""
 
 
 def classification(rows: int = 43, validation: int = 17, seed: int = 0) -> TrainingData:
@@ -158,8 +161,7 @@ def value_scores(network: Any, part: Part, scale: np.ndarray) -> dict[str, float
 
 
 def first_weights(each: Member, outputs: int, dtype: Any, seed: int = SEED) -> Network:
-    widths = (FEATURES, *each.hidden, outputs)
-    return initialise((seed, INITIAL, each.restart), widths, each.activation, dtype)
+    return initial_network(each, seed, FEATURES, outputs, dtype)
 
 
 def class_weighted(data: TrainingData) -> TrainingData:

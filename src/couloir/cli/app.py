@@ -17,19 +17,19 @@ import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.main import get_command
 
 import couloir
-from couloir.cli import options as ask
+from couloir.cli.typed import DATA, RUN, Typed, takes
 from couloir.commands.stages import Stages
 from couloir.errors import InputError, unknown
+from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, TRAIN
 
 if TYPE_CHECKING:
-    from couloir.cli.display import Display
-    from couloir.commands.train import Run
+    from couloir.data.dataset import Dataset
     from couloir.selection.problem import Plan
 
 DONE, BROKEN_PIPE, MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -59,300 +59,188 @@ def couloir_command(
 
 
 @app.command()
-def train(
-    context: typer.Context,
-    data: ask.Data,
-    target: ask.Target = None,
-    task: ask.Task = None,
-    drop: ask.Drop = None,
-    missing: ask.Missing = None,
-    group: ask.Group = None,
-    time: ask.Time = None,
-    split: ask.Split = None,
-    optimizer: ask.Optimizer = None,
-    learning_rate: ask.LearningRate = None,
-    momentum: ask.Momentum = None,
-    hidden: ask.Hidden = None,
-    activation: ask.Activation = None,
-    batch_size: ask.BatchSize = None,
-    epochs: ask.Epochs = None,
-    l1: ask.L1 = None,
-    l2: ask.L2 = None,
-    dropout: ask.Dropout = None,
-    noise: ask.Noise = None,
-    schedule: ask.Schedule = None,
-    warmup: ask.Warmup = None,
-    loss: ask.Loss = None,
-    restarts: ask.Restarts = None,
-    members: ask.Members = None,
-    seed: ask.Seed = None,
-    patience: ask.Patience = None,
-    metric: ask.MetricName = None,
-    minutes: ask.Minutes = None,
-    cv: ask.Folds = None,
-    ensemble: ask.Ensemble = None,
-    no_stop: ask.NoStop = False,
-    refit: ask.Refit = False,
-    class_weights: ask.ClassWeights = False,
-    precision: ask.PrecisionName = None,
-    out: ask.Out = "runs",
-    dry_run: ask.DryRun = False,
-    quiet: ask.Quiet = False,
-    json: ask.AsJson = False,
-) -> int:
+@takes(TRAIN, data=DATA)
+def train(context: typer.Context, data: str, typed: Typed) -> int:
     """Train a population of networks on DATA, choose by validation, test once, save the run."""
     from couloir.cli.display import Display, print_plan, print_result
     from couloir.runs.files import check_folder
 
-    asked = _sorted_out(context.params)
+    out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
     check_folder(Path(out))
-    with Display(quiet=quiet, minutes=asked.conditions.get("minutes")) as display:
+    planned = run = None
+    with Display(quiet=quiet, minutes=typed.given.get("minutes")) as display:
         display.stage("starting")
-        planned = _planned(data, asked) if dry_run else None
-        run = None if dry_run else _trained(data, asked, out, display, context.obj)
+        dataset, stages = _loaded(data, typed)
+        if typed.screen["dry_run"]:
+            planned = _planned(dataset, typed.given)
+        else:
+            run = couloir.train(
+                dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
+            )
     if planned is not None:
-        print_plan(planned, as_json=json)
+        print_plan(planned, as_json=as_json)
     if run is not None:
-        print_result(run, Path(out), as_json=json, quiet=quiet)
+        print_result(run, Path(out), as_json=as_json, quiet=quiet)
     if run is None or run.record["status"] != "interrupted":
         return DONE
     print(f"Interrupted: what had been learnt is saved; to begin again: {context.obj}", file=sys.stderr)
     return SAVED
 
 
+def _loaded(data: str, typed: Typed) -> tuple[Dataset, Stages]:
+    """The data, and the stopwatch that has been running since before they were loaded."""
+    load, stages = couloir.load, Stages()
+    with stages.timed("load"):
+        return load(data, **typed.loading), stages
+
+
+def _planned(dataset: Dataset, given: Mapping[str, Any]) -> Plan:
+    """What `couloir.train` would train."""
+    from couloir.commands.asked import sorted_out
+    from couloir.commands.train import plan_run
+
+    conditions, options, _ = sorted_out(TRAIN, given)
+    return plan_run(dataset, conditions, options, Stages())
+
+
+RACE_DATA = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="As for train; or a surface: beale, rosenbrock, himmelblau, rastrigin, camel, styblinski-tang, "
+        "ravine, saddle, hills, neuron, line-fit. A file of that name wins.",
+    ),
+]
+
+
 @app.command()
-def race(
-    context: typer.Context,
-    data: ask.RaceData,
-    target: ask.Target = None,
-    task: ask.Task = None,
-    drop: ask.Drop = None,
-    missing: ask.Missing = None,
-    group: ask.Group = None,
-    time: ask.Time = None,
-    split: ask.Split = None,
-    optimizer: ask.Optimizer = None,
-    rates: ask.Rates = None,
-    replicates: ask.Replicates = None,
-    epochs: ask.RaceEpochs = None,
-    learning_rate: ask.RaceRate = None,
-    start: ask.Start = None,
-    steps: ask.Steps = None,
-    momentum: ask.Momentum = None,
-    hidden: ask.Hidden = None,
-    activation: ask.Activation = None,
-    batch_size: ask.BatchSize = None,
-    l1: ask.L1 = None,
-    l2: ask.L2 = None,
-    dropout: ask.Dropout = None,
-    noise: ask.Noise = None,
-    schedule: ask.Schedule = None,
-    warmup: ask.Warmup = None,
-    loss: ask.Loss = None,
-    seed: ask.Seed = None,
-    metric: ask.MetricName = None,
-    class_weights: ask.ClassWeights = False,
-    precision: ask.PrecisionName = None,
-    out: ask.Out = "runs",
-    quiet: ask.Quiet = False,
-    json: ask.AsJson = False,
-) -> int:
+@takes(RACE, data=RACE_DATA)
+def race(context: typer.Context, data: str, typed: Typed) -> int:
     """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
     from couloir.cli.display import Display, print_result, print_surface_race
-    from couloir.commands import surface_race as surface_racing
+    from couloir.commands import surface_race
     from couloir.runs.files import check_folder
 
-    given = _given(context.params)
-    if surface_racing.is_surface(data):
+    out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
+    check_folder(Path(out))
+    if surface_race.is_surface(data):
+        given = {**typed.loading, **typed.given}
         with Display(quiet=quiet) as display:
             display.stage("starting")
-            raced = surface_racing.race_surface(data, **given, out=out, observer=display, command=context.obj)
-        print_surface_race(raced, as_json=json, quiet=quiet)
+            raced = surface_race.race_surface(data, **given, out=out, observer=display, command=context.obj)
+        print_surface_race(raced, as_json=as_json, quiet=quiet)
         return DONE
-    if only := [name for name in ("start", "steps") if name in given]:
+    if only := [name for name in ("start", "steps") if name in typed.given]:
         raise InputError(f"--{only[0]} is for a race on a surface, and '{data}' is none: leave it out.")
-    loading = _taken(given, LOADING)
-    check_folder(Path(out))
-    stages = Stages()
     with Display(quiet=quiet) as display:
         display.stage("starting")
-        with stages.timed("load"):
-            dataset = couloir.load(data, **loading)
-        run = couloir.race(dataset, **given, out=out, observer=display, command=context.obj, stages=stages)
-    print_result(run, Path(out), as_json=json, quiet=quiet)
+        dataset, stages = _loaded(data, typed)
+        run = couloir.race(
+            dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
+        )
+    print_result(run, Path(out), as_json=as_json, quiet=quiet)
     if run.record["status"] != "interrupted":
         return DONE
     print(f"Interrupted: all raced for fewer epochs; to begin again: {context.obj}", file=sys.stderr)
     return SAVED
 
 
+SEARCH_DATA = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", show_default=False, help="As for train; left out with --resume."),
+]
+
+
 @app.command()
-def search(
-    context: typer.Context,
-    data: ask.SearchData = None,
-    target: ask.Target = None,
-    task: ask.Task = None,
-    drop: ask.Drop = None,
-    missing: ask.Missing = None,
-    group: ask.Group = None,
-    time: ask.Time = None,
-    split: ask.Split = None,
-    trials: ask.Trials = None,
-    minutes: ask.SearchMinutes = None,
-    cv: ask.SearchFolds = None,
-    space: ask.SpaceFile = None,
-    show_space: ask.ShowSpace = False,
-    no_halving: ask.NoHalving = False,
-    ensemble: ask.SearchEnsemble = None,
-    generation: ask.GenerationSize = None,
-    resume: ask.Resume = None,
-    storage: ask.Storage = None,
-    export_study: ask.ExportStudy = None,
-    seed: ask.Seed = None,
-    patience: ask.Patience = None,
-    metric: ask.MetricName = None,
-    class_weights: ask.ClassWeights = False,
-    precision: ask.PrecisionName = None,
-    out: ask.Out = "runs",
-    quiet: ask.Quiet = False,
-    json: ask.AsJson = False,
-) -> int:
+@takes(SEARCH, data=SEARCH_DATA)
+def search(context: typer.Context, data: str | None, typed: Typed) -> int:
     """Search for the best rule, rate, regularizer and architecture for DATA, and test the best once."""
     from couloir.cli.display import Display, print_result
-    from couloir.commands import search as searching
+    from couloir.commands.search import Interrupted, export, shown_space
 
-    given = _given(context.params)
-    loading = _taken(given, LOADING)
-    for name in ("show_space", "export_study", "no_halving"):
-        given.pop(name, None)
-    if show_space:
-        print(searching.shown_space(data, loading, space), end="")
+    given, screen = typed.given, typed.screen
+    if screen["show_space"]:
+        print(shown_space(data, typed.loading, given), end="")
         return DONE
-    if export_study is not None:
-        print(searching.export(resume, export_study))
+    if screen["export_study"] is not None:
+        print(export(given.get("resume"), screen["export_study"]))
         return DONE
-    _check_resumed(data, resume, {**given, **loading})
-    if "cv" in given:
-        given["cv"], given["validation"] = given["cv"] or None, not given["cv"]
-    if "patience" in given:
-        given["patience"] = given["patience"] or None
-    stages = Stages()
+    if data is None and "resume" not in given:
+        raise InputError("There are no data to search on: name a file, or --resume RUN.")
+    if typed.loading and "resume" in given:
+        given = {**typed.loading, **given}  # which the search refuses
     try:
-        with Display(quiet=quiet, minutes=given.get("minutes")) as display:
+        with Display(quiet=screen["quiet"], minutes=given.get("minutes")) as display:
             display.stage("starting")
-            dataset = None
-            if data is not None:
-                with stages.timed("load"):
-                    dataset = couloir.load(data, **loading)
+            dataset, stages = (None, Stages()) if data is None else _loaded(data, typed)
             run = couloir.search(
-                dataset,
-                **given,
-                halving=not no_halving,
-                out=out,
-                observer=display,
-                command=context.obj,
-                stages=stages,
+                dataset, **given, out=screen["out"], observer=display, command=context.obj, stages=stages
             )
-    except searching.Interrupted as stopped:
+    except Interrupted as stopped:
         print(
             f"Interrupted: {stopped.trials} trials are kept; to go on: "
             f"couloir search --resume {shlex.quote(str(stopped.folder))}",
             file=sys.stderr,
         )
         return SAVED
-    print_result(run, Path(out), as_json=json, quiet=quiet)
+    print_result(run, Path(screen["out"]), as_json=screen["json"], quiet=screen["quiet"])
     return DONE
 
 
 @app.command()
-def gradcheck(
-    context: typer.Context,
-    data: ask.Data,
-    target: ask.Target = None,
-    task: ask.Task = None,
-    drop: ask.Drop = None,
-    missing: ask.Missing = None,
-    group: ask.Group = None,
-    time: ask.Time = None,
-    hidden: ask.Hidden = None,
-    activation: ask.Activation = None,
-    loss: ask.Loss = None,
-    samples: ask.Samples = None,
-    seed: ask.Seed = None,
-    out: ask.Out = "runs",
-    quiet: ask.Quiet = False,
-    json: ask.AsJson = False,
-) -> int:
+@takes(GRADCHECK, data=DATA)
+def gradcheck(context: typer.Context, data: str, typed: Typed) -> int:
     """Compare backpropagation with numerical gradients on a network for DATA: agreement, error, cost."""
-    return _explored("gradcheck", context, json)
+    return _explored("gradcheck", context, data, typed)
 
 
 @app.command()
-def guess(
-    context: typer.Context,
-    data: ask.Data,
-    target: ask.Target = None,
-    task: ask.Task = None,
-    drop: ask.Drop = None,
-    missing: ask.Missing = None,
-    group: ask.Group = None,
-    time: ask.Time = None,
-    hidden: ask.Hidden = None,
-    activation: ask.Activation = None,
-    loss: ask.Loss = None,
-    guesses: ask.Guesses = None,
-    seed: ask.Seed = None,
-    out: ask.Out = "runs",
-    quiet: ask.Quiet = False,
-    json: ask.AsJson = False,
-) -> int:
+@takes(GUESS, data=DATA)
+def guess(context: typer.Context, data: str, typed: Typed) -> int:
     """Guess the weights of a network for DATA, keep the best, and see gradient descent do better."""
-    return _explored("guess", context, json)
+    return _explored("guess", context, data, typed)
 
 
-RunFolder = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run folder, as runs/latest.", show_default=False)
-]
+def _explored(verb: str, context: typer.Context, data: str, typed: Typed) -> int:
+    """Run `gradcheck` or `guess` and print what it found."""
+    from couloir.cli.display import Display, print_exploration
+
+    explore = couloir.gradcheck if verb == "gradcheck" else couloir.guess
+    with Display(quiet=typed.screen["quiet"]) as display:
+        display.stage("starting")
+        dataset, stages = _loaded(data, typed)
+        found = explore(
+            dataset,
+            **typed.given,
+            out=typed.screen["out"],
+            observer=display,
+            command=context.obj,
+            stages=stages,
+        )
+    print_exploration(found, as_json=typed.screen["json"], quiet=typed.screen["quiet"])
+    return DONE if found.record["status"] == "complete" else SAVED
 
 
 @app.command()
-def landscape(
-    context: typer.Context,
-    run: RunFolder,
-    plane: ask.PlaneKind = None,
-    optimizer: ask.PathRules = None,
-    epochs: ask.PathEpochs = None,
-    resolution: ask.SliceResolution = None,
-    samples: ask.SliceSamples = None,
-    reach: ask.Reach = None,
-    eigenvalues: ask.Eigenvalues = None,
-    same_data: ask.SameData = None,
-    seed: ask.Seed = None,
-    precision: ask.PrecisionName = None,
-    out: ask.Out = "runs",
-    quiet: ask.Quiet = False,
-    json: ask.AsJson = False,
-) -> int:
+@takes(LANDSCAPE, run=RUN)
+def landscape(context: typer.Context, run: str, typed: Typed) -> int:
     """Draw the loss around the network of RUN, with the paths of update rules and its sharpness."""
     from couloir.cli.display import Display, print_landscape
     from couloir.runs.files import check_folder
 
-    given = {
-        name: value for name, value in _given(context.params).items() if name not in ("run", "same_data")
-    }
+    out, quiet = typed.screen["out"], typed.screen["quiet"]
     check_folder(Path(out))
     with Display(quiet=quiet) as display:
         display.stage("starting")
-        found = couloir.landscape(
-            run, **given, data=same_data, out=out, observer=display, command=context.obj
-        )
-    print_landscape(found, as_json=json, quiet=quiet)
+        found = couloir.landscape(run, **typed.given, out=out, observer=display, command=context.obj)
+    print_landscape(found, as_json=typed.screen["json"], quiet=quiet)
     return DONE
 
 
 @app.command()
 def predict(
-    run: RunFolder,
+    run: RUN,
     data: Annotated[
         str,
         typer.Argument(
@@ -386,7 +274,7 @@ def predict(
 
 @app.command()
 def export(
-    run: RunFolder,
+    run: RUN,
     output: Annotated[
         str,
         typer.Argument(
@@ -413,7 +301,7 @@ def export(
 
 @app.command()
 def report(
-    run: RunFolder,
+    run: RUN,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Default: the page in the run folder."),
@@ -479,7 +367,7 @@ def book(
         bool, typer.Option("--times", help="Print the seconds of every figure.", show_default=False)
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
-    quiet: ask.Quiet = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.", show_default=False)] = False,
 ) -> None:
     """Build the book: how networks are trained, in 33 figures that are computed now."""
     from couloir.book import build
@@ -499,111 +387,6 @@ def book(
     print(cover)
     if show and not webbrowser.open(cover.resolve().as_uri()):
         print("No browser could be started: open the file by hand.", file=sys.stderr)
-
-
-# What train does, besides showing it -------------------------------------------------------------------
-
-LOADING = ("target", "task", "drop", "missing", "group", "time")
-CONDITIONS = (
-    *("seed", "metric", "members", "minutes", "cv", "ensemble", "no_stop", "refit"),
-    *("class_weights", "precision"),
-)
-HERE = ("data", "out", "dry_run", "quiet", "json")
-
-
-class Asked(NamedTuple):
-    """What was given, by where it goes: to `load`, to `Conditions`, to `Options`."""
-
-    loading: dict[str, Any]
-    conditions: dict[str, Any]
-    options: dict[str, Any]
-
-
-def _sorted_out(parameters: Mapping[str, Any]) -> Asked:
-    given = _given(parameters)
-    loading, conditions = _taken(given, LOADING), _taken(given, (*CONDITIONS, "split"))
-    if "patience" in given:
-        conditions["patience"] = given.pop("patience") or None
-    return Asked(loading, conditions, given)
-
-
-def _given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given on the command line and is for the package: without what the command itself reads."""
-    from couloir.data.splits import parse_split
-
-    given = {name: value for name, value in parameters.items() if value is not None and name not in HERE}
-    if "split" in given:
-        given["split"] = parse_split(given["split"])
-    return given
-
-
-def _taken(given: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """These of what was given, taken out of it."""
-    return {name: given.pop(name) for name in names if name in given}
-
-
-# What search does, besides showing it ------------------------------------------------------------------
-
-WHEN_RESUMED = ("resume", "trials", "minutes", "storage", "class_weights")
-
-
-def _check_resumed(data: str | None, resume: str | None, given: Mapping[str, Any]) -> None:
-    """Raise an InputError for options that a resumed search cannot change, or for no data."""
-    if resume is None:
-        if data is None:
-            raise InputError("There are no data to search on: name a file, or --resume RUN.")
-        return
-    fixed = [name for name, value in given.items() if name not in WHEN_RESUMED and value is not False]
-    if fixed or given.get("class_weights"):
-        option = (fixed or ["class_weights"])[0].replace("_", "-")
-        raise InputError(
-            f"A resumed search goes on as it began, so --{option} cannot be given with --resume: "
-            "only --trials, --minutes and --storage can."
-        )
-
-
-def _trained(data: str, asked: Asked, out: str, display: Display, command: str) -> Run:
-    load, learn = couloir.load, couloir.train
-    stages = Stages()
-    with stages.timed("load"):
-        dataset = load(data, **asked.loading)
-    return learn(
-        dataset,
-        **asked.conditions,
-        **asked.options,
-        out=out,
-        observer=display,
-        command=command,
-        stages=stages,
-    )
-
-
-def _planned(data: str, asked: Asked) -> Plan:
-    from couloir.commands.train import plan_run
-    from couloir.engine.population import Options
-    from couloir.selection.problem import Conditions
-
-    dataset = couloir.load(data, **asked.loading)
-    return plan_run(dataset, Conditions(**asked.conditions), Options(**asked.options), Stages())
-
-
-def _explored(verb: str, context: typer.Context, as_json: bool) -> int:
-    """Run `gradcheck` or `guess` and print what it found."""
-    from couloir.cli.display import Display, print_exploration
-    from couloir.commands import exploring
-
-    given, asked = _given(context.params), context.params
-    loading, stages = _taken(given, LOADING), Stages()
-    with Display(quiet=asked["quiet"]) as display:
-        display.stage("starting")
-        with stages.timed("load"):
-            dataset = couloir.load(asked["data"], **loading)
-        explore = exploring.gradcheck if verb == "gradcheck" else exploring.guess
-        found = explore(
-            dataset, **given, out=asked["out"], observer=display, command=context.obj, stages=stages
-        )
-    print_exploration(found, as_json=as_json, quiet=asked["quiet"])
-    return DONE if found.record["status"] == "complete" else SAVED
 
 
 # From the command line to an exit code -----------------------------------------------------------------

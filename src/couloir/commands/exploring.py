@@ -15,15 +15,17 @@ import jax
 import numpy as np
 
 from couloir import text as words
+from couloir.commands.asked import given_or_usual, takes
 from couloir.commands.findings import Finding
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, as_code, interruptions
 from couloir.data.dataset import Dataset
 from couloir.data.description import describe
 from couloir.data.loading import load
-from couloir.engine.architectures.mlp import initialise, parameter_count
+from couloir.engine import seeds
+from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.epochs import Part
-from couloir.engine.population import Member, Options
+from couloir.engine.member import Member, initial_network
 from couloir.errors import InputError
 from couloir.experiments import gradients, guessing
 from couloir.figures.experiments.gradients import (
@@ -40,8 +42,10 @@ from couloir.figures.experiments.guessing import (
     plain_power,
     search_against_descent,
 )
+from couloir.options import GRADCHECK, GUESS
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, prepare
 from couloir.text import number
 
@@ -53,8 +57,6 @@ if TYPE_CHECKING:
     from couloir.figures import Chart
 
 Lines = Iterable[tuple[str, str]]
-
-SAMPLES, GUESSES = 200, 1_000_000
 
 
 @dataclass
@@ -82,42 +84,39 @@ class _Checked:
     costs: list[Cost]
 
 
+@takes(GRADCHECK)
 def gradcheck(
     data: Any,
     *,
-    samples: int = SAMPLES,
-    seed: int = 0,
     out: str | Path | None = None,
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
-    **options: Any,
+    **given: Any,
 ) -> Exploration:
     """Compare numerical gradients with backpropagation's, on a network for a data set.
 
     The network has the initial weights that training would give it, and its loss is the mean over a sample
-    of the training rows, in float64.
+    of the training rows, all of them where there are fewer, in float64.
 
     Args:
         data: a `Dataset`, or anything `couloir.load` reads without further words.
-        samples: training rows that the loss is the mean over; all where there are fewer.
-        seed: the run seed: split, weights, and which rows are drawn.
         out: a folder of runs to save into; None saves nothing.
         observer, command, stages: as in `couloir.train`.
-        options: `hidden`, `activation` and `loss` as in `couloir.train`, one each.
+        given: the options, one value each.
 
     Raises:
         InputError: something given cannot be used, or the network is too large to be nudged.
     """
     stages, observer = stages or Stages(), observer or Silent()
-    if not isinstance(samples, int) or samples < 1:
-        raise InputError(f"The number of samples {samples!r} cannot be used: give 1 or more.")
+    options = given_or_usual(GRADCHECK, given)
+    samples, seed = options.pop("samples"), options.pop("seed")
     problem, member = _prepared(
         data, Conditions(seed=seed, precision="float64"), options, out, observer, stages
     )
     widths, settings = problem.widths(member), (member.activation, member.loss)
     rows = _sampled(problem.data.train, samples, seed)
-    network = initialise((seed, 0), widths, member.activation, np.float64)
+    network = initial_network(member, seed, widths[0], widths[-1], np.float64)
     sizes = gradients.ladder(widths, rows.inputs.shape[1])
     with stages.timed("check"):
         observer.stage("nudging every weight")
@@ -129,7 +128,7 @@ def gradcheck(
         costs = gradients.costs(sizes, rows, *settings, seed=seed)
     found = _Checked(agreement, curves, costs)
     result = Exploration(
-        _record("gradcheck", problem, member, seed, command or as_code("gradcheck", options))
+        _record("gradcheck", problem, member, seed, command or as_code("gradcheck", given))
         | _check_record(found, rows.inputs.shape[1]),
         _check_tables(found),
         charts=[difference_errors(curves), gradient_agreement(agreement), gradient_cost(costs)],
@@ -142,7 +141,7 @@ def gradcheck(
 def _sampled(part: Part, samples: int, seed: int) -> gradients.Rows:
     """Training rows drawn at random, as columns."""
     count = len(part.inputs)
-    chosen = np.sort(np.random.default_rng([seed, 0x67C]).permutation(count)[:samples])
+    chosen = np.sort(seeds.generator(seeds.CHECKED, seed).permutation(count)[:samples])
     return gradients.Rows(part.inputs[chosen].T, part.targets[chosen].T)
 
 
@@ -216,31 +215,30 @@ def _check_tables(found: _Checked) -> dict[str, pl.DataFrame]:
 # Guess -----------------------------------------------------------------------------------------------------
 
 
+@takes(GUESS)
 def guess(
     data: Any,
     *,
-    guesses: int = GUESSES,
-    seed: int = 0,
     out: str | Path | None = None,
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
-    **options: Any,
+    **given: Any,
 ) -> Exploration:
     """Guess a network's weights many times and keep the best, beside gradient descent at the same expense.
 
     Args:
         data: a `Dataset`, or anything `couloir.load` reads without further words.
-        guesses: how many; each is one loss evaluation on all training rows.
-        seed: the run seed: split, guesses, and where gradient descent starts.
         out: a folder of runs to save into; None saves nothing.
         observer, command, stages: as in `couloir.train`.
-        options: `hidden`, `activation` and `loss` of `couloir.engine.population.Options`, one value each.
+        given: the options, one value each; a guess is one loss evaluation on all training rows.
 
     Raises:
         InputError: something given cannot be used.
     """
     stages, observer = stages or Stages(), observer or Silent()
+    options = given_or_usual(GUESS, given)
+    guesses, seed = options.pop("guesses"), options.pop("seed")
     problem, member = _prepared(data, Conditions(seed=seed), options, out, observer, stages)
     widths, part = problem.widths(member), problem.data.train
     with stages.timed("guess"):
@@ -250,7 +248,7 @@ def guess(
         observer.stage("descending")
         descent = guessing.counted_descent(widths, part, member.activation, member.loss, search.guesses, seed)
     result = Exploration(
-        _record("guess", problem, member, seed, command or as_code("guess", {"guesses": guesses} | options))
+        _record("guess", problem, member, seed, command or as_code("guess", {"guesses": guesses} | given))
         | _guess_record(search, descent)
         | {"status": status},
         _guess_tables(search, descent),
@@ -331,8 +329,6 @@ def _guess_tables(search: RandomSearch, descent: CountedDescent) -> dict[str, pl
 
 # What both do ----------------------------------------------------------------------------------------------
 
-UNDERSTOOD = ("hidden", "activation", "loss")
-
 
 def _prepared(
     data: Any,
@@ -345,8 +341,6 @@ def _prepared(
     """The data split and prepared as for training, and the one network that was described."""
     if out is not None:
         check_folder(Path(out))
-    if foreign := [name for name in options if name not in UNDERSTOOD]:
-        raise InputError(f"The option '{foreign[0]}' has no meaning here: give {', '.join(UNDERSTOOD)}.")
     with stages.timed("load"):
         dataset = data if isinstance(data, Dataset) else load(data)
     with stages.timed("prepare"):

@@ -20,11 +20,14 @@ import jax
 import numpy as np
 
 from couloir import text as words
+from couloir.commands.asked import given_or_usual, takes
 from couloir.commands.findings import Finding
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, interruptions
-from couloir.engine.population import Member, find_rule
-from couloir.errors import InputError, unknown
+from couloir.engine import seeds
+from couloir.engine.member import Member
+from couloir.engine.optimizers import find_rule
+from couloir.errors import InputError
 from couloir.landscapes.curvature import Derivatives, Eigenpairs, curvature
 from couloir.landscapes.planes import (
     Plane,
@@ -37,9 +40,10 @@ from couloir.landscapes.planes import (
 )
 from couloir.landscapes.slices import Measure, OnProgress, Slice, heights, heights_of, loss_slice
 from couloir.landscapes.visits import Visits, visited
+from couloir.options import LANDSCAPE
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
-from couloir.runs.restoring import Restored, restored
+from couloir.runs.restoring import Restored, restored, rule_numbers
 from couloir.selection.problem import Conditions, prepare_rows
 
 if TYPE_CHECKING:
@@ -48,14 +52,12 @@ if TYPE_CHECKING:
     from couloir.engine.optimizers import Rule
     from couloir.engine.training import Precision, Progress
 
-PLANES = ("random", "paths", "solutions", "line")
 RULES_SHOWN = 5
 """Rules whose paths are drawn when none are named."""
 
 EPOCHS_AT_LEAST = 10
 """Epochs of a path when the network itself was trained for fewer."""
 
-EIGENVALUES = 5
 PACKAGES = ("couloir", "jax", "numpy", "polars", "plotly")
 PROFILE_POINTS = 41
 RISE = 4.0
@@ -95,67 +97,53 @@ def open_landscape(path: str | Path) -> Landscape:
     return Landscape(record, tables, folder.resolve())
 
 
+@takes(LANDSCAPE, ("data",))
 def landscape(
     run: runs.StoredRun | str | Path,
     *,
-    plane: str | None = None,
-    optimizer: str | Rule | Sequence[str | Rule] | None = None,
-    resolution: int = 51,
-    samples: int | None = None,
-    reach: float | None = None,
-    epochs: int | None = None,
-    eigenvalues: int = EIGENVALUES,
-    seed: int = 0,
-    precision: Precision = "float32",
     data: Any = None,
     out: str | Path | None = None,
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
+    **given: Any,
 ) -> Landscape:
     """Draw the loss around a run's network on a plane through its parameters.
 
+    The planes: "random" (two random directions, normalised neuron by neuron), "paths" (where update rules
+    went: the first two principal components about the trained network), "solutions" (through the trained
+    network, what another rule found, and their common start) and "line" (from the one to the other).
+
     Args:
         run: a run, or its folder.
-        plane: "random" (two random directions, normalised neuron by neuron), "paths" (where update rules
-            went: the first two principal components about the trained network), "solutions" (through the
-            trained network, what another rule found, and their common start) or "line" (from the one to
-            the other); None: "paths" where rules are named, "random" otherwise.
-        optimizer: the rules; None: the best of the run. For "solutions" and "line" the other one.
-        resolution: grid points along each side.
-        samples: measure on so many rows, drawn at random; None: on all that the network learnt from.
-        reach: how far the grid goes. On a random plane in lengths of every neuron, 1 by default;
-            elsewhere a factor on what just fits all that is marked, 1 by default.
-        epochs: length of the paths; None: as long as the network was trained, or 10 where its budget
-            allows that.
-        eigenvalues: how many of the Hessian's largest are sought; 0: none.
-        seed: of random directions and of the rows drawn.
-        precision: that networks are evaluated in.
         data: a `Dataset`, or a name or path of the data; None: where the run says they are.
         out: a folder of runs to save into; None saves nothing.
         observer, command, stages: as in `couloir.train`.
+        given: the options.
 
     Raises:
         InputError: something given cannot be used; the data are others; the paths span no plane.
     """
     stages, observer = stages or Stages(), observer or Silent()
-    kind = _checked_plane(plane, optimizer, samples, reach, eigenvalues)
+    asked = given_or_usual(LANDSCAPE, given)
+    optimizer, epochs, seed = asked["optimizer"], asked["epochs"], asked["seed"]
+    kind = _checked_plane(asked["plane"], optimizer)
     if out is not None:
         check_folder(Path(out))
     with stages.timed("load"):
         stored = run if isinstance(run, runs.StoredRun) else runs.read(run)
         about = restored(stored, data)
-        measure = measured_on(about, samples, seed, precision)
+        measure = measured_on(about, asked["samples"], seed, asked["precision"])
     with stages.timed("train"):
         ways = _trained_paths(about, kind, optimizer, epochs, observer) if kind != "random" else []
     with stages.timed("slice"):
         where = _plane(kind, about, ways, seed)
         paths = _path_table(where, ways, measure)
-        x, y = _ranges(where, paths, 1.0 if reach is None else reach)
-        drawn = loss_slice(where, measure, x, y, resolution, _progress(observer))
+        x, y = _ranges(where, paths, asked["reach"] or 1.0)
+        drawn = loss_slice(where, measure, x, y, asked["resolution"], _progress(observer))
     with stages.timed("curvature"):
         observer.stage("finding the sharpest directions")
-        found, profile = _curvature(about, measure, eigenvalues, drawn, seed)
+        found, profile = _curvature(about, measure, asked["eigenvalues"], drawn, seed)
     record = {
         "schema_version": runs.SCHEMA_VERSION,
         "kind": "landscape",
@@ -205,22 +193,13 @@ def terminal_lines(found: Landscape) -> Iterator[tuple[str, str]]:
         yield "", f"plain gradient descent over all rows cannot settle here at a rate above {rate}"
 
 
-def _checked_plane(
-    plane: str | None, optimizer: Any, samples: int | None, reach: float | None, eigenvalues: int
-) -> str:
+def _checked_plane(plane: str | None, optimizer: Any) -> str:
     """The kind of plane, if everything that was said goes with it."""
     kind = plane or ("paths" if optimizer is not None else "random")
-    if kind not in PLANES:
-        raise unknown("plane", kind, PLANES)
     if kind == "random" and optimizer is not None:
         raise InputError(
             "On a random plane no path can be seen, as rules move across it, not along it: use --plane paths."
         )
-    for what, value in (("samples", samples), ("range", reach)):
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise InputError(f"The {what} {value!r} cannot be used: give a number above 0.")
-    if eigenvalues < 0:
-        raise InputError(f"There are no {eigenvalues} eigenvalues: give 0 or more.")
     return kind
 
 
@@ -231,7 +210,7 @@ def measured_on(about: Restored, samples: int | None, seed: int, precision: Prec
     """
     rows = about.rows
     if samples is not None and samples < len(rows):
-        rows = np.sort(np.random.default_rng([seed, 0x5A3B]).choice(rows, int(samples), replace=False))
+        rows = np.sort(seeds.generator(seeds.MEASURED, seed).choice(rows, int(samples), replace=False))
     preparation, dataset = about.model.preparation, about.dataset
     scale = {"mse": preparation.target_scale**2, "mae": preparation.target_scale}
     return Measure(
@@ -304,19 +283,19 @@ def _travellers(about: Restored, kind: str, optimizer: Any) -> list[Member]:
     return [_under(about.member, rule, known) for rule in rules]
 
 
-def _under(member: Member, rule: Rule, known: Mapping[str, tuple[float, float | None]]) -> Member:
+def _under(member: Member, rule: Rule, known: Mapping[str, tuple[float, dict[str, float]]]) -> Member:
     if rule.name == member.rule.name:
         return member
-    rate, momentum = known.get(rule.name, (rule.defaults["learning_rate"], rule.defaults.get("momentum")))
-    return replace(member, rule=rule, learning_rate=rate, momentum=momentum)
+    rate, numbers = known.get(rule.name, (rule.defaults["learning_rate"], {}))
+    return replace(member, rule=rule, learning_rate=rate, numbers=numbers)
 
 
-def _best_rates(about: Restored) -> dict[str, tuple[float, float | None]]:
-    """The learning rate and momentum that each rule did best with in the run, the best rule first."""
+def _best_rates(about: Restored) -> dict[str, tuple[float, dict[str, float]]]:
+    """The learning rate and other numbers that each rule did best with in the run, the best rule first."""
     table, found = about.run.leaderboard, {}
     for row in table.iter_rows(named=True):
         if row["status"] != "diverged" and row["optimizer"] not in found:
-            found[row["optimizer"]] = (row["learning_rate"], row.get("momentum"))
+            found[row["optimizer"]] = (row["learning_rate"], rule_numbers(row))
     return found
 
 
@@ -372,7 +351,7 @@ def _path_record(plane: Plane, way: Visits) -> dict[str, Any]:
     return {
         "rule": way.member.rule.name,
         "learning_rate": way.member.learning_rate,
-        "momentum": way.member.momentum,
+        "momentum": way.member.hyper().get("momentum"),
         "epochs": way.epochs[-1],
         "diverged": way.diverged,
         "shown": plane.shown(way.networks),

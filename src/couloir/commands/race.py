@@ -5,70 +5,54 @@ Tuned on validation, judged over replicates, the winner tested once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from couloir.commands.asked import Asked, sorted_out, takes
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load
-from couloir.data.splits import Fractions
-from couloir.engine.optimizers import Rule
-from couloir.engine.population import Member, Options
-from couloir.engine.training import Precision, Progress
+from couloir.engine.member import Member
+from couloir.engine.training import Progress
 from couloir.errors import InputError
+from couloir.options import RACE, taken_by
 from couloir.runs.files import check_folder
 from couloir.selection import evaluation
 from couloir.selection import testing as results
 from couloir.selection.averages import validated
 from couloir.selection.comparison.race import Race, curves_table, run_race, standing, tuning_table
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, chosen_metric, fitting, prepare
 from couloir.selection.testing import Choice, Finalist, Winner
 
-RATES, REPLICATES, EPOCHS = 12, 10, 50
 
-
+@takes(RACE, ("learning_rate", "start", "steps"))
 def race(
     data: Any,
     *,
-    optimizer: str | Rule | Sequence[str | Rule] | None = None,
-    rates: int = RATES,
-    replicates: int = REPLICATES,
-    epochs: int = EPOCHS,
-    seed: int = 0,
-    split: Fractions = (0.70, 0.15, 0.15),
-    metric: str | None = None,
-    class_weights: bool = False,
-    precision: Precision = "float32",
     out: str | Path | None = None,
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
-    **options: Any,
+    **given: Any,
 ) -> Run:
     """Compare update rules on a data set: each at its own best learning rate, over replicates.
 
     Every rule trains the same network on the same splits and batches for the same number of steps, and
-    nobody is stopped early.
+    nobody is stopped early: each option but the rules has one value. Replicates have the run seeds seed + 1
+    … seed + S; the test part is the same in all.
 
     Args:
         data: a `Dataset`, or anything `couloir.load` reads without further words.
-        optimizer: the rules; None: all in `RULES`.
-        rates: learning rates that each rule is tuned over, spaced over four decades.
-        replicates: S, how many splits, batch orders and initial weights the tuned rules are judged over.
-        epochs: how long every member is trained.
-        seed: the run seed; replicates have seed + 1 … seed + S. The test part is the same in all.
-        split: shares of training, validation and test.
-        metric: what rules are tuned and compared by; None: log loss or mean squared error.
-        class_weights, precision, out, observer, command, stages: as in `couloir.train`.
-        options: the other fields of `couloir.engine.population.Options`, one value each.
+        out, observer, command, stages: as in `couloir.train`.
+        given: the options.
 
     Returns:
-        the run: `record["standing"]`, `record["verdicts"]`, `record["pairs"]`, and the tables `tuning`
-        and `curves`.
+        the run: its record's `standing`, `verdicts` and `pairs`, and the tables `tuning` and `curves`.
 
     Raises:
         InputError: something given cannot be used, or every rule diverged at every rate.
@@ -76,16 +60,14 @@ def race(
     stages, observer = stages or Stages(), observer or Silent()
     if out is not None:
         check_folder(Path(out))
-    for what, value, least in (("learning rates", rates, 1), ("replicates", replicates, 1)):
-        if not isinstance(value, int) or value < least:
-            raise InputError(f"The number of {what} {value!r} cannot be used: give {least} or more.")
-    conditions = Conditions(seed, split, metric, None, class_weights=class_weights, precision=precision)
+    conditions, options, rest = asked_of_race(given)
+    rates, replicates = rest["rates"], rest["replicates"]
     with stages.timed("load"):
         dataset = data if isinstance(data, Dataset) else load(data)
     with stages.timed("prepare"):
         problem = prepare(dataset, conditions)
-    ranked_by = chosen_metric(problem.data.task, metric)
-    members = runners(problem, optimizer, epochs, options)
+    ranked_by = chosen_metric(problem.data.task, conditions.metric)
+    members = runners(problem, options)
     observer.loaded(problem)
     import_ahead(report=out is not None)
     with interruptions(observer) as interrupted:
@@ -100,7 +82,7 @@ def race(
     stages.seconds["train"] = found.tuning.seconds + found.replicas.seconds
     observer.stage("testing")
     with stages.timed("evaluate"):
-        run = tested(_choice(problem, found, conditions, rates, command or as_code("race", options)))
+        run = tested(_choice(problem, found, conditions, rates, command or as_code("race", given)))
     run.record |= {"status": status, "seconds": stages.rounded()}
     if out is not None:
         observer.stage("writing the report")
@@ -108,24 +90,28 @@ def race(
     return run
 
 
-def runners(
-    problem: Problem,
-    optimizer: str | Rule | Sequence[str | Rule] | None,
-    epochs: int,
-    options: dict[str, Any],
-) -> list[Member]:
-    """One member a rule.
+def asked_of_race(given: Mapping[str, Any]) -> Asked:
+    """What was given to a race: nobody is stopped in it, and rates are found, not given.
 
     Raises:
-        InputError: an option has several values, or cannot be used; two rules share a name.
+        InputError: something given cannot be used.
     """
-    if "learning_rate" in options:
+    if "learning_rate" in given:
         raise InputError(
             "A race on data finds every rule's learning rate itself: leave --learning-rate out, or compare "
             "rates with 'couloir train'."
         )
-    everything = Options(optimizer=optimizer, learning_rate=1.0, epochs=epochs, **options)
-    members = everything.members(problem.data.task)
+    usual = {name: taken_by(RACE)[name].default for name in ("rates", "replicates", "epochs")}
+    return sorted_out(RACE, usual | dict(given), patience=None)
+
+
+def runners(problem: Problem, options: Options) -> list[Member]:
+    """One member a rule; its learning rate is nobody's yet.
+
+    Raises:
+        InputError: an option has several values, or cannot be used; two rules share a name.
+    """
+    members = Options(**{**options.given, "learning_rate": 1.0}).members(problem.data.task)
     rules = list(dict.fromkeys(member.rule for member in members))
     if len(members) > len(rules):
         raise InputError(

@@ -19,24 +19,27 @@ import numpy as np
 import polars as pl
 
 from couloir import text as words
+from couloir.commands.asked import Asked, offered, sorted_out, takes
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load
-from couloir.data.splits import Fractions
+from couloir.engine.machine import Machine
 from couloir.engine.metrics import METRICS
-from couloir.engine.population import Cohort
-from couloir.engine.training import Precision, Progress
+from couloir.engine.placement import Cohort
+from couloir.engine.training import Progress
 from couloir.errors import InputError
 from couloir.model.predictor import Model
+from couloir.options import SEARCH
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
 from couloir.selection import evaluation
 from couloir.selection.averages import Average, average_record, averaged, bagged, is_kept, refitted
 from couloir.selection.cross_validation import fold_importance, fold_record, median_epochs
 from couloir.selection.evaluation import Judged
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, chosen_metric, prepare
-from couloir.selection.search.loop import GENERATION, PoolEntry, Search
+from couloir.selection.search.loop import PoolEntry, Search
 from couloir.selection.search.space import Space
 from couloir.selection.search.storages import quiet
 from couloir.selection.search.study import Study
@@ -47,12 +50,18 @@ FOLDS_BELOW = 5000
 """With fewer rows than this a search judges by five folds unless told otherwise: a small validation part
 would choose by luck among so many."""
 
-FOLDS, ENSEMBLE, PATIENCE = 5, 10, 10
+FOLDS = 5
 KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.18, 6.0
 """Share of the minutes that is kept for what follows the search (average, refit, test), and seconds."""
 
 SHOWN = 10
 """Trials whose curves are kept in the history."""
+
+
+JUDGED_APART = ("cv", "ensemble")
+"""Conditions of training that mean something of their own in a search."""
+
+WHEN_RESUMED = ("resume", "trials", "minutes", "storage")
 
 
 class Interrupted(Exception):
@@ -64,48 +73,30 @@ class Interrupted(Exception):
         self.folder, self.trials = folder, trials
 
 
+@takes(SEARCH)
 def search(
     data: Any = None,
     *,
-    trials: int | None = None,
-    minutes: float | None = None,
-    cv: int | None = None,
     validation: bool = False,
-    space: Space | str | Path | None = None,
-    halving: bool = True,
-    ensemble: int = ENSEMBLE,
-    seed: int = 0,
-    split: Fractions = (0.70, 0.15, 0.15),
-    metric: str | None = None,
-    patience: int | None = PATIENCE,
-    class_weights: bool = False,
-    precision: Precision = "float32",
-    generation: int = GENERATION,
-    storage: str | None = None,
-    resume: str | Path | None = None,
     out: str | Path = "runs",
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
+    **given: Any,
 ) -> Run:
     """Search for the best network on a data set, average the best, and test once.
+
+    What makes members, such as `optimizer` or `hidden`, takes the place of the search space's entry: one
+    value is fixed, of a list one is chosen. When the minutes are up, the trials in training count with what
+    they have reached.
 
     Args:
         data: a `Dataset`, or anything `couloir.load` reads without further words; left out where `resume`
             knows where the data are.
-        trials: end after so many; None: 512, or as many as the minutes allow.
-        minutes: end after so long; the trials in training then count with what they have reached.
-        cv: judge trials by so many folds of all rows but the test part.
-        validation: judge them by the validation part. Neither given: five folds below 5,000 rows.
-        space: what is searched: a `Space`, a TOML file, or None for the default one.
-        halving: whether the worse trials leave early.
-        ensemble: average at most so many trials at the end.
-        seed, split, metric, patience, class_weights, precision: as in `couloir.train`.
-        generation: trials that are asked for and trained together.
-        storage: an Optuna storage URL that trials are written to as well.
-        resume: the folder of a search that has not ended, or that is to go on.
+        validation: judge trials by the validation part, as `cv=0` does.
         out: the folder of runs.
         observer, command, stages: as in `couloir.train`.
+        given: the options.
 
     Returns:
         the run; its folder is `run.folder`.
@@ -115,27 +106,22 @@ def search(
         Interrupted: Ctrl-C; what was told is in the folder.
     """
     stages, observer = stages or Stages(), observer or Silent()
-    if resume is None:
-        asked = {
-            "trials": trials,
-            "minutes": minutes,
-            "halving": halving,
-            "ensemble": ensemble,
-            "generation": generation,
-            "cv": cv,
-            "validation": validation,
-            "command": command or as_code("search", {}),
-        }
-        conditions = Conditions(
-            seed, split, metric, patience, minutes=minutes, class_weights=class_weights, precision=precision
-        )
-        under_way = _begun(data, space, Path(out), asked, conditions, storage, stages)
+    conditions, options, rest = asked_of_search(given)
+    minutes = conditions.minutes
+    if rest["resume"] is None:
+        rest["cv"], validation = rest["cv"] or None, validation or rest["cv"] == 0
+        asked = {name: rest[name] for name in ("trials", "halving", "ensemble", "generation", "cv")}
+        asked |= {"minutes": minutes, "validation": validation}
+        asked["command"] = command or as_code("search", given)
+        spaces = rest["space"], options
+        under_way = _begun(data, spaces, Path(out), asked, conditions, rest["storage"], stages)
     else:
-        under_way = _resumed(data, runs.resolve(resume), trials, minutes, storage, stages)
+        _refuse_others(given, validation)
+        folder = runs.resolve(rest["resume"])
+        under_way = _resumed(data, folder, rest["trials"], minutes, rest["storage"], stages)
     asked = under_way.study.header["asked"]
-    if resume is not None:
-        given = {"trials": trials, "minutes": minutes}
-        asked = asked | {name: value for name, value in given.items() if value is not None}
+    if rest["resume"] is not None:
+        asked = asked | {name: value for name, value in given.items() if name in ("trials", "minutes")}
     observer.loaded(under_way.problem)
     status = _run_generations(under_way, asked, observer, stages)
     import_ahead(report=True)
@@ -157,9 +143,19 @@ def search(
     return run
 
 
+def asked_of_search(given: Mapping[str, Any]) -> Asked:
+    """What was given to a search, and the defaults of what was not.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    usual = {name: option.default for name, option in offered(SEARCH).items() if not option.is_of_member}
+    return sorted_out(SEARCH, usual | dict(given), apart=JUDGED_APART)
+
+
 def _begun(
     data: Any,
-    space: Space | str | Path | None,
+    spaces: tuple[Space | str | Path | None, Options],
     out: Path,
     asked: dict[str, Any],
     conditions: Conditions,
@@ -167,7 +163,8 @@ def _begun(
     stages: Stages,
 ) -> Search:
     """A new search in a new folder."""
-    _check(asked)
+    if asked["cv"] is not None and asked["validation"]:
+        raise InputError("Trials are judged either by folds or by the validation part: give one of the two.")
     check_folder(out)
     with stages.timed("load"):
         dataset = data if isinstance(data, Dataset) else load(data)
@@ -175,7 +172,9 @@ def _begun(
     conditions = replace(conditions, cv=judging_folds(dataset, asked["cv"], asked["validation"]))
     problem = _prepared(dataset, conditions, stages)
     metric = chosen_metric(problem.data.task, conditions.metric)
+    space, options = spaces
     found = space if isinstance(space, Space) else _space(space, problem)
+    found = found.with_values(options.given)
     first = not out.exists()
     folder = runs.claim_folder(out, dataset.name)
     header = {
@@ -205,9 +204,9 @@ def _resumed(
     """A search that goes on where its last whole generation ended."""
     study = Study.resume(folder, storage)
     header = study.header
-    _check({**header["asked"], "trials": trials, "minutes": minutes})
     stored: dict[str, Any] = header["conditions"]
-    conditions = Conditions(**{**stored, "split": tuple(stored["split"])})
+    machine = Machine(**stored["machine"]) if "machine" in stored else Machine.here()
+    conditions = Conditions(**{**stored, "split": tuple(stored["split"]), "machine": machine})
     if minutes is not None:
         conditions = replace(conditions, minutes=minutes)
     with stages.timed("load"):
@@ -216,18 +215,15 @@ def _resumed(
     return Search.begin(folder, study, problem, conditions, header["metric"], header["asked"]["halving"])
 
 
-def _check(asked: Mapping[str, Any]) -> None:
-    for what, name, least in (
-        ("trials", "trials", 1),
-        ("trials in a generation", "generation", 2),
-        ("trials to average", "ensemble", 1),
-        ("folds", "cv", 2),
-    ):
-        value = asked[name]
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise InputError(f"The number of {what} {value!r} cannot be used: give {least} or more.")
-    if asked["cv"] is not None and asked["validation"]:
-        raise InputError("Trials are judged either by folds or by the validation part: give one of the two.")
+def _refuse_others(given: Mapping[str, Any], validation: bool) -> None:
+    """Raise an InputError for what a resumed search cannot change."""
+    named = [name for name, value in given.items() if name not in WHEN_RESUMED and value is not None]
+    if named := named or ["validation"] * validation:
+        option = offered(SEARCH).get(named[0])
+        raise InputError(
+            f"A resumed search goes on as it began, so {option.typed_as if option else named[0]} cannot "
+            "be given with --resume: only --trials, --minutes and --storage can."
+        )
 
 
 def judging_folds(dataset: Dataset, cv: int | None, validation: bool) -> int | None:
@@ -310,13 +306,23 @@ def _headline(under_way: Search) -> str:
     return text
 
 
-def shown_space(data: Any, loading: Mapping[str, Any], space: str | Path | None) -> str:
-    """The space that a search of these data would use, as TOML; without data, one for classes."""
+def shown_space(data: Any, loading: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """The space that a search of these data would use, as TOML; without data, one for classes.
+
+    Args:
+        data: as for `search`.
+        loading: options of `couloir.load`.
+        given: options of `search`.
+    """
+    _, options, rest = asked_of_search(given)
+    space = rest["space"]
     if data is None:
         found = Space.default("classification", FOLDS_BELOW)
-        return (found if space is None else Space.read(space, "classification", FOLDS_BELOW)).show()
-    dataset = load(data, **loading)
-    return _space(space, prepare(dataset, Conditions(cv=judging_folds(dataset, None, False)))).show()
+        found = found if space is None else Space.read(space, "classification", FOLDS_BELOW)
+    else:
+        dataset = load(data, **loading)
+        found = _space(space, prepare(dataset, Conditions(cv=judging_folds(dataset, None, False))))
+    return found.with_values(options.given).show()
 
 
 def export(resume: str | Path | None, url: str) -> str:

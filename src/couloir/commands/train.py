@@ -19,19 +19,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from couloir.commands.asked import sorted_out, takes
 from couloir.commands.stages import Stages
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load, load_features
-from couloir.data.splits import Fractions
-from couloir.engine import cost
+from couloir.engine import placement
 from couloir.engine.outcomes import Trained
-from couloir.engine.population import Options
-from couloir.engine.training import Precision, Progress, train_population
+from couloir.engine.training import Progress, train_population
+from couloir.options import TRAIN
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
 from couloir.selection import testing as results
 from couloir.selection.choosing import choose
 from couloir.selection.cross_validation import CrossValidation
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, Problem, plan, prepare
 from couloir.selection.testing import Choice
 
@@ -111,50 +112,29 @@ class Silent(Observer):
     """An observer that says nothing: it has the protocol's methods, which do nothing."""
 
 
+@takes(TRAIN)
 def train(
     data: Any,
     *,
-    seed: int = 0,
-    split: Fractions = (0.70, 0.15, 0.15),
-    metric: str | None = None,
-    patience: int | None = 10,
-    members: int | None = None,
-    minutes: float | None = None,
-    refit: bool = False,
-    class_weights: bool = False,
-    precision: Precision = "float32",
-    cv: int | None = None,
-    ensemble: int | None = None,
-    no_stop: bool = False,
     out: str | Path | None = None,
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
-    **options: Any,
+    **given: Any,
 ) -> Run:
     """Train a population on a data set, choose by validation, and test the choice once.
 
+    Options that may be given as lists multiply the population. With `cv` members are judged by folds of all
+    rows but the test part, instead of a validation part; the winner is then trained again on all of these
+    rows, for its median best number of epochs.
+
     Args:
         data: a `Dataset`, or anything `couloir.load` reads without further words.
-        seed: the run seed: split, batch order, input noise; with a restart's number, weights and dropout.
-        split: shares of training, validation and test.
-        metric: what members are stopped and chosen by; None: log loss or mean squared error.
-        patience: epochs without improvement before a member stops; None: never.
-        members: at most so many, spread evenly over the combinations.
-        minutes: end training after so long, and choose among what has been learnt.
-        refit: train the chosen member again on training and validation rows, for its best number of epochs.
-        class_weights: weigh classes in the training loss so that each has the same say.
-        precision: "float32" or "float64".
-        cv: judge members by so many folds of all rows but the test part, instead of a validation part;
-            the winner is then trained again on all of these rows, for its median best number of epochs.
-        ensemble: average at most so many members, chosen greedily in bags, unless validation tells that
-            the winner alone is better.
-        no_stop: stop nobody, and report what stopping by `patience` would have changed.
         out: a folder of runs to save the run into; None saves nothing.
         observer: told how it goes.
         command: what is recorded as having been run.
         stages: a stopwatch that has been running since before the data were loaded.
-        options: the fields of `couloir.engine.population.Options`, single values or lists that multiply.
+        given: the options.
 
     Returns:
         the run: `leaderboard`, `test`, `predict`, `report`, `save`.
@@ -165,27 +145,14 @@ def train(
     stages, observer = stages or Stages(), observer or Silent()
     if out is not None:
         check_folder(Path(out))
-    conditions = Conditions(
-        seed,
-        split,
-        metric,
-        patience,
-        members,
-        minutes,
-        refit,
-        class_weights,
-        precision,
-        cv,
-        ensemble,
-        no_stop,
-    )
-    planned = plan_run(data, conditions, Options(**options), stages)
+    conditions, options, _ = sorted_out(TRAIN, given)
+    planned = plan_run(data, conditions, options, stages)
     observer.loaded(planned.problem)
     observer.planned(planned)
     import_ahead(report=out is not None)
     trained, status = _train(planned, conditions, observer, stages)
     with stages.timed("choose"):
-        choice = choose(planned, conditions, trained, command or as_code("train", options))
+        choice = choose(planned, conditions, trained, command or as_code("train", given))
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(choice)
@@ -196,31 +163,24 @@ def train(
     return run
 
 
+NOT_CROSSED = ("minutes", "refit", "ensemble", "no_stop")
+"""What `train` takes and `cross_validate` does not: it chooses nothing."""
+
+
+@takes(TRAIN, NOT_CROSSED)
 def cross_validate(
-    data: Any,
-    *,
-    cv: int = 10,
-    seed: int = 0,
-    split: Fractions = (0.70, 0.15, 0.15),
-    metric: str | None = None,
-    patience: int | None = 10,
-    members: int | None = None,
-    class_weights: bool = False,
-    precision: Precision = "float32",
-    observer: Observer | None = None,
-    **options: Any,
+    data: Any, *, cv: int = 10, observer: Observer | None = None, **given: Any
 ) -> CrossValidation:
     """Train every configuration in k folds of all rows but the test part, and score what each held out.
 
-    Nothing is refitted and the test part is not looked at: that is `couloir.train(data, cv=…)`.
+    Nothing is refitted and the test part is not looked at: that is `couloir.train(data, cv=…)`. Without
+    patience nobody is stopped early, and all of a fold's other rows are learnt from.
 
     Args:
         data: a `Dataset`, or anything `couloir.load` reads without further words.
         cv: k, the number of folds.
-        seed, split, metric, patience, members, class_weights, precision: as in `couloir.train`; without
-            patience nobody is stopped early, and all of a fold's other rows are learnt from.
         observer: told how it goes.
-        options: the fields of `couloir.engine.population.Options`, single values or lists that multiply.
+        given: the options, single values or lists that multiply.
 
     Returns:
         `scores` (per metric [member, fold]), `ranking`, `nested` (inner choice, outer score), `table()`.
@@ -228,11 +188,9 @@ def cross_validate(
     Raises:
         InputError: something given cannot be used.
     """
-    conditions = Conditions(
-        seed, split, metric, patience, members, class_weights=class_weights, precision=precision, cv=cv
-    )
+    conditions, options, _ = sorted_out(TRAIN, given, NOT_CROSSED, cv=cv)
     stages, observer = Stages(), observer or Silent()
-    planned = plan_run(data, conditions, Options(**options), stages)
+    planned = plan_run(data, conditions, options, stages)
     observer.loaded(planned.problem)
     observer.planned(planned)
     trained, _ = _train(planned, conditions, observer, stages)
@@ -264,7 +222,7 @@ def plan_run(data: Any, conditions: Conditions, options: Options, stages: Stages
     with stages.timed("prepare"):
         problem = prepare(dataset, conditions)
         planned = plan(problem, options, conditions)
-    cost.check_memory(planned.cost)
+    placement.check_memory(planned.cost)
     return planned
 
 
@@ -316,6 +274,7 @@ def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: St
             metric=planned.metric,
             on_epoch=on_epoch,
             precision=conditions.precision,
+            machine=conditions.machine,
         )
     stages.seconds["compile"] = trained.compile_seconds
     stages.seconds["train"] = trained.seconds

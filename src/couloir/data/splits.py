@@ -11,30 +11,10 @@ import numpy as np
 
 from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.division import blocks, take_groups, take_latest, take_rows, windows
+from couloir.engine import seeds
 from couloir.errors import InputError
 
 Fractions = tuple[float, float, float]
-
-PARTS, FOLDS, INNER, REPLICATE = 0x5B117, 0xF01D5, 0x1E4, 0x4E911CA
-"""Set the draws for each purpose apart, whatever the seed."""
-
-
-def parse_split(text: str) -> Fractions:
-    """The fractions that "70/15/15" names: training, validation, test.
-
-    Raises:
-        InputError: not three positive numbers with the sum 100.
-    """
-    try:
-        parts = [float(part) for part in text.split("/")]
-    except ValueError:
-        parts = []
-    if len(parts) != 3 or not all(0 < part < 100 for part in parts) or abs(sum(parts) - 100) > 1e-9:
-        raise InputError(
-            f"The split '{text}' is not three positive percentages with the sum 100: "
-            "write training/validation/test, as in 70/15/15."
-        )
-    return parts[0] / 100, parts[1] / 100, parts[2] / 100
 
 
 def split_rows(dataset: Dataset, fractions: Fractions = (0.70, 0.15, 0.15), seed: int = 0) -> Split:
@@ -61,7 +41,7 @@ def split_rows(dataset: Dataset, fractions: Fractions = (0.70, 0.15, 0.15), seed
             times: in training); there are fewer groups or times than parts.
     """
     _check_fractions(fractions)
-    generator = np.random.default_rng([seed, PARTS])
+    generator = seeds.generator(seeds.PARTS, seed)
     rows = np.arange(len(dataset))
     train_share, validation_share, test_share = fractions
     if dataset.test_rows is not None:
@@ -96,7 +76,7 @@ def replicate_rows(
     """
     _check_share(share, "validation")
     rows = np.unique(rows)
-    generator = np.random.default_rng([seed, REPLICATE])
+    generator = seeds.generator(seeds.REPLICATE, seed)
     validation, train = _divide(dataset, rows, share, 1, generator)
     _check_parts(dataset, rows, {"train": train, "validation": validation})
     return train, validation
@@ -136,7 +116,7 @@ def fold_rows(
             if dataset.groups is not None:
                 purpose = f"fold {number} to stop by one and learn from another"
                 _check_groups(dataset, dataset.groups[known], 2, purpose)
-            generator = np.random.default_rng([seed, INNER, number])
+            generator = seeds.generator(seeds.INNER, seed, number)
             stopping, train = _divide(dataset, known, inner, 1, generator)
         fold = Fold(train=train, stopping=stopping, held_out=held_out)
         _check_fold(dataset, rows, fold, number, inner is not None)
@@ -171,7 +151,7 @@ def _folds(
         pairs = windows(dataset.times[rows], folds, fewest, str(dataset.time_name))
         return [(rows[before], rows[held_out]) for before, held_out in pairs]
     groups = None if dataset.groups is None else dataset.groups[rows]
-    state = int(np.random.SeedSequence([seed, FOLDS]).generate_state(1)[0])
+    state = seeds.state(seeds.FOLDS, seed)
     held = [rows[block] for block in blocks(_labels(dataset, rows), groups, len(rows), folds, state)]
     return [(np.setdiff1d(rows, held_out, assume_unique=True), held_out) for held_out in held]
 

@@ -2,8 +2,8 @@
 
 Read from the top. One member's loss; one step, in which the gradients of all members are computed
 together and each rule then changes its own; one epoch, which is a scan over steps and ends by scoring
-every member. Folds (and replicates: other seeds, other splits) are an outer axis around the epoch. Only
-this module knows that there is more than one network.
+every member. Folds (and replicates: other seeds, other splits) are an outer axis around the epoch. What is
+compiled for many networks is compiled here alone; an architecture is written for one.
 """
 
 from __future__ import annotations
@@ -20,17 +20,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from couloir.engine.architectures.mlp import Network, dropout, forward, trained_product
+from couloir.engine.compilation import compiled
 from couloir.engine.losses import LossFunction, l1_penalty, l2_penalty
+from couloir.engine.machine import ROWS_SCORED_AT_ONCE, SIGNALS_SCORED_AT_ONCE
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.optimizers import Rule
-from couloir.engine.randomness import standard_normal
-
-SIGNALS_SCORED_AT_ONCE = 2**20
-"""Signals of the widest layer, over all members, in a block of samples that a population is scored on, at
-most, about: a block as large as the processor's caches allow."""
-
-ROWS_SCORED_AT_ONCE = 256
-"""Samples in such a block at least."""
+from couloir.engine.randomness import dropout_key, standard_normal, step_key
 
 
 class Part(NamedTuple):
@@ -109,7 +104,7 @@ class Program:
     """All that a compiled program depends on besides the shapes of its arguments.
 
     Attributes:
-        layout: the rules with the number of places each has, in the order of the places.
+        layout: the rules with the number of slots each has, in the order of the slots.
         widths: units of every layer, from the inputs to the outputs.
         activation: of the hidden layers.
         loss: what is minimised, besides penalties.
@@ -118,7 +113,6 @@ class Program:
         noisy: whether noise is added to the inputs.
         one_restart: whether all members are of the same restart.
         uneven: whether some fold has fewer steps to an epoch than there are, and sits the last ones out.
-        brief: whether it is to be compiled fast, since it will run for a moment only.
     """
 
     layout: tuple[tuple[Rule, int], ...]
@@ -130,17 +124,16 @@ class Program:
     noisy: bool
     one_restart: bool
     uneven: bool = False
-    brief: bool = False
 
 
 class Settings(NamedTuple):
     """The members' numbers, all traced: changing them compiles nothing.
 
-    `hyper` holds, rule by rule, name → [place]; `keys` is one key if all members are of one restart
-    (they then share what is drawn), else [place]. `noise` is the cohort's σ.
+    `hyper` holds, rule by rule, name → [slot]; `keys` is one key if all members are of one restart
+    (they then share what is drawn), else [slot]. `noise` is the cohort's σ.
     """
 
-    hyper: tuple[dict[str, Float[Array, "place"]], ...]
+    hyper: tuple[dict[str, Float[Array, "slot"]], ...]
     regularization: Regularization
     keys: Array
     noise: Float[Array, ""]
@@ -150,24 +143,24 @@ class Settings(NamedTuple):
 class PopulationState(NamedTuple):
     """What training changes: the networks, their rules' states, and the best of each so far.
 
-    Every leaf has a member axis [place] in front. `best_score` is the score of `best_networks`, its sign
+    Every leaf has a member axis [slot] in front. `best_score` is the score of `best_networks`, its sign
     such that less is better; `best_tie` is their default metric, which decides between equal scores.
     """
 
     networks: Network
     rule_states: tuple[Any, ...]
     best_networks: Network
-    best_score: Float[Array, "place"]
-    best_tie: Float[Array, "place"]
+    best_score: Float[Array, "slot"]
+    best_tie: Float[Array, "slot"]
 
 
-class Schedule(NamedTuple):
+class EpochSteps(NamedTuple):
     """One epoch's steps: which rows (with weight 0 where a batch is padded) and at which rates."""
 
     step: Int[Array, "step"]
     rows: Int[Array, "step batch"]
     weights: Float[Array, "step batch"]
-    rates: Float[Array, "step place"]
+    rates: Float[Array, "step slot"]
 
 
 class Scored(NamedTuple):
@@ -197,10 +190,10 @@ class EpochScores(NamedTuple):
     `finite` whose loss and parameters still are numbers.
     """
 
-    training: dict[str, Float[Array, "place"]]
-    validation: dict[str, Float[Array, "place"]]
-    improved: Bool[Array, "place"]
-    finite: Bool[Array, "place"]
+    training: dict[str, Float[Array, "slot"]]
+    validation: dict[str, Float[Array, "slot"]]
+    improved: Bool[Array, "slot"]
+    finite: Bool[Array, "slot"]
 
 
 def segments(layout: Sequence[tuple[Rule, int]]) -> Iterator[tuple[Rule, slice]]:
@@ -211,22 +204,22 @@ def segments(layout: Sequence[tuple[Rule, int]]) -> Iterator[tuple[Rule, slice]]
         start += size
 
 
-def _cut(tree: Any, places: slice) -> Any:
-    return jax.tree.map(lambda leaf: leaf[places], tree)
+def _cut(tree: Any, slots: slice) -> Any:
+    return jax.tree.map(lambda leaf: leaf[slots], tree)
 
 
 def _joined(trees: Sequence[Any]) -> Any:
     return trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
 
 
-def _chosen(mask: Bool[Array, "place"], yes: Any, no: Any) -> Any:
+def _chosen(mask: Bool[Array, "slot"], yes: Any, no: Any) -> Any:
     """Members' leaves of one tree where the mask holds, of the other elsewhere."""
     return jax.tree.map(lambda a, b: jnp.where(jnp.expand_dims(mask, tuple(range(1, a.ndim))), a, b), yes, no)
 
 
 def step(
-    program: Program, settings: Settings, state: PopulationState, now: Schedule, train: Part
-) -> tuple[PopulationState, Float[Array, "place"]]:
+    program: Program, settings: Settings, state: PopulationState, now: EpochSteps, train: Part
+) -> tuple[PopulationState, Float[Array, "slot"]]:
     """One update of every member; returns the losses as well.
 
     The gradients of all members come from one program over the whole member axis; the updates run rule
@@ -234,10 +227,10 @@ def step(
     """
     parts = list(segments(program.layout))
     hypers = [
-        {**hyper, "learning_rate": now.rates[places]}
-        for hyper, (_, places) in zip(settings.hyper, parts, strict=True)
+        {**hyper, "learning_rate": now.rates[slots]}
+        for hyper, (_, slots) in zip(settings.hyper, parts, strict=True)
     ]
-    networks = [_cut(state.networks, places) for _, places in parts]
+    networks = [_cut(state.networks, slots) for _, slots in parts]
     asked = [
         network if rule.look_ahead is None else jax.vmap(rule.look_ahead)(rule_state, network, hyper)
         for (rule, _), rule_state, network, hyper in zip(
@@ -249,28 +242,28 @@ def step(
         program, settings, _joined(asked) if asks_elsewhere else state.networks, now, train
     )
     changed, rule_states = [], []
-    for (rule, places), rule_state, network, hyper in zip(
+    for (rule, slots), rule_state, network, hyper in zip(
         parts, state.rule_states, networks, hypers, strict=True
     ):
-        change, rule_state = jax.vmap(rule.update)(_cut(gradients, places), rule_state, network, hyper)
+        change, rule_state = jax.vmap(rule.update)(_cut(gradients, slots), rule_state, network, hyper)
         changed.append(jax.tree.map(jnp.add, network, change))
         rule_states.append(rule_state)
     return state._replace(networks=_joined(changed), rule_states=tuple(rule_states)), losses
 
 
 def _gradients(
-    program: Program, settings: Settings, networks: Network, now: Schedule, train: Part
-) -> tuple[Float[Array, "place"], Network]:
+    program: Program, settings: Settings, networks: Network, now: EpochSteps, train: Part
+) -> tuple[Float[Array, "slot"], Network]:
     """Losses and gradients of all members on one batch, which all of them see alike."""
     inputs, targets = train.inputs[now.rows].T, train.targets[now.rows].T
     if program.noisy:
-        key = jax.random.fold_in(settings.noise_key, now.step)
+        key = step_key(settings.noise_key, now.step)
         inputs += settings.noise * standard_normal(key, inputs.shape, inputs.dtype)
     one = partial(member_loss, activation=program.activation, loss=program.loss)
     key_axis = None if program.one_restart else 0
 
     def with_key(network: Network, batch: Any, regularization: Regularization, key: Array) -> Array:
-        return one(network, batch, regularization, jax.random.fold_in(jax.random.fold_in(key, 1), now.step))
+        return one(network, batch, regularization, step_key(dropout_key(key), now.step))
 
     every = jax.vmap(jax.value_and_grad(with_key), in_axes=(0, None, 0, key_axis))
     return every(networks, (inputs, targets, now.weights), settings.regularization, settings.keys)
@@ -278,7 +271,7 @@ def _gradients(
 
 def score(
     program: Program, networks: Network, rows: Scored, scale: Array
-) -> dict[str, Float[Array, "part place"]]:
+) -> dict[str, Float[Array, "part slot"]]:
     """Every metric of the task for every member on every part, with nothing switched off or added."""
     count = rows.inputs.shape[0]
     signals = max(program.widths[1:]) * networks[0].bias.shape[0]
@@ -287,7 +280,7 @@ def score(
     padded = jnp.pad(rows.inputs, ((0, -count % block), (0, 0)))
     blocks = padded.reshape(-1, block, padded.shape[1])
 
-    def answer(some: Float[Array, "block feature"]) -> Float[Array, "place output block"]:
+    def answer(some: Float[Array, "block feature"]) -> Float[Array, "slot output block"]:
         return jax.vmap(lambda network: forward(network, some.T, program.activation))(networks)
 
     outputs = jnp.moveaxis(jax.lax.map(answer, blocks), 0, 2)
@@ -304,12 +297,12 @@ def epoch(
     program: Program,
     state: PopulationState,
     settings: Settings,
-    schedule: Schedule,
+    schedule: EpochSteps,
     data: DeviceData,
 ) -> tuple[PopulationState, EpochScores]:
     """One pass over the training part, then every member scored and its best kept."""
 
-    def advance(carry: Any, now: Schedule) -> tuple[Any, None]:
+    def advance(carry: Any, now: EpochSteps) -> tuple[Any, None]:
         before, finite = carry
         state, losses = step(program, settings, before, now, data.train)
         finite_now = jnp.isfinite(losses)
@@ -322,7 +315,7 @@ def epoch(
     finite = jnp.ones(schedule.rates.shape[1], bool)
     (state, finite), _ = jax.lax.scan(advance, (state, finite), schedule)
     scores = score(program, state.networks, data.scored, data.target_scale)
-    training, validation = ({name: parts[place] for name, parts in scores.items()} for place in (0, -1))
+    training, validation = ({name: parts[part] for name, parts in scores.items()} for part in (0, -1))
     sign = -1 if METRICS[program.metric].more_is_better else 1
     ranking = sign * validation[program.metric]
     tie = validation[DEFAULT_METRIC[program.task]]
@@ -340,13 +333,13 @@ def _with_best(
 ) -> PopulationState:
     """Keep the networks that improved; give a diverged one its best weights back and an empty state.
 
-    A diverged member stays in its place, where its learning rate is 0 from the next epoch on: what is
+    A diverged member stays in its slot, where its learning rate is 0 from the next epoch on: what is
     finite then stays so, and no NaN travels on.
     """
     best = _chosen(improved, state.networks, state.best_networks)
     rule_states = tuple(
-        _chosen(finite[places], rule_state, jax.tree.map(jnp.zeros_like, rule_state))
-        for (_, places), rule_state in zip(segments(program.layout), state.rule_states, strict=True)
+        _chosen(finite[slots], rule_state, jax.tree.map(jnp.zeros_like, rule_state))
+        for (_, slots), rule_state in zip(segments(program.layout), state.rule_states, strict=True)
     )
     return PopulationState(
         networks=_chosen(finite, state.networks, best),
@@ -364,7 +357,7 @@ _SHARED = Settings(hyper=None, regularization=None, keys=0, noise=None, noise_ke
 
 
 def epoch_of_folds(
-    program: Program, state: PopulationState, settings: Settings, schedule: Schedule, data: DeviceData
+    program: Program, state: PopulationState, settings: Settings, schedule: EpochSteps, data: DeviceData
 ) -> tuple[PopulationState, EpochScores]:
     """One epoch in every fold, each with its own rows, batch order and weights."""
     one, axes = partial(epoch, program), (0, _SHARED, 0, 0)
@@ -376,27 +369,10 @@ def epoch_of_folds(
     return jax.tree.map(lambda leaf: leaf[None], one(first[0], own, first[1], first[2]))
 
 
-_ARGUMENTS: Any = {"static_argnames": "program", "donate_argnames": "state"}
-# One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000
-# trainings on digits: 0 to 10 % faster) and compiles in three quarters of the time.
-_LEVEL = {"xla_backend_optimization_level": 2}
-# XLA's older emitters of machine code compile in half of the time. An epoch then takes up to 1.7 times as
-# long (digits), or no longer (wine).
-_for_long = jax.jit(
-    epoch_of_folds, compiler_options={**_LEVEL, "xla_cpu_use_fusion_emitters": True}, **_ARGUMENTS
-)
-_for_a_moment = jax.jit(
-    epoch_of_folds, compiler_options={**_LEVEL, "xla_cpu_use_fusion_emitters": False}, **_ARGUMENTS
-)
-_hastily = jax.jit(epoch_of_folds, **_ARGUMENTS)
-
-
-def compiled_epoch(brief: bool) -> Any:
+def compiled_epoch(fast: bool) -> Any:
     """`epoch_of_folds`, compiled once for each program and its shapes; the state's buffers are used again.
 
-    What will run for a moment only (`Program.brief`) is compiled in less time, to code that is slower. Where
-    JAX is asked to leave optimizations out (as in most tests), that is not overruled.
+    Args:
+        fast: whether little time is to be spent on compiling, for slower code: it runs for a moment only.
     """
-    if jax.config.values["jax_disable_most_optimizations"]:
-        return _hastily
-    return _for_a_moment if brief else _for_long
+    return compiled(epoch_of_folds, fast, static="program", donated="state")

@@ -17,11 +17,12 @@ import jax
 import numpy as np
 
 from couloir.engine.epochs import DeviceData, Part, Scored, TrainingData
+from couloir.engine.seeds import BATCHES, SCORED_SAMPLE, generator
 
-MOST_ROWS_WATCHED = 1000
+MOST_ROWS_SCORED = 1000
 """Training rows that the training curves come from, at most: scoring them is time not spent on training."""
 
-LEAST_ROWS_WATCHED = 200
+LEAST_ROWS_SCORED = 200
 """Where there is no validation part to compare with, a fifth of the training rows, but so many at least."""
 
 MOST_ROWS_FILLED = 2048
@@ -48,7 +49,7 @@ def epoch_batches(count: int, batch_size: int, seed: int, number: int) -> tuple[
         seed: the run seed.
         number: the epoch, from 1: each has an order of its own.
     """
-    order = np.random.default_rng([seed, number]).permutation(count)
+    order = generator(BATCHES, seed, number).permutation(count)
     steps = math.ceil(count / batch_size)
     rows = np.zeros(steps * batch_size, np.int32)
     rows[:count] = order
@@ -175,14 +176,14 @@ class Folds:
         return small or len(set(self.steps(batch_size))) > 1
 
 
-def _watched_rows(data: TrainingData, seed: int) -> np.ndarray:
+def _scored_sample(data: TrainingData, seed: int) -> np.ndarray:
     """Training rows for the training curves: as many as validation has, up to a thousand."""
     count = len(data.train.inputs)
-    compared = max(count // 5, LEAST_ROWS_WATCHED)
+    compared = max(count // 5, LEAST_ROWS_SCORED)
     if data.validation is not None:
         compared = len(data.validation.inputs)
-    wanted = min(count, MOST_ROWS_WATCHED, compared)
-    return np.sort(np.random.default_rng([seed, 0]).choice(count, wanted, replace=False))
+    wanted = min(count, MOST_ROWS_SCORED, compared)
+    return np.sort(generator(SCORED_SAMPLE, seed).choice(count, wanted, replace=False))
 
 
 def _to_device(data: TrainingData, seed: int, dtype: Any) -> DeviceData:
@@ -192,15 +193,15 @@ def _to_device(data: TrainingData, seed: int, dtype: Any) -> DeviceData:
         targets = np.asarray(rows.targets, np.int32 if data.task == "classification" else dtype)
         return Part(np.asarray(rows.inputs, dtype), targets)
 
-    watched = _watched_rows(data, seed)
-    parts = [Part(data.train.inputs[watched], data.train.targets[watched])]
+    sample = _scored_sample(data, seed)
+    parts = [Part(data.train.inputs[sample], data.train.targets[sample])]
     parts += [data.validation] if data.validation is not None else []
     belongs = np.repeat(np.arange(len(parts)), [len(rows.inputs) for rows in parts])
     joined = part(Part(*map(np.concatenate, zip(*parts, strict=True))))
     scale = np.ones(data.outputs) if data.target_scale is None else np.asarray(data.target_scale)
     weights = (belongs == np.arange(len(parts))[:, None]).astype(dtype)
     if data.validation is not None and data.validation_weights is not None:
-        weights[1, len(watched) :] = data.validation_weights
+        weights[1, len(sample) :] = data.validation_weights
     return DeviceData(part(data.train), Scored(*joined, weights), np.asarray(scale, dtype))
 
 

@@ -10,7 +10,7 @@ products, quotients and roots are elementwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from couloir.engine.losses import is_weight
+from couloir.errors import InputError, unknown
 
 Params: TypeAlias = PyTree[Float[Array, "..."]]
 """Parameters of one network, or whatever has their shape: a gradient, a change."""
@@ -231,22 +232,84 @@ RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _BUILT
 """The rules by name: those of the chapter, and AdamW."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Wrapped:
-    """An Optax optimizer with its settings; no closure, so that what holds it can be pickled."""
+NUMBERS: tuple[str, ...] = tuple(
+    dict.fromkeys(name for rule in _BUILT_IN for name in rule.defaults if name != "learning_rate")
+)
+"""The numbers that rules read besides the learning rate, by name: β, ε, ρ, β₁, β₂, λ."""
 
-    factory: Callable[..., Any]
-    learning_rate: float
-    settings: Mapping[str, Any]
+RATES_PER_RULE = 8
+"""Learning rates that each rule gets by default, two to a decade."""
 
-    def init(self, params: Params) -> State:
-        """The state before the first step."""
-        return self.factory(learning_rate=self.learning_rate, **self.settings).init(params)
 
-    def update(self, gradient: Params, state: State, params: Params, hyper: Hyper) -> tuple[Params, State]:
-        """One step at a member's own rate."""
-        transformation = self.factory(learning_rate=hyper["learning_rate"], **self.settings)
-        return transformation.update(gradient, state, params)
+def customary_rates(rule: Rule, count: int = RATES_PER_RULE) -> list[float]:
+    """Learning rates around a rule's customary one, two to a decade: α·10^(k/2), k = −5 … 2 for eight.
+
+    More of them lie below than above: members at thirty and a hundred times the customary rate win on a
+    small validation part now and then, and are then wrong with great confidence.
+    """
+    highest = (count - 1) // 3
+    middle = rule.defaults["learning_rate"]
+    return [float(f"{middle * 10 ** (k / 2):.3g}") for k in range(highest - count + 1, highest + 1)]
+
+
+def find_rule(named: Any) -> Rule:
+    """The rule of a name: one of `RULES`, or an Optax optimizer as ``optax.NAME``.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if isinstance(named, Rule):
+        return named
+    if isinstance(named, str) and named.startswith("optax."):
+        from couloir.engine.optax_rules import optax_rule
+
+        return optax_rule(named)
+    if callable(named):  # Optax's functions, or the two that one of its transformations consists of
+        raise InputError(
+            f"The optimizer {named!r} is a function: give its name, as 'adam' or 'optax.lion', or a rule "
+            "that couloir.optimizers.from_optax makes of it."
+        )
+    if named not in RULES:
+        raise unknown("optimizer", named, RULES)
+    return RULES[named]
+
+
+def variants(named: Any, asked: Mapping[str, Sequence[Any]]) -> list[tuple[Rule, dict[str, Sequence[float]]]]:
+    """The rules that a name makes with values of the numbers that rules read.
+
+    One rule with the values of those that it reads; of an Optax optimizer as many as there are combinations
+    of what cannot be an input of the program.
+
+    Args:
+        named: as for `find_rule`.
+        asked: values by the numbers' names; what the rule does not read is passed over.
+
+    Raises:
+        InputError: there is no rule of that name.
+    """
+    if isinstance(named, str) and named.startswith("optax."):
+        from couloir.engine import optax_rules
+
+        return optax_rules.variants(named, asked)
+    rule = find_rule(named)
+    return [(rule, {name: values for name, values in asked.items() if name in rule.defaults})]
+
+
+def reads(named: Any, number: str) -> bool:
+    """Whether a rule reads a number besides its learning rate.
+
+    Args:
+        named: as for `find_rule`.
+        number: its name.
+
+    Raises:
+        InputError: there is no rule of that name.
+    """
+    if isinstance(named, str) and named.startswith("optax."):
+        from couloir.engine import optax_rules
+
+        return optax_rules.reads(named, number)
+    return number in find_rule(named).defaults
 
 
 def from_optax(name: str, factory: Callable[..., Any], *, learning_rate: float, **settings: Any) -> Rule:
@@ -259,12 +322,6 @@ def from_optax(name: str, factory: Callable[..., Any], *, learning_rate: float, 
         learning_rate: its customary value.
         settings: further arguments of the factory, fixed.
     """
-    wrapped = _Wrapped(factory, learning_rate, settings)
-    return Rule(
-        name,
-        wrapped.init,
-        wrapped.update,
-        {"learning_rate": learning_rate},
-        f"optax.{getattr(factory, '__name__', name)}",
-        "Optax",
-    )
+    from couloir.engine.optax_rules import wrapped
+
+    return wrapped(name, factory, {"learning_rate": learning_rate}, settings)

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS
-from couloir.engine.population import Member
 
 End = Literal["finished", "stopped", "left", "diverged"]
 """At the end of its budget; no longer improving; out at a rung; no longer finite."""

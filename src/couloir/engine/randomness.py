@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array
 
+from couloir.engine import seeds
+
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 """Bits by which Threefry-2x32 rotates, four rounds at a time, in turns."""
 
@@ -35,6 +37,26 @@ FAR = (
 def key_of(seed: ArrayLike) -> Array:
     """The key of a seed, for Threefry-2x32 whatever JAX's default generator is set to."""
     return jax.random.key(seed, impl="threefry2x32")
+
+
+def member_key(seed: ArrayLike, restart: ArrayLike) -> Array:
+    """The key of a member, from the run seed and its restart: `dropout_key` is folded from it."""
+    return jax.random.fold_in(jax.random.fold_in(key_of(seed), seeds.MEMBERS), restart)
+
+
+def noise_key(seed: ArrayLike) -> Array:
+    """The key of a run's input noise, which all members share."""
+    return jax.random.fold_in(key_of(seed), seeds.NOISE)
+
+
+def dropout_key(member: Array) -> Array:
+    """The key of a member's dropout."""
+    return jax.random.fold_in(member, seeds.DROPOUT)
+
+
+def step_key(key: Array, step: ArrayLike) -> Array:
+    """The key of a step, from that of what is drawn step by step."""
+    return jax.random.fold_in(key, step)
 
 
 def threefry(key: tuple[Array, Array], counter: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -18,14 +18,17 @@ from typing import Any, Literal, get_args
 import jax
 import numpy as np
 
-from couloir.engine import compilation, cost
+from couloir.engine import compilation
 from couloir.engine.architectures.mlp import Network
-from couloir.engine.chunks import ChunkTraining, pack
+from couloir.engine.chunks import ChunkTraining
 from couloir.engine.epochs import TrainingData
 from couloir.engine.folds import Folds
+from couloir.engine.machine import SHORT_SECONDS, Machine
+from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
 from couloir.engine.outcomes import Outcome, Rung, RungResult, Status, Trained, leader, thin_out
-from couloir.engine.population import Member, Stage, lanes, plan_chunks
+from couloir.engine.packing import pack
+from couloir.engine.placement import Stage, compiled_fast, plan_chunks
 from couloir.errors import InputError, unknown
 
 Precision = Literal["float32", "float64"]
@@ -79,9 +82,9 @@ class Progress:
                 continue
             present = jax.device_get(training.state.networks)
             row = training.chunk.folds.index(fold)
-            for place in np.flatnonzero(~np.array(training.chunk.inert)):
-                number = training.chunk.places[place]
-                found[number] = jax.tree.map(lambda leaf, at=(row, place): leaf[at], present)
+            for slot in np.flatnonzero(~np.array(training.chunk.padding)):
+                number = training.chunk.slots[slot]
+                found[number] = jax.tree.map(lambda leaf, at=(row, slot): leaf[at], present)
         return found
 
 
@@ -103,11 +106,12 @@ def train_population(
     precision: Precision = "float32",
     initial: Sequence[Any] | None = None,
     filled: bool = False,
+    machine: Machine | None = None,
 ) -> Trained:
     """Train every member, each until its budget ends, it stops improving or it diverges.
 
     A member's result depends on its own hyperparameters, its restart and the run seed; not on the other
-    members, its place among them, the other folds or the size of the chunks. With rungs it also depends
+    members, its slot among them, the other folds or the size of the chunks. With rungs it also depends
     on the others whether a member comes to its end.
 
     Args:
@@ -128,6 +132,7 @@ def train_population(
             every fold, or None where it draws its own; None: all do.
         filled: fill small data up to one of few sizes, so that data of a few rows more or less need no
             program of their own; that changes no result but by rounding.
+        machine: what it is laid out for; None: this one.
 
     Returns:
         histories, best weights and status of every member in every fold.
@@ -142,10 +147,11 @@ def train_population(
     horizon = budget if epochs is None else min(budget, epochs)
     patience = patience if folds[0].validation is not None else None
     clock, began, seen = compilation.Clock(), time.perf_counter(), 0
+    machine = machine or Machine.here()
     passed: list[RungResult] = []
-    with engine(precision), clock.running(), ThreadPoolExecutor(lanes()) as pool:
+    with engine(precision), clock.running(), ThreadPoolExecutor(machine.workers) as pool:
         stacks = _stack_folds(folds, seeds, precision, filled)
-        chunks = _laid_out(members, outcomes, stacks, metric, chunk, _stages(horizon, rungs))
+        chunks = _laid_out(members, outcomes, stacks, metric, chunk, _stages(horizon, rungs), machine)
         for part in chunks:
             part.begin(initial)
         for number in range(1, horizon + 1):
@@ -154,7 +160,7 @@ def train_population(
                 if rung.epoch == number and (result := thin_out(outcomes, rung, metric)):
                     passed.append(result)
             next_rung = min((rung.epoch for rung in rungs if rung.epoch > number), default=0)
-            chunks = pack(chunks, number, next_rung - number, outcomes, stacks)
+            chunks = pack(chunks, number, next_rung - number, outcomes, stacks, machine)
             elapsed = time.perf_counter() - began - clock.seconds
             progress = Progress(number, horizon, outcomes, metric, seen, elapsed, clock.seconds, chunks)
             if (on_epoch is not None and on_epoch(progress)) or not any(p.training for p in chunks):
@@ -187,16 +193,17 @@ def _laid_out(
     metric: str,
     most: int | None,
     ahead: Sequence[Stage],
+    machine: Machine,
 ) -> list[ChunkTraining]:
     """Every chunk of the population in every fold, before the first step."""
     found = []
     for folds in stacks:
         inputs, outputs = folds.data[0].train.inputs.shape[1], folds.data[0].outputs
-        chunks = plan_chunks(members, inputs, outputs, most, folds.numbers, ahead=ahead)
-        brief = cost.are_brief(chunks, inputs, outputs, max(folds.rows), ahead)
+        chunks = plan_chunks(members, inputs, outputs, machine, most, folds.numbers, ahead=ahead)
+        fast = compiled_fast(chunks, inputs, outputs, max(folds.rows), ahead, machine)
         found += [
             ChunkTraining(chunk, outcomes, folds, metric, own)
-            for chunk, own in zip(chunks, brief, strict=True)
+            for chunk, own in zip(chunks, fast, strict=True)
         ]
     return found
 
@@ -210,11 +217,6 @@ def _stages(epochs: int, rungs: Sequence[Rung]) -> list[Stage]:
     return [*found, Stage(share, epochs - before)]
 
 
-SHORT_SECONDS = 0.1
-"""A chunk alone whose epoch takes less runs in the thread that asks: another one's would take half a
-millisecond to begin and end, and is there so that Ctrl-C can be answered in the middle of an epoch."""
-
-
 def advance(
     chunks: Sequence[ChunkTraining],
     number: int,
@@ -222,7 +224,7 @@ def advance(
     precision: Precision,
     pool: ThreadPoolExecutor,
 ) -> int:
-    """Run epoch `number` of every chunk, as many at a time as there are lanes; returns member-samples."""
+    """Run epoch `number` of every chunk, as many at a time as there are workers; returns member-samples."""
 
     def one(part: ChunkTraining) -> int:
         with numerics(precision):  # JAX's settings are each thread's own

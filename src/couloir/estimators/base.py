@@ -5,42 +5,65 @@ Predicting needs NumPy alone: what trains is imported where it is called.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from couloir import options
 from couloir.estimators.features import read_features
 from couloir.model.predictor import Ensemble, Model
+from couloir.options import Option
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
+
+
+NOT_OF_NUMBERS = ("class_weight",)
+"""Arguments of the estimator for classes that the one for numbers has not."""
+
+
+def arguments(classifies: bool) -> dict[str, Option]:
+    """The options that an estimator takes, by name: those that make members first, which may be lists."""
+    known = options.taken_by(options.FIT)
+    names = [*options.MEMBER, *(name for name in known if name not in options.MEMBER)]
+    return {name: known[name] for name in names if classifies or name not in NOT_OF_NUMBERS}
+
+
+def with_arguments(estimator: type[PopulationEstimator]) -> type[PopulationEstimator]:
+    """Give an estimator its arguments: in the signature, which scikit-learn reads, and in the docstring."""
+    known = arguments(estimator._classifies)
+
+    def __init__(self: Any, **given: Any) -> None:
+        """Store the arguments as they are; `fit` checks them."""
+        bound = signature.bind(self, **given)
+        bound.apply_defaults()
+        for name in known:
+            setattr(self, name, bound.arguments[name])
+
+    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    rest = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+        for name, option in known.items()
+    ]
+    signature = inspect.Signature([first, *rest])
+    __init__.__signature__ = signature  # type: ignore[attr-defined]
+    estimator.__init__ = __init__  # type: ignore[method-assign]
+    lines = "\n".join(f"    {name}: {option.given_help}" for name, option in known.items())
+    estimator.__doc__ = (inspect.getdoc(estimator) or "").replace(MARKER, lines)
+    return estimator
+
+
+MARKER = "    ARGUMENTS"
+"""Stands in a docstring where the arguments are written out."""
 
 
 class PopulationEstimator(BaseEstimator):
     """A population trained inside `fit`, of which the winner, or an average, is kept."""
 
     _classifies: ClassVar[bool]
-    _options: ClassVar[Sequence[str]] = (
-        "optimizer",
-        "learning_rate",
-        "momentum",
-        "hidden",
-        "activation",
-        "batch_size",
-        "epochs",
-        "l1",
-        "l2",
-        "dropout",
-        "noise",
-        "schedule",
-        "warmup",
-        "loss",
-        "restarts",
-    )
-    """The arguments that are fields of `couloir.engine.population.Options`."""
 
     model_: Model | Ensemble
     n_outputs_: int

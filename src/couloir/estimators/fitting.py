@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from couloir import options
 from couloir.data.division import take_rows
 from couloir.data.preparation import Preparation
-from couloir.engine import cost
+from couloir.engine import placement, seeds
 from couloir.engine.epochs import Part, TrainingData
-from couloir.engine.population import Member, Options
+from couloir.engine.member import Member
 from couloir.engine.training import Callback
 from couloir.errors import InputError
 from couloir.estimators.features import Features, fit_preparation, read_features, read_labels, read_values
-from couloir.selection.problem import Conditions, chosen_metric
+from couloir.selection.members import Options
+from couloir.selection.problem import CONDITIONS, Conditions, chosen_metric
 from couloir.selection.problem import predict as predict_cost
-
-DIVISION = 0xE57
-"""Sets the draw of validation rows apart from the others that a seed is used for."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
     estimator._seed = seed
     data = training_data(estimator, preparation, scaling, train_rows, judged)
     members = members_of(estimator, conditions)
-    cost.check_memory(predict_cost(members, [data])[1])
+    placement.check_memory(predict_cost(members, [data], conditions.machine)[1])
     return Prepared(
         rows,
         judged is not None and not isinstance(validation, tuple),
@@ -129,28 +128,26 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
     )
 
 
+CHECKED_FIRST = (
+    *("metric", "patience", "members", "minutes", "refit", "precision", "ensemble"),
+    "warm_start",
+)
+"""Arguments that are checked before the data are looked at."""
+
+
 def conditions_of(estimator: Any) -> Conditions:
     """The estimator's conditions of training, checked."""
-    for name in ("refit", "warm_start"):
-        if not isinstance(getattr(estimator, name), (bool, np.bool_)):
-            raise InputError(f"{name} is {getattr(estimator, name)!r}: give True or False.")
+    known = options.taken_by(options.FIT)
+    given = {name: known[name].check_or_none(_plain(getattr(estimator, name))) for name in CHECKED_FIRST}
     if estimator.refit and estimator.ensemble:
         raise InputError("An average cannot be trained again on all rows: give refit or ensemble, not both.")
-    return Conditions(
-        metric=estimator.metric,
-        patience=None if estimator.patience is None else _plain(estimator.patience),
-        members=_plain(estimator.members),
-        minutes=estimator.minutes,
-        refit=bool(estimator.refit),
-        precision=estimator.precision,
-        ensemble=_plain(estimator.ensemble),
-    )
+    return Conditions(**{name: value for name, value in given.items() if name in CONDITIONS})
 
 
 def members_of(estimator: Any, conditions: Conditions) -> list[Member]:
     """The population that the estimator's options make."""
-    options = Options(**{name: _plain(getattr(estimator, name)) for name in estimator._options})
-    return options.members(task_of(estimator), conditions.members)
+    asked = Options(**{name: _plain(getattr(estimator, name)) for name in options.MEMBER})
+    return asked.members(task_of(estimator), conditions.members)
 
 
 def task_of(estimator: Any) -> str:
@@ -285,7 +282,7 @@ def _divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Ro
             f"The validation {given} cannot be used: give a fraction between 0 and 1, or the tuple (X, y)."
         )
     labels = rows.targets if estimator._classifies else np.zeros(len(rows.targets), np.int8)
-    taken = take_rows(labels, float(share), 1, np.random.default_rng([seed, DIVISION]))
+    taken = take_rows(labels, float(share), 1, seeds.generator(seeds.HELD_BACK, seed))
     if not taken.any():  # no class has two rows
         return rows, None
     return rows.some(np.flatnonzero(~taken)), rows.some(np.flatnonzero(taken))

@@ -23,8 +23,9 @@ from couloir.data.preparation import Preparation
 from couloir.engine.chunks import ChunkTraining, to_be_changed
 from couloir.engine.epochs import TrainingData
 from couloir.engine.folds import Folds
+from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome, leader
-from couloir.engine.population import Member, lanes, plan_chunks
+from couloir.engine.placement import plan_chunks
 from couloir.engine.training import advance, engine
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
@@ -148,12 +149,13 @@ def _one_pass(
     metric = chosen_metric(data.task, conditions.metric)
     number = carried["calls"] + 1
     patience = conditions.patience if carried["validated"] else None
-    with engine(conditions.precision), ThreadPoolExecutor(lanes()) as pool:
+    machine = conditions.machine
+    with engine(conditions.precision), ThreadPoolExecutor(machine.workers) as pool:
         folds = Folds.of([0], [data], [carried["seed"]], conditions.precision, filled=True)
         inputs = data.train.inputs.shape[1]
         parts = [
             ChunkTraining(chunk, [outcomes], folds, metric)
-            for chunk in plan_chunks(members, inputs, data.outputs, STREAM_CHUNK)
+            for chunk in plan_chunks(members, inputs, data.outputs, machine, STREAM_CHUNK)
         ]
         _take_up(parts, carried)
         _judge_before(carried, parts, data, asked)
@@ -192,8 +194,8 @@ def _judge_before(
     scores = np.full(len(carried["outcomes"]), np.nan)
     for part in parts:
         networks = jax.device_get(part.state.networks)
-        for place, number in enumerate(part.chunk.places):
-            layers = [(layer.weight[0, place], layer.bias[0, place]) for layer in networks]
+        for slot, number in enumerate(part.chunk.slots):
+            layers = [(layer.weight[0, slot], layer.bias[0, slot]) for layer in networks]
             scores[number] = _loss(layers, part.chunk.cohort.activation, data, asked)
     before = carried["before"]
     carried["before"] = scores if before is None else (1 - FORGETTING) * before + FORGETTING * scores

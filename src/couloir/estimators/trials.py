@@ -20,18 +20,20 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from couloir.engine import cost
+from couloir.engine import placement
+from couloir.engine.machine import Machine
+from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome
-from couloir.engine.population import Member
 from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.base import PopulationEstimator
 from couloir.estimators.checkpoints import Checkpoint
 from couloir.estimators.fitting import Prepared
+from couloir.options import MEMBER
 from couloir.selection.problem import predict as predict_cost
 
-WITHIN = frozenset({*PopulationEstimator._options, "members", "ensemble", "refit"})
+WITHIN = frozenset({*MEMBER, "members", "ensemble", "refit"})
 """Arguments in which candidates of one population may differ."""
 
 MOST_NETWORKS = 512
@@ -236,7 +238,7 @@ class Trials:
         everybody = [member for _, _, members in lot for member in members]
         data = [fold.prepared.data for fold in folds]
         try:
-            cost.check_memory(predict_cost(everybody, data)[1])
+            placement.check_memory(predict_cost(everybody, data, Machine.here())[1])
             trained = train_population(
                 everybody,
                 data,

@@ -15,7 +15,7 @@ import numpy as np
 
 from couloir.engine import compilation
 from couloir.engine.architectures.mlp import dropout, parameter_count
-from couloir.engine.randomness import key_of
+from couloir.engine.randomness import key_of, step_key
 from couloir.errors import InputError
 
 
@@ -70,7 +70,7 @@ def draw_dropout(
     key = key_of(seed)
 
     def one(step: jax.Array) -> list[jax.Array]:
-        drop = dropout(jax.random.fold_in(key, step), jnp.float32(probability))
+        drop = dropout(step_key(key, step), jnp.float32(probability))
         return [drop(jnp.ones((units, 1)), number)[:, 0] for number, units in enumerate(widths[1:-1])]
 
     with compilation.cached():

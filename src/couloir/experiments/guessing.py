@@ -34,8 +34,7 @@ from couloir.engine.architectures.mlp import Layer, Network, forward, initialise
 from couloir.engine.compilation import cached
 from couloir.engine.epochs import Part
 from couloir.engine.losses import LOSSES
-from couloir.engine.optimizers import RULES
-from couloir.engine.population import customary_rates
+from couloir.engine.optimizers import RULES, customary_rates
 from couloir.engine.randomness import key_of, standard_normal, uniform
 from couloir.errors import InputError
 

@@ -19,10 +19,10 @@ from couloir.data.dataset import Dataset
 from couloir.data.splits import Fractions
 from couloir.engine.architectures.mlp import Network
 from couloir.engine.losses import DEFAULT_LOSS
+from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome
-from couloir.engine.population import Member
 from couloir.engine.training import Precision, Progress, train_population
 from couloir.errors import InputError, unknown
 from couloir.model.predictor import from_network

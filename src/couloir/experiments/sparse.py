@@ -15,9 +15,9 @@ import numpy as np
 
 from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import Part, TrainingData
-from couloir.engine.optimizers import RULES
+from couloir.engine.member import Member
+from couloir.engine.optimizers import RULES, find_rule
 from couloir.engine.outcomes import Outcome
-from couloir.engine.population import Member, find_rule
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError
 from couloir.experiments.answering import outputs

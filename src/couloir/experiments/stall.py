@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from couloir.engine import compilation
-from couloir.engine.optimizers import Rule
-from couloir.engine.population import find_rule
+from couloir.engine.optimizers import Rule, find_rule
 from couloir.errors import InputError
 
 PHASES = ((1.0, 200), (10.0, 100), (0.1, 700))

@@ -13,8 +13,8 @@ import numpy as np
 
 from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError
 from couloir.experiments.answering import outputs

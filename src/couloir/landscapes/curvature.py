@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from couloir.engine import compilation
+from couloir.engine import compilation, seeds
 from couloir.engine.architectures.mlp import Network, forward
 from couloir.engine.losses import LOSSES
-from couloir.engine.population import lanes
+from couloir.engine.machine import Machine
 from couloir.engine.training import numerics
 from couloir.errors import InputError
 from couloir.landscapes.planes import flattened, shaped
@@ -84,7 +84,7 @@ def lanczos(
     """
     if not 1 <= count <= size:
         raise InputError(f"There are {size} eigenvalues, so {count} of them cannot be found: ask for fewer.")
-    generator, steps = np.random.default_rng([seed, 0x1A9C]), min(most, size)
+    generator, steps = seeds.generator(seeds.LANCZOS, seed), min(most, size)
     basis, diagonal, off = np.zeros((steps, size)), np.zeros(steps), np.zeros(steps)
     vector = _unit(generator.standard_normal(size))
     found = None
@@ -178,7 +178,7 @@ class Derivatives:
                 with numerics(measure.precision):  # JAX's settings are each thread's own
                     return np.stack([flattened(tree) for tree in sums(rows)])
 
-            with ThreadPoolExecutor(lanes()) as pool:
+            with ThreadPoolExecutor(Machine.here().workers) as pool:
                 # The calls are added up in double precision, in their order.
                 first, second = np.sum(list(pool.map(summed, self.rows)), axis=0)
         factor = measure.scale / len(measure.inputs)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.engine.architectures.mlp import Layer, Network
 from couloir.errors import InputError
 
@@ -93,7 +94,7 @@ def random_plane(centre: Network, seed: int = 0) -> Plane:
         centre: the trained network.
         seed: of the two draws.
     """
-    generator = np.random.default_rng([seed, 0x51AE])
+    generator = seeds.generator(seeds.DIRECTIONS, seed)
     first, second = (_normalised(centre, generator) for _ in range(2))
     titles = ("first random direction", "second random direction")
     return Plane("random", _doubled(centre), first, second, titles, {"trained": (0.0, 0.0)})

@@ -28,7 +28,7 @@ from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.architectures.mlp import Network, forward
 from couloir.engine.losses import LOSSES
-from couloir.engine.population import lanes
+from couloir.engine.machine import Machine
 from couloir.engine.training import Precision, numerics
 from couloir.errors import InputError
 from couloir.landscapes.planes import Plane
@@ -238,7 +238,7 @@ def _over_rows(
             found = np.asarray(sums(jax.tree.map(jnp.asarray, rows)), np.float64)
             return found.sum(axis=1).reshape(2, -1)[:, :points]  # over the blocks, in double precision
 
-    with ThreadPoolExecutor(lanes()) as pool:
+    with ThreadPoolExecutor(Machine.here().workers) as pool:
         first = summed(parts[0])  # compiles the program for the others
         for done, found in enumerate((first, *pool.map(summed, parts[1:])), start=1):
             total += found

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from couloir.engine.architectures.mlp import Network, initialise
-from couloir.engine.chunks import INITIAL
+from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import TrainingData
-from couloir.engine.population import Member
+from couloir.engine.member import Member, initial_network
 from couloir.engine.training import Callback, Precision, Progress, train_population
 from couloir.errors import InputError
 
@@ -62,11 +61,8 @@ def visited(
     inputs = data.train.inputs.shape[1]
     ways = [Visits(member) for member in members]
     for way in ways:
-        widths, member = (inputs, *way.member.hidden, data.outputs), way.member
         way.epochs.append(0)
-        way.networks.append(
-            initialise((seed, INITIAL, member.restart), widths, member.activation, np.dtype(precision))
-        )
+        way.networks.append(initial_network(way.member, seed, inputs, data.outputs, np.dtype(precision)))
 
     def note(progress: Progress) -> bool:
         present = progress.networks()

@@ -13,7 +13,8 @@ from couloir.data.loading import load
 from couloir.data.preparation import Preparation
 from couloir.data.splits import Fractions, split_rows
 from couloir.engine.architectures.mlp import Layer, Network
-from couloir.engine.population import Member, find_rule
+from couloir.engine.member import Member
+from couloir.engine.optimizers import NUMBERS, variants
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model
 from couloir.runs.stored import StoredRun
@@ -69,9 +70,18 @@ def restored(run: StoredRun, data: Any = None) -> Restored:
 
 def member_of(described: Mapping[str, Any]) -> Member:
     """The inverse of `Member.describe`."""
-    names = {each.name for each in fields(Member)} - {"rule", "hidden"}
+    names = {each.name for each in fields(Member)} - {"rule", "numbers", "hidden"}
     values = {name: described[name] for name in names if name in described}
-    return Member(find_rule(described["optimizer"]), hidden=tuple(described["hidden"]), **values)
+    numbers = rule_numbers(described)
+    ((rule, _),) = variants(described["optimizer"], {name: [value] for name, value in numbers.items()})
+    return Member(rule, numbers=numbers, hidden=tuple(described["hidden"]), **values)
+
+
+def rule_numbers(described: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers that a rule reads besides its learning rate, of what `Member.describe` says of a member."""
+    own = {name: described[name] for name in NUMBERS if described.get(name) is not None}
+    further = (part.partition("=") for part in (described.get("rule_option") or "").split(", ") if part)
+    return own | {name: float(value) for name, _, value in further}
 
 
 def _same_data(run: StoredRun, data: Any) -> Dataset:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome
-from couloir.engine.population import Member
 from couloir.engine.training import train_population
 from couloir.model.predictor import Ensemble, Model, from_network
 from couloir.selection import evaluation
@@ -67,7 +67,12 @@ def refitted(
     """A member's configuration trained afresh on some rows for a number of epochs; None if it diverges."""
     preparation, data = prepare_rows(problem.dataset, rows, None, conditions)
     trained = train_population(
-        [member], data, seed=conditions.seed, epochs=epochs, precision=conditions.precision
+        [member],
+        data,
+        seed=conditions.seed,
+        epochs=epochs,
+        precision=conditions.precision,
+        machine=conditions.machine,
     )
     if trained.winner is None:
         return None

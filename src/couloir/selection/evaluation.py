@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.model.predictor import Model, softmax
 
 RESAMPLES = 1000
@@ -108,7 +109,7 @@ def intervals(answers: Answers, truth: np.ndarray, seed: int = 0) -> dict[str, t
     Accuracy: Wilson. Everything else: the 2.5 and 97.5 percentiles over bootstrap resamples of the
     rows. They say nothing of what another training run would have given.
     """
-    generator = np.random.default_rng([seed, 0xB007])
+    generator = seeds.generator(seeds.BOOTSTRAP, seed)
     contributions, count = _contributions(answers, truth), len(truth)
     means = np.empty((RESAMPLES, contributions.shape[1]))
     for number in range(RESAMPLES):
@@ -192,7 +193,7 @@ def importance(model: Model, inputs: np.ndarray, truth: np.ndarray, seed: int = 
     How much the loss (log loss or MSE) rises when one column's values are shuffled among the rows:
     mean and standard deviation over five shuffles, at most 2,000 rows and 200 columns; highest first.
     """
-    generator = np.random.default_rng([seed, 0x1EAF])
+    generator = seeds.generator(seeds.SHUFFLES, seed)
     if len(inputs) > MOST_ROWS:
         rows = generator.choice(len(inputs), MOST_ROWS, replace=False)
         inputs, truth = inputs[rows], truth[rows]

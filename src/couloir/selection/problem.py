@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from numbers import Real
+from typing import Any
 
 import numpy as np
 
+from couloir import options
 from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.leaks import ColumnWarning, check_columns
 from couloir.data.preparation import Preparation
 from couloir.data.splits import Fractions, fold_rows, split_rows
-from couloir.engine import cost
+from couloir.engine import placement
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.machine import Machine
+from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.engine.population import Chunk, Member, Options, plan_chunks
+from couloir.engine.placement import Chunk, plan_chunks
 from couloir.engine.training import Precision
 from couloir.errors import InputError, unknown
+from couloir.selection.members import Options
 
 CUSTOMARY_BATCH = 64
 
@@ -88,61 +92,48 @@ class Plan:
     problem: Problem
     members: list[Member]
     chunks: list[Chunk]
-    cost: cost.Cost
+    cost: placement.Cost
     metric: str
+
+
+_USUAL: dict[str, Any] = {name: option.default for name, option in options.taken_by(options.TRAIN).items()}
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How a population is trained and judged; the options that do not multiply it."""
+    """How a population is trained and judged: the options of `couloir.train` that do not multiply it.
 
-    seed: int = 0
-    split: Fractions = (0.70, 0.15, 0.15)
+    Besides these `machine`: what the training is laid out for.
+    """
+
+    seed: int = _USUAL["seed"]
+    split: Fractions = _USUAL["split"]
     metric: str | None = None
-    patience: int | None = 10
+    patience: int | None = _USUAL["patience"]
     members: int | None = None
     minutes: float | None = None
-    refit: bool = False
-    class_weights: bool = False
-    precision: Precision = "float32"
+    refit: bool = _USUAL["refit"]
+    class_weights: bool = _USUAL["class_weights"]
+    precision: Precision = _USUAL["precision"]
     cv: int | None = None
     ensemble: int | None = None
-    no_stop: bool = False
+    no_stop: bool = _USUAL["no_stop"]
+    machine: Machine = field(default_factory=Machine.here)
+
+    def __post_init__(self) -> None:
+        """Raise an InputError for what cannot be meant."""
+        for name, option in options.taken_by(options.TRAIN).items():
+            if name in CONDITIONS:
+                object.__setattr__(self, name, option.check_or_none(getattr(self, name)))
 
     @property
     def stop_after(self) -> int | None:
         """Epochs without gain after which a member is stopped; None: never."""
         return None if self.no_stop else self.patience
 
-    def __post_init__(self) -> None:
-        """Raise an InputError for what cannot be meant."""
-        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
-            raise InputError(
-                f"The seed {self.seed!r} cannot be used: give a whole number from 0 to 2^32 - 1."
-            )
-        if self.patience is not None and not _whole(self.patience, 1):
-            raise InputError(
-                f"The patience {self.patience!r} cannot be used: give a whole number of epochs, 1 or more."
-            )
-        number = isinstance(self.minutes, Real) and not isinstance(self.minutes, bool)
-        if self.minutes is not None and not (number and self.minutes > 0):
-            raise InputError(f"The minutes {self.minutes!r} cannot be used: give a number above 0.")
-        if self.members is not None and not _whole(self.members, 1):
-            raise InputError(
-                f"The number of members {self.members!r} cannot be used: give a whole number, 1 or more."
-            )
-        for what, value, least in (("folds", self.cv, 2), ("networks to average", self.ensemble, 1)):
-            if value is not None and not _whole(value, least):
-                raise InputError(
-                    f"The number of {what} {value!r} cannot be used: give a whole number, {least} or more."
-                )
-        if self.precision not in ("float32", "float64"):
-            raise unknown("precision", self.precision, ("float32", "float64"))
 
-
-def _whole(value: object, least: int) -> bool:
-    """Whether it is a whole number, and no truth value, of at least so much."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+CONDITIONS = tuple(each.name for each in fields(Conditions) if each.name != "machine")
+"""The names of the options that are conditions."""
 
 
 def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
@@ -195,7 +186,7 @@ def balanced_weights(classes: np.ndarray) -> np.ndarray:
     return (len(classes) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[classes]
 
 
-def plan(problem: Problem, options: Options, conditions: Conditions) -> Plan:
+def plan(problem: Problem, asked: Options, conditions: Conditions) -> Plan:
     """The population for a problem, and what it will cost.
 
     Raises:
@@ -204,19 +195,21 @@ def plan(problem: Problem, options: Options, conditions: Conditions) -> Plan:
     task, parts = problem.data.task, problem.trained_on
     rows = min(len(part.train.inputs) for part in parts)
     metric = chosen_metric(task, conditions.metric)
-    members = [fitting(member, rows) for member in options.members(task, conditions.members)]
-    chunks, predicted = predict(members, parts)
+    members = [fitting(member, rows) for member in asked.members(task, conditions.members)]
+    chunks, predicted = predict(members, parts, conditions.machine)
     return Plan(problem, members, chunks, predicted, metric)
 
 
-def predict(members: Sequence[Member], folds: Sequence[TrainingData]) -> tuple[list[Chunk], cost.Cost]:
+def predict(
+    members: Sequence[Member], folds: Sequence[TrainingData], machine: Machine
+) -> tuple[list[Chunk], placement.Cost]:
     """How members would be laid out to be trained in some folds, and what that is predicted to cost."""
     inputs, outputs = folds[0].train.inputs.shape[1], folds[0].outputs
-    chunks = plan_chunks(members, inputs, outputs, folds=range(len(folds)))
+    chunks = plan_chunks(members, inputs, outputs, machine, folds=range(len(folds)))
     held = [part for data in folds for part in (data.train, data.validation) if part is not None]
     data_bytes = sum(part.inputs.nbytes for part in held)
     rows = max(len(data.train.inputs) for data in folds)
-    return chunks, cost.predict(chunks, members, data_bytes, rows, inputs, outputs)
+    return chunks, placement.predict(chunks, members, data_bytes, rows, inputs, outputs, machine)
 
 
 def chosen_metric(task: str, named: str | None) -> str:

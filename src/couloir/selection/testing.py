@@ -20,9 +20,9 @@ from couloir.data.dataset import Dataset
 from couloir.data.description import describe
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.mlp import parameter_count
+from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.outcomes import Outcome, Trained, ending, ranking_key
-from couloir.engine.population import Member
 from couloir.model.predictor import Ensemble, Predictor, scaled
 from couloir.runs import ledger
 from couloir.runs import stored as runs

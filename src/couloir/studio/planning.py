@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from math import ceil
 from types import MappingProxyType
 from typing import Any
 
-from couloir.commands import search as searching
-from couloir.commands.race import EPOCHS, RATES, REPLICATES, runners
+from couloir.commands import search
+from couloir.commands.asked import sorted_out
+from couloir.commands.race import asked_of_race, runners
+from couloir.commands.search import asked_of_search
 from couloir.commands.stages import Stages
 from couloir.commands.train import plan_run
 from couloir.data.dataset import Dataset
-from couloir.engine import cost
-from couloir.engine.cost import Cost
-from couloir.engine.population import Member, Options
+from couloir.engine import placement
+from couloir.engine.member import Member
+from couloir.engine.placement import Cost
+from couloir.options import TRAIN
 from couloir.selection.comparison.race import tuning_rates
-from couloir.selection.problem import Conditions, Problem, chosen_metric, predict, prepare
-from couloir.selection.search.loop import GENERATION, HALVING_SHARE, first_generation
+from couloir.selection.problem import Problem, chosen_metric, predict, prepare
+from couloir.selection.search.loop import HALVING_SHARE, first_generation
 from couloir.selection.search.space import Space
 from couloir.studio.tasks import Task
 from couloir.studio.telling import described
-
-CONDITIONS = tuple(each.name for each in fields(Conditions))
 
 
 def predicted(task: Task, dataset: Dataset) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def predicted(task: Task, dataset: Dataset) -> dict[str, Any]:
     """
     _, given = task.divided()
     problem, found, what = PLANS[task.of](dataset, given)
-    cost.check_memory(found)
+    placement.check_memory(found)
     seconds = found.seconds
     if given.get("minutes") is not None:
         seconds = min(seconds, 60 * given["minutes"])
@@ -45,8 +46,8 @@ Planned = tuple[Problem, Cost, str]
 
 
 def _train(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
-    conditions, options = _divided(given)
-    found = plan_run(dataset, conditions, Options(**options), Stages())
+    conditions, options, _ = sorted_out(TRAIN, given)
+    found = plan_run(dataset, conditions, options, Stages())
     folds = len(found.problem.folds)
     networks = f"{found.cost.members:,} networks"
     what = f"{len(found.members):,} networks in each of {folds} folds" if folds else networks
@@ -54,14 +55,14 @@ def _train(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
 
 
 def _race(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
-    conditions, options = _divided(given)
-    rates, replicates = options.pop("rates", RATES), options.pop("replicates", REPLICATES)
-    problem = prepare(dataset, replace(conditions, patience=None))
+    conditions, options, rest = asked_of_race(given)
+    rates, replicates = rest["rates"], rest["replicates"]
+    problem = prepare(dataset, conditions)
     chosen_metric(problem.data.task, conditions.metric)
-    rules = runners(problem, options.pop("optimizer", None), options.pop("epochs", EPOCHS), options)
+    rules = runners(problem, options)
     tried = [replace(each, learning_rate=rate) for each in rules for rate in tuning_rates(each.rule, rates)]
-    _, tuning = predict(tried, [problem.data])
-    _, racing = predict([*rules, *rules], [problem.data] * replicates)
+    _, tuning = predict(tried, [problem.data], conditions.machine)
+    _, racing = predict([*rules, *rules], [problem.data] * replicates, conditions.machine)
     what = f"{len(rules)} rules: each at {rates} learning rates, then {replicates} replicates of its best one"
     return problem, _together(tuning, racing), f"{what} and of its customary one"
 
@@ -78,25 +79,23 @@ def _together(one: Cost, other: Cost) -> Cost:
 
 
 def _search(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
-    conditions, options = _divided(given)
-    folds = searching.judging_folds(dataset, conditions.cv, options.get("validation", False))
+    conditions, options, rest = asked_of_search(given)
+    folds = search.judging_folds(dataset, rest["cv"] or None, rest["cv"] == 0)
     problem = prepare(dataset, replace(conditions, cv=folds))
     chosen_metric(problem.data.task, conditions.metric)
-    minutes, generation = conditions.minutes, options.get("generation", GENERATION)
-    trials = options.get("trials") or searching.TRIALS
+    minutes, generation = conditions.minutes, rest["generation"]
+    trials = rest["trials"] or search.TRIALS
     rows = min(len(part.train.inputs) for part in problem.trained_on)
-    space = Space.default(problem.data.task, rows)
+    space = Space.default(problem.data.task, rows).with_values(options.given)
     members = [
         _fitting(space.member(values), rows)
         for values in first_generation(space, problem.data.task, min(generation, trials))
     ]
-    _, one = predict(members, problem.trained_on)
-    share = HALVING_SHARE if options.get("halving", True) else 1.0
+    _, one = predict(members, problem.trained_on, conditions.machine)
+    share = HALVING_SHARE if rest["halving"] else 1.0
     found = replace(one, seconds=one.seconds * share * ceil(trials / generation))
     judged = f"{folds} folds" if folds else "the validation part"
-    many = (
-        f"{trials:,} trials" if minutes is None or "trials" in options else f"{minutes:g} minutes of trials"
-    )
+    many = f"{trials:,} trials" if minutes is None or "trials" in given else f"{minutes:g} minutes of trials"
     return problem, found, f"{many}, {min(generation, trials)} at a time, judged by {judged}"
 
 
@@ -107,9 +106,3 @@ def _fitting(member: Member, rows: int) -> Member:
 PLANS: Mapping[str, Callable[[Dataset, Mapping[str, Any]], Planned]] = MappingProxyType(
     {"train": _train, "race": _race, "search": _search}
 )
-
-
-def _divided(given: Mapping[str, Any]) -> tuple[Conditions, dict[str, Any]]:
-    """The conditions among the options, and the others."""
-    conditions = Conditions(**{name: value for name, value in given.items() if name in CONDITIONS})
-    return conditions, {name: value for name, value in given.items() if name not in CONDITIONS}

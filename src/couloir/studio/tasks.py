@@ -1,7 +1,7 @@
 """What a job is told to do: a verb, its data, and options as texts, each read as the command line reads it.
 
-One declaration serves three readers: the page, which makes a field of every option; the worker, which calls
-the package; and the person, who is shown the command and the Python lines that do the same.
+The table of options serves three readers: the page, which makes a field of every option; the worker, which
+calls the package; and the person, who is shown the command and the Python lines that do the same.
 """
 
 from __future__ import annotations
@@ -10,118 +10,42 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from types import MappingProxyType
+from typing import Any
 
-from couloir.cli import options as ask
+from couloir import options
 from couloir.data.sources.bundled import BUNDLED
-from couloir.data.splits import parse_split
 from couloir.errors import InputError
-
-Options = Mapping[str, Any]
+from couloir.options import LANDSCAPE, RACE, SEARCH, TRAIN, Option, taken_by
 
 CANCELLED = "Cancelled before anything had been learnt: nothing is kept."
 """What a job that has nothing to show for itself says of that."""
 
-LOADING = {
-    "target": ask.Target,
-    "task": ask.Task,
-    "drop": ask.Drop,
-    "missing": ask.Missing,
-    "group": ask.Group,
-    "time": ask.Time,
-}
+LOADING: Mapping[str, Option] = MappingProxyType(
+    {name: option for name, option in taken_by(TRAIN).items() if option.group == options.DATA}
+)
 """Options that say how the data are read."""
 
-_NETWORK = {
-    "optimizer": ask.Optimizer,
-    "momentum": ask.Momentum,
-    "hidden": ask.Hidden,
-    "activation": ask.Activation,
-    "batch_size": ask.BatchSize,
-    "l1": ask.L1,
-    "l2": ask.L2,
-    "dropout": ask.Dropout,
-    "noise": ask.Noise,
-    "schedule": ask.Schedule,
-    "warmup": ask.Warmup,
-    "loss": ask.Loss,
-}
-_JUDGING = {
-    "split": ask.Split,
-    "metric": ask.MetricName,
-    "class_weights": ask.ClassWeights,
-    "seed": ask.Seed,
-    "precision": ask.PrecisionName,
-}
+TRAINING = (TRAIN, RACE, SEARCH)
 
-VERBS: Mapping[str, Options] = {
-    "train": {
-        **LOADING,
-        **_NETWORK,
-        "learning_rate": ask.LearningRate,
-        "epochs": ask.Epochs,
-        "restarts": ask.Restarts,
-        "members": ask.Members,
-        "minutes": ask.Minutes,
-        **_JUDGING,
-        "patience": ask.Patience,
-        "cv": ask.Folds,
-        "ensemble": ask.Ensemble,
-        "no_stop": ask.NoStop,
-        "refit": ask.Refit,
-    },
-    "race": {
-        **LOADING,
-        **_NETWORK,
-        "rates": ask.Rates,
-        "replicates": ask.Replicates,
-        "epochs": ask.RaceEpochs,
-        **_JUDGING,
-    },
-    "search": {
-        **LOADING,
-        "trials": ask.Trials,
-        "minutes": ask.SearchMinutes,
-        "generation": ask.GenerationSize,
-        "no_halving": ask.NoHalving,
-        **_JUDGING,
-        "patience": ask.Patience,
-        "cv": ask.SearchFolds,
-        "ensemble": ask.SearchEnsemble,
-    },
-    "landscape": {
-        "plane": ask.PlaneKind,
-        "optimizer": ask.PathRules,
-        "epochs": ask.PathEpochs,
-        "resolution": ask.SliceResolution,
-        "samples": ask.SliceSamples,
-        "eigenvalues": ask.Eigenvalues,
-        "seed": ask.Seed,
-    },
-}
-"""The options of every verb that a job can be, as the command line declares them."""
+NOT_HERE = frozenset({"space", "resume", "storage", "data"})
+"""What names a file or a folder: the studio knows its own."""
 
-TRAINING = ("train", "race", "search")
-
-USUAL: Mapping[str, Mapping[str, str]] = {
-    "train": {
-        "epochs": "100", "restarts": "1", "seed": "0", "patience": "10", "split": "70/15/15",
-        "hidden": "64", "activation": "relu", "batch_size": "64", "l1": "0", "l2": "0", "dropout": "0",
-        "noise": "0", "schedule": "constant", "warmup": "0", "learning_rate": "eight a rule",
-    },
-    "race": {
-        "epochs": "50", "rates": "12", "replicates": "10", "seed": "0", "split": "70/15/15",
-        "hidden": "64", "activation": "relu", "batch_size": "64", "l1": "0", "l2": "0", "dropout": "0",
-        "noise": "0", "schedule": "constant", "warmup": "0",
-    },
-    "search": {
-        "trials": "512", "generation": "64", "seed": "0", "patience": "10", "split": "70/15/15",
-        "ensemble": "10", "cv": "5 below 5,000 rows",
-    },
-}  # fmt: skip
-"""What stands for an option that is left empty, as the page shows it; a test holds it to the package's."""
-
-_READERS = {"split": parse_split}
+VERBS: Mapping[str, Mapping[str, Option]] = MappingProxyType(
+    {
+        verb: MappingProxyType(
+            {
+                option.typed_as.removeprefix("--").replace("-", "_"): option
+                for name, option in taken_by(verb).items()
+                if option.group not in (options.RESULT, options.SURFACE)
+                and not option.screen
+                and name not in NOT_HERE
+            }
+        )
+        for verb in (*TRAINING, LANDSCAPE)
+    }
+)
+"""The options of every verb that a job can be, by what is typed for them."""
 
 
 @dataclass(frozen=True)
@@ -157,16 +81,11 @@ class Task:
     def given(self) -> dict[str, Any]:
         """The options as the package takes them."""
         declared = VERBS.get(self.of or self.verb, LOADING)
-        found = {
-            name: _read(name, _option(declared[name]), value)
+        return {
+            declared[name].name: _read(declared[name], value)
             for name, value in self.options.items()
             if value not in ("", False)
         }
-        if "patience" in found:
-            found["patience"] = found["patience"] or None
-        if (self.of or self.verb) == "search":
-            _as_search(found)
-        return found
 
     def divided(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The options for `couloir.load`, and those for the verb."""
@@ -180,11 +99,10 @@ class Task:
     def words(self) -> list[str]:
         """The command line that does the same, the data by their name."""
         found = ["couloir", self.of or self.verb, self.name]
-        declared = VERBS[self.of or self.verb]
-        for name, option in declared.items():
+        for name, option in VERBS[self.of or self.verb].items():
             value = self.options.get(name, "")
             if value not in ("", False):
-                found += [_option(option).default] + ([] if value is True else [str(value)])
+                found += [option.typed_as] + ([] if value is True else [str(value)])
         if self.same_data is not None:
             found += ["--data", Path(self.same_data).name]
         return found
@@ -210,38 +128,31 @@ class Task:
 
 
 def fields(verb: str) -> dict[str, dict[str, Any]]:
-    """What the page needs to know of every option of a verb: its help, its usual value, whether a flag."""
+    """What the page needs to know of every option of a verb to make a field of it."""
     return {
         name: {
-            "help": _option(declared).help,
-            "usual": USUAL.get(verb, {}).get(name, ""),
-            "flag": get_args(declared)[0] is bool,
-            "option": _option(declared).default,
+            "help": option.typed_help(verb),
+            "label": option.words,
+            "group": option.group,
+            "main": verb in option.main,
+            "usual": _usual(verb, option),
+            "flag": option.is_flag,
+            "option": option.typed_as,
         }
-        for name, declared in VERBS[verb].items()
+        for name, option in VERBS[verb].items()
     }
 
 
-def _option(declared: Any) -> Any:
-    """Typer's description of an option; what is typed for it Typer keeps as its default."""
-    return get_args(declared)[1]
+def _usual(verb: str, option: Option) -> str:
+    """What stands for an option that is left empty."""
+    return "searched" if verb == SEARCH and option.is_of_member else option.shown_default
 
 
-def _read(name: str, option: Any, value: Any) -> Any:
-    """An option's value of its text."""
+def _read(option: Option, value: Any) -> Any:
+    """An option's value of its text, or of a flag that is set."""
     if value is True:
-        return True
-    if name in _READERS:
-        return _READERS[name](value)
-    return option.callback(value) if option.callback else value
-
-
-def _as_search(found: dict[str, Any]) -> None:
-    """The options of `couloir search` as `couloir.search` takes them."""
-    if "cv" in found:
-        found["cv"], found["validation"] = found["cv"] or None, not found["cv"]
-    if found.pop("no_halving", False):
-        found["halving"] = False
+        return option.default is False
+    return option.read([value] if option.name == "rule_option" else value)
 
 
 def _shortest(value: Any) -> Any:
@@ -249,8 +160,8 @@ def _shortest(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 and value[0] != () else value
 
 
-def check_options(verb: str, options: Mapping[str, Any]) -> None:
+def check_options(verb: str, given: Mapping[str, Any]) -> None:
     """Raise an InputError for texts where a flag belongs, or the other way round."""
-    for name, value in options.items():
-        if (get_args(VERBS[verb][name])[0] is bool) != isinstance(value, bool):
+    for name, value in given.items():
+        if VERBS[verb][name].is_flag != isinstance(value, bool):
             raise InputError(f"The option '{name}' has a value of another kind: reload the page.")

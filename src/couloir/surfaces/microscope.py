@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from couloir.engine.optimizers import Rule
-from couloir.engine.population import find_rule
+from couloir.engine.optimizers import Rule, find_rule
 from couloir.errors import InputError
 from couloir.surfaces.functions import Point, Surface
 from couloir.surfaces.paths import Paths, Runner, follow

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from couloir.engine.optimizers import RULES, Rule
-from couloir.engine.population import find_rule
+from couloir.engine.optimizers import RULES, Rule, find_rule
 from couloir.errors import InputError
 from couloir.surfaces import functions
 from couloir.surfaces.endings import (

@@ -18,9 +18,9 @@ import couloir
 from couloir.data.dataset import Dataset
 from couloir.data.splits import split_rows
 from couloir.engine.epochs import Part
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome, Trained
-from couloir.engine.population import Member
 from couloir.engine.training import Progress
 from couloir.selection.comparison import race as module
 from couloir.selection.comparison.race import (

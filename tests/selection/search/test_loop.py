@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import couloir
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome, RungResult, Trained, halving
-from couloir.engine.population import Member, Options
 from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.selection.cross_validation import CrossValidation
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, prepare
 from couloir.selection.search import loop as module
 from couloir.selection.search.entries import Choices, Fixed, Range
@@ -100,9 +101,7 @@ def test_a_search_begins_with_the_default_population_of_train(task: str) -> None
     lowest = space.entries["l2"].nearest(0.0)  # None is not in a logarithmic range.
     expected = [replace(each, l2=lowest) for each in Options().members(task)]
     found = [space.member(each) for each in first_generation(space, task, module.GENERATION)]
-    assert [replace(each, momentum=None) for each in found] == [
-        replace(each, momentum=None) for each in expected
-    ]
+    assert [replace(each, numbers={}) for each in found] == [replace(each, numbers={}) for each in expected]
     assert len(found) == len(expected) == module.GENERATION
     assert [each.hyper() for each in found] == [each.hyper() for each in expected]
 

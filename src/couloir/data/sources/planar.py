@@ -15,6 +15,7 @@ import polars as pl
 
 from couloir.data.dataset import Dataset, Task
 from couloir.data.loading import load
+from couloir.engine import seeds
 from couloir.errors import InputError, unknown
 
 MOST_ROWS = 1_000_000
@@ -124,7 +125,7 @@ def planar(name: str, rows: int = 400, noise: float = 0.15, seed: int = 0) -> Da
     if not (np.isfinite(noise) and noise >= 0):
         raise InputError(f"The noise {noise} cannot be used: give a number of at least 0.")
     own = PLANAR[name]
-    generator = np.random.default_rng([seed, 0x91A4E, *name.encode()])
+    generator = seeds.generator(seeds.PLANAR, seed, *name.encode())
     places, targets = own.draw(rows, generator)
     if own.task == "classification":
         places = places + noise * generator.standard_normal(places.shape)

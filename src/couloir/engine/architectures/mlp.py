@@ -1,6 +1,6 @@
 """The multilayer perceptron: how one network is initialised and what it computes.
 
-Everything here is written for a single network; `couloir.engine.training` alone knows that there are many.
+Everything here is written for a single network; `couloir.engine.epochs` maps it over many.
 Weights are ``[output, input]`` and signals ``[feature, batch]``: under `jax.vmap` the first layer of a
 whole population is then one wide matrix product, since its members see the same batch.
 """
@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 
 from couloir.engine.activations import ACTIVATIONS, RECTIFIED
 from couloir.engine.architectures.layers import by_layer
+from couloir.engine.machine import FEW_OUTPUTS
 from couloir.engine.randomness import words
 
 
@@ -61,9 +62,6 @@ def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, d
 
 Product = Callable[[Float[Array, "output unit"], Float[Array, "unit batch"]], Float[Array, "output batch"]]
 """A layer's weight [output, unit] times its signal [unit, batch]."""
-
-FEW_OUTPUTS = 3
-"""With no more outputs, a product for each of them gives the slopes of a layer's weights fastest."""
 
 
 @jax.custom_vjp

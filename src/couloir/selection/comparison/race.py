@@ -18,12 +18,12 @@ import numpy as np
 import polars as pl
 
 from couloir.data.splits import replicate_rows
-from couloir.engine import cost
+from couloir.engine import placement
 from couloir.engine.epochs import TrainingData
+from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.optimizers import Rule
 from couloir.engine.outcomes import Outcome, Trained, ranking_key
-from couloir.engine.population import Member
 from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.selection.comparison.paired import Pair, compare, corrected_interval, verdicts
@@ -165,7 +165,7 @@ def run_race(
     """
     stage(f"tuning {len(members)} rules on {rates} learning rates each")
     tried = [replace(each, learning_rate=rate) for each in members for rate in tuning_rates(each.rule, rates)]
-    cost.check_memory(predict(tried, [problem.data])[1])
+    placement.check_memory(predict(tried, [problem.data], conditions.machine)[1])
     tuning = train_population(
         tried,
         problem.data,
@@ -174,6 +174,7 @@ def run_race(
         metric=metric,
         on_epoch=on_epoch,
         precision=conditions.precision,
+        machine=conditions.machine,
     )
     tuned = best_rates(tuning, metric)
     if not tuned:
@@ -187,7 +188,7 @@ def run_race(
     seeds = [conditions.seed + number for number in range(1, replicates + 1)]
     data = [replicate(problem, conditions, seed) for seed in seeds]
     both = [*runners, *customary]
-    cost.check_memory(predict(both, data)[1])
+    placement.check_memory(predict(both, data, conditions.machine)[1])
     replicas = train_population(
         both,
         data,
@@ -196,6 +197,7 @@ def run_race(
         metric=metric,
         on_epoch=on_epoch,
         precision=conditions.precision,
+        machine=conditions.machine,
     )
     count, rows = len(runners), [len(part.train.inputs) for part in data]
     validation = [len(part.validation.inputs) for part in data if part.validation is not None]

@@ -13,38 +13,31 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from couloir.engine.architectures.layers import BETWEEN
-from couloir.engine.population import Options
+from couloir import options
+from couloir.engine.optimizers import find_rule
 from couloir.errors import InputError, unknown
+from couloir.kinds import Number
+from couloir.options import Option
+from couloir.selection.members import loss_for
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Value = str | int | float
 
-MEANING: Mapping[str, str] = {
-    "optimizer": "update rules; Optax's too, as in optax.lion",
-    "rate": "learning rate, as a multiple of the rule's customary one",
-    "learning_rate": "learning rate itself, instead of rate",
-    "momentum": "for the rules that have one; the others ignore it",
-    "schedule": "course of the learning rate",
-    "warmup": "share of the epochs over which the learning rate rises",
-    "batch_size": "samples in a step",
-    "layers": "hidden layers; 0 is a linear model",
-    "width": "units of every hidden layer",
-    "hidden": 'whole networks as in "64,32", or "none", instead of layers and width',
-    "activation": 'of the hidden units; one for each hidden layer as in "relu-tanh"',
-    "l1": "weight of the penalty sum |w|",
-    "l2": "weight of the penalty sum w*w/2",
-    "dropout": "probability that a hidden unit is off in a step",
-    "noise": "standard deviation of what is added to the prepared inputs",
-    "epochs": "budget of every trial: one number",
-    "loss": "what is trained on",
-}
-"""Every hyperparameter that a space can name, with what it is."""
+SPACE: Mapping[str, Option] = options.taken_by(options.SPACE)
+"""Every hyperparameter that a space can name; what Optax's rules read besides is named `rule_option.…`."""
 
-NAMED = frozenset({"optimizer", "schedule", "activation", "loss", "hidden"})
-WHOLE = frozenset({"batch_size", "layers", "width", "epochs"})
+NAMED = frozenset(name for name, option in SPACE.items() if not isinstance(option.kind, Number))
+WHOLE = frozenset(name for name, option in SPACE.items() if getattr(option.kind, "whole", False))
+FURTHER = "rule_option."
+
+
+def meaning(name: str) -> str:
+    """What a hyperparameter is, in a phrase."""
+    return SPACE[name.partition(".")[0]].text
+
+
 DIGITS = 12
 """Significant digits that numbers are rounded to, so that 3·0.1 is 0.3 on its way in and out."""
 
@@ -214,20 +207,13 @@ def _value(name: str, value: Any, task: str) -> Value:
         )
     if name == "hidden":
         return _network(value)
-    if name == "layers":
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value % 1:
-            raise InputError(
-                f"The number of layers {value!r} cannot be used: give a whole number of at least 0."
-            )
-        return int(value)
-    # The population's own checks, so that a search and a training accept the same values.
-    option, given = {"rate": ("learning_rate", value), "width": ("hidden", (value,))}.get(name, (name, value))
-    asked: dict[str, Any] = {"optimizer": "momentum", "learning_rate": 1.0, option: given}
-    if name == "activation":  # in a network of as many hidden layers as it has names
-        asked["hidden"] = (1,) * len(str(value).split(BETWEEN))
-    plain = Options(**asked).members(task)[0].describe()
-    found: Value = plain["hidden"][0] if name == "width" else plain[option]
-    return found
+    if name == "optimizer":
+        return find_rule(str(value)).name
+    if name.startswith(FURTHER):
+        return value
+    # The options' own checks, so that a search and a training accept the same values.
+    found: Value = SPACE[name].kind.check(name.replace("_", " "), value)
+    return loss_for(task, str(found)) if name == "loss" else found
 
 
 def _network(value: Value) -> str:

@@ -15,17 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from couloir.engine import cost
+from couloir.engine import placement
 from couloir.engine.architectures.mlp import parameter_count
+from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS
 from couloir.engine.outcomes import Outcome, Rung, RungResult, Trained, ending, halving
-from couloir.engine.population import Member, Options
 from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.model.predictor import Model, from_network
 from couloir.selection.averages import POOL, Candidate
 from couloir.selection.cross_validation import CrossValidation, out_of_fold
 from couloir.selection.evaluation import Judged
+from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, predict
 from couloir.selection.search.space import Space
 from couloir.selection.search.study import Study, Trial, TrialResult
@@ -120,6 +121,7 @@ def train_generation(
         rungs=rungs,
         on_epoch=on_epoch,
         precision=conditions.precision,
+        machine=conditions.machine,
     )
     scored = _in_folds(problem, trained, metric) if problem.folds else _on_validation(problem, trained)
     results, candidates = [], []
@@ -296,7 +298,7 @@ class Search:
             parameters = self._affordable(parameters, seconds_left)
             self.study.enter(number, parameters)
         members = [self._fitted(space.member(each)) for each in parameters]
-        cost.check_memory(predict(members, self.problem.trained_on)[1])
+        placement.check_memory(predict(members, self.problem.trained_on, self.conditions.machine)[1])
         first = len(self.study.trials)
         rungs = halving(max(member.epochs for member in members)) if self.halve else ()
         began = time.perf_counter()
@@ -318,14 +320,14 @@ class Search:
         """
         members = [self._fitted(each) for each in Options(optimizer="adam").members(self.problem.data.task)]
         training = self._seconds(members) * count / len(members)
-        compiling = cost.COMPILE_SECONDS + cost.COMPILE_SECONDS_PER_RULE
+        compiling = placement.compile_seconds(1)
         wanted = min(max(round(training / compiling), FEWEST_BLOCKS), MOST_BLOCKS)
         return max(1, min(wanted, count // 4))
 
     @property
     def least_seconds(self) -> float:
         """What a generation takes at least, as the last one went: one program is compiled."""
-        return self.pace * (cost.COMPILE_SECONDS + cost.COMPILE_SECONDS_PER_RULE)
+        return self.pace * (placement.compile_seconds(1))
 
     def _fitted(self, member: Member) -> Member:
         """A member whose batches are no larger than the smallest fold."""
@@ -353,7 +355,7 @@ class Search:
 
     def _seconds(self, members: Sequence[Member]) -> float:
         """What it is predicted to take to train some members in every fold, with what halving spares."""
-        _, predicted = predict(members, self.problem.trained_on)
+        _, predicted = predict(members, self.problem.trained_on, self.conditions.machine)
         return predicted.seconds * (HALVING_SHARE if self.halve else 1.0)
 
     def _note(self, number: int, generation: Generation) -> None:

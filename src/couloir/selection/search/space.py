@@ -18,18 +18,22 @@ from typing import TYPE_CHECKING, Any
 
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.losses import DEFAULT_LOSS
-from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member, find_rule
+from couloir.engine.member import Member
+from couloir.engine.optimizers import NUMBERS, RULES, reads, variants
 from couloir.errors import InputError, unknown
+from couloir.kinds import listed
+from couloir.selection.members import refuse_unread
 from couloir.selection.search.entries import (
-    MEANING,
+    FURTHER,
     NAMED,
+    SPACE,
     Choices,
     Entry,
     Fixed,
     Range,
     Value,
     entry,
+    meaning,
     rounded,
     same,
     toml,
@@ -37,9 +41,6 @@ from couloir.selection.search.entries import (
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-
-STATIC = ("optimizer", "layers", "width", "hidden", "activation", "batch_size", "noise", "loss")
-"""Names whose values decide which program is compiled, or which members share one."""
 
 INSTEAD = (({"rate"}, {"learning_rate"}), ({"layers", "width"}, {"hidden"}))
 """Pairs of ways to say the same thing: a space holds one of each pair, by default the first."""
@@ -51,7 +52,7 @@ class Space:
 
     Attributes:
         task: "classification" or "regression".
-        entries: what each hyperparameter may be, by name, in the order of `MEANING`.
+        entries: what each hyperparameter may be, by name, in the order of `SPACE`.
     """
 
     task: str
@@ -77,20 +78,57 @@ class Space:
                 the same thing, or activations of each layer for networks of another depth.
         """
         where = Path(path).name
-        given = _toml_file(Path(path))
+        given = _flat(_toml_file(Path(path)))
         for name in given:
-            if name not in MEANING:
-                raise _at(where, None, unknown("hyperparameter", name, MEANING))
-        merged = dict(_default(task, rows))
+            if name not in SPACE and not name.startswith(FURTHER):
+                raise _at(where, None, unknown("hyperparameter", name, SPACE))
         for usual, other in INSTEAD:
             clash = sorted(usual & given.keys()), sorted(other & given.keys())
             if all(clash):
                 raise InputError(
                     f"In {where}, '{clash[0][0]}' and '{clash[1][0]}' say the same thing: keep one of them."
                 )
-            if clash[1]:
-                merged = {name: value for name, value in merged.items() if name not in usual}
-        return cls._parsed(merged | given, task, where)
+        return cls._merged(_default(task, rows), given, task, where)
+
+    def with_values(self, given: Mapping[str, Any]) -> Space:
+        """The space with other entries for what was given: one value is fixed, of several one is chosen.
+
+        Args:
+            given: values by the names of the options that make members, as `Options.given` holds them.
+
+        Raises:
+            InputError: a value that no space can hold, or a number that none of the rules reads.
+        """
+        raw = {name: list(values) for name, values in given.items() if values is not None}
+        raw |= {
+            f"{FURTHER}{name}": listed(values) for name, values in (given.get("rule_option") or {}).items()
+        }
+        raw.pop("rule_option", None)
+        if "hidden" in raw:
+            raw["hidden"] = [",".join(map(str, units)) or "none" for units in raw["hidden"]]
+        if "optimizer" in raw:
+            raw["optimizer"] = [getattr(rule, "name", rule) for rule in raw["optimizer"]]
+        if not raw:
+            return self
+        own = {name: held.raw() for name, held in self.entries.items()}
+        return self._merged(own, raw, self.task, "the options")
+
+    @classmethod
+    def _merged(cls, usual: Mapping[str, Any], given: Mapping[str, Any], task: str, where: str) -> Space:
+        """Entries with others in their place, and in the place of what says the same."""
+        dropped = {
+            name
+            for pair in INSTEAD
+            for one, other in (pair, pair[::-1])
+            if one & given.keys()
+            for name in other
+        }
+        kept = {name: value for name, value in usual.items() if name not in dropped}
+        found = cls._parsed({**kept, **given}, task, where)
+        for name in given:
+            if not found.is_read(name):
+                refuse_unread(name.removeprefix(FURTHER), found.rules)
+        return cls(task, {name: held for name, held in found.entries.items() if found.is_read(name)})
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Space:
@@ -104,7 +142,8 @@ class Space:
     @classmethod
     def _parsed(cls, raw: Mapping[str, Any], task: str, where: str = "the search space") -> Space:
         entries = {}
-        for name in (name for name in MEANING if name in raw):
+        further = sorted(name for name in raw if name.startswith(FURTHER))
+        for name in (*(name for name in SPACE if name in raw), *further):
             try:
                 entries[name] = entry(name, raw[name], task)
             except InputError as error:
@@ -119,27 +158,31 @@ class Space:
         """The space as TOML with comments, which `read` reads back to the same space."""
         lines = [f"{name} = {toml(held.raw())}" for name, held in self.entries.items()]
         return _HEAD + "".join(
-            f"\n# {name}: {MEANING[name]}\n{line}\n" for name, line in zip(self.entries, lines, strict=True)
+            f"\n# {name}: {meaning(name)}\n{line}\n" for name, line in zip(self.entries, lines, strict=True)
         )
 
     @property
     def searched(self) -> tuple[str, ...]:
-        """The names that have more than one value; momentum only where some rule has one."""
+        """The names that have more than one value; numbers only where some rule reads them."""
         return tuple(
-            name
-            for name, held in self.entries.items()
-            if not isinstance(held, Fixed) and (name != "momentum" or self._any_momentum())
+            name for name, held in self.entries.items() if not isinstance(held, Fixed) and self.is_read(name)
         )
 
-    def _any_momentum(self) -> bool:
-        held = self.entries["optimizer"]
-        names = held.values if isinstance(held, Choices) else (held.raw(),)
-        return any("momentum" in find_rule(str(name)).defaults for name in names)
+    def is_read(self, name: str) -> bool:
+        """Whether a name means something here: everything does but numbers that none of the rules reads."""
+        if name not in NUMBERS and not name.startswith(FURTHER):
+            return True
+        return any(reads(rule, name.removeprefix(FURTHER)) for rule in self.rules)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of its rules."""
+        return tuple(map(str, _values(self.entries["optimizer"])))
 
     @property
     def static(self) -> tuple[str, ...]:
         """The searched names on which the compiled program, or its sharing, depends."""
-        return tuple(name for name in STATIC if name in self.searched)
+        return tuple(name for name in self.searched if name in SPACE and SPACE[name].static)
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -167,16 +210,17 @@ class Space:
         fixed = {name: held.value for name, held in self.entries.items() if isinstance(held, Fixed)}
         # Snapping gives numbers their own type too: a whole number stays whole.
         values: dict[str, Any] = fixed | self.snapped(parameters)
-        own = find_rule(values.pop("optimizer"))
+        named = [name for name in values if name in NUMBERS or name.startswith(FURTHER)]
+        asked = {name.removeprefix(FURTHER): [values.pop(name)] for name in named}
+        ((own, read),) = variants(values.pop("optimizer"), asked)
+        numbers = {name: float(value) for name, (value,) in read.items()}
         learning_rate = values.pop("learning_rate", None)
         if learning_rate is None:
             learning_rate = rounded(values.pop("rate") * own.defaults["learning_rate"])
-        momentum = values.pop("momentum", None) if "momentum" in own.defaults else None
-        values.pop("momentum", None)
         hidden = _hidden(values)
         if not hidden:
             values |= {"activation": Member.activation, "dropout": 0.0}
-        return Member(own, learning_rate, momentum, hidden, restart=0, **values)
+        return Member(own, learning_rate, numbers, hidden, restart=0, **values)
 
     def _check(self, parameters: Mapping[str, Any]) -> None:
         for name in parameters:
@@ -187,7 +231,8 @@ class Space:
                 raise InputError(f"The trial has no '{name}': give a value for it.")
             value, held = parameters[name], self.entries[name]
             text = isinstance(value, str)
-            if text is not (name in NAMED) or not same(held.nearest(value), value):
+            named = name in NAMED or (text and name.startswith(FURTHER))
+            if text is not named or not same(held.nearest(value), value):
                 raise InputError(
                     f"The {name} {value!r} is not in the space: it has {name} = {toml(held.raw())}."
                 )
@@ -216,7 +261,13 @@ class Space:
         return {name: found[name] for name in self.searched}
 
 
-_USUAL: Mapping[str, Value] = {"momentum": 0.9, "width": 64, "activation": "relu", "dropout": 0.0}
+_USUAL: Mapping[str, Value] = {
+    **{name: value for rule in RULES.values() for name, value in rule.defaults.items()},
+    "width": 64,
+    "activation": Member.activation,
+    "dropout": Member.dropout,
+}
+"""Values of what makes no difference to a member."""
 
 
 def _of(member: Member, name: str) -> Value | None:
@@ -226,8 +277,8 @@ def _of(member: Member, name: str) -> Value | None:
     if name == "rate":
         # Not rounded: `member` rounds the product, which then is this learning rate again exactly.
         return member.learning_rate / member.rule.defaults["learning_rate"]
-    if name == "momentum":
-        return member.hyper().get("momentum")
+    if name in NUMBERS or name.startswith(FURTHER):
+        return member.hyper().get(name.removeprefix(FURTHER))
     if name == "layers":
         return len(member.hidden)
     if name == "hidden":
@@ -271,25 +322,9 @@ def _units(text: str) -> tuple[int, ...]:
 
 def _default(task: str, rows: int) -> dict[str, Any]:
     """The default space, as raw values."""
-    sizes = [size for size in (32, 64, 128) if size <= rows / 2]
-    return {
-        "optimizer": list(RULES),
-        # The default population of `couloir train` lies within, rounded as it is.
-        "rate": {"low": 0.003, "high": 10.0, "log": True},
-        "momentum": {"low": 0.8, "high": 0.99},
-        "schedule": ["constant", "cosine", "one_cycle"],
-        "warmup": 0.0,
-        "batch_size": sizes or [max(1, min(32, rows // 2))],
-        "layers": {"low": 1, "high": 3},
-        "width": [16, 32, 64, 128, 256],
-        "activation": ["relu", "tanh", "silu"],
-        "l1": 0.0,
-        "l2": {"low": 1e-7, "high": 1e-1, "log": True},
-        "dropout": {"low": 0.0, "high": 0.5, "step": 0.1},
-        "noise": [0.0, 0.1, 0.2, 0.4],
-        "epochs": 100,
-        "loss": DEFAULT_LOSS[task],
-    }
+    found = {name: option.space for name, option in SPACE.items() if option.space is not None}
+    sizes = [size for size in found["batch_size"] if size <= rows / 2] or [max(1, min(32, rows // 2))]
+    return found | {"batch_size": sizes, "loss": DEFAULT_LOSS[task]}
 
 
 # TOML ------------------------------------------------------------------------------------------------
@@ -300,6 +335,15 @@ _HEAD = """\
 # Instead of rate there may be learning_rate, the rate itself; instead of layers and width,
 # hidden, a list of whole networks as in ["64", "64,32", "none"].
 """
+
+
+def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file holds, with the table of what Optax's rules read as names of its own."""
+    found = dict(given)
+    further = found.pop("rule_option", {})
+    if not isinstance(further, Mapping):
+        raise InputError("What Optax's rules read is named one by one: write rule_option.b1 = ….")
+    return found | {FURTHER + name: value for name, value in further.items()}
 
 
 def _toml_file(path: Path) -> dict[str, Any]:

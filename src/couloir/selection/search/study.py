@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.engine.outcomes import End
 from couloir.errors import InputError
 from couloir.selection.search.space import Space
@@ -195,7 +196,7 @@ class Study:
         import optuna
 
         sampler = optuna.samplers.TPESampler(
-            seed=int(np.random.SeedSequence([self.seed, generation]).generate_state(1)[0]),
+            seed=seeds.state(seeds.TRIALS, self.seed, generation),
             n_startup_trials=RANDOM_TRIALS,
             multivariate=True,
             constant_liar=True,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from couloir.engine.member import Member
 from couloir.engine.optimizers import Rule
-from couloir.engine.population import Member
 from couloir.studio.networks.settings import TABLE, Settings
 
 _WIDE = 100
@@ -53,7 +53,7 @@ def _imports(settings: Settings, several: bool) -> list[str]:
         else "from couloir.data.sources.planar import planar",
         "from couloir.engine.optimizers import RULES",
         "from couloir.selection.problem import Conditions, prepare",
-        "from couloir.engine.population import Member",
+        "from couloir.engine.member import Member",
         "from couloir.engine.training import train_population",
     ]
 

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from couloir.engine.architectures.mlp import Network, initialise
-from couloir.engine.chunks import INITIAL
+from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import TrainingData
+from couloir.engine.member import Member, initial_network
 from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
 from couloir.engine.outcomes import Outcome, ranking_key
-from couloir.engine.population import Member
 from couloir.engine.training import Precision, Progress, train_population
 from couloir.landscapes.planes import flattened, shaped
 
@@ -87,7 +86,7 @@ class Live:
         self._changed = threading.Condition()
         self._wanted = 0
         self._initial = [
-            initialise((self.seed, INITIAL, member.restart), widths, member.activation, self.precision)
+            initial_network(member, self.seed, widths[0], widths[-1], self.precision)
             for member, widths in zip(self.members, self.widths, strict=True)
         ]
         self.moments.append(self._start())

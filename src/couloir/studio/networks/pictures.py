@@ -21,8 +21,8 @@ from jaxtyping import Array
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.architectures.mlp import Network, dropout
 from couloir.engine.folds import epoch_batches
-from couloir.engine.population import Member
-from couloir.engine.randomness import key_of
+from couloir.engine.member import Member
+from couloir.engine.randomness import dropout_key, member_key, step_key
 from couloir.engine.training import Precision, numerics
 from couloir.model.forward import ACTIVATIONS
 from couloir.model.predictor import softmax
@@ -158,8 +158,6 @@ def dropped(member: Member, seed: int, step: Step, precision: Precision = "float
 def _masks(numbers: Array, probability: Array, hidden: tuple[int, ...], batch: int) -> list[Array]:
     """The masks for a run seed, a restart and a step; keys derive as in `couloir.engine`."""
     seed, restart, step = numbers
-    root = jax.random.fold_in(key_of(seed), 0)
-    own = jax.random.fold_in(jax.random.fold_in(root, restart), 1)
-    drop = dropout(jax.random.fold_in(own, step), probability)
+    drop = dropout(step_key(dropout_key(member_key(seed, restart)), step), probability)
     ones = [jnp.ones((width, batch), probability.dtype) for width in hidden]
     return [drop(signal, layer) == 0 for layer, signal in enumerate(ones)]

@@ -10,8 +10,8 @@ from couloir.data.sources.planar import PLANAR
 from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.losses import DEFAULT_LOSS
+from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.population import Member
 from couloir.engine.schedules import SCHEDULES
 from couloir.errors import InputError
 from couloir.studio.asking import argument, choice, flag, number, several, text, whole

@@ -11,14 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-
 import references
-from couloir.engine import epochs
-from couloir.engine.epochs import TrainingData
-from couloir.engine.folds import epoch_batches
-from couloir.engine.optimizers import RULES, from_optax
-from couloir.engine.outcomes import Trained
-from couloir.engine.population import Member
 from trainings import (
     BATCH,
     CLASSES,
@@ -36,6 +29,13 @@ from trainings import (
     value_scores,
     watched,
 )
+
+from couloir.engine import epochs
+from couloir.engine.epochs import TrainingData
+from couloir.engine.folds import epoch_batches
+from couloir.engine.member import Member
+from couloir.engine.optimizers import RULES, from_optax
+from couloir.engine.outcomes import Trained
 
 pytestmark = pytest.mark.usefixtures("as_shipped", "for_long")
 
@@ -185,8 +185,8 @@ LOOP_BUDGET = 20
 LION = from_optax("lion", optax.lion, learning_rate=1e-3, weight_decay=0.01)
 LOOPED = {
     "sgd": member("sgd", 0.2, schedule="cosine", warmup=0.1, l1=1e-3, restart=2),
-    "momentum": member("momentum", 0.03, momentum=0.8, schedule="step", l1=1e-3, l2=1e-2),
-    "nesterov": member("nesterov", 0.05, momentum=0.7, l2=1e-2),
+    "momentum": member("momentum", 0.03, numbers={"momentum": 0.8}, schedule="step", l1=1e-3, l2=1e-2),
+    "nesterov": member("nesterov", 0.05, numbers={"momentum": 0.7}, l2=1e-2),
     "adam": member("adam", 0.02, schedule="one_cycle", l2=3e-2, restart=1),
     "adamw": member("adamw", 0.02, schedule="exponential", warmup=0.2),
     "lion": replace(member(rate=3e-3), rule=LION),
@@ -212,7 +212,7 @@ class LoopRule:
     """One member's rule: where it asks for the gradient and the direction it goes, by Optax or by hand."""
 
     def __init__(self, name: str, each: Member, network: Any) -> None:
-        self.name, self.momentum = name, each.momentum
+        self.name, self.momentum = name, each.hyper().get("momentum")
         self.velocity = jax.tree.map(jnp.zeros_like, network)
         self.optax = {
             "sgd": optax.identity(),

@@ -1,0 +1,135 @@
+"""Commands with the options of the table: Typer is told of them by a signature that is made here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from couloir import kinds, options
+from couloir.options import Option
+
+DATA = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="A file (csv, tsv, parquet, arrow, npz; csv also packed), a folder of IDX files, openml:NAME, "
+        "or a set that comes along: digits, iris, wine, breast_cancer, diabetes.",
+    ),
+]
+RUN = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as runs/latest.", show_default=False)]
+
+
+class Typed(NamedTuple):
+    """What was typed after a command, each text read.
+
+    Attributes:
+        loading: options of `couloir.load`.
+        given: options of the verb.
+        screen: where the run goes and what is shown, every one of them.
+    """
+
+    loading: dict[str, Any]
+    given: dict[str, Any]
+    screen: dict[str, Any]
+
+
+def takes(taker: str, **arguments: Any) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the options that a taker has in the table.
+
+    Args:
+        taker: the verb.
+        arguments: what stands before the options, by name, as Typer is told of it.
+
+    Returns:
+        a decorator of a function of the context, the arguments and `typed`.
+    """
+
+    def decorate(function: Callable[..., int]) -> Callable[..., int]:
+        def command(context: typer.Context, **raw: Any) -> int:
+            own = {name: raw.pop(name) for name in arguments}
+            return function(context, **own, typed=_read(taker, raw))
+
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        command.__annotations__ = {}
+        command.__signature__ = _signature(taker, arguments)  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def _signature(taker: str, arguments: Mapping[str, Any]) -> inspect.Signature:
+    """The context, the arguments, and every option."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    first = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+    first += [
+        inspect.Parameter(name, keyword, annotation=each, default=_default_of(each))
+        for name, each in arguments.items()
+    ]
+    rest = [
+        inspect.Parameter(
+            option.name,
+            keyword,
+            annotation=_annotation(option, taker),
+            default=False if option.is_flag else None,
+        )
+        for option in options.taken_by(taker).values()
+    ]
+    return inspect.Signature([*first, *rest])
+
+
+def _default_of(annotation: Any) -> Any:
+    """None for an argument that may be left out."""
+    return None if type(None) in getattr(annotation.__origin__, "__args__", ()) else inspect.Parameter.empty
+
+
+def _annotation(option: Option, taker: str) -> Any:
+    """An option as Typer is told of it; its texts are read here and not there."""
+    kind: Any = bool if option.is_flag else (list[str] if _repeats(option) else str) | None
+    told = typer.Option(
+        option.typed_as,
+        rich_help_panel=option.group,
+        metavar=" " if option.is_flag else metavar_of(option),
+        help=option.typed_help(taker),
+        show_default=False,
+    )
+    return Annotated[kind, told]
+
+
+def metavar_of(option: Option) -> str:
+    """What stands for an option's value on help pages."""
+    if option.metavar:
+        return option.metavar
+    word = "NUMBER" if isinstance(option.kind, kinds.Number) else "NAME"
+    return word + "S" * option.many
+
+
+def _read(taker: str, raw: Mapping[str, Any]) -> Typed:
+    """What was typed, read and sorted; an option that was not typed is nowhere but on the screen."""
+    found = Typed({}, {}, {})
+    for name, option in options.taken_by(taker).items():
+        value = raw[name]
+        shown = option.screen or option.group == options.RESULT
+        where = found.screen if shown else found.loading if _is_loading(option) else found.given
+        if option.is_flag:
+            if value or shown:
+                where[name] = value if option.default is False else not value
+        elif value:
+            where[name] = (
+                kinds.read_settings(value, option.typed_as) if _repeats(option) else option.read(value)
+            )
+        elif shown:
+            where[name] = option.default
+    return found
+
+
+def _is_loading(option: Option) -> bool:
+    return option.group == options.DATA and options.TRAIN in option.takers
+
+
+def _repeats(option: Option) -> bool:
+    """Whether an option may be typed more than once."""
+    return option.name == "rule_option"
