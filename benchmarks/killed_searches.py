@@ -124,11 +124,12 @@ def resumed(out: Path, space: Path) -> tuple[Any, str]:
 def found(run: Any) -> dict[str, Any]:
     """All that a run found, without times and counts that differ by their nature."""
     record = dict(run.record)
-    for name in ("seconds", "created", "versions", "throughput"):
+    for name in ("seconds", "created", "versions", "throughput", "command"):
         record.pop(name)
     search = record["search"]
     costs = [{name: cost[name] for name in ("generation", "trials")} for cost in search["costs"]]
-    record["search"] = {**search, "costs": costs}
+    asked = {name: value for name, value in search["asked"].items() if name != "command"}
+    record["search"] = {**search, "costs": costs, "asked": asked}
     record.pop("ledger", None)
     networks = run.model._networks()
     return {

@@ -14,7 +14,6 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,13 +22,10 @@ import numpy as np
 import polars as pl
 import pytest
 from command_line import COMMAND, Done, couloir_
-from hypothesis import given
-from hypothesis import strategies as st
 
 import couloir
-from couloir.cli import arguments, display
+from couloir.cli import display
 from couloir.cli.app import main
-from couloir.errors import InputError
 
 QUICK = ["--optimizer", "adam,sgd", "--learning-rate", "0.01,0.1", "--hidden", "3", "--epochs", "2"]
 
@@ -392,38 +388,3 @@ def test_the_time_left_is_bounded_by_the_minutes(capsys: pytest.CaptureFixture[s
         shown.epoch(progress(10, compile_seconds=1.0))
     # 90 epochs of half a second would be 45 s; of the 15 s, 5 + 1 are over.
     assert "at most 9 s left" in capsys.readouterr().err
-
-
-# Reading options ----------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.lists(st.integers(1, 999), max_size=4).map(tuple), min_size=1, max_size=4))
-def test_hidden_layers_are_read_as_they_are_written(networks: list[tuple[int, ...]]) -> None:
-    text = "|".join(",".join(map(str, layers)) or "none" for layers in networks)
-    assert arguments.hidden(text, "--hidden") == networks
-
-
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
-def test_numbers_are_read_as_they_are_written(values: list[float]) -> None:
-    assert arguments.numbers(", ".join(map(repr, values)), "--l2") == values
-
-
-READERS = (arguments.texts, arguments.numbers, arguments.whole_number, arguments.hidden, arguments.patience)
-
-
-def complaint(read: Callable[[str, str], Any], text: str) -> str | None:
-    try:
-        read(text, "--option")
-    except InputError as error:
-        return str(error)
-    return None
-
-
-@given(st.text(max_size=20))
-def test_any_text_is_a_value_or_an_input_error_that_names_the_option(text: str) -> None:
-    said = [complaint(read, text) for read in READERS]
-    assert all("--option" in sentence for sentence in said if sentence is not None)
-
-
-def test_patience_has_words_for_never() -> None:
-    assert [arguments.patience(text, "--patience") for text in ("none", "None", "0", "7")] == [0, 0, 0, 7]

@@ -22,9 +22,8 @@ import couloir
 from couloir.commands.train import Run, Silent
 from couloir.data.dataset import Dataset
 from couloir.data.splits import replicate_rows, split_rows
-from couloir.engine.architectures.mlp import initialise
-from couloir.engine.chunks import INITIAL
 from couloir.engine.folds import epoch_batches
+from couloir.engine.member import Member, initial_network
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import Progress
 from couloir.errors import InputError
@@ -99,7 +98,9 @@ def scored(network: Any, rows: Rows) -> dict[str, float]:
 
 def trained_alone(name: str, rate: float, rows: Rows, seed: int) -> list[dict[str, float]]:
     """One network, batch by batch with Optax, scored after every epoch."""
-    start = initialise((seed, INITIAL, 0), (FEATURES, *HIDDEN, CLASSES), "tanh", float)
+    start = initial_network(
+        Member(RULES["sgd"], 0.1, hidden=HIDDEN, activation="tanh"), seed, FEATURES, CLASSES, float
+    )
     network, rule, scores = [tuple(layer) for layer in start], LOOPED[name](rate), []
     state, count = rule.init(network), len(rows.inputs)
     for epoch in range(1, EPOCHS + 1):

@@ -22,6 +22,7 @@ from couloir.commands import search as searching
 from couloir.commands.search import Interrupted
 from couloir.commands.stages import IMPORTING
 from couloir.commands.train import Silent
+from couloir.engine.machine import Machine
 from couloir.errors import InputError
 from couloir.selection import problem as planning
 from couloir.selection.search.loop import Search
@@ -360,8 +361,8 @@ def test_on_random_labels_the_interval_covers_chance(benchmarks: Any, tmp_path: 
     [
         ({"trials": 0}, "trials 0"),
         ({"generation": 1}, "generation 1"),
-        ({"ensemble": 0}, "average 0"),
-        ({"cv": 1}, "folds 1"),
+        ({"ensemble": 0}, "ensemble 0"),
+        ({"cv": 1}, "cv 1"),
         ({"cv": 5, "validation": True}, "one of the two"),
         ({"minutes": 0}, "minutes 0"),
         ({"metric": "mse"}, "regression"),
@@ -412,3 +413,27 @@ def test_how_trials_are_judged_unless_told(iris: Any) -> None:
     assert judging_folds(replace(many, test_rows=np.arange(1)), None, False) == FOLDS
     assert judging_folds(iris, None, True) is None
     assert judging_folds(many, 3, False) == 3
+
+
+# The machine -----------------------------------------------------------------------------------------------
+
+
+def asked(folder: Path) -> list[dict[str, Any]]:
+    return [trial.parameters for trial in Study.resume(folder).trials]
+
+
+def test_a_search_asks_the_same_trials_on_any_machine_once_one_is_given(tmp_path: Path) -> None:
+    """Two machines would ask other trials (more blocks on two cores); a recorded one is what counts."""
+    two, eight = Machine(cores=2, memory=None), Machine(cores=8, memory=None)
+    settings: dict[str, Any] = {"generation": 16, "epochs": 2, "validation": True, "hidden": [(4,), (64, 64)]}
+    found = {}
+    for name, machine in (("two", two), ("eight", eight), ("again", two)):
+        run = couloir.search("digits", trials=48, machine=machine, out=tmp_path / name, **settings)
+        assert run.folder is not None
+        found[name] = asked(run.folder)
+    assert found["again"] == found["two"]
+    # Resumed, by whatever machine, it goes on with what its journal says.
+    begun = couloir.search("digits", trials=16, machine=two, out=tmp_path / "resumed", **settings)
+    couloir.search(resume=begun.folder, trials=48, machine=eight)
+    assert begun.folder is not None
+    assert asked(begun.folder) == found["two"]

@@ -299,7 +299,7 @@ def test_bad_arguments_are_told_at_fit(iris: Any) -> None:
         ({"batch_size": 0}, "batch size"),
         ({"refit": "yes"}, "True or False"),
         ({"refit": True, "ensemble": 3}, "not both"),
-        ({"warm_start": "yes"}, "warm_start is 'yes': give True or False"),
+        ({"warm_start": "yes"}, "warm start is 'yes': give True or False"),
         ({"minutes": "1"}, "minutes '1'"),
         ({"patience": True}, "patience True"),
         ({"ensemble": True}, "networks to average True"),

@@ -41,7 +41,13 @@ class QuickClassifier(CouloirClassifier):
         random_state: Any = None,
     ) -> None:
         super().__init__(
-            optimizer, learning_rate, None, hidden, activation, batch_size, epochs, random_state=random_state
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            hidden=hidden,
+            activation=activation,
+            batch_size=batch_size,
+            epochs=epochs,
+            random_state=random_state,
         )
 
 
@@ -56,7 +62,12 @@ class QuickRegressor(CouloirRegressor):
         random_state: Any = None,
     ) -> None:
         super().__init__(
-            optimizer, learning_rate, None, hidden, "relu", batch_size, epochs, random_state=random_state
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            hidden=hidden,
+            batch_size=batch_size,
+            epochs=epochs,
+            random_state=random_state,
         )
 
 

@@ -117,10 +117,8 @@ def _read(taker: str, raw: Mapping[str, Any]) -> Typed:
         if option.is_flag:
             if value or shown:
                 where[name] = value if option.default is False else not value
-        elif value:
-            where[name] = (
-                kinds.read_settings(value, option.typed_as) if _repeats(option) else option.read(value)
-            )
+        elif value is not None and value != []:
+            where[name] = option.read(value)
         elif shown:
             where[name] = option.default
     return found

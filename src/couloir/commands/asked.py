@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from couloir import options
+from couloir.engine.machine import Machine
 from couloir.errors import unknown
 from couloir.options import Option
 from couloir.selection.members import Options
@@ -31,6 +32,7 @@ def sorted_out(
     given: Mapping[str, Any],
     leave_out: Collection[str] = (),
     apart: Collection[str] = (),
+    machine: Machine | None = None,
     **fixed: Any,
 ) -> Asked:
     """What was given to a verb, checked.
@@ -40,6 +42,7 @@ def sorted_out(
         given: by name.
         leave_out: options of the taker that this verb does not take.
         apart: conditions by name that have a meaning of their own in this verb.
+        machine: what is laid out for; None: this one.
         fixed: conditions that the verb itself decides.
 
     Raises:
@@ -55,6 +58,7 @@ def sorted_out(
         for name, value in given.items()
         if name not in conditions and name not in members
     }
+    fixed["machine"] = machine or Machine.here()
     return Asked(Conditions(**conditions, **fixed), Options(**members), rest)
 
 

@@ -16,6 +16,7 @@ from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load
+from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.training import Progress
 from couloir.errors import InputError
@@ -38,6 +39,7 @@ def race(
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
+    machine: Machine | None = None,
     **given: Any,
 ) -> Run:
     """Compare update rules on a data set: each at its own best learning rate, over replicates.
@@ -48,7 +50,7 @@ def race(
 
     Args:
         data: a `Dataset`, or anything `couloir.load` reads without further words.
-        out, observer, command, stages: as in `couloir.train`.
+        out, observer, command, stages, machine: as in `couloir.train`.
         given: the options.
 
     Returns:
@@ -60,7 +62,7 @@ def race(
     stages, observer = stages or Stages(), observer or Silent()
     if out is not None:
         check_folder(Path(out))
-    conditions, options, rest = asked_of_race(given)
+    conditions, options, rest = asked_of_race(given, machine)
     rates, replicates = rest["rates"], rest["replicates"]
     with stages.timed("load"):
         dataset = data if isinstance(data, Dataset) else load(data)
@@ -90,7 +92,7 @@ def race(
     return run
 
 
-def asked_of_race(given: Mapping[str, Any]) -> Asked:
+def asked_of_race(given: Mapping[str, Any], machine: Machine | None = None) -> Asked:
     """What was given to a race: nobody is stopped in it, and rates are found, not given.
 
     Raises:
@@ -102,7 +104,7 @@ def asked_of_race(given: Mapping[str, Any]) -> Asked:
             "rates with 'couloir train'."
         )
     usual = {name: taken_by(RACE)[name].default for name in ("rates", "replicates", "epochs")}
-    return sorted_out(RACE, usual | dict(given), patience=None)
+    return sorted_out(RACE, usual | dict(given), machine=machine, patience=None)
 
 
 def runners(problem: Problem, options: Options) -> list[Member]:

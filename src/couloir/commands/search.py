@@ -82,6 +82,7 @@ def search(
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
+    machine: Machine | None = None,
     **given: Any,
 ) -> Run:
     """Search for the best network on a data set, average the best, and test once.
@@ -95,7 +96,7 @@ def search(
             knows where the data are.
         validation: judge trials by the validation part, as `cv=0` does.
         out: the folder of runs.
-        observer, command, stages: as in `couloir.train`.
+        observer, command, stages, machine: as in `couloir.train`; a search that is resumed has its own.
         given: the options.
 
     Returns:
@@ -106,7 +107,7 @@ def search(
         Interrupted: Ctrl-C; what was told is in the folder.
     """
     stages, observer = stages or Stages(), observer or Silent()
-    conditions, options, rest = asked_of_search(given)
+    conditions, options, rest = asked_of_search(given, machine)
     minutes = conditions.minutes
     if rest["resume"] is None:
         rest["cv"], validation = rest["cv"] or None, validation or rest["cv"] == 0
@@ -143,14 +144,14 @@ def search(
     return run
 
 
-def asked_of_search(given: Mapping[str, Any]) -> Asked:
+def asked_of_search(given: Mapping[str, Any], machine: Machine | None = None) -> Asked:
     """What was given to a search, and the defaults of what was not.
 
     Raises:
         InputError: something given cannot be used.
     """
     usual = {name: option.default for name, option in offered(SEARCH).items() if not option.is_of_member}
-    return sorted_out(SEARCH, usual | dict(given), apart=JUDGED_APART)
+    return sorted_out(SEARCH, usual | dict(given), apart=JUDGED_APART, machine=machine)
 
 
 def _begun(

@@ -24,6 +24,7 @@ from couloir.commands.stages import Stages
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load, load_features
 from couloir.engine import placement
+from couloir.engine.machine import Machine
 from couloir.engine.outcomes import Trained
 from couloir.engine.training import Progress, train_population
 from couloir.options import TRAIN
@@ -120,6 +121,7 @@ def train(
     observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
+    machine: Machine | None = None,
     **given: Any,
 ) -> Run:
     """Train a population on a data set, choose by validation, and test the choice once.
@@ -134,6 +136,7 @@ def train(
         observer: told how it goes.
         command: what is recorded as having been run.
         stages: a stopwatch that has been running since before the data were loaded.
+        machine: what the training is laid out for, and so what its last digits are; None: this one.
         given: the options.
 
     Returns:
@@ -145,7 +148,7 @@ def train(
     stages, observer = stages or Stages(), observer or Silent()
     if out is not None:
         check_folder(Path(out))
-    conditions, options, _ = sorted_out(TRAIN, given)
+    conditions, options, _ = sorted_out(TRAIN, given, machine=machine)
     planned = plan_run(data, conditions, options, stages)
     observer.loaded(planned.problem)
     observer.planned(planned)
