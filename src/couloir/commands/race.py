@@ -20,7 +20,7 @@ from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.training import Progress
 from couloir.errors import InputError
-from couloir.options import RACE, taken_by
+from couloir.options import RACE, SURFACE, taken_by
 from couloir.runs.files import check_folder
 from couloir.selection import evaluation
 from couloir.selection import testing as results
@@ -31,7 +31,11 @@ from couloir.selection.problem import Conditions, Problem, chosen_metric, fittin
 from couloir.selection.testing import Choice, Finalist, Winner
 
 
-@takes(RACE, ("learning_rate", "start", "steps"))
+ON_A_SURFACE = tuple(name for name, option in taken_by(RACE).items() if option.group == SURFACE)
+"""What only a race on a surface takes."""
+
+
+@takes(RACE, ON_A_SURFACE)
 def race(
     data: Any,
     *,
@@ -104,7 +108,7 @@ def asked_of_race(given: Mapping[str, Any], machine: Machine | None = None) -> A
             "rates with 'couloir train'."
         )
     usual = {name: taken_by(RACE)[name].default for name in ("rates", "replicates", "epochs")}
-    return sorted_out(RACE, usual | dict(given), machine=machine, patience=None)
+    return sorted_out(RACE, usual | dict(given), ON_A_SURFACE, machine=machine, patience=None)
 
 
 def runners(problem: Problem, options: Options) -> list[Member]:
