@@ -30,7 +30,6 @@ from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, chosen_metric, fitting, prepare
 from couloir.selection.testing import Choice, Finalist, Winner
 
-
 ON_A_SURFACE = tuple(name for name, option in taken_by(RACE).items() if option.group == SURFACE)
 """What only a race on a surface takes."""
 
