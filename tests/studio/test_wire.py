@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from studio_server import unpacked
 
 from couloir.errors import InputError
 from couloir.studio import asking, wire
-from studio_server import unpacked
 
 
 def test_an_answer_arrives_as_it_was_with_every_digit() -> None:
@@ -84,7 +84,7 @@ class Asked:
     rule: str = asking.argument(asking.choice(("sgd", "adam")), "sgd")
     words: str = asking.argument(asking.text(5), "")
     points: tuple = asking.argument(asking.several(asking.pair(-9, 9), 0, 2), ())
-    rates: dict = asking.argument(asking.named(("sgd", "adam"), asking.number(0, 1)), None)
+    rates: dict = asking.argument(asking.named(dict.fromkeys(("sgd", "adam"), asking.number(0, 1))), None)
     loud: bool = asking.argument(asking.flag(), False)
 
 

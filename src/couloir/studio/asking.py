@@ -137,18 +137,17 @@ def pair(low: float, high: float) -> Check:
     return several(number(low, high), 2, 2)
 
 
-def named(keys: Collection[str], check: Check | Mapping[str, Check]) -> Check:
-    """An object with some of these keys, each value read by the check, or by the key's own."""
+def named(checks: Mapping[str, Check]) -> Check:
+    """An object with some of these keys, each value read by the key's check."""
 
     def check_all(value: Any, name: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise InputError(f"'{name}' is {_short(value)}: give an object of names and values.")
         found = {}
         for key, each in value.items():
-            if key not in keys:
-                raise unknown(f"entry of '{name}'", _short(key), keys)
-            own = check[key] if isinstance(check, Mapping) else check
-            found[key] = own(each, f"{name}.{key}")
+            if key not in checks:
+                raise unknown(f"entry of '{name}'", _short(key), checks)
+            found[key] = checks[key](each, f"{name}.{key}")
         return found
 
     return check_all

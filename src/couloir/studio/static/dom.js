@@ -35,6 +35,13 @@ export function replace(place, ...children) {
   place.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
+// Saves a file as the browser saves what is downloaded.
+export function download(blob, name) {
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
 // A number for people, as in the reports: so many digits, 4.1×10⁻⁷ only where it is needed, a real minus sign.
 export function shown(value, digits = 4) {
   if (value === null || value === undefined) return "–";

@@ -4,7 +4,7 @@ import { element, replace, settled } from "../dom.js";
 import { showFound, showWelcome } from "../training/found.js";
 import { Form, OF_THE_TABLE, OPTIONS, usual, VERBS } from "../training/form.js";
 import { Live } from "../training/live.js";
-import { onlyRefused } from "../wire.js";
+import { onlyRefused, upload } from "../wire.js";
 import { kept, showOutcome } from "../training/outcome.js";
 
 const LARGEST = 64 * 2 ** 20;
@@ -104,11 +104,7 @@ class Train {
     }
     this.#busy("Taking in the file …");
     try {
-      const answer = await fetch(`/upload?name=${encodeURIComponent(file.name)}`, {
-        method: "POST", headers: { "X-Session": studio.session }, body: file,
-      });
-      if (!answer.ok) throw new Error((await answer.text()).trim());
-      const { name } = await answer.json();
+      const name = await upload(file, studio.session);
       this.form.offer((await studio.ask("begin")).values, name);
       await this.#choose(name);
     } catch (error) {
