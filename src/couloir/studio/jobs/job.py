@@ -50,7 +50,7 @@ class Bounds:
 
 
 class Job:
-    """A request in the hands of a worker, and what that has told so far.
+    """A request that a worker fulfils, and what it has told so far.
 
     Attributes:
         told: the newest event of every kind, by its name.

@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from couloir.commands.progress import seconds_left
 from couloir.commands.train import Observer
-from couloir.engine.outcomes import ranking_key
+from couloir.engine.outcomes import Status, ranking_key
 
 if TYPE_CHECKING:
-    from couloir.engine.outcomes import Outcome, Status
+    from couloir.engine.outcomes import Outcome
     from couloir.engine.training import Progress
     from couloir.selection.problem import Plan, Problem
 
@@ -31,7 +31,7 @@ PAUSE = 0.25
 LONGEST = 160
 """Points of a curve; longer ones are thinned out evenly, their last point kept."""
 
-STATUSES: tuple[Status, ...] = ("training", "finished", "stopped", "left", "diverged")
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class Teller(Observer):

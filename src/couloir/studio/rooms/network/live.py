@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from couloir.engine.architectures.mlp import Network, initialise
 from couloir.engine.chunks import INITIAL
 from couloir.engine.epochs import TrainingData
 from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
-from couloir.engine.outcomes import Outcome, ranking_key
+from couloir.engine.outcomes import Outcome, Status, ranking_key
 from couloir.engine.population import Member
 from couloir.engine.training import Precision, Progress, train_population
 from couloir.landscapes.planes import flattened, shaped
@@ -25,7 +26,7 @@ from couloir.landscapes.planes import flattened, shaped
 AHEAD = 48
 """Epochs that are trained ahead of what was asked for."""
 
-STATES = ("training", "finished", "stopped", "left", "diverged")
+STATES: tuple[Status, ...] = get_args(Status)
 """A member's states, as the numbers that the page gets."""
 
 NOT_YET = -1
@@ -59,7 +60,6 @@ class Live:
     Attributes:
         members, data, seed, patience: as in `train_population`.
         stop_after: what `patience` is for marking where a member would have stopped; None: nothing is marked.
-        moments: what has been trained so far, by the epoch; the first is before the first step.
         precision: of the training.
         before: a training that has to end first.
         moments: what has been trained so far, by the epoch; the first is before the first step.
