@@ -13,7 +13,7 @@ from couloir.errors import InputError
 from couloir.runs import ledger
 from couloir.studio.jobs import page_jobs, processes
 from couloir.studio.jobs.job import Bounds, Job
-from couloir.studio.jobs.page_jobs import Limit, PageJobs
+from couloir.studio.jobs.page_jobs import PageJobs
 from couloir.studio.jobs.request import JobRequest
 from couloir.studio.jobs.telling import Teller
 
@@ -52,10 +52,10 @@ def test_a_job_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 
 def test_there_are_two_jobs_at_once_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_jobs, "LONG", Limit(page_jobs.AT_ONCE, "there are two"))
+    monkeypatch.setattr(page_jobs, "LONG", threading.BoundedSemaphore(2))
     pages = [PageJobs() for _ in range(3)]
     begun = [page.start(endless(tmp_path)) for page in pages[:2]]
-    with pytest.raises(InputError, match="there are two"):
+    with pytest.raises(InputError, match="2 jobs of other pages are under way"):
         pages[2].start(endless(tmp_path))
     begun[0].kill()
     assert begun[0].over.wait(30)

@@ -13,7 +13,7 @@ import pytest
 from couloir.errors import InputError
 from couloir.experiments.regression import CANDIDATES, line_fit
 from couloir.studio.rooms.base import Context
-from couloir.studio.rooms.line import Line, points_of
+from couloir.studio.rooms.line import LineRoom, points_of
 from couloir.studio.server.pages import STATIC
 from couloir.surfaces.functions import SEVEN_POINTS
 
@@ -24,8 +24,8 @@ HESSIAN = 2 * np.array([[np.mean(X**2), np.mean(X)], [np.mean(X), 1]])
 BEST = np.polyfit(X, Y, 1)
 
 
-def line() -> Line:
-    return Line(Context(Path("runs")))
+def line() -> LineRoom:
+    return LineRoom(Context(Path("runs")))
 
 
 def ask(name: str, **arguments: Any) -> Any:

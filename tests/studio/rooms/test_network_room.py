@@ -27,7 +27,7 @@ from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.network import pictures, settings
 from couloir.studio.rooms.network.ladders import LADDERS
 from couloir.studio.rooms.network.live import AHEAD
-from couloir.studio.rooms.network.room import Networks
+from couloir.studio.rooms.network.room import NetworkRoom
 from couloir.studio.rooms.network.settings import NetworkSettings
 
 SMALL = {"rows": 120, "hidden": [4], "batch": 20, "epochs": 12, "noise": 0.2}
@@ -35,7 +35,7 @@ SMALL = {"rows": 120, "hidden": [4], "batch": 20, "epochs": 12, "noise": 0.2}
 
 @pytest.fixture
 def room(tmp_path):
-    found = Networks(Context(tmp_path))
+    found = NetworkRoom(Context(tmp_path))
     yield found
     found.close()
 
@@ -261,7 +261,7 @@ def test_the_same_settings_give_the_same_bytes(room, tmp_path):
     room.answer("begin", {**given, "rate": 0.1})
     frame(room, 3)
     assert answers(room) == first
-    other = Networks(Context(tmp_path))
+    other = NetworkRoom(Context(tmp_path))
     assert answers(other) == first
     other.close()
 
@@ -279,7 +279,7 @@ def test_training_waits_for_whoever_looks(room):
 
 
 def test_closing_and_new_settings_end_the_thread(tmp_path):
-    room = Networks(Context(tmp_path))
+    room = NetworkRoom(Context(tmp_path))
     room.answer("begin", {**SMALL, "epochs": 2000})
     frame(room, 1)
     first = room._live.thread
@@ -391,7 +391,7 @@ def table(tmp_path):
 
 
 def test_two_columns_of_a_table_are_trained_on(table, monkeypatch):
-    room = Networks(Context(table.parent, {"things.csv": table}))
+    room = NetworkRoom(Context(table.parent, {"things.csv": table}))
     assert room.answer("tables", {}).values["tables"] == ["things.csv"]
     columns = room.answer("columns", {"table": "things.csv"}).values
     assert columns["numeric"] == ["size", "weight"]

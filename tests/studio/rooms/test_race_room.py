@@ -19,7 +19,7 @@ import couloir
 from couloir.engine.optimizers import RULES
 from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.race import running
-from couloir.studio.rooms.race.room import Race
+from couloir.studio.rooms.race.room import RaceRoom
 from couloir.studio.rooms.race.setup import RANGES, TRIAL_STEPS, first_settings
 from couloir.studio.wire import Answer
 from couloir.surfaces import functions
@@ -34,11 +34,11 @@ NAMES = list(RULES)
 TURNS = [[40, "adam", "learning_rate", 0.4], [40, "noise", "", 0.2], [90, "momentum", "momentum", 0.5]]
 
 
-def room() -> Race:
-    return Race(Context(Path()))
+def room() -> RaceRoom:
+    return RaceRoom(Context(Path()))
 
 
-def ask(place: Race, name: str, **arguments: Any) -> Answer:
+def ask(place: RaceRoom, name: str, **arguments: Any) -> Answer:
     return place.answer(name, arguments)
 
 

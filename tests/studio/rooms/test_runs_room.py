@@ -19,7 +19,7 @@ from couloir.errors import InputError
 from couloir.runs import stored as runs
 from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.runs import results
-from couloir.studio.rooms.runs.room import MOST_COMPARED, MOST_ROWS, Runs
+from couloir.studio.rooms.runs.room import MOST_COMPARED, MOST_ROWS, RunsRoom
 
 SMALL: dict[str, Any] = {
     "optimizer": ["sgd", "adam"],
@@ -44,30 +44,30 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def room(stored: Path, tmp_path: Path) -> Iterator[Runs]:
+def room(stored: Path, tmp_path: Path) -> Iterator[RunsRoom]:
     shutil.copytree(stored, tmp_path / "runs", symlinks=True)
     (tmp_path / "uploads").mkdir()
-    room = Runs(Context(tmp_path / "runs", uploads=tmp_path / "uploads"))
+    room = RunsRoom(Context(tmp_path / "runs", uploads=tmp_path / "uploads"))
     yield room
     room.close()
     job = room.context.jobs.job
     assert job is None or job.over.wait(60)
 
 
-def rows(room: Runs) -> list[dict[str, Any]]:
+def rows(room: RunsRoom) -> list[dict[str, Any]]:
     return room.answer("list", {}).values["runs"]
 
 
-def named(room: Runs, kind: str, data: str, place: int = 0) -> str:
+def named(room: RunsRoom, kind: str, data: str, place: int = 0) -> str:
     """The name of one of these runs, the newest first."""
     return [row["name"] for row in rows(room) if (row["kind"], row.get("data")) == (kind, data)][place]
 
 
-def record(room: Runs, name: str) -> dict[str, Any]:
+def record(room: RunsRoom, name: str) -> dict[str, Any]:
     return json.loads((room.context.runs / name / "run.json").read_text("utf-8"))
 
 
-def test_the_table_says_what_the_records_say(room: Runs) -> None:
+def test_the_table_says_what_the_records_say(room: RunsRoom) -> None:
     found = rows(room)
     assert len(found) == 5  # and not `latest`
     assert [row["name"] for row in found] == sorted((row["name"] for row in found), reverse=True)
@@ -101,7 +101,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_folder_is_listed_and_asked_about_without_harm(room: Runs, what: str) -> None:
+def test_a_broken_folder_is_listed_and_asked_about_without_harm(room: RunsRoom, what: str) -> None:
     folder = room.context.runs / "20990101-000000-broken"
     shutil.copytree(room.context.runs / named(room, "train", "iris"), folder)
     text, good = BROKEN[what], json.loads((folder / "run.json").read_text("utf-8"))
@@ -132,7 +132,7 @@ def test_a_broken_folder_is_listed_and_asked_about_without_harm(room: Runs, what
             room.answer(ask, given)
 
 
-def test_a_search_that_has_not_ended_says_how_to_go_on(room: Runs) -> None:
+def test_a_search_that_has_not_ended_says_how_to_go_on(room: RunsRoom) -> None:
     folder = room.context.runs / "20990101-000000-iris"
     folder.mkdir()
     (folder / "journal.log").write_text("")
@@ -141,7 +141,7 @@ def test_a_search_that_has_not_ended_says_how_to_go_on(room: Runs) -> None:
     )
 
 
-def test_a_row_is_read_again_when_its_run_has_changed(room: Runs) -> None:
+def test_a_row_is_read_again_when_its_run_has_changed(room: RunsRoom) -> None:
     before = rows(room)[0]
     path = room.context.runs / before["name"] / "run.json"
     told = json.loads(path.read_text("utf-8"))
@@ -153,7 +153,7 @@ def test_a_row_is_read_again_when_its_run_has_changed(room: Runs) -> None:
 @pytest.mark.parametrize(
     "name", ["../secret", "/etc", "", ".", "..", "latest", "a" * 299, "20990101-000000-x"]
 )
-def test_no_folder_but_a_run_is_reached(room: Runs, name: str) -> None:
+def test_no_folder_but_a_run_is_reached(room: RunsRoom, name: str) -> None:
     (room.context.runs.parent / "secret").mkdir()
     for ask, given in (
         ("result", {}), ("example", {}), ("predict", {"text": "a\n1\n"}), ("landscape", {}), ("code", {})
@@ -167,7 +167,7 @@ def test_no_folder_but_a_run_is_reached(room: Runs, name: str) -> None:
 # Side by side ---------------------------------------------------------------------------------------------
 
 
-def test_a_comparison_has_scores_curves_and_rates_of_the_tables(room: Runs) -> None:
+def test_a_comparison_has_scores_curves_and_rates_of_the_tables(room: RunsRoom) -> None:
     names = [named(room, "train", "iris", place) for place in (0, 1)]
     found = room.answer("compare", {"runs": names}).values
     assert [each["name"] for each in found["runs"]] == names
@@ -185,7 +185,7 @@ def test_a_comparison_has_scores_curves_and_rates_of_the_tables(room: Runs) -> N
     assert found["cautions"][0].startswith("These runs divide the data differently")
 
 
-def test_what_cannot_be_set_side_by_side_is_said(room: Runs) -> None:
+def test_what_cannot_be_set_side_by_side_is_said(room: RunsRoom) -> None:
     names = [named(room, "train", "iris"), named(room, "train", "diabetes")]
     cautions = room.answer("compare", {"runs": names}).values["cautions"]
     assert cautions[0].startswith("These runs are about different data")
@@ -209,7 +209,7 @@ def test_long_curves_are_thinned_and_keep_their_ends() -> None:
 # Predictions ----------------------------------------------------------------------------------------------
 
 
-def test_predictions_are_the_models_own(room: Runs) -> None:
+def test_predictions_are_the_models_own(room: RunsRoom) -> None:
     name = named(room, "train", "iris")
     dataset = couloir.load("iris")
     text = dataset.features.write_csv()
@@ -225,7 +225,7 @@ def test_predictions_are_the_models_own(room: Runs) -> None:
     )
 
 
-def test_numbers_are_predicted_as_numbers_and_images_from_their_pixels(room: Runs) -> None:
+def test_numbers_are_predicted_as_numbers_and_images_from_their_pixels(room: RunsRoom) -> None:
     name = named(room, "train", "diabetes")
     features = couloir.load("diabetes").features
     text = pl.DataFrame(features).write_csv() if isinstance(features, np.ndarray) else features.write_csv()
@@ -241,7 +241,7 @@ def test_numbers_are_predicted_as_numbers_and_images_from_their_pixels(room: Run
         room.answer("predict", {"run": name, "text": example.replace("\n0", "\nzero", 1)})
 
 
-def test_the_example_can_be_asked_about(room: Runs) -> None:
+def test_the_example_can_be_asked_about(room: RunsRoom) -> None:
     for row in rows(room):
         example = room.answer("example", {"run": row["name"]}).values
         lines = example["text"].count("\n")
@@ -265,7 +265,7 @@ def test_the_example_can_be_asked_about(room: Runs) -> None:
         ("a\x00b\n1\n", "control character"),
     ],
 )
-def test_rows_that_cannot_be_used_end_in_a_sentence(room: Runs, text: str, said: str) -> None:
+def test_rows_that_cannot_be_used_end_in_a_sentence(room: RunsRoom, text: str, said: str) -> None:
     with pytest.raises(InputError) as refused:
         room.answer("predict", {"run": named(room, "train", "iris"), "text": text})
     assert said in str(refused.value)
@@ -277,7 +277,7 @@ def test_rows_that_cannot_be_used_end_in_a_sentence(room: Runs, text: str, said:
 # Landscapes -----------------------------------------------------------------------------------------------
 
 
-def test_a_landscape_is_drawn_as_a_run_of_its_own(room: Runs) -> None:
+def test_a_landscape_is_drawn_as_a_run_of_its_own(room: RunsRoom) -> None:
     name = named(room, "train", "iris")
     begun = room.answer("landscape", {"run": name, "resolution": 7}).values
     assert begun["command"] == f"couloir landscape runs/{name} --plane random --resolution 7"
@@ -296,7 +296,7 @@ def test_a_landscape_is_drawn_as_a_run_of_its_own(room: Runs) -> None:
     assert record(room, row["name"])["grid"]["points"] == 49
 
 
-def test_data_that_have_moved_are_found_among_the_pages_files(room: Runs, tmp_path: Path) -> None:
+def test_data_that_have_moved_are_found_among_the_pages_files(room: RunsRoom, tmp_path: Path) -> None:
     path = room.context.runs / named(room, "train", "iris") / "run.json"
     told = json.loads(path.read_text("utf-8"))
     told["source"] = {"data": "/nowhere/flowers.csv", "loading": {}}
@@ -312,13 +312,13 @@ def test_data_that_have_moved_are_found_among_the_pages_files(room: Runs, tmp_pa
 @pytest.mark.parametrize(
     "given", [{"resolution": 5000}, {"resolution": "7"}, {"plane": "up"}, {"samples": 3}]
 )
-def test_a_landscape_too_large_or_unknown_is_refused(room: Runs, given: dict[str, Any]) -> None:
+def test_a_landscape_too_large_or_unknown_is_refused(room: RunsRoom, given: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         room.answer("landscape", {"run": named(room, "train", "iris"), **given})
     assert room.context.jobs.job is None
 
 
-def test_the_lines_that_are_shown_read_the_run(room: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_that_are_shown_read_the_run(room: RunsRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     name = named(room, "train", "iris")
     lines = room.answer("code", {"run": name}).values["lines"]
     monkeypatch.chdir(room.context.runs.parent)

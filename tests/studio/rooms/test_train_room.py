@@ -1,4 +1,4 @@
-"""The room Train without a page: looking, planning, and a training from its start to every end."""
+"""The room TrainRoom without a page: looking, planning, and a training from its start to every end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from couloir.studio.jobs import page_jobs
 from couloir.studio.jobs.job import Bounds
 from couloir.studio.jobs.request import TRAINING
 from couloir.studio.rooms.base import Context
-from couloir.studio.rooms.train import Train
+from couloir.studio.rooms.train import TrainRoom
 
 SMALL = {"optimizer": "sgd,adam", "learning_rate": "0.1,0.01", "hidden": "8", "epochs": "12"}
 ENDLESS = {**SMALL, "epochs": "1000000", "patience": "none"}
@@ -26,34 +26,34 @@ WANTED = {"verb": "train", "data": "iris", "options": SMALL}
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Train]:
+def room(tmp_path: Path) -> Iterator[TrainRoom]:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
-    room = Train(Context(tmp_path / "runs", uploads=uploads))
+    room = TrainRoom(Context(tmp_path / "runs", uploads=uploads))
     yield room
     room.close()
     job = room.context.jobs.job
     assert job is None or job.over.wait(60)
 
 
-def state(room: Train) -> dict[str, Any]:
+def state(room: TrainRoom) -> dict[str, Any]:
     return dict(room.answer("progress", {}).values)
 
 
-def ended(room: Train) -> dict[str, Any]:
+def ended(room: TrainRoom) -> dict[str, Any]:
     return until(lambda: (found := state(room))["state"] != "running" and found)
 
 
-def learning(room: Train) -> dict[str, Any]:
+def learning(room: TrainRoom) -> dict[str, Any]:
     """The first state in which something has been learnt."""
     return until(lambda: (found := state(room))["epoch"] and found)
 
 
-def record(room: Train, run: str) -> dict[str, Any]:
+def record(room: TrainRoom, run: str) -> dict[str, Any]:
     return json.loads((room.context.runs / run / "run.json").read_text("utf-8"))
 
 
-def add(room: Train, name: str, text: str) -> None:
+def add(room: TrainRoom, name: str, text: str) -> None:
     path = room.context.uploads / name
     path.write_text(text, "utf-8")
     room.context.uploaded[name] = path
@@ -84,7 +84,7 @@ TABLE = "age,plan,bought\n" + "".join(
     ],
 )
 def test_an_option_that_cannot_be_meant_is_refused_in_a_sentence(
-    room: Train, options: dict[str, Any], said: str
+    room: TrainRoom, options: dict[str, Any], said: str
 ) -> None:
     for ask in ("plan", "start", "code"):
         with pytest.raises(InputError) as refused:
@@ -96,7 +96,7 @@ def test_an_option_that_cannot_be_meant_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("data", ["../secret.csv", "/etc/passwd", "openml:iris", "nothing.csv", "", "runs"])
-def test_nothing_but_named_uploaded_and_bundled_data_is_read(room: Train, data: str) -> None:
+def test_nothing_but_named_uploaded_and_bundled_data_is_read(room: TrainRoom, data: str) -> None:
     add(room, "mine.csv", TABLE)
     for ask, given in (("look", {"data": data}), ("start", {**WANTED, "data": data})):
         with pytest.raises(InputError, match="There is no data file"):
@@ -106,7 +106,7 @@ def test_nothing_but_named_uploaded_and_bundled_data_is_read(room: Train, data: 
 # Looking and planning -------------------------------------------------------------------------------------
 
 
-def test_a_table_is_looked_at(room: Train) -> None:
+def test_a_table_is_looked_at(room: TrainRoom) -> None:
     add(room, "shop.csv", TABLE)
     found = room.answer("look", {"data": "shop.csv"}).values
     assert (found["rows"], found["width"]) == (90, 3)
@@ -124,7 +124,7 @@ def test_a_table_is_looked_at(room: Train) -> None:
     assert found["preview"][1] == [None, "b"]
 
 
-def test_the_name_of_a_file_and_its_cells_are_given_back_as_they_are(room: Train) -> None:
+def test_the_name_of_a_file_and_its_cells_are_given_back_as_they_are(room: TrainRoom) -> None:
     nasty = "<img src=x onerror=alert(1)>"
     add(room, "a b.csv", f"x,{nasty},y\n" + f'1,"{nasty * 9}",no\n2,=cmd(),yes\n' * 5)
     found = room.answer("look", {"data": "a b.csv"}).values
@@ -136,13 +136,13 @@ def test_the_name_of_a_file_and_its_cells_are_given_back_as_they_are(room: Train
     assert str(room.context.uploads) not in str(refused.value)
 
 
-def add_broken(room: Train) -> dict[str, str]:
+def add_broken(room: TrainRoom) -> dict[str, str]:
     add(room, "broken.csv", "a,b\n1,2\n1,2,3\n")
     return {"data": "broken.csv"}
 
 
 @pytest.mark.parametrize("verb", TRAINING)
-def test_what_a_job_would_take_is_what_the_package_predicts(room: Train, verb: str) -> None:
+def test_what_a_job_would_take_is_what_the_package_predicts(room: TrainRoom, verb: str) -> None:
     options = {
         "train": SMALL,
         "race": {"optimizer": "sgd,adam", "rates": "3", "replicates": "2"},
@@ -156,7 +156,7 @@ def test_what_a_job_would_take_is_what_the_package_predicts(room: Train, verb: s
     assert found["lines"][0] == ["data", "iris: 150 rows, 4 columns (4 numeric)"]
 
 
-def test_a_mistake_in_the_data_is_the_packages_sentence(room: Train) -> None:
+def test_a_mistake_in_the_data_is_the_packages_sentence(room: TrainRoom) -> None:
     add(room, "shop.csv", TABLE)
     with pytest.raises(InputError, match="There is no column 'buoght': did you mean 'bought'"):
         room.answer("plan", {"verb": "train", "data": "shop.csv", "options": {"target": "buoght"}})
@@ -164,7 +164,7 @@ def test_a_mistake_in_the_data_is_the_packages_sentence(room: Train) -> None:
         room.answer("plan", {**WANTED, "options": {"metric": "mse"}})
 
 
-def test_looking_is_bounded_in_memory_and_time(room: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_is_bounded_in_memory_and_time(room: TrainRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_jobs, "SHORT", Bounds(memory=1 << 20))
     with pytest.raises(InputError, match=r"needs more than the 0\.0 GiB of memory"):
         room.answer("look", {"data": "iris"})
@@ -176,7 +176,7 @@ def test_looking_is_bounded_in_memory_and_time(room: Train, monkeypatch: pytest.
 # A job's life ---------------------------------------------------------------------------------------------
 
 
-def test_a_job_trains_tells_how_it_goes_and_leaves_a_run(room: Train) -> None:
+def test_a_job_trains_tells_how_it_goes_and_leaves_a_run(room: TrainRoom) -> None:
     add(room, "shop.csv", TABLE)
     wanted = {"verb": "train", "data": "shop.csv", "options": {**SMALL, "target": "bought"}}
     begun = room.answer("start", wanted).values
@@ -207,7 +207,7 @@ def test_a_job_trains_tells_how_it_goes_and_leaves_a_run(room: Train) -> None:
     )
 
 
-def test_a_cancelled_training_keeps_what_was_learnt(room: Train) -> None:
+def test_a_cancelled_training_keeps_what_was_learnt(room: TrainRoom) -> None:
     room.answer("start", {**WANTED, "options": ENDLESS})
     learning(room)
     assert room.answer("cancel", {}).values["ending"]
@@ -220,7 +220,7 @@ def test_a_cancelled_training_keeps_what_was_learnt(room: Train) -> None:
     assert room.answer("result", {"run": last["done"]["run"]}).values["status"] == "interrupted"
 
 
-def test_a_search_that_is_cancelled_ends_with_the_trials_it_has(room: Train) -> None:
+def test_a_search_that_is_cancelled_ends_with_the_trials_it_has(room: TrainRoom) -> None:
     options = {"trials": "100000", "generation": "4", "cv": "none"}
     room.answer("start", {"verb": "search", "data": "iris", "options": options})
     until(lambda: "generation 2" in state(room)["stage"])
@@ -232,7 +232,7 @@ def test_a_search_that_is_cancelled_ends_with_the_trials_it_has(room: Train) -> 
     assert found["search"]["trials"] % 4 == 0
 
 
-def test_what_is_cancelled_before_anything_was_learnt_leaves_nothing(room: Train) -> None:
+def test_what_is_cancelled_before_anything_was_learnt_leaves_nothing(room: TrainRoom) -> None:
     room.answer("start", WANTED)
     room.answer("cancel", {})
     last = ended(room)
@@ -241,7 +241,7 @@ def test_what_is_cancelled_before_anything_was_learnt_leaves_nothing(room: Train
     assert not list(room.context.runs.glob("*"))
 
 
-def test_a_job_can_be_ended_at_once(room: Train) -> None:
+def test_a_job_can_be_ended_at_once(room: TrainRoom) -> None:
     room.answer("start", {**WANTED, "options": ENDLESS})
     learning(room)
     room.answer("cancel", {"now": True})
@@ -250,7 +250,7 @@ def test_a_job_can_be_ended_at_once(room: Train) -> None:
     assert not list(room.context.runs.glob("*"))
 
 
-def test_a_page_that_closes_ends_its_job(room: Train) -> None:
+def test_a_page_that_closes_ends_its_job(room: TrainRoom) -> None:
     room.answer("start", {**WANTED, "options": ENDLESS})
     learning(room)
     job = room.context.jobs.job
@@ -264,7 +264,7 @@ def test_a_page_that_closes_ends_its_job(room: Train) -> None:
         room.answer("start", WANTED)
 
 
-def test_the_race_and_its_stages_are_told(room: Train) -> None:
+def test_the_race_and_its_stages_are_told(room: TrainRoom) -> None:
     options = {"optimizer": "sgd,adam", "rates": "2", "replicates": "2", "epochs": "4", "hidden": "8"}
     room.answer("start", {"verb": "race", "data": "iris", "options": options})
     last = ended(room)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import http.client
 import json
 import re
@@ -53,6 +54,10 @@ class Slow(Room):
     def ask_wait(self, asked: Wait) -> Answer:
         time.sleep(asked.length)
         return Answer({"waited": asked.length})
+
+    def ask_refuse(self, asked: Wait) -> Answer:
+        time.sleep(asked.length)
+        raise InputError("It cannot be answered.")
 
     def ask_fault(self) -> Answer:
         raise RuntimeError("a fault")
@@ -181,6 +186,17 @@ def test_what_takes_too_long_is_given_up(studio: Served, monkeypatch: pytest.Mon
         assert "longer than" in page.ask("slow", "wait", length=1)["error"]
         time.sleep(1)
         assert "values" in page.ask("slow", "echo")
+
+
+def test_a_refusal_that_nobody_waits_for_any_more_is_no_fault(
+    studio: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    with studio.page() as page:
+        page.socket.send(json.dumps({"id": 1, "room": "slow", "ask": "refuse", "with": {"length": 0.5}}))
+        time.sleep(0.1)
+    time.sleep(1)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_a_closed_page_takes_its_rooms_and_files_with_it(studio: Served) -> None:

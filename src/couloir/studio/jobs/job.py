@@ -70,7 +70,10 @@ class Job:
         self.seconds, self.memory = 0.0, 0
         self.over = threading.Event()
         self._turn = threading.Lock()
-        self._write(json.dumps(request.to_json()) + "\n")
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write((json.dumps(request.to_json()) + "\n").encode())
+            process.stdin.flush()
         threading.Thread(target=self._watch, daemon=True).start()
 
     @property
@@ -113,12 +116,6 @@ class Job:
         }
 
     # In threads ------------------------------------------------------------------------------------------
-
-    def _write(self, text: str) -> None:
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(text.encode())
-            self.process.stdin.flush()
 
     def _read(self) -> None:
         """Take in what the worker tells, until it is gone."""

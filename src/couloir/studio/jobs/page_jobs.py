@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from couloir.errors import InputError
@@ -21,32 +21,8 @@ CLOSING_GRACE = 45.0
 SHORT = Bounds(seconds=60.0, grace=0.0)
 """What looking at data may take, and planning."""
 
-
-class Limit:
-    """How many jobs of a kind there can be at once."""
-
-    def __init__(self, count: int, sentence: str) -> None:
-        """So many, and what is said to whoever would be one more."""
-        self._free, self._sentence = threading.BoundedSemaphore(count), sentence
-
-    def acquire(self, seconds: float = 0.0) -> None:
-        """Be one of them, waiting for that at most so long.
-
-        Raises:
-            InputError: there are too many.
-        """
-        if not self._free.acquire(timeout=seconds):
-            raise InputError(self._sentence)
-
-    def release(self) -> None:
-        """Be one of them no more."""
-        self._free.release()
-
-
-LONG = Limit(
-    AT_ONCE, f"{AT_ONCE} jobs of other pages are under way in this studio: start yours when one has ended."
-)
-LOOKS = Limit(AT_ONCE, "Other pages are looking at their data: try again in a moment.")
+LONG, LOOKS = BoundedSemaphore(AT_ONCE), BoundedSemaphore(AT_ONCE)
+"""How many of each kind may still begin."""
 
 
 class PageJobs:
@@ -58,7 +34,7 @@ class PageJobs:
         self.closed = False
         self._worker = worker
         self._short: Job | None = None
-        self._turn = threading.Lock()
+        self._turn = Lock()
 
     def start(self, request: JobRequest, bounds: Bounds | None = None) -> Job:
         """Start a job.
@@ -72,7 +48,11 @@ class PageJobs:
                     f"This page's {self.job.request.verb} of '{self.job.request.name}' is still under way: "
                     "wait for its end, or cancel it."
                 )
-            LONG.acquire()
+            if not LONG.acquire(blocking=False):
+                raise InputError(
+                    f"{AT_ONCE} jobs of other pages are under way in this studio: "
+                    "start yours when one has ended."
+                )
             self.job = self._begun(request, bounds or Bounds(), LONG)
             return self.job
 
@@ -82,7 +62,8 @@ class PageJobs:
         Raises:
             InputError: it came to nothing.
         """
-        LOOKS.acquire(SHORT.seconds)
+        if not LOOKS.acquire(timeout=SHORT.seconds):
+            raise InputError("Other pages are looking at their data: try again in a moment.")
         with self._turn:
             job = self._short = self._begun(request, SHORT, LOOKS)
         job.over.wait()
@@ -91,7 +72,7 @@ class PageJobs:
             raise InputError(late if job.interrupted else job.sentence or late)
         return job.told[event]
 
-    def _begun(self, request: JobRequest, bounds: Bounds, limit: Limit) -> Job:
+    def _begun(self, request: JobRequest, bounds: Bounds, limit: BoundedSemaphore) -> Job:
         """A job that counts towards the limit until it has ended."""
         try:
             if self.closed:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Tell = Callable[..., None]
 """tell(event, **values) sends one line to the studio."""
 
-Entry = tuple[float, dict[str, Any]]
+Ranked = tuple[float, dict[str, Any]]
 """A rule's rank, the lower the better, and what the page shows of it."""
 
 PAUSE = 0.25
@@ -51,8 +51,8 @@ class Teller(Observer):
         self.tell, self.verb, self.minutes = tell, verb, minutes
         self.unwanted = unwanted or threading.Event()
         self.looked, self.epochs_before, self.learnt = -np.inf, 0, False
-        self.before: dict[str, Entry] = {}
-        self.now: dict[str, Entry] = {}
+        self.before: dict[str, Ranked] = {}
+        self.now: dict[str, Ranked] = {}
 
     def loaded(self, problem: Problem) -> None:
         """The data are there."""
@@ -100,7 +100,7 @@ class Teller(Observer):
 _RANK = itemgetter(0)
 
 
-def _board(progress: Progress) -> dict[str, Entry]:
+def _board(progress: Progress) -> dict[str, Ranked]:
     """Per rule its best member so far, with the curve of its validation scores, averaged over the folds."""
     by_rule: dict[str, list[Sequence[Outcome]]] = {}
     for outcomes in zip(*progress.folds, strict=True):
@@ -108,7 +108,7 @@ def _board(progress: Progress) -> dict[str, Entry]:
     return {rule: _entry(rule, members, progress.metric) for rule, members in by_rule.items()}
 
 
-def _entry(rule: str, members: list[Sequence[Outcome]], metric: str) -> Entry:
+def _entry(rule: str, members: list[Sequence[Outcome]], metric: str) -> Ranked:
     ranks = [float(np.mean([ranking_key(each, metric)[0] for each in outcomes])) for outcomes in members]
     restarts = [outcomes[0].member.restart for outcomes in members]
     first = min(range(len(members)), key=lambda number: (ranks[number], restarts[number]))
@@ -138,7 +138,7 @@ def _curve(outcomes: Sequence[Outcome], metric: str) -> np.ndarray:
     return np.asarray(curves.mean(axis=0))
 
 
-def _together(one: dict[str, Entry], other: dict[str, Entry]) -> dict[str, Entry]:
+def _together(one: dict[str, Ranked], other: dict[str, Ranked]) -> dict[str, Ranked]:
     """Of every rule the better entry, its members counted in both."""
     found = one | other
     for rule in one.keys() & other.keys():

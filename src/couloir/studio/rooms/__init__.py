@@ -15,11 +15,11 @@ from couloir.studio.rooms.base import Context, Room
 
 ROOMS: Mapping[str, str] = MappingProxyType(
     {
-        "line": "couloir.studio.rooms.line:Line",
-        "race": "couloir.studio.rooms.race.room:Race",
-        "network": "couloir.studio.rooms.network.room:Networks",
-        "train": "couloir.studio.rooms.train:Train",
-        "runs": "couloir.studio.rooms.runs.room:Runs",
+        "line": "couloir.studio.rooms.line:LineRoom",
+        "race": "couloir.studio.rooms.race.room:RaceRoom",
+        "network": "couloir.studio.rooms.network.room:NetworkRoom",
+        "train": "couloir.studio.rooms.train:TrainRoom",
+        "runs": "couloir.studio.rooms.runs.room:RunsRoom",
     }
 )
 """Where each room is; imported when it is first asked something."""

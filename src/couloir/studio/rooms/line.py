@@ -55,7 +55,7 @@ class Through(Points):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Through):
+class Descend(Through):
     """A learning rate, and a number of steps from the line."""
 
     rate: float = argument(asking.number(1e-15, 1e6))
@@ -63,16 +63,16 @@ class Run(Through):
 
 
 @dataclass(frozen=True)
-class Text:
+class PastedPoints:
     """A person's points, a pair in each line."""
 
     text: str = argument(asking.text(40_000))
 
 
-class Line(Room):
+class LineRoom(Room):
     """Points, the loss of every line, and the way down to the best."""
 
-    def ask_read(self, asked: Text) -> Answer:
+    def ask_read(self, asked: PastedPoints) -> Answer:
         """Points from text: two numbers a line."""
         return Answer({"points": points_of(asked.text)})
 
@@ -107,7 +107,7 @@ class Line(Room):
             {"predictions": problem.predictions(asked.line), "residuals": problem.residuals(asked.line)},
         )
 
-    def ask_descend(self, asked: Run) -> Answer:
+    def ask_descend(self, asked: Descend) -> Answer:
         """Gradient descent from a line: every step's line, loss and gradient, and in words how it went."""
         problem = _problem(asked.points)
         found = descend(problem, asked.rate, asked.steps, asked.line)
@@ -125,7 +125,7 @@ class Line(Room):
             },
         )
 
-    def ask_code(self, asked: Run) -> Answer:
+    def ask_code(self, asked: Descend) -> Answer:
         """The Python lines that give the same numbers."""
         x, y = ([point[side] for point in asked.points] for side in (0, 1))
         lines = [

@@ -41,7 +41,7 @@ class Wanted(Look):
     options: dict[str, Any] = asking.argument(asking.named(_OPTIONS))
 
 
-class Train(JobRoom):
+class TrainRoom(JobRoom):
     """Its questions."""
 
     VERBS = TRAINING

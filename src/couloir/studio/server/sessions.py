@@ -81,11 +81,13 @@ class Session:
         return await asyncio.shield(future)
 
     def _answered(self, question: wire.Question) -> bytes:
-        if question.room not in self.rooms:
-            self.rooms[question.room] = enter(question.room, self.context)
-        return wire.packed(
-            question.number, self.rooms[question.room].answer(question.ask, question.arguments)
-        )
+        try:
+            if question.room not in self.rooms:
+                self.rooms[question.room] = enter(question.room, self.context)
+            answer = self.rooms[question.room].answer(question.ask, question.arguments)
+        except InputError as error:
+            return wire.refusal(question.number, str(error))
+        return wire.packed(question.number, answer)
 
     def close(self) -> None:
         """The page has gone."""

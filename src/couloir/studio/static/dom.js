@@ -54,7 +54,10 @@ export function shown(value, digits = 4) {
   return signed(grouped(trimmed(value.toFixed(Math.max(0, digits - 1 - exponent)))));
 }
 
-// The parts of it: an exponent, thousands apart, a real minus sign.
+// A count with its noun: "1 row", "1,257 rows".
+export const counted = (count, noun) => `${shown(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+// The parts of a number: an exponent, thousands apart, a real minus sign.
 export const raised = (exponent) => Array.from(String(exponent), (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
 
 export function grouped(text) {

@@ -64,16 +64,14 @@ class Around:
 
 
 @dataclass(frozen=True)
-class Test:
-    """After which epoch training is taken to have ended."""
-
-    __test__ = False  # not a test of pytest's
+class Ended:
+    """After which epoch training counts as ended."""
 
     epoch: int = asking.argument(asking.whole(1, settings.MOST_EPOCHS))
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedTable:
     """A table by its name."""
 
     table: str = asking.argument(asking.text(200))
@@ -93,7 +91,7 @@ class Staged:
     rows: int
 
 
-class Networks(Room):
+class NetworkRoom(Room):
     """A population in training, and what is asked of it."""
 
     def __init__(self, context: Context) -> None:
@@ -115,7 +113,7 @@ class Networks(Room):
         """The tables that can be chosen."""
         return Answer({"tables": [name for name, path in self.context.tables.items() if path.is_file()]})
 
-    def ask_columns(self, asked: Named) -> Answer:
+    def ask_columns(self, asked: NamedTable) -> Answer:
         """A table's columns, and which of them hold numbers."""
         names, numeric = tables.columns(self.context.table(asked.table))
         return Answer({"columns": names, "numeric": numeric})
@@ -264,7 +262,7 @@ class Networks(Room):
             {"x": found.x, "y": found.y, "loss": found.loss},
         )
 
-    def ask_test(self, asked: Test) -> Answer:
+    def ask_test(self, asked: Ended) -> Answer:
         """Score the member that is ahead on validation, with its best weights, on the test part.
 
         Every look is counted: in the session's answers, and in the ledger that the commands use.

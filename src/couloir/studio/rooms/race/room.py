@@ -69,7 +69,7 @@ class Code(RaceSetup):
     rules: tuple[str, ...] = asking.argument(asking.several(_RULE, 1, len(RULES)))
 
 
-class Race(Room):
+class RaceRoom(Room):
     """Its questions, and the race as far as it has been run."""
 
     def __init__(self, context: Context) -> None:
@@ -147,7 +147,6 @@ def _told(seen: Microscope, paths: Paths) -> dict[str, Any]:
     return {
         "step": seen.step,
         "point": seen.point,
-        "asked": seen.asked,
         "gradient": seen.gradient,
         "change": seen.change,
         "next": seen.next_point,

@@ -31,28 +31,28 @@ PASTED = "pasted rows.txt"
 
 
 @dataclass(frozen=True)
-class Several:
+class SideBySide:
     """Runs to be seen side by side."""
 
     runs: tuple[str, ...] = asking.argument(asking.several(asking.text(300), 1, MOST_COMPARED))
 
 
 @dataclass(frozen=True)
-class Rows(NamedRun):
+class PastedRows(NamedRun):
     """Rows as text, the first line naming the columns, for a run's model."""
 
     text: str = asking.argument(asking.text(LONGEST_TEXT))
 
 
 @dataclass(frozen=True)
-class Draw(NamedRun):
+class LandscapeOf(NamedRun):
     """The landscape of a run."""
 
     plane: str = asking.argument(asking.choice(("random", "paths", "solutions", "line")), "random")
     resolution: int = asking.argument(asking.whole(5, 101), 25)
 
 
-class Runs(JobRoom):
+class RunsRoom(JobRoom):
     """Its questions."""
 
     VERBS = ("landscape",)
@@ -73,7 +73,7 @@ class Runs(JobRoom):
         """What one run came to."""
         return Answer(results.result(self._folder(asked.run)))
 
-    def ask_compare(self, asked: Several) -> Answer:
+    def ask_compare(self, asked: SideBySide) -> Answer:
         """Several runs side by side: scores, the winners' curves and rates, and what to beware of."""
         found = [results.compared(self._folder(name)) for name in dict.fromkeys(asked.runs)]
         return Answer({"runs": found, "cautions": results.cautions(found)})
@@ -83,7 +83,7 @@ class Runs(JobRoom):
         stored = self._stored(asked.run)
         return Answer({"text": example_rows(stored.model.preparation, stored.record)})
 
-    def ask_predict(self, asked: Rows) -> Answer:
+    def ask_predict(self, asked: PastedRows) -> Answer:
         """The model's answers to pasted rows."""
         model = self._stored(asked.run).model
         lines = asked.text.count("\n") + 1
@@ -99,7 +99,7 @@ class Runs(JobRoom):
         except InputError as error:
             raise InputError(str(error).replace(PASTED, Path(PASTED).stem)) from None
 
-    def ask_landscape(self, asked: Draw) -> Answer:
+    def ask_landscape(self, asked: LandscapeOf) -> Answer:
         """Begin to draw the loss around a run's network."""
         folder, parent = self._folder(asked.run), self.context.runs
         request = JobRequest(

@@ -2,7 +2,7 @@
 
 import { chart } from "../chart.js";
 import { button, number, segmented } from "../controls.js";
-import { element, expose, rarely, replace, shown } from "../dom.js";
+import { counted, element, expose, rarely, replace, shown } from "../dom.js";
 import { place as placed } from "../numbers.js";
 import { plane } from "../plane.js";
 import { player } from "../playing.js";
@@ -313,7 +313,7 @@ class RaceRoom {
     const items = changes.map(([step, rule, name, value]) => element("li", {},
       button({ label: `step ${shown(step)}`, help: "Go there", on: () => { this.player.pause(); this.player.seek(step); } }).element,
       rule === "noise" ? ` noise ${shown(value)}` : ` ${rule}: ${name.replace("_", " ")} ${shown(value)}`));
-    replace(this.turns, element("summary", {}, `${changes.length} ${changes.length === 1 ? "knob" : "knobs"} turned on the way`),
+    replace(this.turns, element("summary", {}, `${counted(changes.length, "knob")} turned on the way`),
       element("ol", {}, ...items),
       this.studio.replaying ? null : element("div.row", {},
         button({ label: "Start anew with these settings", on: () => this.#keepSettings() }).element,

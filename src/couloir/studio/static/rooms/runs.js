@@ -21,10 +21,10 @@ export const room = {
   title: "Runs",
   lead: "Everything that was trained, raced, searched and drawn: sort it, set several side by side, ask a model about new rows.",
   defaults: { sort: "name", down: true, filter: "", chosen: [], run: "", view: "result", plane: "random", resolution: 25 },
-  mount: (place, studio) => new Runs(place, studio),
+  mount: (place, studio) => new RunsRoom(place, studio),
 };
 
-class Runs {
+class RunsRoom {
   constructor(place, studio) {
     this.studio = studio;
     this.rows = [];

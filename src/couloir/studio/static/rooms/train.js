@@ -15,10 +15,10 @@ export const room = {
   title: "Train",
   lead: "Your own table: what is in it, what training on it would take, a population of networks at work, and an honestly tested model.",
   defaults: { data: "", verb: "train", run: "", ...Object.fromEntries(OPTIONS.map((name) => [name, usual(name)])) },
-  mount: (place, studio) => new Train(place, studio),
+  mount: (place, studio) => new TrainRoom(place, studio),
 };
 
-class Train {
+class TrainRoom {
   constructor(place, studio) {
     this.studio = studio;
     this.seen = null;     // what was found in the table

@@ -61,7 +61,7 @@ export class Predicting {
         ...chances.map((label) => element("th.amount", { scope: "col" }, label)))),
       element("tbody", {}, ...Array.from({ length: Math.min(rows, SHOWN) }, (_, row) => line(row))));
     const more = [
-      rows > SHOWN ? `The first ${SHOWN} of ${rows.toLocaleString("en")} rows.` : null,
+      rows > SHOWN ? `The first ${SHOWN} of ${shown(rows)} rows.` : null,
       several && classes.length > LABELS ? `The first ${LABELS} of ${classes.length} classes.` : null,
     ].filter(Boolean).join(" ");
     replace(this.answers,

@@ -1,6 +1,6 @@
 // The table of runs: sorted by any column, filtered by words, some of them chosen for comparison.
 
-import { element, expose, replace } from "../dom.js";
+import { element, expose, replace, shown } from "../dom.js";
 import { duration } from "../tables.js";
 
 const COLUMNS = [
@@ -10,7 +10,6 @@ const COLUMNS = [
 const NUMBERS = ["rows", "members", "validation", "test", "score", "seconds"];
 export const SORTS = ["name", ...COLUMNS.map(([key]) => key)];
 
-const count = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 const date = (text) => (text ? text.slice(0, 16).replace("T", " ") : "–");
 
 // Rows that hold every word of the filter somewhere.
@@ -61,7 +60,7 @@ function line(row, state, on) {
   const interval = row.interval_text ? element("small", {}, row.interval_text) : null;
   const cells = [
     ["td", row.kind], ["td", row.data || "–"], ["td", date(row.created)],
-    ["td.amount", count(row.rows), { rows: row.rows }], ["td.amount", count(row.members), { members: row.members }],
+    ["td.amount", shown(row.rows), { rows: row.rows }], ["td.amount", shown(row.members), { members: row.members }],
     ["td", row.winner ?? "–"],
     ["td.amount", row.validation_text ?? "–", { validation: row.validation }, row.metric_name],
     ["td.amount", row.test_text ?? "–", { test: row.test }, row.metric_name],
