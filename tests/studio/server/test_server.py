@@ -11,10 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from studio_server import Page, Served
@@ -29,41 +28,28 @@ from couloir.studio.server.guard import Door
 from couloir.studio.server.serving import listen, named_files, serve
 from couloir.studio.wire import Answer
 
-
-@dataclass(frozen=True)
-class Echo:
-    words: Any = asking.argument(lambda value, name: value, None)
-
-
-@dataclass(frozen=True)
-class Wait:
-    length: float = asking.argument(asking.number(0, 10))
-
-
-@dataclass(frozen=True)
-class File:
-    name: str = asking.argument(asking.text(1000))
+Length = Annotated[float, asking.number(0, 10)]
 
 
 class Slow(Room):
     """A room for these tests."""
 
-    def ask_echo(self, asked: Echo) -> Answer:
-        return Answer({"echo": asked.words})
+    def ask_echo(self, words: Annotated[Any, lambda value, name: value] = None) -> Answer:
+        return Answer({"echo": words})
 
-    def ask_wait(self, asked: Wait) -> Answer:
-        time.sleep(asked.length)
-        return Answer({"waited": asked.length})
+    def ask_wait(self, length: Length) -> Answer:
+        time.sleep(length)
+        return Answer({"waited": length})
 
-    def ask_refuse(self, asked: Wait) -> Answer:
-        time.sleep(asked.length)
+    def ask_refuse(self, length: Length) -> Answer:
+        time.sleep(length)
         raise InputError("It cannot be answered.")
 
     def ask_fault(self) -> Answer:
         raise RuntimeError("a fault")
 
-    def ask_files(self, asked: File) -> Answer:
-        found = self.context.table(asked.name)
+    def ask_files(self, name: Annotated[str, asking.text(1000)]) -> Answer:
+        found = self.context.table(name)
         return Answer({"bytes": found.stat().st_size, "folder": str(found.parent)})
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """What every room is: `ask_NAME` answers the question NAME, for one open page.
 
-A room keeps what it has computed for its page. The argument of `ask_NAME` is a dataclass of
-`couloir.studio.asking`, which says what the page may ask with. What a room answers depends on nothing but the
-arguments and what the same page asked it before, so that a recording of the answers replays without it.
+A room keeps what it has computed for its page. The parameters of `ask_NAME` say what the page may ask with,
+as `couloir.studio.asking` reads it. What a room answers depends on nothing but the arguments and what the
+same page asked it before, so that a recording of the answers replays without it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, get_type_hints
+from typing import Annotated, Any, ClassVar
 
 from couloir.errors import InputError, unknown
 from couloir.studio import asking
@@ -72,26 +72,15 @@ class Room:
         if method is None:
             names = [name.removeprefix("ask_") for name in dir(self) if name.startswith("ask_")]
             raise unknown("question", ask[:40], names)
-        kind = get_type_hints(method).get("asked")
-        return method() if kind is None else method(asking.read(kind, arguments))
+        return asking.answered(method, arguments)
 
     def close(self) -> None:
         """The page has gone: end what still runs."""
         return
 
 
-@dataclass(frozen=True)
-class Cancel:
-    """Whether to end the job at once, without keeping what was learnt."""
-
-    now: bool = asking.argument(asking.flag(), False)
-
-
-@dataclass(frozen=True)
-class NamedRun:
-    """A run by its folder's name."""
-
-    run: str = asking.argument(asking.text(300))
+RunName = Annotated[str, asking.text(300)]
+"""The name of a run's folder."""
 
 
 class JobRoom(Room):
@@ -104,11 +93,11 @@ class JobRoom(Room):
         job = self.context.jobs.job
         return Answer({"state": "none"} if job is None or job.request.verb not in self.VERBS else job.state())
 
-    def ask_cancel(self, asked: Cancel) -> Answer:
+    def ask_cancel(self, now: Annotated[bool, asking.flag()] = False) -> Answer:
         """End it: with what was learnt, or at once."""
         job = self.context.jobs.job
         if job is not None and job.request.verb in self.VERBS and job.under_way:
-            if asked.now:
+            if now:
                 job.kill()
             else:
                 job.cancel()

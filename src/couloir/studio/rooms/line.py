@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from couloir.errors import InputError
 from couloir.experiments.regression import Descent, Regression, descend, regression
 from couloir.figures.heights import Scale, scale
 from couloir.studio import asking
-from couloir.studio.asking import argument
 from couloir.studio.rooms import drawing
 from couloir.studio.rooms.base import Room
 from couloir.studio.wire import Answer
@@ -30,56 +29,27 @@ WIDTH = 4.0
 Domain = tuple[tuple[float, float], tuple[float, float]]
 
 _POINT = asking.pair(-MOST, MOST)
-_ENDS = asking.several(asking.pair(-1e9, 1e9), 2, 2)
+Points = Annotated[tuple[tuple[float, float], ...], asking.several(_POINT, 2, MOST_POINTS)]
+Weights = Annotated[tuple[float, float], _POINT]
+"""A line's slope and intercept."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Points:
-    """(x, y) of each point."""
-
-    points: tuple[tuple[float, float], ...] = argument(asking.several(_POINT, 2, MOST_POINTS))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit(Points):
-    """The part of the bowl to draw, ends of slopes and of intercepts; None: what suits the points."""
-
-    domain: Domain | None = argument(asking.optional(_ENDS), None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Through(Points):
-    """A line as (slope, intercept)."""
-
-    line: tuple[float, float] = argument(_POINT)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Descend(Through):
-    """A learning rate, and a number of steps from the line."""
-
-    rate: float = argument(asking.number(1e-15, 1e6))
-    steps: int = argument(asking.whole(1, MOST_STEPS))
-
-
-@dataclass(frozen=True)
-class PastedPoints:
-    """A person's points, a pair in each line."""
-
-    text: str = argument(asking.text(40_000))
+Rate = Annotated[float, asking.number(1e-15, 1e6)]
+Steps = Annotated[int, asking.whole(1, MOST_STEPS)]
+Ends = Annotated[Domain | None, asking.optional(asking.several(asking.pair(-1e9, 1e9), 2, 2))]
+"""The part of the bowl to draw, ends of slopes and of intercepts; None: what suits the points."""
 
 
 class LineRoom(Room):
     """Points, the loss of every line, and the way down to the best."""
 
-    def ask_read(self, asked: PastedPoints) -> Answer:
+    def ask_read(self, text: Annotated[str, asking.text(40_000)]) -> Answer:
         """Points from text: two numbers a line."""
-        return Answer({"points": points_of(asked.text)})
+        return Answer({"points": points_of(text)})
 
-    def ask_fit(self, asked: Fit) -> Answer:
+    def ask_fit(self, points: Points, domain: Ends = None) -> Answer:
         """The least-squares line, the curvature of the bowl, the rates that follow from it, and its grid."""
-        problem = _problem(asked.points)
-        domain = asked.domain or _domain(problem)
+        problem = _problem(points)
+        domain = domain or _domain(problem)
         (low, high), (bottom, top) = domain
         if not (low < high and bottom < top):
             raise InputError("The domain's ends are the wrong way round: give the lower one first.")
@@ -99,22 +69,22 @@ class LineRoom(Room):
         }
         return Answer(values, {"z": z})
 
-    def ask_loss(self, asked: Through) -> Answer:
+    def ask_loss(self, points: Points, line: Weights) -> Answer:
         """The loss and the gradient of one line, and the error of each point."""
-        problem = _problem(asked.points)
+        problem = _problem(points)
         return Answer(
-            {"loss": float(problem.loss(asked.line)), "gradient": problem.gradient(asked.line)},
-            {"predictions": problem.predictions(asked.line), "residuals": problem.residuals(asked.line)},
+            {"loss": float(problem.loss(line)), "gradient": problem.gradient(line)},
+            {"predictions": problem.predictions(line), "residuals": problem.residuals(line)},
         )
 
-    def ask_descend(self, asked: Descend) -> Answer:
+    def ask_descend(self, points: Points, line: Weights, rate: Rate, steps: Steps) -> Answer:
         """Gradient descent from a line: every step's line, loss and gradient, and in words how it went."""
-        problem = _problem(asked.points)
-        found = descend(problem, asked.rate, asked.steps, asked.line)
+        problem = _problem(points)
+        found = descend(problem, rate, steps, line)
         with np.errstate(over="ignore", invalid="ignore"):
             gradients = problem.gradient(found.weights)
         name, sentence = verdict(problem, found)
-        factors = 1 - asked.rate * problem.eigenvalues
+        factors = 1 - rate * problem.eigenvalues
         return Answer(
             {"steps": len(found.losses) - 1, "verdict": name, "sentence": sentence, "factors": factors},
             {
@@ -125,9 +95,9 @@ class LineRoom(Room):
             },
         )
 
-    def ask_code(self, asked: Descend) -> Answer:
+    def ask_code(self, points: Points, line: Weights, rate: Rate, steps: Steps) -> Answer:
         """The Python lines that give the same numbers."""
-        x, y = ([point[side] for point in asked.points] for side in (0, 1))
+        x, y = ([point[side] for point in points] for side in (0, 1))
         lines = [
             "from couloir.experiments.regression import descend, regression",
             "",
@@ -137,7 +107,7 @@ class LineRoom(Room):
             'print("least squares: slope and intercept", problem.minimum, "loss", problem.least)',
             'print("curvatures", problem.eigenvalues, "critical rate", problem.critical_rate)',
             "",
-            f"path = descend(problem, learning_rate={asked.rate!r}, steps={asked.steps}, start={asked.line})",
+            f"path = descend(problem, learning_rate={rate!r}, steps={steps}, start={line})",
             'print("gradient descent:", path.ending, path.weights[-1], "loss", path.losses[-1])',
         ]
         return Answer({"code": "\n".join(lines) + "\n"})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from couloir.data.sources.bundled import BUNDLED
 from couloir.studio import asking
 from couloir.studio.jobs import request
 from couloir.studio.jobs.request import TRAINING, VERBS, JobRequest
-from couloir.studio.rooms.base import Context, JobRoom, NamedRun
+from couloir.studio.rooms.base import Context, JobRoom, RunName
 from couloir.studio.rooms.runs import listing, results
 from couloir.studio.wire import Answer
 
@@ -26,19 +26,16 @@ def _value(value: Any, name: str) -> Any:
 _OPTIONS = {name: _value for verb in TRAINING for name in VERBS[verb]}
 
 
-@dataclass(frozen=True)
-class Look:
-    """Which data to look at."""
-
-    data: str = asking.argument(asking.text(300))
+DataName = Annotated[str, asking.text(300)]
 
 
 @dataclass(frozen=True)
-class Wanted(Look):
+class Wanted:
     """A verb on some data, with its options as texts."""
 
-    verb: str = asking.argument(asking.choice(TRAINING))
-    options: dict[str, Any] = asking.argument(asking.named(_OPTIONS))
+    verb: Annotated[str, asking.choice(TRAINING)]
+    data: DataName
+    options: Annotated[dict[str, Any], asking.named(_OPTIONS)]
 
 
 class TrainRoom(JobRoom):
@@ -66,34 +63,34 @@ class TrainRoom(JobRoom):
             }
         )
 
-    def ask_look(self, asked: Look) -> Answer:
+    def ask_look(self, data: DataName) -> Answer:
         """Columns by name and kind, and the first rows."""
-        return Answer(self._once(JobRequest("look", self._source(asked.data), asked.data), "looked"))
+        return Answer(self._once(JobRequest("look", self._source(data), data), "looked"))
 
-    def ask_plan(self, asked: Wanted) -> Answer:
+    def ask_plan(self, wanted: Wanted) -> Answer:
         """What a verb would take."""
-        wanted = self._request(asked)
-        plan = JobRequest("plan", wanted.data, wanted.name, wanted.options, of=wanted.verb, out=wanted.out)
+        own = self._request(wanted)
+        plan = JobRequest("plan", own.data, own.name, own.options, of=own.verb, out=own.out)
         return Answer(self._once(plan, "planned"))
 
-    def ask_start(self, asked: Wanted) -> Answer:
+    def ask_start(self, wanted: Wanted) -> Answer:
         """Begin."""
-        return Answer(self.context.jobs.start(self._request(asked)).state())
+        return Answer(self.context.jobs.start(self._request(wanted)).state())
 
-    def ask_result(self, asked: NamedRun) -> Answer:
+    def ask_result(self, run: RunName) -> Answer:
         """What a run has come to: scores, board, curves."""
-        return Answer(results.result(listing.find(self.context.runs, asked.run)))
+        return Answer(results.result(listing.find(self.context.runs, run)))
 
-    def ask_code(self, asked: Wanted) -> Answer:
+    def ask_code(self, wanted: Wanted) -> Answer:
         """The command and the Python lines that do the same."""
-        wanted = self._request(asked)
-        return Answer({"command": wanted.command, "lines": wanted.lines})
+        own = self._request(wanted)
+        return Answer({"command": own.command, "lines": own.lines})
 
-    def _request(self, asked: Wanted) -> JobRequest:
-        options = {name: value for name, value in asked.options.items() if name in VERBS[asked.verb]}
-        request.check_options(asked.verb, options)
+    def _request(self, wanted: Wanted) -> JobRequest:
+        options = {name: value for name, value in wanted.options.items() if name in VERBS[wanted.verb]}
+        request.check_options(wanted.verb, options)
         out = str(self.context.runs.resolve())
-        return JobRequest(asked.verb, self._source(asked.data), asked.data, options, out=out)
+        return JobRequest(wanted.verb, self._source(wanted.data), wanted.data, options, out=out)
 
     def _source(self, name: str) -> str:
         """Where the data of a name are; a file goes before a bundled set of the same name."""

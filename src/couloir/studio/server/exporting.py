@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from couloir.studio import asking
 from couloir.studio.rooms import ROOMS
@@ -27,6 +27,9 @@ LONGEST = 64 << 20
 """Bytes of the longest recording."""
 
 
+_PAIR = asking.several(asking.text(LONGEST), 2, 2)
+
+
 @dataclass(frozen=True)
 class Recording:
     """What the page has kept of a room.
@@ -37,11 +40,9 @@ class Recording:
         tape: for every question, as canonical text, the answer's message in base64.
     """
 
-    room: str = asking.argument(asking.choice(tuple(ROOMS)))
-    fragment: str = asking.argument(asking.text(20_000))
-    tape: tuple[tuple[str, str], ...] = asking.argument(
-        asking.several(asking.several(asking.text(LONGEST), 2, 2), 0, 100_000)
-    )
+    room: Annotated[str, asking.choice(tuple(ROOMS))]
+    fragment: Annotated[str, asking.text(20_000)]
+    tape: Annotated[tuple[tuple[str, str], ...], asking.several(_PAIR, 0, 100_000)]
 
 
 def offline_page(recording: Any) -> str:
@@ -50,7 +51,7 @@ def offline_page(recording: Any) -> str:
     Raises:
         InputError: it is no recording.
     """
-    found = asdict(asking.read(Recording, recording))
+    found = asdict(asking.answered(Recording, recording))
     imports = {f"studio/{name}": _as_address(text) for name, text in scripts().items()}
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'

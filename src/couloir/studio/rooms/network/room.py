@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -33,48 +33,11 @@ MOST_FRAMES = 400
 """Epochs whose scores one answer holds, at most."""
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Which epoch is to be seen; the scores come for all epochs after `since`."""
-
-    epoch: int = asking.argument(asking.whole(0, settings.MOST_EPOCHS))
-    since: int = asking.argument(asking.whole(-1, settings.MOST_EPOCHS))
-    member: int = asking.argument(asking.whole(LEADER, settings.MOST_MEMBERS - 1), LEADER)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A point of the plane, in the columns' units, for a member after an epoch."""
-
-    x: float = asking.argument(asking.number(-1e12, 1e12))
-    y: float = asking.argument(asking.number(-1e12, 1e12))
-    epoch: int = asking.argument(asking.whole(0, settings.MOST_EPOCHS))
-    member: int = asking.argument(asking.whole(0, settings.MOST_MEMBERS - 1))
-
-
-@dataclass(frozen=True)
-class Around:
-    """The loss around a member's weights after an epoch: points a side, how far, and which two directions."""
-
-    epoch: int = asking.argument(asking.whole(0, settings.MOST_EPOCHS))
-    member: int = asking.argument(asking.whole(0, settings.MOST_MEMBERS - 1))
-    resolution: int = asking.argument(asking.whole(11, 61), 41)
-    reach: float = asking.argument(asking.number(0.05, 4), 1.0)
-    directions: int = asking.argument(asking.whole(0, 1000), 0)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """After which epoch training counts as ended."""
-
-    epoch: int = asking.argument(asking.whole(1, settings.MOST_EPOCHS))
-
-
-@dataclass(frozen=True)
-class NamedTable:
-    """A table by its name."""
-
-    table: str = asking.argument(asking.text(200))
+Epoch = Annotated[int, asking.whole(0, settings.MOST_EPOCHS)]
+Number = Annotated[int, asking.whole(0, settings.MOST_MEMBERS - 1)]
+Shown = Annotated[int, asking.whole(LEADER, settings.MOST_MEMBERS - 1)]
+Since = Annotated[int, asking.whole(-1, settings.MOST_EPOCHS)]
+Coordinate = Annotated[float, asking.number(-1e12, 1e12)]
 
 
 @dataclass(frozen=True)
@@ -113,9 +76,9 @@ class NetworkRoom(Room):
         """The tables that can be chosen."""
         return Answer({"tables": [name for name, path in self.context.tables.items() if path.is_file()]})
 
-    def ask_columns(self, asked: NamedTable) -> Answer:
+    def ask_columns(self, table: Annotated[str, asking.text(200)]) -> Answer:
         """A table's columns, and which of them hold numbers."""
-        names, numeric = tables.columns(self.context.table(asked.table))
+        names, numeric = tables.columns(self.context.table(table))
         return Answer({"columns": names, "numeric": numeric})
 
     def _stage(self, asked: DataSettings) -> Staged:
@@ -148,25 +111,26 @@ class NetworkRoom(Room):
         )
         return _begun(asked, population, staged, self._live)
 
-    def ask_frame(self, asked: Frame) -> Answer:
-        """The population after an epoch: scores, one member's weights and pictures, everybody's decision.
+    def ask_frame(self, epoch: Epoch, since: Since, member: Shown = LEADER) -> Answer:
+        """The population after an epoch: one member's weights and pictures, everybody's decision.
 
-        Where the epoch has not been trained yet, the answer is only that it is waited for.
+        Scores come for all epochs after `since`. Where the epoch has not been trained yet, the answer is only
+        that it is waited for.
         """
         live = self._training()
-        moment = live.at(asked.epoch, PATIENT)
+        moment = live.at(epoch, PATIENT)
         if moment is None:
             return Answer({"waiting": True, "trained": len(live.moments) - 1})
-        epoch = min(asked.epoch, len(live.moments) - 1)
-        number = self._number(asked.member, moment)
-        first = max(asked.since + 1, epoch + 1 - MOST_FRAMES)
+        asked, epoch = epoch, min(epoch, len(live.moments) - 1)
+        number = self._number(member, moment)
+        first = max(since + 1, epoch + 1 - MOST_FRAMES)
         scores = [each.scores for each in live.moments[first : epoch + 1]]
         none = np.zeros((0, len(live.members), 2, len(live.metrics)))
         return Answer(
             {
                 "epoch": epoch,
                 "first": first,
-                "ended": epoch < asked.epoch or epoch == self._settings.epochs,
+                "ended": epoch < asked or epoch == self._settings.epochs,
                 "member": number,
                 "leader": moment.leader,
                 "states": [STATES[state] for state in moment.states],
@@ -227,13 +191,13 @@ class NetworkRoom(Room):
 
     # Looking closer -------------------------------------------------------------------------------------
 
-    def ask_probe(self, asked: Probe) -> Answer:
-        """What every neuron of a member gives for one point of the plane."""
-        live, _ = self._seen(asked.epoch, asked.member)
+    def ask_probe(self, x: Coordinate, y: Coordinate, epoch: Epoch, member: Number) -> Answer:
+        """What every neuron of a member gives for one point of the plane, in the columns' units."""
+        live, _ = self._seen(epoch, member)
         scene = self._stage(self._settings.rows_used).scene
-        inputs = scene.prepared(np.array([[asked.x, asked.y]])).T
-        network = live.network(asked.epoch, asked.member)
-        *hidden, outputs = pictures.signals(network, inputs, live.members[asked.member].activation)
+        inputs = scene.prepared(np.array([[x, y]])).T
+        network = live.network(epoch, member)
+        *hidden, outputs = pictures.signals(network, inputs, live.members[member].activation)
         values: dict[str, Any] = {
             "inputs": inputs[:, 0],
             "neurons": np.concatenate([*hidden, np.zeros((0, 1))])[:, 0],
@@ -244,15 +208,25 @@ class NetworkRoom(Room):
             values["value"] = float(scene.problem.preparation.restore(outputs[0])[0])
         return Answer(values)
 
-    def ask_surface(self, asked: Around) -> Answer:
-        """The training loss on a plane through a member's weights, in two random directions."""
-        live, _ = self._seen(asked.epoch, asked.member)
-        member, data = live.members[asked.member], live.data
+    def ask_surface(
+        self,
+        epoch: Epoch,
+        member: Number,
+        resolution: Annotated[int, asking.whole(11, 61)] = 41,
+        reach: Annotated[float, asking.number(0.05, 4)] = 1.0,
+        directions: Annotated[int, asking.whole(0, 1000)] = 0,
+    ) -> Answer:
+        """The training loss on a plane through a member's weights, in two random directions.
+
+        Points a side, how far the plane goes, and which two directions, are asked for too.
+        """
+        live, _ = self._seen(epoch, member)
+        own, data = live.members[member], live.data
         scale = 1.0 if data.target_scale is None else float(data.target_scale[0]) ** 2
-        measure = Measure(data.train.inputs, data.train.targets, member.activation, member.loss, scale)
-        plane = random_plane(live.network(asked.epoch, asked.member), asked.directions)
-        reach = (-asked.reach, asked.reach)
-        found = loss_slice(plane, measure, reach, reach, asked.resolution)
+        measure = Measure(data.train.inputs, data.train.targets, own.activation, own.loss, scale)
+        plane = random_plane(live.network(epoch, member), directions)
+        ends = (-reach, reach)
+        found = loss_slice(plane, measure, ends, ends, resolution)
         return Answer(
             {
                 "centre": found.centre[0],
@@ -262,12 +236,12 @@ class NetworkRoom(Room):
             {"x": found.x, "y": found.y, "loss": found.loss},
         )
 
-    def ask_test(self, asked: Ended) -> Answer:
-        """Score the member that is ahead on validation, with its best weights, on the test part.
+    def ask_test(self, epoch: Annotated[int, asking.whole(1, settings.MOST_EPOCHS)]) -> Answer:
+        """Score the member that is ahead on validation by then, with its best weights, on the test part.
 
         Every look is counted: in the session's answers, and in the ledger that the commands use.
         """
-        live, moment = self._seen(asked.epoch, 0)
+        live, moment = self._seen(epoch, 0)
         if moment.leader == NOT_YET:
             raise InputError("No network has a score on validation that can be chosen by: train one first.")
         problem = self._stage(self._settings.rows_used).problem

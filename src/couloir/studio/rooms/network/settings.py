@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from couloir.data.sources.planar import PLANAR
 from couloir.engine.activations import ACTIVATIONS
@@ -14,7 +14,7 @@ from couloir.engine.optimizers import RULES
 from couloir.engine.population import Member
 from couloir.engine.schedules import SCHEDULES
 from couloir.errors import InputError
-from couloir.studio.asking import argument, choice, flag, number, several, text, whole
+from couloir.studio.asking import choice, flag, number, several, text, whole
 from couloir.studio.rooms.network.ladders import LADDERS, MOST_VALUES, NONE, spread
 
 TABLE = "table"
@@ -45,16 +45,16 @@ class DataSettings:
         seed: of the data, their split, the order of batches, and the initial weights.
     """
 
-    data: str = argument(choice((*PLANAR, TABLE)), "moons")
-    rows: int = argument(whole(30, MOST_ROWS), 400)
-    noise: float = argument(number(0, 2), 0.2)
-    table: str = argument(text(200), "")
-    x: str = argument(text(500), "")
-    y: str = argument(text(500), "")
-    target: str = argument(text(500), "")
-    validation: float = argument(number(0.05, 0.8), 0.25)
-    test: float = argument(number(0.05, 0.8), 0.25)
-    seed: int = argument(whole(0, 2**31 - 1), 0)
+    data: Annotated[str, choice((*PLANAR, TABLE))] = "moons"
+    rows: Annotated[int, whole(30, MOST_ROWS)] = 400
+    noise: Annotated[float, number(0, 2)] = 0.2
+    table: Annotated[str, text(200)] = ""
+    x: Annotated[str, text(500)] = ""
+    y: Annotated[str, text(500)] = ""
+    target: Annotated[str, text(500)] = ""
+    validation: Annotated[float, number(0.05, 0.8)] = 0.25
+    test: Annotated[float, number(0.05, 0.8)] = 0.25
+    seed: Annotated[int, whole(0, 2**31 - 1)] = 0
 
     @property
     def split(self) -> tuple[float, float, float]:
@@ -84,24 +84,24 @@ class NetworkSettings(DataSettings):
         columns_count, rows_count: of how many values.
     """
 
-    hidden: tuple[int, ...] = argument(several(whole(1, MOST_NEURONS), 0, MOST_LAYERS), (8, 8))
-    activation: str = argument(choice(tuple(ACTIVATIONS)), "tanh")
-    rule: str = argument(choice(tuple(RULES)), "adam")
-    rate: float = argument(number(1e-7, 1e3), 0.01)
-    schedule: str = argument(choice(tuple(SCHEDULES)), "constant")
-    batch: int = argument(whole(1, MOST_ROWS), 16)
-    epochs: int = argument(whole(1, MOST_EPOCHS), 300)
-    patience: int = argument(whole(0, MOST_EPOCHS), 30)
-    train_on: bool = argument(flag(), True)
-    l1: float = argument(number(0, 10), 0.0)
-    l2: float = argument(number(0, 10), 0.0)
-    dropout: float = argument(number(0, 0.95), 0.0)
-    input_noise: float = argument(number(0, 10), 0.0)
-    restart: int = argument(whole(0, 10_000), 0)
-    across: str = argument(choice((NONE, *LADDERS)), NONE)
-    down: str = argument(choice((NONE, *LADDERS)), NONE)
-    columns_count: int = argument(whole(2, MOST_VALUES), 8)
-    rows_count: int = argument(whole(2, MOST_VALUES), 3)
+    hidden: Annotated[tuple[int, ...], several(whole(1, MOST_NEURONS), 0, MOST_LAYERS)] = (8, 8)
+    activation: Annotated[str, choice(tuple(ACTIVATIONS))] = "tanh"
+    rule: Annotated[str, choice(tuple(RULES))] = "adam"
+    rate: Annotated[float, number(1e-7, 1e3)] = 0.01
+    schedule: Annotated[str, choice(tuple(SCHEDULES))] = "constant"
+    batch: Annotated[int, whole(1, MOST_ROWS)] = 16
+    epochs: Annotated[int, whole(1, MOST_EPOCHS)] = 300
+    patience: Annotated[int, whole(0, MOST_EPOCHS)] = 30
+    train_on: Annotated[bool, flag()] = True
+    l1: Annotated[float, number(0, 10)] = 0.0
+    l2: Annotated[float, number(0, 10)] = 0.0
+    dropout: Annotated[float, number(0, 0.95)] = 0.0
+    input_noise: Annotated[float, number(0, 10)] = 0.0
+    restart: Annotated[int, whole(0, 10_000)] = 0
+    across: Annotated[str, choice((NONE, *LADDERS))] = NONE
+    down: Annotated[str, choice((NONE, *LADDERS))] = NONE
+    columns_count: Annotated[int, whole(2, MOST_VALUES)] = 8
+    rows_count: Annotated[int, whole(2, MOST_VALUES)] = 3
 
     @property
     def stop_after(self) -> int | None:

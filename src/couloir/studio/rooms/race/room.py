@@ -5,8 +5,7 @@ Every question names the whole race, its `RaceSetup`; what has been run for it b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -34,39 +33,9 @@ MAGNIFIED = 64
 ARROW = 0.1
 """An arrow under the microscope is drawn at least so long, as a share of the domain's longer side."""
 
-_RULE = asking.choice(tuple(RULES))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Advance(RaceSetup):
-    """Steps ``first`` to ``first + steps`` of a race."""
-
-    first: int = asking.argument(asking.whole(0, LONGEST))
-    steps: int = asking.argument(asking.whole(1, MOST))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Magnify(RaceSetup):
-    """Steps ``first + 1`` to ``first + steps`` of a rule under the microscope."""
-
-    rule: str = asking.argument(_RULE)
-    first: int = asking.argument(asking.whole(0, LONGEST))
-    steps: int = asking.argument(asking.whole(1, MAGNIFIED))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tune(RaceSetup):
-    """The tuning of all rules on so many steps each."""
-
-    steps: int = asking.argument(asking.whole(1, 2000))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Code(RaceSetup):
-    """The Python lines for so many steps of some rules."""
-
-    steps: int = asking.argument(asking.whole(1, LONGEST))
-    rules: tuple[str, ...] = asking.argument(asking.several(_RULE, 1, len(RULES)))
+First = Annotated[int, asking.whole(0, LONGEST)]
+RuleName = Annotated[str, asking.choice(tuple(RULES))]
+RuleNames = Annotated[tuple[str, ...], asking.several(asking.choice(tuple(RULES)), 1, len(RULES))]
 
 
 class RaceRoom(Room):
@@ -82,16 +51,18 @@ class RaceRoom(Room):
         titles = {name: surface.title for name, surface in SURFACES.items()} | {"ravine": "Ravine"}
         return Answer({"surfaces": list(titles.items())})
 
-    def ask_surface(self, asked: SurfaceChoice) -> Answer:
+    def ask_surface(self, choice: SurfaceChoice) -> Answer:
         """A surface to be drawn, and the settings that a race on it begins with."""
-        surface = asked.resolve()
+        surface = choice.resolve()
         first = {"settings": first_settings(surface), "endings": ENDINGS, "longest": LONGEST}
         return Answer({**surface_values(surface), **first}, surface_arrays(surface))
 
-    def ask_advance(self, asked: Advance) -> Answer:
-        """Where all rules are in some steps of a race, and how each would be said to have ended there."""
-        first, last = asked.first, min(asked.first + asked.steps, LONGEST)
-        paths = self.running.run(asked, last).until(last)
+    def ask_advance(
+        self, setup: RaceSetup, first: First, steps: Annotated[int, asking.whole(1, MOST)]
+    ) -> Answer:
+        """Where all rules are from step ``first`` on, and how each would be said to have ended there."""
+        last = min(first + steps, LONGEST)
+        paths = self.running.run(setup, last).until(last)
         least = least_known(paths.surface)
         endings, minima = endings_along(paths, paths.surface.minima, first)
         above = lost_as_nan(paths, paths.losses[:, first:], first)
@@ -107,35 +78,41 @@ class RaceRoom(Room):
             },
         )
 
-    def ask_microscope(self, asked: Magnify) -> Answer:
-        """Some steps of a rule with every number they used; none from where it had diverged."""
-        last = min(asked.first + asked.steps, LONGEST)
-        paths, runner = self.running.run(asked, last), list(RULES).index(asked.rule)
+    def ask_microscope(
+        self,
+        setup: RaceSetup,
+        rule: RuleName,
+        first: First,
+        steps: Annotated[int, asking.whole(1, MAGNIFIED)],
+    ) -> Answer:
+        """Some steps of a rule after ``first`` with every number they used; none once it has diverged."""
+        last = min(first + steps, LONGEST)
+        paths, runner = self.running.run(setup, last), list(RULES).index(rule)
         lost = paths.diverged[runner]
         if lost is not None:
             last = min(last, lost - 1)
-        steps = [_told(magnify(paths, runner, step), paths) for step in range(asked.first + 1, last + 1)]
-        return Answer({"equation": RULES[asked.rule].equation, "steps": steps})
+        told = [_told(magnify(paths, runner, step), paths) for step in range(first + 1, last + 1)]
+        return Answer({"equation": RULES[rule].equation, "steps": told})
 
-    def ask_tune(self, asked: Tune) -> Answer:
-        """The best learning rate of every rule on an equal budget, and what each rate led to."""
-        surface = asked.resolve()
-        segment = asked.segments(surface)[0]
+    def ask_tune(self, setup: RaceSetup, steps: Annotated[int, asking.whole(1, 2000)]) -> Answer:
+        """The best learning rate of every rule on so many steps for each, and what each rate led to."""
+        surface = setup.resolve()
+        segment = setup.segments(surface)[0]
         others = {
             name: {each: value for each, value in own.items() if each != "learning_rate"}
             for name, own in segment.settings.items()
         }
-        start = surface.start if asked.start is None else asked.start
-        raced = race(
-            surface, None, asked.steps, start=start, noise=segment.noise, seed=asked.seed, hyper=others
-        )
+        start = surface.start if setup.start is None else setup.start
+        raced = race(surface, None, steps, start=start, noise=segment.noise, seed=setup.seed, hyper=others)
         if not raced.tuning:
             raise InputError(raced.notes[-1])
         return _tuned(raced)
 
-    def ask_code(self, asked: Code) -> Answer:
-        """The Python lines that run the race."""
-        return Answer({"code": python_lines(asked, asked.steps, asked.rules)})
+    def ask_code(
+        self, setup: RaceSetup, steps: Annotated[int, asking.whole(1, LONGEST)], rules: RuleNames
+    ) -> Answer:
+        """The Python lines that run so many steps of the race for some rules."""
+        return Answer({"code": python_lines(setup, steps, rules)})
 
 
 def _told(seen: Microscope, paths: Paths) -> dict[str, Any]:

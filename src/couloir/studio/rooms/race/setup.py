@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
@@ -69,8 +69,11 @@ _RATES: Mapping[str, tuple[float, float, float, float, float]] = {
 of RMSprop, of Adam and AdamW. Chosen so that paths can be told apart, not tuned; AdaDelta has its own."""
 
 
-def _change(value: Any, name: str) -> tuple[int, str, str, float]:
-    """A change: [step, rule, setting, value], or [step, "noise", "", value]."""
+Change = tuple[int, str, str, float]
+"""(step, rule, setting, value), or (step, "noise", "", value)."""
+
+
+def _change(value: Any, name: str) -> Change:
     if not isinstance(value, list) or len(value) != 4:
         raise InputError(f"'{name}' is no change: give [step, rule, setting, value].")
     step = asking.whole(0, LONGEST)(value[0], f"{name}[0]")
@@ -101,12 +104,10 @@ class SurfaceChoice:
         domain: [x0, x1, y0, y1] of the formula.
     """
 
-    surface: str = asking.argument(asking.choice((*SURFACES, "formula")))
-    condition: float = asking.argument(asking.number(1, 1e4), 50.0)
-    formula: str = asking.argument(asking.text(10_000), "")
-    domain: tuple[float, float, float, float] = asking.argument(
-        asking.several(_FAR, 4, 4), (-2.0, 2.0, -2.0, 2.0)
-    )
+    surface: Annotated[str, asking.choice((*SURFACES, "formula"))]
+    condition: Annotated[float, asking.number(1, 1e4)] = 50.0
+    formula: Annotated[str, asking.text(10_000)] = ""
+    domain: Annotated[tuple[float, float, float, float], asking.several(_FAR, 4, 4)] = (-2.0, 2.0, -2.0, 2.0)
 
     def resolve(self) -> Surface:
         """The surface itself.
@@ -138,13 +139,11 @@ class RaceSetup(SurfaceChoice):
             another value; of the noise (step, "noise", "", value).
     """
 
-    start: Point | None = asking.argument(asking.optional(asking.pair(-1e4, 1e4)), None)
-    seed: int = asking.argument(asking.whole(0, 2**31 - 1), 0)
-    noise: float = asking.argument(asking.number(*NOISE), 0.0)
-    settings: RuleSettings | None = asking.argument(asking.optional(_SETTINGS), None)
-    changes: tuple[tuple[int, str, str, float], ...] = asking.argument(
-        asking.several(_change, 0, MOST_CHANGES), ()
-    )
+    start: Annotated[Point | None, asking.optional(asking.several(_FAR, 2, 2))] = None
+    seed: Annotated[int, asking.whole(0, 2**31 - 1)] = 0
+    noise: Annotated[float, asking.number(*NOISE)] = 0.0
+    settings: Annotated[RuleSettings | None, asking.optional(_SETTINGS)] = None
+    changes: Annotated[tuple[Change, ...], asking.several(_change, 0, MOST_CHANGES)] = ()
 
     def __post_init__(self) -> None:
         """Refuse changes that are not in the order of their steps."""

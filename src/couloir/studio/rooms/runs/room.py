@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from couloir.data.sources.bundled import BUNDLED
 from couloir.errors import InputError
-from couloir.runs import stored as runs
+from couloir.runs import stored
 from couloir.studio import asking
 from couloir.studio.jobs.request import JobRequest
-from couloir.studio.rooms.base import Context, JobRoom, NamedRun
+from couloir.studio.rooms.base import Context, JobRoom, RunName
 from couloir.studio.rooms.runs import listing, results
 from couloir.studio.rooms.runs.examples import example_rows
 from couloir.studio.wire import Answer
@@ -30,26 +29,9 @@ LONGEST_TEXT = 1_000_000
 PASTED = "pasted rows.txt"
 
 
-@dataclass(frozen=True)
-class SideBySide:
-    """Runs to be seen side by side."""
-
-    runs: tuple[str, ...] = asking.argument(asking.several(asking.text(300), 1, MOST_COMPARED))
-
-
-@dataclass(frozen=True)
-class PastedRows(NamedRun):
-    """Rows as text, the first line naming the columns, for a run's model."""
-
-    text: str = asking.argument(asking.text(LONGEST_TEXT))
-
-
-@dataclass(frozen=True)
-class LandscapeOf(NamedRun):
-    """The landscape of a run."""
-
-    plane: str = asking.argument(asking.choice(("random", "paths", "solutions", "line")), "random")
-    resolution: int = asking.argument(asking.whole(5, 101), 25)
+RunNames = Annotated[tuple[str, ...], asking.several(asking.text(300), 1, MOST_COMPARED)]
+PlaneKind = Annotated[str, asking.choice(("random", "paths", "solutions", "line"))]
+Resolution = Annotated[int, asking.whole(5, 101)]
 
 
 class RunsRoom(JobRoom):
@@ -61,7 +43,7 @@ class RunsRoom(JobRoom):
         """A room that has read nothing yet."""
         super().__init__(context)
         self._rows: dict[Path, tuple[Any, dict[str, Any]]] = {}
-        self._model: tuple[Any, runs.StoredRun] | None = None
+        self._model: tuple[Any, stored.StoredRun] | None = None
 
     def ask_list(self) -> Answer:
         """A row for every run folder, newest first; broken ones with the reason."""
@@ -69,52 +51,52 @@ class RunsRoom(JobRoom):
         rows = [self._row(folder) for folder in found[: listing.MOST_LISTED]]
         return Answer({"folder": self.context.runs.name, "runs": rows, "more": len(found) - len(rows)})
 
-    def ask_result(self, asked: NamedRun) -> Answer:
+    def ask_result(self, run: RunName) -> Answer:
         """What one run came to."""
-        return Answer(results.result(self._folder(asked.run)))
+        return Answer(results.result(self._folder(run)))
 
-    def ask_compare(self, asked: SideBySide) -> Answer:
+    def ask_compare(self, runs: RunNames) -> Answer:
         """Several runs side by side: scores, the winners' curves and rates, and what to beware of."""
-        found = [results.compared(self._folder(name)) for name in dict.fromkeys(asked.runs)]
+        found = [results.compared(self._folder(name)) for name in dict.fromkeys(runs)]
         return Answer({"runs": found, "cautions": results.cautions(found)})
 
-    def ask_example(self, asked: NamedRun) -> Answer:
+    def ask_example(self, run: RunName) -> Answer:
         """Rows that a run's model could be asked about."""
-        stored = self._stored(asked.run)
-        return Answer({"text": example_rows(stored.model.preparation, stored.record)})
+        found = self._stored(run)
+        return Answer({"text": example_rows(found.model.preparation, found.record)})
 
-    def ask_predict(self, asked: PastedRows) -> Answer:
-        """The model's answers to pasted rows."""
-        model = self._stored(asked.run).model
-        lines = asked.text.count("\n") + 1
+    def ask_predict(self, run: RunName, text: Annotated[str, asking.text(LONGEST_TEXT)]) -> Answer:
+        """The model's answers to pasted rows, the first line naming the columns."""
+        model = self._stored(run).model
+        lines = text.count("\n") + 1
         if lines > MOST_ROWS + 2:
             raise InputError(
                 f"There are {lines:,} lines, and {MOST_ROWS:,} rows is the most here: "
                 "use 'couloir predict' in a terminal."
             )
-        if not asked.text.strip():
+        if not text.strip():
             raise InputError("There are no rows: paste some, the first line naming the columns.")
         try:
-            return self._predicted(model, asked.text, lines)
+            return self._predicted(model, text, lines)
         except InputError as error:
             raise InputError(str(error).replace(PASTED, Path(PASTED).stem)) from None
 
-    def ask_landscape(self, asked: LandscapeOf) -> Answer:
+    def ask_landscape(self, run: RunName, plane: PlaneKind = "random", resolution: Resolution = 25) -> Answer:
         """Begin to draw the loss around a run's network."""
-        folder, parent = self._folder(asked.run), self.context.runs
+        folder, parent = self._folder(run), self.context.runs
         request = JobRequest(
             "landscape",
             str(folder.resolve()),
             f"{parent.name}/{folder.name}",
-            {"plane": asked.plane, "resolution": str(asked.resolution)},
+            {"plane": plane, "resolution": str(resolution)},
             out=str(parent.resolve()),
             same_data=self._same_data(folder),
         )
         return Answer(self.context.jobs.start(request).state())
 
-    def ask_code(self, asked: NamedRun) -> Answer:
+    def ask_code(self, run: RunName) -> Answer:
         """The Python lines that read a run."""
-        path = f"{self.context.runs.name}/{self._folder(asked.run).name}"
+        path = f"{self.context.runs.name}/{self._folder(run).name}"
         return Answer(
             {
                 "lines": f"import couloir\n\nrun = couloir.open_run({path!r})\nprint(run.test)\n"
@@ -137,13 +119,13 @@ class RunsRoom(JobRoom):
             self._rows[folder] = (mark, listing.row(folder))
         return self._rows[folder][1]
 
-    def _stored(self, name: str) -> runs.StoredRun:
+    def _stored(self, name: str) -> stored.StoredRun:
         """A run with its model; the last one is kept."""
         folder = self._folder(name)
         path = folder / "model.safetensors"
         mark = (folder, path.stat().st_mtime_ns if path.exists() else 0)
         if self._model is None or self._model[0] != mark:
-            self._model = (mark, runs.read(folder))
+            self._model = (mark, stored.read(folder))
         return self._model[1]
 
     def _predicted(self, model: Predictor, text: str, lines: int) -> Answer:
