@@ -1,12 +1,10 @@
 // Elements of the page, made by name, with attributes, listeners and children. Text is always text: nothing
 // that comes from a person or a file is ever read as markup.
 
-const SPACE = { svg: "http://www.w3.org/2000/svg" };
-
 // element("button.plain", { type: "button", onclick: f, "aria-label": "…", hidden: true, data: {x: 1} }, "text", other)
 export function element(kind, attributes = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
-  const made = tag in SPACE ? document.createElementNS(SPACE[tag], tag) : document.createElement(tag);
+  const made = document.createElement(tag);
   if (classes.length) made.classList.add(...classes);
   attribute(made, attributes);
   made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));

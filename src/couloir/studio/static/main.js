@@ -84,7 +84,6 @@ function studio(own) {
     },
     say: (text) => { if (here() && live.textContent !== text) live.textContent = text; },
     complain: (text) => { if (here()) complain(text); },
-    go: (address) => { location.hash = address; },
   };
 }
 
