@@ -62,6 +62,7 @@ LONGEST = (
     "test_training_folds",
     "test_training",
     "test_train_room",
+    "test_page_jobs",
     "test_searching",
     "test_line_page",
     "test_race_page",

@@ -125,13 +125,18 @@ class Option:
         return self.kind.write(self.default)
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """The names that are values of it; none where others are, too."""
+        return getattr(self.kind, "choices", ())
+
+    @property
     def is_of_member(self) -> bool:
         """Whether it makes the members of a population."""
         return self.name in MEMBER and self.group in (RULE, NETWORK, TRAINING)
 
     def typed_help(self, taker: str) -> str:
         """What the help page of a command says of it."""
-        choices = getattr(self.kind, "choices", ()) if self.many else ()
+        choices = self.choices if self.many else ()
         text = self.text[0].upper() + self.text[1:] if self.text[0].isascii() else self.text
         text += f": {', '.join(choices)}" if choices else ""
         text += f"; {self.typed}" if self.typed else ""

@@ -32,7 +32,8 @@ LAYERS = (
     ("commands",),
     ("estimators",),
     ("book",),
-    ("studio", "cli"),
+    ("studio",),
+    ("cli",),
 )
 """Modules and packages from the lowest up; each may import its own layer and those before it."""
 

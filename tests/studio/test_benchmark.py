@@ -8,9 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
-
 import chromium
+import pytest
 from studio_server import Served
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Annotated
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from studio_server import unpacked
 
 from couloir.errors import InputError
 from couloir.studio import asking, wire
-from studio_server import unpacked
 
 
 def test_an_answer_arrives_as_it_was_with_every_digit() -> None:
@@ -79,19 +80,30 @@ def test_what_is_no_question_is_refused_in_a_sentence(text: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    share: float = asking.argument(asking.number(0, 1))
-    steps: int = asking.argument(asking.whole(1, 100), 10)
-    rule: str = asking.argument(asking.choice(("sgd", "adam")), "sgd")
-    words: str = asking.argument(asking.text(5), "")
-    points: tuple = asking.argument(asking.several(asking.pair(-9, 9), 0, 2), ())
-    rates: dict = asking.argument(asking.named(("sgd", "adam"), asking.number(0, 1)), None)
-    loud: bool = asking.argument(asking.flag(), False)
+    share: Annotated[float, asking.number(0, 1)]
+    steps: Annotated[int, asking.whole(1, 100)] = 10
+    rule: Annotated[str, asking.choice(("sgd", "adam"))] = "sgd"
+    words: Annotated[str, asking.text(5)] = ""
+    points: Annotated[tuple, asking.several(asking.pair(-9, 9), 0, 2)] = ()
+    rates: Annotated[dict | None, asking.named(dict.fromkeys(("sgd", "adam"), asking.number(0, 1)))] = None
+    loud: Annotated[bool, asking.flag()] = False
 
 
-def test_arguments_are_read_into_their_dataclass() -> None:
-    found = asking.read(Asked, {"share": 1, "steps": 3.0, "points": [[1, 2]], "rates": {"adam": 0.5}})
+def asked_for(both: Asked, first: Annotated[int, asking.whole(0, 9)] = 0) -> tuple[Asked, int]:
+    return both, first
+
+
+def test_arguments_are_read_as_they_are_declared() -> None:
+    found = asking.answered(Asked, {"share": 1, "steps": 3.0, "points": [[1, 2]], "rates": {"adam": 0.5}})
     assert (found.share, found.steps, found.points, found.rates) == (1.0, 3, ((1.0, 2.0),), {"adam": 0.5})
     assert isinstance(found.steps, int)
+
+
+def test_a_dataclass_among_the_parameters_takes_its_fields_from_the_arguments() -> None:
+    assert asking.answered(asked_for, {"share": 0.5, "first": 3}) == (Asked(0.5), 3)
+    assert asking.answered(asked_for, {"share": 0.5}) == (Asked(0.5), 0)
+    with pytest.raises(InputError, match="no argument 'both'"):
+        asking.answered(asked_for, {"share": 0.5, "both": {}})
 
 
 @pytest.mark.parametrize(
@@ -125,5 +137,5 @@ def test_arguments_are_read_into_their_dataclass() -> None:
 )
 def test_wrong_arguments_are_refused_in_a_sentence(given: object, said: str) -> None:
     with pytest.raises(InputError, match=said) as error:
-        asking.read(Asked, given)
+        asking.answered(asked_for, given)
     assert len(str(error.value)) < 300

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from couloir.studio.courses import first_settings, runners
+from couloir.studio.rooms.race.running import runners
+from couloir.studio.rooms.race.setup import first_settings
 from couloir.surfaces import functions
 from couloir.surfaces.functions import Point, Surface
 from couloir.surfaces.paths import Paths, follow, go_on
 
-Leg = tuple[int, dict[str, dict[str, float]], float]
+Segment = tuple[int, dict[str, dict[str, float]], float]
 """Steps, settings that are changed before them, and the noise."""
 
 
-def engine(surface: str | Surface, legs: list[Leg], start: Point | None = None, seed: int = 0) -> Paths:
-    """The engine's own paths of all rules: one leg after another."""
+def engine(
+    surface: str | Surface, segments: list[Segment], start: Point | None = None, seed: int = 0
+) -> Paths:
+    """The engine's own paths of all rules: one segment after another."""
     own = functions.surface(surface)
-    (steps, changed, noise), *others = legs
+    (steps, changed, noise), *others = segments
     racers = [
         runner.changed(changed.get(runner.rule.name, {})) for runner in runners(start, first_settings(own))
     ]

@@ -13,9 +13,9 @@ import numpy as np
 import uvicorn
 from websockets.sync.client import connect
 
-from couloir.studio.app import application
-from couloir.studio.guard import Door
-from couloir.studio.serving import configured, listen
+from couloir.studio.server.app import application
+from couloir.studio.server.guard import Door
+from couloir.studio.server.serving import configured, listen
 
 
 class Served:

@@ -6,27 +6,16 @@ the lines of Python that make it.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from couloir.book.building import build
+from couloir.book.computing import compute
+from couloir.book.entries import entry
+
 if TYPE_CHECKING:
-    from couloir.book.building import Progress
     from couloir.figures.chart import Chart
 
 __all__ = ["build", "figure", "lines"]
-
-
-def build(
-    out: str | os.PathLike[str],
-    sections: Sequence[int] | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> Path:
-    """Build the book and return the path of its cover; see `couloir.book.building.build`."""
-    from couloir.book import building
-
-    return building.build(out, sections, progress)
 
 
 def figure(number: int) -> tuple[Chart, ...]:
@@ -35,9 +24,6 @@ def figure(number: int) -> tuple[Chart, ...]:
     Raises:
         InputError: there is no figure of that number.
     """
-    from couloir.book.computing import compute
-    from couloir.book.entries import entry
-
     return compute(entry(number)).charts
 
 
@@ -47,6 +33,4 @@ def lines(number: int) -> str:
     Raises:
         InputError: there is no figure of that number.
     """
-    from couloir.book.entries import entry
-
     return entry(number).code

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from couloir.book.mathml import equation
 from couloir.text import number
@@ -31,9 +32,7 @@ def of(chapter: int) -> dict[str, Any]:
     }
 
 
-def _equation(text: str, display: bool = False) -> Any:
-    from markupsafe import Markup
-
+def _equation(text: str, display: bool = False) -> Markup:
     return Markup(equation(text, display=display))
 
 
@@ -73,10 +72,8 @@ def _schedules() -> dict[str, Any]:
 _SPARKS = {3: _activations, 5: _schedules}
 
 
-def spark(x: np.ndarray, y: np.ndarray, limits: tuple[float, float]) -> Any:
+def spark(x: np.ndarray, y: np.ndarray, limits: tuple[float, float]) -> Markup:
     """A small curve as an SVG element, with lines at y = 0 and, where it lies inside, x = 0."""
-    from markupsafe import Markup
-
     low, high = limits
     across = (x - x[0]) / (x[-1] - x[0]) * 100
     down = (high - y) / (high - low) * 50

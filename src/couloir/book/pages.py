@@ -13,7 +13,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 import couloir
 from couloir import text as words
@@ -22,9 +25,6 @@ from couloir.book.computing import Computed
 from couloir.book.entries import CHAPTERS, ENTRIES, Chapter
 from couloir.book.listing import marked
 from couloir.report import embedding
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 # A page opened from disk has no origin that all browsers agree on: the scheme itself is named too.
 POLICY = (
@@ -39,7 +39,13 @@ class Pages:
     def __init__(self, drawn: Mapping[int, Computed], built: Collection[int]) -> None:
         """Take the figures by number, and the numbers of the chapters that this book has."""
         self.drawn, self.built = drawn, built
-        self.environment = _environment()
+        self.environment = Environment(
+            loader=FunctionLoader(template_source),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         self.environment.globals |= {
             "chapters": list(CHAPTERS.values()),
             "built": built,
@@ -69,14 +75,14 @@ class Pages:
             here=chapter.page,
             before=_neighbour(chapter, -1, self.built),
             after=_neighbour(chapter, 1, self.built),
-            figure_data=_markup(figure_data(own)),
+            figure_data=Markup(figure_data(own)),
             **more,
         )
 
     def cover(self, ridge: str) -> str:
         """The first page, with a picture."""
         template = self.environment.get_template("cover.html.jinja")
-        return template.render(here="index.html", count=len(self.drawn), ridge=_markup(ridge))
+        return template.render(here="index.html", count=len(self.drawn), ridge=Markup(ridge))
 
     def index(self) -> str:
         """The index of figures."""
@@ -84,42 +90,29 @@ class Pages:
         template = self.environment.get_template("index.html.jinja")
         return template.render(here="figures.html", drawn=ordered, pages=CHAPTERS)
 
-    def figure(self, number: int) -> Any:
+    def figure(self, number: int) -> Markup:
         """A figure with its words, its controls and its lines of Python."""
         computed = self.drawn[number]
-        return _markup(
+        return Markup(
             self.environment.get_template("figure.html.jinja").render(
                 drawn=computed,
                 numbers=json.dumps(computed.numbers, ensure_ascii=False),
-                code=_markup(marked(computed.entry.code)),
+                code=Markup(marked(computed.entry.code)),
             )
         )
 
-    def see(self, number: int, word: str = "figure") -> Any:
+    def see(self, number: int, word: str = "figure") -> Markup | str:
         """A link to a figure; plain words where its chapter is not in this book."""
         chapter = CHAPTERS[ENTRIES[number].chapter]
         if chapter.number not in self.built:
             return f"{word}\u00a0{number} (chapter {chapter.number})"
-        return _markup(f'<a href="{chapter.page}#figure-{number}">{word}\u00a0{number}</a>')
+        return Markup(f'<a href="{chapter.page}#figure-{number}">{word}\u00a0{number}</a>')
 
-    def see_chapter(self, number: int, place: str) -> Any:
+    def see_chapter(self, number: int, place: str) -> Markup | str:
         """A link to a place in another chapter; plain words where that is not in this book."""
         if number not in self.built:
             return f"chapter\u00a0{number}"
-        return _markup(f'<a href="{CHAPTERS[number].page}#{place}">chapter\u00a0{number}</a>')
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FunctionLoader(template_source),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment
+        return Markup(f'<a href="{CHAPTERS[number].page}#{place}">chapter\u00a0{number}</a>')
 
 
 def template_source(name: str) -> str | None:
@@ -142,23 +135,23 @@ def _neighbour(chapter: Chapter, step: int, built: Collection[int]) -> Chapter |
     return CHAPTERS[beside] if beside in built else None
 
 
-def number(value: Any, digits: int = 3) -> Any:
+def number(value: Any, digits: int = 3) -> Markup:
     """A computed number for reading, with its full value in the page."""
     exact = value.item() if hasattr(value, "item") else value
     shown = f"{exact:,}" if isinstance(exact, int) else words.number(float(exact), digits)
-    return _markup(f'<data value="{exact!r}">{shown}</data>')
+    return Markup(f'<data value="{exact!r}">{shown}</data>')
 
 
-def fixed(value: Any, decimals: int) -> Any:
+def fixed(value: Any, decimals: int) -> Markup:
     """A computed number with so many decimals, for columns of a table."""
     exact = float(value)
-    return _markup(f'<data value="{exact!r}">{f"{exact:,.{decimals}f}".replace("-", "−")}</data>')
+    return Markup(f'<data value="{exact!r}">{f"{exact:,.{decimals}f}".replace("-", "−")}</data>')
 
 
-def percent(share: Any) -> Any:
+def percent(share: Any) -> Markup:
     """A computed share of one in per cent, with its full value in the page."""
     exact = float(share)
-    return _markup(f'<data value="{exact!r}">{words.share(exact)}</data>')
+    return Markup(f'<data value="{exact!r}">{words.share(exact)}</data>')
 
 
 def figure_data(computed: Sequence[Computed]) -> str:
@@ -178,9 +171,3 @@ def style() -> str:
 def resource(name: str) -> str:
     """A text file of the book's own."""
     return (resources.files("couloir.book") / name).read_text("utf-8").replace("\r\n", "\n")
-
-
-def _markup(text: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(text)

@@ -346,7 +346,7 @@ def studio(
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
 ) -> None:
     """Open the studio: lines, races, networks and your own data, live in the browser."""
-    from couloir.studio.serving import serve
+    from couloir.studio.server.serving import serve
 
     serve(port, host, show, out, data or ())
 

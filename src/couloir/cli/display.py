@@ -22,6 +22,7 @@ from rich.text import Text
 from couloir import text as words
 from couloir.cli import standings
 from couloir.cli.standings import shown
+from couloir.commands.progress import data_lines, seconds_left
 
 if TYPE_CHECKING:
     from couloir.commands.exploring import Exploration
@@ -80,7 +81,7 @@ class Display:
 
     def loaded(self, problem: Problem) -> None:
         """Say what the data are."""
-        self._say(data_lines(problem))
+        self._say(_data_lines(problem))
 
     def planned(self, plan: Plan) -> None:
         """Say what is going to be trained."""
@@ -133,21 +134,10 @@ def say(console: Console, label: str, text: str, whole: bool = False) -> None:
     console.print(grid)
 
 
-def data_lines(problem: Problem) -> Iterable[tuple[str, str]]:
+def _data_lines(problem: Problem) -> Iterable[tuple[str, str]]:
     """What was found in the data, how it is split, and what to beware of."""
-    from couloir.data.description import summary_lines
-
-    for number, line in enumerate(summary_lines(problem.dataset)):
-        yield "" if number else "data", line
-    sizes = problem.split.sizes
-    if problem.folds:
-        parts = f"{sizes['train']:,} in {len(problem.folds)} folds, {sizes['test']:,} to test"
-    else:
-        parts = f"{sizes['train']:,} to learn from, {sizes['validation']:,} to choose by"
-        parts += f", {sizes['test']:,} to test"
-    yield "rows", parts
-    for warning in problem.warnings:
-        yield "warning", warning
+    yield from data_lines(problem)
+    yield from (("warning", warning) for warning in problem.warnings)
 
 
 def plan_lines(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -211,16 +201,6 @@ def pace(rate: float) -> str:
     return f"{words.number(float(f'{rate:.3g}'))} member-samples/s"
 
 
-def seconds_left(progress: Progress, minutes: float | None) -> float | None:
-    """The longest that it can still take: until the last epoch, or until the time is up; None: it is over."""
-    if progress.epoch == progress.epochs or not progress.count("training"):
-        return None
-    seconds = (progress.epochs - progress.epoch) * progress.seconds / progress.epoch
-    if minutes is not None:
-        seconds = min(seconds, 60 * minutes - progress.seconds - progress.compile_seconds)
-    return max(seconds, 0.0)
-
-
 def _left(progress: Progress, minutes: float | None) -> str:
     seconds = seconds_left(progress, minutes)
     return "" if seconds is None else f"at most {duration(seconds)} left"
@@ -273,7 +253,7 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
         print(json.dumps({"data": data, "plan": asdict(plan.cost)}, indent=1, ensure_ascii=False))
         return
     console = Console(highlight=False)
-    for label, text in (*data_lines(plan.problem), *plan_lines(plan)):
+    for label, text in (*_data_lines(plan.problem), *plan_lines(plan)):
         say(console, label, text)
 
 

@@ -51,7 +51,7 @@ def takes(taker: str, **arguments: Any) -> Callable[[Callable[..., int]], Callab
     def decorate(function: Callable[..., int]) -> Callable[..., int]:
         def command(context: typer.Context, **raw: Any) -> int:
             own = {name: raw.pop(name) for name in arguments}
-            return function(context, **own, typed=_read(taker, raw))
+            return function(context, **own, typed=read(taker, raw))
 
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         command.__annotations__ = {}
@@ -107,7 +107,7 @@ def metavar_of(option: Option) -> str:
     return word + "S" * option.many
 
 
-def _read(taker: str, raw: Mapping[str, Any]) -> Typed:
+def read(taker: str, raw: Mapping[str, Any]) -> Typed:
     """What was typed, read and sorted; an option that was not typed is nowhere but on the screen."""
     found = Typed({}, {}, {})
     for name, option in options.taken_by(taker).items():
@@ -117,7 +117,7 @@ def _read(taker: str, raw: Mapping[str, Any]) -> Typed:
         if option.is_flag:
             if value or shown:
                 where[name] = value if option.default is False else not value
-        elif value is not None and value != []:
+        elif value is not None and value not in ([], ()):
             where[name] = option.read(value)
         elif shown:
             where[name] = option.default

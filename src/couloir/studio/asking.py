@@ -1,58 +1,68 @@
-"""What the page may ask with: every ask is a frozen dataclass whose fields say what they accept.
+"""What the page may ask with: the parameters of a room's method say what they accept.
 
-    @dataclass(frozen=True)
-    class Advance:
-        steps: int = argument(whole(1, 512))
-        noise: float = argument(number(0, 1e6), 0.0)
+    def ask_advance(self, steps: Annotated[int, whole(1, 512)], noise: Annotated[float, number(0, 9)] = 0.0):
 
-    wanted = read(Advance, {"steps": 64})
-
-Whatever comes over the wire is read so, before anything is computed with it.
+`answered(room.ask_advance, {"steps": 64})` reads the arguments and calls it. What several questions have in
+common is a dataclass whose fields are declared in the same way: as a parameter it takes its fields from among
+the arguments. Whatever comes over the wire is read so, before anything is computed with it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TypeVar, get_type_hints
 
 from couloir.errors import InputError, unknown
 
 Check = Callable[[Any, str], Any]
 """(value, its name) → the value as it is used, or an InputError."""
 
-Asked = TypeVar("Asked")
-_REQUIRED = object()
+Found = TypeVar("Found")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def argument(check: Check, default: Any = _REQUIRED) -> Any:
-    """A field that is read by a check; without a default it has to be given."""
-    given = {} if default is _REQUIRED else {"default": default}
-    return dataclasses.field(metadata={"check": check}, **given)
-
-
-def read(kind: type[Asked], given: Any) -> Asked:
-    """The arguments as an instance of their dataclass.
+def answered(asked: Callable[..., Found], given: Any) -> Found:
+    """What a method, or a dataclass, makes of the arguments.
 
     Raises:
         InputError: something is missing, unknown, of another type or out of range.
     """
     if not isinstance(given, Mapping):
         raise InputError(f"The arguments {_short(given)} are not an object of names and values.")
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = list(_names(asked))
     for name in given:
-        if name not in fields:
-            raise unknown("argument", _short(name), fields)
-    values = {}
-    for name, field in fields.items():
-        if name in given:
-            values[name] = field.metadata["check"](given[name], name)
-        elif field.default is dataclasses.MISSING:
+        if name not in known:
+            raise unknown("argument", _short(name), known)
+    return _called(asked, given)
+
+
+def _parameters(asked: Callable[..., Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Name, annotation and default of each parameter."""
+    hints = get_type_hints(asked, include_extras=True)
+    for name, parameter in inspect.signature(asked).parameters.items():
+        yield name, hints[name], parameter.default
+
+
+def _names(asked: Any) -> Iterator[str]:
+    """The names of all arguments, those of dataclasses among the parameters included."""
+    for name, hint, _ in _parameters(asked):
+        yield from _names(hint) if dataclasses.is_dataclass(hint) else [name]
+
+
+def _called(asked: Any, given: Mapping[str, Any]) -> Any:
+    values: dict[str, Any] = {}
+    for name, hint, default in _parameters(asked):
+        if dataclasses.is_dataclass(hint):
+            values[name] = _called(hint, given)
+        elif name in given:
+            values[name] = hint.__metadata__[0](given[name], name)
+        elif default is inspect.Parameter.empty:
             raise InputError(f"The argument '{name}' is missing: give it.")
-    return kind(**values)
+    return asked(**values)
 
 
 # Checks -------------------------------------------------------------------------------------------------
@@ -137,18 +147,17 @@ def pair(low: float, high: float) -> Check:
     return several(number(low, high), 2, 2)
 
 
-def named(keys: Collection[str], check: Check | Mapping[str, Check]) -> Check:
-    """An object with some of these keys, each value read by the check, or by the key's own."""
+def named(checks: Mapping[str, Check]) -> Check:
+    """An object with some of these keys, each value read by the key's check."""
 
     def check_all(value: Any, name: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise InputError(f"'{name}' is {_short(value)}: give an object of names and values.")
         found = {}
         for key, each in value.items():
-            if key not in keys:
-                raise unknown(f"entry of '{name}'", _short(key), keys)
-            own = check[key] if isinstance(check, Mapping) else check
-            found[key] = own(each, f"{name}.{key}")
+            if key not in checks:
+                raise unknown(f"entry of '{name}'", _short(key), checks)
+            found[key] = checks[key](each, f"{name}.{key}")
         return found
 
     return check_all

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
 from couloir.errors import InputError
 from couloir.experiments.regression import Descent, Regression, descend, regression
-from couloir.figures.heights import Scale
-from couloir.studio import asking, drawing
-from couloir.studio.asking import argument, read
-from couloir.studio.rooms import Room
+from couloir.figures.heights import Scale, scale
+from couloir.studio import asking
+from couloir.studio.rooms import drawing
+from couloir.studio.rooms.base import Room
 from couloir.studio.wire import Answer
 from couloir.text import count, number, percent
 
@@ -31,60 +29,27 @@ WIDTH = 4.0
 Domain = tuple[tuple[float, float], tuple[float, float]]
 
 _POINT = asking.pair(-MOST, MOST)
-_POINTS = asking.several(_POINT, 2, MOST_POINTS)
-_ENDS = asking.several(asking.pair(-1e9, 1e9), 2, 2)
+Points = Annotated[tuple[tuple[float, float], ...], asking.several(_POINT, 2, MOST_POINTS)]
+Weights = Annotated[tuple[float, float], _POINT]
+"""A line's slope and intercept."""
+
+Rate = Annotated[float, asking.number(1e-15, 1e6)]
+Steps = Annotated[int, asking.whole(1, MOST_STEPS)]
+Ends = Annotated[Domain | None, asking.optional(asking.several(asking.pair(-1e9, 1e9), 2, 2))]
+"""The part of the bowl to draw, ends of slopes and of intercepts; None: what suits the points."""
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What `Line.ask_fit` needs.
-
-    Attributes:
-        points: (x, y) of each.
-        domain: the part of the bowl to draw, ends of slopes and of intercepts; None: what suits the points.
-    """
-
-    points: tuple[tuple[float, float], ...] = argument(_POINTS)
-    domain: Domain | None = argument(asking.optional(_ENDS), None)
-
-
-@dataclass(frozen=True)
-class At:
-    """What `Line.ask_loss` needs: the points, and a line as (slope, intercept)."""
-
-    points: tuple[tuple[float, float], ...] = argument(_POINTS)
-    line: tuple[float, float] = argument(_POINT)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What `Line.ask_descend` and `Line.ask_code` need: a learning rate and a number of steps besides."""
-
-    points: tuple[tuple[float, float], ...] = argument(_POINTS)
-    line: tuple[float, float] = argument(_POINT)
-    rate: float = argument(asking.number(1e-15, 1e6))
-    steps: int = argument(asking.whole(1, MOST_STEPS))
-
-
-@dataclass(frozen=True)
-class Text:
-    """What `Line.ask_read` needs: a person's points, a pair in each line."""
-
-    text: str = argument(asking.text(40_000))
-
-
-class Line(Room):
+class LineRoom(Room):
     """Points, the loss of every line, and the way down to the best."""
 
-    def ask_read(self, arguments: Mapping[str, Any]) -> Answer:
+    def ask_read(self, text: Annotated[str, asking.text(40_000)]) -> Answer:
         """Points from text: two numbers a line."""
-        return Answer({"points": points_of(read(Text, arguments).text)})
+        return Answer({"points": points_of(text)})
 
-    def ask_fit(self, arguments: Mapping[str, Any]) -> Answer:
+    def ask_fit(self, points: Points, domain: Ends = None) -> Answer:
         """The least-squares line, the curvature of the bowl, the rates that follow from it, and its grid."""
-        asked = read(Fit, arguments)
-        problem = _problem(asked.points)
-        domain = asked.domain or _domain(problem)
+        problem = _problem(points)
+        domain = domain or _domain(problem)
         (low, high), (bottom, top) = domain
         if not (low < high and bottom < top):
             raise InputError("The domain's ends are the wrong way round: give the lower one first.")
@@ -99,52 +64,40 @@ class Line(Room):
             "condition": problem.condition_number,
             "critical": problem.critical_rate,
             "best": problem.best_rate,
-            "contour": drawing.surface(*domain, z, problem.least),
-            "bowl": drawing.shape(*domain, _soft(z, problem.least)),
+            "contour": drawing.surface(*domain, scale(z, problem.least)),
+            "bowl": drawing.surface(*domain, _soft(z, problem.least)),
         }
         return Answer(values, {"z": z})
 
-    def ask_loss(self, arguments: Mapping[str, Any]) -> Answer:
+    def ask_loss(self, points: Points, line: Weights) -> Answer:
         """The loss and the gradient of one line, and the error of each point."""
-        asked = read(At, arguments)
-        problem = _problem(asked.points)
-        values = {
-            "loss": float(problem.loss(asked.line)),
-            "gradient": problem.gradient(asked.line),
-        }
-        arrays = {
-            "predictions": problem.predictions(asked.line),
-            "residuals": problem.residuals(asked.line),
-        }
-        return Answer(values, arrays)
+        problem = _problem(points)
+        return Answer(
+            {"loss": float(problem.loss(line)), "gradient": problem.gradient(line)},
+            {"predictions": problem.predictions(line), "residuals": problem.residuals(line)},
+        )
 
-    def ask_descend(self, arguments: Mapping[str, Any]) -> Answer:
+    def ask_descend(self, points: Points, line: Weights, rate: Rate, steps: Steps) -> Answer:
         """Gradient descent from a line: every step's line, loss and gradient, and in words how it went."""
-        asked = read(Run, arguments)
-        problem = _problem(asked.points)
-        found = descend(problem, asked.rate, asked.steps, asked.line)
+        problem = _problem(points)
+        found = descend(problem, rate, steps, line)
         with np.errstate(over="ignore", invalid="ignore"):
             gradients = problem.gradient(found.weights)
         name, sentence = verdict(problem, found)
-        values = {
-            "steps": len(found.losses) - 1,
-            "verdict": name,
-            "sentence": sentence,
-            "arrived": found.arrived,
-            "factors": 1 - asked.rate * problem.eigenvalues,
-        }
-        arrays = {
-            "weights": found.weights,
-            "losses": found.losses,
-            "excess": found.excess,
-            "gradients": gradients,
-        }
-        return Answer(values, arrays)
+        factors = 1 - rate * problem.eigenvalues
+        return Answer(
+            {"steps": len(found.losses) - 1, "verdict": name, "sentence": sentence, "factors": factors},
+            {
+                "weights": found.weights,
+                "losses": found.losses,
+                "excess": found.excess,
+                "gradients": gradients,
+            },
+        )
 
-    def ask_code(self, arguments: Mapping[str, Any]) -> Answer:
+    def ask_code(self, points: Points, line: Weights, rate: Rate, steps: Steps) -> Answer:
         """The Python lines that give the same numbers."""
-        asked = read(Run, arguments)
-        x, y = ([point[side] for point in asked.points] for side in (0, 1))
+        x, y = ([point[side] for point in points] for side in (0, 1))
         lines = [
             "from couloir.experiments.regression import descend, regression",
             "",
@@ -154,7 +107,7 @@ class Line(Room):
             'print("least squares: slope and intercept", problem.minimum, "loss", problem.least)',
             'print("curvatures", problem.eigenvalues, "critical rate", problem.critical_rate)',
             "",
-            f"path = descend(problem, learning_rate={asked.rate!r}, steps={asked.steps}, start={asked.line})",
+            f"path = descend(problem, learning_rate={rate!r}, steps={steps}, start={line})",
             'print("gradient descent:", path.ending, path.weights[-1], "loss", path.losses[-1])',
         ]
         return Answer({"code": "\n".join(lines) + "\n"})
@@ -232,7 +185,6 @@ def _soft(z: np.ndarray, least: float) -> Scale:
 
 
 # In words --------------------------------------------------------------------------------------------------
-
 
 NEARLY = 0.01
 """Share of the first excess loss below which a descent that has not arrived does not crawl."""

@@ -2,6 +2,7 @@
 
 import { colour, font } from "./canvas.js";
 
+const FAR = 1e7; // pixels: what lies further off is not told apart
 const TEXT = 12.5;
 const GAP = 6;
 
@@ -15,6 +16,13 @@ export function frame(context, width, height, x, y, { bar = 0 } = {}) {
   const box = { left, top: TEXT + 14, right: width - 12 - bar, bottom: height - 2 * TEXT - 20 };
   const columns = Math.max(2, Math.floor((box.right - box.left) / 52));
   return { ...box, rows: marks, columns: x.ticks(columns) };
+}
+
+// The pixel of two values in a box with axes x and y.
+export function pixelIn(box, x, y, value, height) {
+  const across = box.left + x.share(value) * (box.right - box.left);
+  const down = box.bottom - y.share(height) * (box.bottom - box.top);
+  return [Math.min(Math.max(across, -FAR), FAR), Math.min(Math.max(down, -FAR), FAR)];
 }
 
 // The grid lines of a box, under what is drawn in it.

@@ -8,7 +8,7 @@
 // Coordinates are CSS pixels. Colours are custom properties of the page: colour("right") is --right, in the
 // light or the dark; layers are painted anew when the theme or the size changes.
 
-import { attribute, rarely } from "./dom.js";
+import { attribute, element, rarely } from "./dom.js";
 
 const SPARSE = 100; // milliseconds between two changes of the attributes that tell a drawing's numbers
 
@@ -84,13 +84,9 @@ class Canvas {
     this.draw = draw;
     this.width = this.height = 0;
     this.layers = new Map();
-    this.node = document.createElement("canvas");
-    this.node.setAttribute("role", "img");
-    this.node.setAttribute("aria-label", label);
-    this.box = document.createElement("div");
-    this.box.className = "drawing";
+    this.node = element("canvas", { role: "img", "aria-label": label });
+    this.box = element("div.drawing", {}, this.node);
     if (ratio) this.box.style.aspectRatio = String(ratio);
-    this.box.append(this.node);
     place.append(this.box);
     this.context = this.node.getContext("2d");
     this.observer = new ResizeObserver(() => this.measure());

@@ -8,7 +8,7 @@
 //   });
 //   losses.view({ low, high }, null);                   // ends of the axes, or another { name, kind } too;
 //                                                       // null fits what is known
-//   losses.series([{ name, colour, dash, symbol, values, x, band: { low, high }, dots, ghost }]);
+//   losses.series([{ name, colour, dash, symbol, values, x, dots, ghost }]);
 //   losses.show(step);                                  // curves up to this step, a marker at each head
 //   losses.marks([{ x, name, colour, dash }]);          // upright lines: an early stop, the critical rate
 //   losses.close();
@@ -18,14 +18,12 @@
 // ends in one a cross says so. The values at the play-head, or where one points or has moved by arrow keys,
 // stand in the legend; the canvas has them as data-values, and data-at.
 
-import { frame, paintAxes, paintEdge, paintGrid } from "./axes.js";
+import { frame, paintAxes, paintEdge, paintGrid, pixelIn } from "./axes.js";
 import { canvas, colour, font, teller } from "./canvas.js";
 import { shown } from "./dom.js";
 import { legend } from "./legend.js";
 import { axis, ends } from "./numbers.js";
 import { dashes, ghost, marker, Trail } from "./strokes.js";
-
-const FAR = 1e7;
 
 class Chart {
   constructor(place, options) {
@@ -119,17 +117,11 @@ class Chart {
   }
 
   * #heights() {
-    for (const { values, band } of this.curves) {
-      for (let k = 0; k < values.count; k += 1) yield values.values[k];
-      if (band) yield* [...band.low, ...band.high];
-    }
+    for (const { values } of this.curves) yield* values.values.subarray(0, values.count);
   }
 
   #pixel(x, y) {
-    const { box } = this;
-    const across = box.left + this.x.share(x) * (box.right - box.left);
-    const down = box.bottom - this.y.share(y) * (box.bottom - box.top);
-    return [Math.min(Math.max(across, -FAR), FAR), Math.min(Math.max(down, -FAR), FAR)];
+    return pixelIn(this.box, this.x, this.y, x, y);
   }
 
   #place = (curve, index) => (curve.x ? curve.x[index] : index);
@@ -147,7 +139,6 @@ class Chart {
     context.beginPath();
     context.rect(left, top - 1, right - left, bottom - top + 2);
     context.clip();
-    for (const curve of this.curves) if (curve.band) this.#drawBand(context, curve);
     this.#layTrails();
     this.#drawCursor(context);
     context.restore();
@@ -160,17 +151,6 @@ class Chart {
     paintGrid(context, this.box, this.x, this.y);
     paintAxes(context, this.box, this.x, this.y, { x: x.name, y: y.name });
     paintEdge(context, this.box);
-  }
-
-  #drawBand(context, { band, colour: name, x }) {
-    const places = Array.from(band.low, (_, k) => (x ? x[k] : k));
-    context.beginPath();
-    places.forEach((at, k) => context.lineTo(...this.#pixel(at, band.low[k])));
-    places.toReversed().forEach((at, k) => context.lineTo(...this.#pixel(at, band.high[places.length - 1 - k])));
-    context.globalAlpha = 0.16;
-    context.fillStyle = colour(name);
-    context.fill();
-    context.globalAlpha = 1;
   }
 
   #layTrails() {

@@ -1,12 +1,10 @@
 // Elements of the page, made by name, with attributes, listeners and children. Text is always text: nothing
 // that comes from a person or a file is ever read as markup.
 
-const SPACE = { svg: "http://www.w3.org/2000/svg" };
-
 // element("button.plain", { type: "button", onclick: f, "aria-label": "…", hidden: true, data: {x: 1} }, "text", other)
 export function element(kind, attributes = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
-  const made = tag in SPACE ? document.createElementNS(SPACE[tag], tag) : document.createElement(tag);
+  const made = document.createElement(tag);
   if (classes.length) made.classList.add(...classes);
   attribute(made, attributes);
   made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
@@ -35,6 +33,13 @@ export function replace(place, ...children) {
   place.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
+// Saves a file as the browser saves what is downloaded.
+export function download(blob, name) {
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
 // A number for people, as in the reports: so many digits, 4.1×10⁻⁷ only where it is needed, a real minus sign.
 export function shown(value, digits = 4) {
   if (value === null || value === undefined) return "–";
@@ -47,7 +52,10 @@ export function shown(value, digits = 4) {
   return signed(grouped(trimmed(value.toFixed(Math.max(0, digits - 1 - exponent)))));
 }
 
-// The parts of it: an exponent, thousands apart, a real minus sign.
+// A count with its noun: "1 row", "1,257 rows".
+export const counted = (count, noun) => `${shown(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+// The parts of a number: an exponent, thousands apart, a real minus sign.
 export const raised = (exponent) => Array.from(String(exponent), (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
 
 export function grouped(text) {

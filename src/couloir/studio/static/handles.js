@@ -2,6 +2,7 @@
 // name, and a finger's width. Drag it, or move it with the arrow keys (with Shift ten times as far); Delete,
 // or two quick taps, remove it where it has remove().
 
+import { element } from "./dom.js";
 import { grain, place as placed, rounded } from "./numbers.js";
 
 const TWICE = 350; // milliseconds between two taps that belong together
@@ -64,9 +65,7 @@ export class Handles {
   }
 
   #button(index) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "handle";
+    const button = element("button.handle", { type: "button" });
     const handle = () => this.shown[index];
     drag(button, (event, done) => handle().move(...this.#at(event), done));
     let before = -Infinity;

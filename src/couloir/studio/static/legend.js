@@ -5,6 +5,7 @@
 //   swatch({ colour, dash, symbol })                      // the line and the marker alone, as an element
 
 import { colour, onTheme } from "./canvas.js";
+import { element } from "./dom.js";
 import { dashes, marker } from "./strokes.js";
 
 const [WIDTH, HEIGHT] = [34, 16];
@@ -28,9 +29,7 @@ export function paint(node, { colour: name, dash, symbol, line = true }) {
 }
 
 export function swatch(entry) {
-  const node = document.createElement("canvas");
-  node.className = "swatch";
-  node.setAttribute("aria-hidden", "true");
+  const node = element("canvas.swatch", { "aria-hidden": "true" });
   paint(node, entry);
   const end = onTheme(() => (node.isConnected ? paint(node, entry) : end()));
   return node;
@@ -38,8 +37,7 @@ export function swatch(entry) {
 
 class Legend {
   constructor(place) {
-    this.node = document.createElement("ul");
-    this.node.className = "legend";
+    this.node = element("ul.legend");
     place.append(this.node);
     this.entries = [];
     this.endTheme = onTheme(() => this.#paint());
@@ -58,13 +56,9 @@ class Legend {
 
   #build() {
     const items = this.entries.map(({ name }) => {
-      const item = document.createElement("li");
-      const swatch = document.createElement("canvas");
-      swatch.setAttribute("aria-hidden", "true");
-      const value = document.createElement("span");
-      value.className = "value";
-      item.append(swatch, name, " ", value);
-      return { item, swatch, value };
+      const swatch = element("canvas", { "aria-hidden": "true" });
+      const value = element("span.value");
+      return { item: element("li", {}, swatch, name, " ", value), swatch, value };
     });
     this.swatches = items.map(({ swatch }) => swatch);
     this.values = items.map(({ value }) => value);

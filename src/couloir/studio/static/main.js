@@ -1,7 +1,7 @@
 // The frame around the rooms: which one is open, the address, theme, sharing, export, the Python lines.
 
 import { button } from "./controls.js";
-import { element, rarely, replace, settled } from "./dom.js";
+import { download, element, rarely, replace, settled } from "./dom.js";
 import { room as line } from "./rooms/line.js";
 import { room as network } from "./rooms/network.js";
 import { room as race } from "./rooms/race.js";
@@ -84,7 +84,6 @@ function studio(own) {
     },
     say: (text) => { if (here() && live.textContent !== text) live.textContent = text; },
     complain: (text) => { if (here()) complain(text); },
-    go: (address) => { location.hash = address; },
   };
 }
 
@@ -155,9 +154,7 @@ async function save() {
   const body = JSON.stringify({ room: current.room.name, fragment: address, tape: pairs });
   const answer = await fetch("/export", { method: "POST", body });
   if (!answer.ok) return complain(await answer.text());
-  const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: `couloir-${current.room.name}.html` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  download(await answer.blob(), `couloir-${current.room.name}.html`);
   tell("The file is saved: it replays this without a server.");
 }
 

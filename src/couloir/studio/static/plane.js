@@ -4,13 +4,11 @@
 //   const map = plane(place, {
 //     label: "Loss over slope and intercept",
 //     x: { name: "slope m", low: -2, high: 4 }, y: { name: "intercept b", low: -6, high: 8 },
-//     square: false,                                        // one unit as long across as up
 //     onPlace(x, y, done) { … },                            // pressed or dragged on free ground; done: let go
 //   });
 //   map.view({ low, high }, { low, high });                 // other ends of the axes
 //   map.heights({ x, y, z, shape, scale });                 // see heights.js; null takes them away
-//   map.values({ z, shape, low, high });                    // a decision map: low "wrong", high "right"; or
-//   map.values({ node });                                   // a picture that is painted already
+//   map.image(node);                                        // a picture in place of a surface
 //   map.paths([{ name, colour, dash, symbol, points, dots, ghost }]);  // points: growing(2); see below
 //   map.show(step);                                         // paths up to this step, a marker at each head
 //   map.points([{ x, y, colour, symbol }]);
@@ -24,16 +22,15 @@
 // whole way is shown faintly from the start, and `dots` marks every step. Numbers are on the canvas
 // as data attributes: data-step, data-heads, data-marks, data-handles.
 
-import { frame, paintAxes, paintEdge, paintGrid } from "./axes.js";
-import { between, canvas, channels, colour, font, teller } from "./canvas.js";
+import { frame, paintAxes, paintEdge, paintGrid, pixelIn } from "./axes.js";
+import { canvas, colour, font, teller } from "./canvas.js";
 import { shown } from "./dom.js";
 import { Handles } from "./handles.js";
-import { bandColours, bands, levels, pixel, plainScale, refined, share, spaced, traceLevels } from "./heights.js";
+import { bandColours, bands, levels, plainScale, refined, share, spaced, traceLevels } from "./heights.js";
 import { axis, place as placed } from "./numbers.js";
 import { dashes, ghost, marker, Trail } from "./strokes.js";
 
 const BAR = 62; // pixels for the colours of the levels, where there is room
-const FAR = 1e7; // pixels: what lies further off is not told apart
 
 class Plane {
   constructor(place, options) {
@@ -62,8 +59,8 @@ class Plane {
     this.#changed("ground");
   }
 
-  values(map) {
-    this.map = map;
+  image(node) {
+    this.map = node;
     this.#changed();
   }
 
@@ -117,39 +114,22 @@ class Plane {
 
   // From values to pixels and back ------------------------------------------------------------------------
 
-  // The frame for a size; axes of equal units are widened until they fill the picture.
+  // The frame for a size.
   #fit(context, width, height) {
     const size = `${width} ${height} ${Boolean(this.surface)}`;
     if (this.size === size) return;
     this.size = size;
     const [x, y] = this.asked;
-    const bar = this.surface && width >= 480 && !this.options.bare ? BAR : 0;
+    const bar = this.surface && width >= 480 ? BAR : 0;
     [this.x, this.y] = [axis(x.low, x.high), axis(y.low, y.high)];
-    const bare = { left: 0, top: 0, right: width, bottom: height, rows: [], columns: [] };
-    this.box = this.options.bare ? bare : frame(context, width, height, this.x, this.y, { bar });
-    if (this.options.square) this.#square(context, width, height, bar);
+    this.box = frame(context, width, height, this.x, this.y, { bar });
     this.versions.trail += 1;
     this.grips.follow();
   }
 
-  #square(context, width, height, bar) {
-    const { box } = this;
-    const [across, up] = [box.right - box.left, box.bottom - box.top];
-    const unit = Math.max((this.x.high - this.x.low) / across, (this.y.high - this.y.low) / up);
-    const wide = ({ low, high }, pixels) => {
-      const [middle, half] = [(low + high) / 2, (unit * pixels) / 2];
-      return axis(middle - half, middle + half);
-    };
-    [this.x, this.y] = [wide(this.x, across), wide(this.y, up)];
-    if (!this.options.bare) this.box = frame(context, width, height, this.x, this.y, { bar });
-  }
-
   // The pixel of a place.
   pixel(x, y) {
-    const { box } = this;
-    const across = box.left + this.x.share(x) * (box.right - box.left);
-    const down = box.bottom - this.y.share(y) * (box.bottom - box.top);
-    return [Math.min(Math.max(across, -FAR), FAR), Math.min(Math.max(down, -FAR), FAR)];
+    return pixelIn(this.box, this.x, this.y, x, y);
   }
 
   // The place of a pixel, inside the picture.
@@ -187,10 +167,9 @@ class Plane {
   }
 
   #paintGround(context) {
-    const { box, surface, options } = this;
+    const { box, surface } = this;
     if (surface) this.#paintHeights(context);
-    else if (!this.map && !options.bare) paintGrid(context, box, this.x, this.y);
-    if (options.bare) return;
+    else if (!this.map) paintGrid(context, box, this.x, this.y);
     paintAxes(context, box, this.x, this.y, { x: this.asked[0].name, y: this.asked[1].name });
     paintEdge(context, box);
     if (surface && this.size && this.picture.width - box.right > BAR) this.#paintBar(context);
@@ -246,8 +225,7 @@ class Plane {
   #drawMap(context) {
     const { map, box } = this;
     context.imageSmoothingEnabled = true;
-    const node = map.node ?? (this.mapNode = mapImage(map, this.mapNode));
-    context.drawImage(node, box.left, box.top, box.right - box.left, box.bottom - box.top);
+    context.drawImage(map, box.left, box.top, box.right - box.left, box.bottom - box.top);
   }
 
   #paintPoints(context) {
@@ -374,38 +352,3 @@ class Plane {
 }
 
 export const plane = (place, options = {}) => new Plane(place, options);
-
-// A small picture of values between two ends, from "wrong" over the paper to "right", row 0 at the bottom; made
-// once for the same object in the same colours. `into` is a canvas to be used again.
-export function mapImage(map, into = null) {
-  const colours = mapColours();
-  const made = images.get(map);
-  if (made?.colours === colours) return made.node;
-  const { z, shape: [rows, columns], low = 0, high = 1 } = map;
-  const image = new ImageData(columns, rows);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let at = 0; at < z.length; at += 1) {
-    const value = Math.round((255 * (z[at] - low)) / (high - low));
-    const row = rows - 1 - Math.floor(at / columns);
-    pixels[row * columns + (at % columns)] = colours[Number.isNaN(value) ? 256 : Math.min(Math.max(value, 0), 255)];
-  }
-  const node = into?.width === columns && into.height === rows ? into : new OffscreenCanvas(columns, rows);
-  node.getContext("2d").putImageData(image, 0, 0);
-  images.set(map, { node, colours });
-  return node;
-}
-
-const TWO_ENDED = [[0, "wrong"], [0.5, "paper"], [1, "right"]];
-const FAINT = 0.3; // the ends keep a distance from the full colours, in which points are drawn
-const images = new WeakMap();
-let palette = null;
-
-// 256 colours as pixels, and one for what is no number.
-function mapColours() {
-  const key = colour("paper");
-  if (palette?.key !== key) {
-    const made = Array.from({ length: 256 }, (_, index) => pixel(between(TWO_ENDED, FAINT / 2 + (1 - FAINT) * (index / 255))));
-    palette = { key, colours: Uint32Array.from([...made, pixel(channels("grid"))]) };
-  }
-  return palette.colours;
-}

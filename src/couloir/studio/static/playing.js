@@ -17,7 +17,7 @@
 // `globalThis.couloirFrames` has the milliseconds between the last 1,000 frames that showed another step.
 
 import { flush } from "./canvas.js";
-import { othersPlaying, playingStill } from "./company.js";
+import { othersPlaying, playingStill } from "./other_pages.js";
 import { element, shown } from "./dom.js";
 
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4, 10];

@@ -48,6 +48,14 @@ export function onlyRefused(error) {
   if (!(error instanceof Refused)) throw error;
 }
 
+// Gives a person's file to the session; returns the name that it is known under.
+export async function upload(file, session) {
+  const address = `/upload?name=${encodeURIComponent(file.name)}`;
+  const answer = await fetch(address, { method: "POST", headers: { "X-Session": session }, body: file });
+  if (!answer.ok) throw new Refused((await answer.text()).trim());
+  return (await answer.json()).name;
+}
+
 // Of what is called while an earlier call still runs, only the newest is done, when that one has ended: what a
 // person drags is asked about as often as there are answers. A refusal has been told to the person already.
 export function newest(action) {

@@ -4,7 +4,7 @@
 import { chart } from "../chart.js";
 import { rarely } from "../dom.js";
 import { legend } from "../legend.js";
-import { RULES } from "../rules.js";
+import { look } from "../swatch.js";
 import { memberName, valueName } from "./multiples.js";
 import { ladderColour } from "./shades.js";
 
@@ -72,7 +72,7 @@ export class Curves {
     const { across, down, members } = this.begun;
     const { column, row, rule } = members[member];
     if (across?.name === "rule") {
-      return { colour: rule, dash: down ? DASHES[row % DASHES.length] : RULES[rule].dash, symbol: RULES[rule].symbol };
+      return { ...look(rule), ...(down ? { dash: DASHES[row % DASHES.length] } : {}) };
     }
     const last = Math.max(1, (across?.values.length ?? 1) - 1);
     return { colour: ladderColour(across ? column / last : 0.5), dash: DASHES[row % DASHES.length], symbol: "circle" };

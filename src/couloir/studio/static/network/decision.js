@@ -35,12 +35,12 @@ export class Decision {
   }
 
   #points() {
-    const { arrays: { places, targets, parts }, classes, range } = this.begun;
+    const { arrays: { positions, targets, parts }, classes, range } = this.begun;
     return Array.from(parts, (part, row) => {
       const own = classes.length ? targets[row] : 0;
       const symbol = CLASS_SYMBOLS[own];
       return {
-        x: places[2 * row], y: places[2 * row + 1],
+        x: positions[2 * row], y: positions[2 * row + 1],
         colour: classes.length ? CLASS_COLOURS[own] : valueColour((targets[row] - range[0]) / (range[1] - range[0])),
         symbol: part === 1 ? `${symbol}-open` : symbol,
         size: part === 2 ? 1.8 : 3.4,
@@ -70,7 +70,7 @@ export class Decision {
     } else {
       this.large = painted(decision, 1, decision.shape[0], shadesFor(classes.length), this.large);
     }
-    this.map.values({ node: looked ? this.small : this.large });
+    this.map.image(looked ? this.small : this.large);
     if (this.looked !== (looked?.name ?? "")) {
       this.looked = looked?.name ?? "";
       this.title.textContent = looked ? looked.name : "What it decides";

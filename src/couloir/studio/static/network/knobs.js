@@ -3,6 +3,7 @@
 import { choice, folded, number, segmented, slider, toggle } from "../controls.js";
 import { element, replace } from "../dom.js";
 import { RULES } from "../rules.js";
+import { onlyRefused, upload } from "../wire.js";
 
 const DATA = [
   ["moons", "moons"], ["circles", "circles"], ["spirals", "spirals"], ["xor", "XOR"], ["gaussians", "three clouds"],
@@ -152,13 +153,14 @@ export class Knobs {
 
   async #upload(file) {
     if (!file) return;
-    const answer = await fetch(`/upload?name=${encodeURIComponent(file.name)}`, {
-      method: "POST", headers: { "x-session": this.studio.session }, body: file,
-    });
-    if (!answer.ok) return this.studio.complain((await answer.text()).trim());
-    const { name } = await answer.json();
-    await this.#tables();
-    await this.#columns(name, true);
+    try {
+      const name = await upload(file, this.studio.session);
+      await this.#tables();
+      await this.#columns(name, true);
+    } catch (error) {
+      onlyRefused(error);
+      this.studio.complain(error.message);
+    }
   }
 
   async #columns(table, fresh) {

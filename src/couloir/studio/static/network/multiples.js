@@ -118,13 +118,13 @@ export class Multiples {
     const node = new OffscreenCanvas(Math.round(width * density), Math.round(height * density));
     const context = node.getContext("2d");
     context.scale(density, density);
-    const { arrays: { places, targets, parts }, bounds, classes, range } = this.begun;
+    const { arrays: { positions, targets, parts }, bounds, classes, range } = this.begun;
     const size = Math.max(0.8, Math.min(1.7, width / 75));
     context.globalAlpha = 0.75;
     for (let row = 0; row < parts.length; row += 1) {
       if (parts[row] !== 0) continue;
-      const x = (width * (places[2 * row] - bounds[0])) / (bounds[1] - bounds[0]);
-      const y = height - (height * (places[2 * row + 1] - bounds[2])) / (bounds[3] - bounds[2]);
+      const x = (width * (positions[2 * row] - bounds[0])) / (bounds[1] - bounds[0]);
+      const y = height - (height * (positions[2 * row + 1] - bounds[2])) / (bounds[3] - bounds[2]);
       context.fillStyle = classes.length ? colour(CLASS_COLOURS[targets[row]]) : valueColour((targets[row] - range[0]) / (range[1] - range[0]));
       context.beginPath();
       context.arc(x, y, size, 0, 2 * Math.PI);

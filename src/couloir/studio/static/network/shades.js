@@ -1,6 +1,6 @@
 // Pictures that the server sends as bytes (see couloir.studio.networks.pictures), in the page's colours.
 
-import { between, channels, colour, onTheme } from "../canvas.js";
+import { between, channels, onTheme } from "../canvas.js";
 
 // A class has a colour, and a marker that repeats it.
 export const CLASS_COLOURS = ["wrong", "right", "adadelta", "rmsprop", "further-3", "adamw"];
@@ -23,10 +23,10 @@ const packed = ([red, green, blue]) => (255 << 24 | blue << 16 | green << 8 | re
 export const signedShades = () => table("signed", (byte) => between(EVEN, Math.max(0, (byte - 1) / 254)));
 
 // Between the lowest and the highest value.
-export const valueShades = () => table("value", (byte) => between(EVEN, 0.5 + FAINT * (byte / 255 - 0.5)));
+const valueShades = () => table("value", (byte) => between(EVEN, 0.5 + FAINT * (byte / 255 - 0.5)));
 
 // Classes, the surer the fuller.
-export const classShades = (count) => table(`classes ${count}`, (byte) => {
+const classShades = (count) => table(`classes ${count}`, (byte) => {
   const levels = Math.floor(256 / count);
   const own = Math.min(Math.floor(byte / levels), count - 1);
   const sure = Math.min((byte - own * levels) / (levels - 1), 1);
@@ -59,6 +59,3 @@ export function painted(bytes, count, side, shades, into) {
   node.getContext("2d").putImageData(image, 0, 0);
   return node;
 }
-
-// What a colour's name stands for, also where it is a colour itself.
-export const ink = (name) => colour(name);

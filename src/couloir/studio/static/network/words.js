@@ -1,9 +1,8 @@
 // How a network fares, in sentences.
 
-import { shown } from "../dom.js";
+import { counted, shown } from "../dom.js";
 
 const RISEN = 1.1; // validation has risen when it is so many times its best
-const plural = (count, word) => `${shown(count)} ${word}${count === 1 ? "" : "s"}`;
 
 export function told(begun, frame, settings) {
   const { epoch, member, shown: own, states } = frame.values;
@@ -20,7 +19,7 @@ function stopped(own, state, { patience, epochs }) {
   const would = state === "stopped" ? `Early stopping ended it in epoch ${shown(own.stop)}`
     : `Early stopping would have ended it in epoch ${shown(own.stop)}`;
   const spared = state === "stopped" && own.stop < epochs ? `, ${shown(epochs - own.stop)} before the last` : "";
-  return `${would}${spared}, after ${plural(patience, "epoch")} without improvement on validation, and keeps epoch ${shown(own.kept)}${later(own)}.`;
+  return `${would}${spared}, after ${counted(patience, "epoch")} without improvement on validation, and keeps epoch ${shown(own.kept)}${later(own)}.`;
 }
 
 // Whether it was too early.

@@ -20,9 +20,9 @@ export class Buffer {
   }
 
   // Another race, the same as the present one up to a step; −1: from the start on another one.
-  begin(course, longest, step = -1) {
+  begin(setup, longest, step = -1) {
     this.generation += 1;
-    this.course = course;
+    this.setup = setup;
     this.longest = longest;
     this.known = Math.min(this.known, step);
     this.wanted = this.known;
@@ -43,7 +43,7 @@ export class Buffer {
       const { generation } = this;
       const first = Math.max(this.known, 0);
       const steps = Math.min(BLOCK, this.longest - first);
-      const answer = await this.studio.ask("advance", { ...this.course, first, steps });
+      const answer = await this.studio.ask("advance", { ...this.setup, first, steps });
       // A knob has been turned meanwhile: these steps belong to a race that is not run any more.
       if (generation === this.generation) this.#keep(answer);
     }

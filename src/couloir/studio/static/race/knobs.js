@@ -20,7 +20,7 @@ const SHORT = {
 };
 
 // The controls of the surface and the start.
-export class Ground {
+export class SurfaceControls {
   // `changed(changes)`: other values of the state; `started(point)`: another start, null for the customary one.
   constructor(place, state, surfaces, { changed, started }) {
     this.surface = choice({
@@ -52,16 +52,16 @@ export class Ground {
     );
   }
 
-  show(state, ground) {
+  show(state, about) {
     this.surface.set(state.surface);
     this.condition.set(state.condition);
     this.formula.set(state.formula);
     this.ends.forEach((each, k) => each.set(state.domain[k]));
     this.condition.element.hidden = state.surface !== "ravine";
     this.formula.element.hidden = this.domain.hidden = state.surface !== "formula";
-    this.equation.textContent = ground.equation;
-    this.note.textContent = [ground.note, ground.source && `(${ground.source})`].filter(Boolean).join(" ");
-    const offered = ground.starts.map((point) => button({
+    this.equation.textContent = about.equation;
+    this.note.textContent = [about.note, about.source && `(${about.source})`].filter(Boolean).join(" ");
+    const offered = about.starts.map((point) => button({
       label: point.map((each) => shown(each)).join(", "), help: "Start here", on: () => this.started(point),
     }).element);
     replace(this.starts, element("span.quiet", {}, "Customary:"), ...offered);

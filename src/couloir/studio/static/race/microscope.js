@@ -36,21 +36,21 @@ export class Microscope {
   }
 
   // The step after `step`, or the last one.
-  async look(course, rule, step, last) {
+  async look(setup, rule, step, last) {
     this.title.textContent = `The microscope: one update of ${rule}`;
     if (!this.node.open) return this.seen(null);
     const wanted = Math.min(step, last - 1);
     this.wanted = `${rule} ${wanted}`;
-    const found = await this.#block(course, rule, wanted - (wanted % BLOCK));
+    const found = await this.#block(setup, rule, wanted - (wanted % BLOCK));
     if (this.wanted !== `${rule} ${wanted}` || !found) return null;
     return this.show(found.steps[wanted % BLOCK] ?? null, rule, found.equation);
   }
 
-  #block(course, rule, first) {
+  #block(setup, rule, first) {
     const key = `${rule} ${first}`;
     const { blocks } = this;
     if (!blocks.has(key)) {
-      const asked = this.studio.ask("microscope", { ...course, rule, first, steps: BLOCK });
+      const asked = this.studio.ask("microscope", { ...setup, rule, first, steps: BLOCK });
       blocks.set(key, asked.then(({ values }) => values, () => blocks.delete(key) && null));
     }
     return blocks.get(key);

@@ -5,8 +5,7 @@ import { button } from "../controls.js";
 import { chart } from "../chart.js";
 import { element, expose, replace, shown } from "../dom.js";
 import { growing } from "../growing.js";
-import { RULES } from "../rules.js";
-import { swatch } from "../swatch.js";
+import { look, swatch } from "../swatch.js";
 
 const DEEP = 1e-12; // of the loss at the start: lower ends are drawn there
 
@@ -36,7 +35,7 @@ export class Tuning {
     const floor = DEEP * values.start_loss;
     const of = (k) => Array.from(above.subarray(k * rates.length, (k + 1) * rates.length));
     const series = values.rules.map((name, k) => ({
-      name, colour: name, dash: RULES[name].dash, symbol: RULES[name].symbol, x: rates,
+      name, ...look(name), x: rates,
       values: growing(1, of(k).map((loss) => Math.max(loss, floor))),
     }));
     this.curves.view(null, { low: Math.max(lowest(series) / 2, floor), high: 30 * values.start_loss });

@@ -20,12 +20,12 @@ export const room = {
   title: "Line",
   lead: "Seven points and a line with two numbers to choose. Every line has a loss; gradient descent walks down to the best.",
   defaults: { points: SEVEN, line: [-0.4, 4], rate: 0.03, steps: 1000, step: 0, turn: [305, 36] },
-  mount: (place, studio) => new Line(place, studio),
+  mount: (place, studio) => new LineRoom(place, studio),
 };
 
 const equation = ([slope, intercept]) => `${shown(slope)}·x ${intercept < 0 ? "−" : "+"} ${shown(Math.abs(intercept))}`;
 
-class Line {
+class LineRoom {
   constructor(place, studio) {
     this.studio = studio;
     this.path = growing(2);

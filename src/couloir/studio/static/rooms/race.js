@@ -2,17 +2,18 @@
 
 import { chart } from "../chart.js";
 import { button, number, segmented } from "../controls.js";
-import { element, expose, rarely, replace, shown } from "../dom.js";
+import { counted, element, expose, rarely, replace, shown } from "../dom.js";
 import { place as placed } from "../numbers.js";
 import { plane } from "../plane.js";
 import { player } from "../playing.js";
 import { Buffer } from "../race/buffer.js";
-import { course, differing, settingsAt, turned, where } from "../race/course.js";
-import { Ground, Knobs, Rules } from "../race/knobs.js";
+import { differing, settingsAt, setup, surfaceChoice, turned } from "../race/setup.js";
+import { Knobs, Rules, SurfaceControls } from "../race/knobs.js";
 import { Microscope } from "../race/microscope.js";
 import { Tuning } from "../race/tuning.js";
 import { RULES } from "../rules.js";
 import { space } from "../space.js";
+import { look } from "../swatch.js";
 
 const NAMES = Object.keys(RULES);
 const RATE = 60; // steps a second: at 60 pictures a second each shows another one
@@ -76,10 +77,10 @@ class RaceRoom {
     const { studio } = this;
     const number_ = (this.entering = (this.entering ?? 0) + 1);
     this.player.pause();
-    if (!this.ground) {
+    if (!this.surface) {
       const { values } = await studio.ask("surfaces", {});
-      this.ground = new Ground(this.panel, studio.state, values.surfaces, {
-        changed: rarely(TURNING, (changes) => this.#ground(changes)),
+      this.surface = new SurfaceControls(this.panel, studio.state, values.surfaces, {
+        changed: rarely(TURNING, (changes) => this.#otherSurface(changes)),
         started: (point) => this.#place(point, true),
       });
       this.rules = new Rules(this.panel, {
@@ -88,7 +89,7 @@ class RaceRoom {
       });
       this.knobs = new Knobs(this.panel, (...turn) => this.turnRarely(...turn), (seed) => this.#anew({ seed }));
     }
-    const { values, arrays } = await studio.ask("surface", where(studio.state)).catch(() => ({}));
+    const { values, arrays } = await studio.ask("surface", surfaceChoice(studio.state)).catch(() => ({}));
     if (!values || number_ !== this.entering) return;
     this.about = values;
     this.#draw(values, arrays);
@@ -101,7 +102,7 @@ class RaceRoom {
   }
 
   // Another surface: what was set for the old one says nothing about it, but for its own knobs.
-  #ground(changes) {
+  #otherSurface(changes) {
     const { studio } = this;
     const other = "surface" in changes;
     const afresh = other || "formula" in changes ? { settings: {} } : {};
@@ -111,7 +112,7 @@ class RaceRoom {
 
   #begin(step = -1) {
     const { studio, buffer, player: play } = this;
-    buffer.begin(course(studio.state), this.about.longest, step);
+    buffer.begin(setup(studio.state), this.about.longest, step);
     this.microscope.forget();
     play.know(Math.max(buffer.known, 0));
     if (step < 0) {
@@ -183,7 +184,7 @@ class RaceRoom {
     this.tune.set("Tuning…");
     this.tune.enable(false);
     try {
-      const asked = { ...course(studio.state), changes: [], steps: Math.min(studio.state.steps, 2000) };
+      const asked = { ...setup(studio.state), changes: [], steps: Math.min(studio.state.steps, 2000) };
       // The rates that are found do not depend on those that are there.
       asked.settings = without(asked.settings, "learning_rate");
       const found = await studio.ask("tune", asked);
@@ -213,7 +214,7 @@ class RaceRoom {
     }));
     this.map.marks(this.minima);
     this.relief.marks(about.minima.length > 12 ? this.minima.slice(0, 1) : this.minima);
-    this.ground.show(this.studio.state, about);
+    this.surface.show(this.studio.state, about);
     this.tuning.hide();
     this.#axes();
   }
@@ -249,13 +250,13 @@ class RaceRoom {
 
   #enable() {
     const yes = !this.studio.replaying;
-    for (const each of [this.ground, this.knobs, this.tune, this.length]) each.enable(yes);
+    for (const each of [this.surface, this.knobs, this.tune, this.length]) each.enable(yes);
   }
 
   #handles() {
     const { state, replaying } = this.studio;
     const [x, y] = state.start.length ? state.start : this.about.start;
-    this.ground.place([x, y]);
+    this.surface.place([x, y]);
     if (!replaying) this.map.handles([{ name: "start", x, y, colour: "ink", symbol: "circle-open", size: 5, move: (...at) => this.#place(at.slice(0, 2), at[2]) }]);
   }
 
@@ -264,7 +265,7 @@ class RaceRoom {
     const { studio: { state }, player: { playing } } = this;
     this.shown = this.buffer.rules.filter(({ name }) => state.shown.includes(name));
     const looks = ({ name }) => ({
-      name, colour: name, dash: RULES[name].dash, symbol: RULES[name].symbol,
+      name, ...look(name),
       width: name === state.focus ? 2.6 : 1.8, ghost: name === state.focus && !playing,
     });
     const lines = this.shown.map((rule) => ({ ...looks(rule), points: rule.points }));
@@ -288,12 +289,12 @@ class RaceRoom {
 
   // At most ten times a second: settings, endings, the microscope.
   #tell() {
-    if (!this.buffer.course) return;
+    if (!this.buffer.setup) return;
     if (!this.player.playing) this.studio.set({ step: this.player.step });
     this.#settings();
     this.#endings();
     const { state } = this.studio;
-    this.microscope.look(course(state), state.focus, this.player.step, this.buffer.longest);
+    this.microscope.look(setup(state), state.focus, this.player.step, this.buffer.longest);
   }
 
   #settings() {
@@ -312,7 +313,7 @@ class RaceRoom {
     const items = changes.map(([step, rule, name, value]) => element("li", {},
       button({ label: `step ${shown(step)}`, help: "Go there", on: () => { this.player.pause(); this.player.seek(step); } }).element,
       rule === "noise" ? ` noise ${shown(value)}` : ` ${rule}: ${name.replace("_", " ")} ${shown(value)}`));
-    replace(this.turns, element("summary", {}, `${changes.length} ${changes.length === 1 ? "knob" : "knobs"} turned on the way`),
+    replace(this.turns, element("summary", {}, `${counted(changes.length, "knob")} turned on the way`),
       element("ol", {}, ...items),
       this.studio.replaying ? null : element("div.row", {},
         button({ label: "Start anew with these settings", on: () => this.#keepSettings() }).element,
@@ -354,7 +355,7 @@ class RaceRoom {
     await this.ready;
     await this.buffer.until(this.studio.state.steps);
     for (let first = 0; this.studio.state.look && first < this.studio.state.steps; first += 16) {
-      await this.microscope.look(course(this.studio.state), this.studio.state.focus, first, this.buffer.longest);
+      await this.microscope.look(setup(this.studio.state), this.studio.state.focus, first, this.buffer.longest);
     }
   }
 
@@ -362,7 +363,7 @@ class RaceRoom {
     await this.ready;
     const { state } = this.studio;
     const rules = state.shown.length ? state.shown : NAMES;
-    return (await this.studio.ask("code", { ...course(state), steps: state.steps, rules })).values.code;
+    return (await this.studio.ask("code", { ...setup(state), steps: state.steps, rules })).values.code;
   }
 
   unmount() {

@@ -2,9 +2,9 @@
 
 import { button, choice, number, segmented, words } from "../controls.js";
 import { element, expose, replace } from "../dom.js";
-import { showComparison } from "../shelf/comparing.js";
-import { Predicting } from "../shelf/predicting.js";
-import { filtered, showTable, sorted, SORTS } from "../shelf/table.js";
+import { showComparison } from "../runs/comparing.js";
+import { Predicting } from "../runs/predicting.js";
+import { filtered, showTable, sorted, SORTS } from "../runs/table.js";
 import { reportFrame, reportLink } from "../tables.js";
 import { onlyRefused } from "../wire.js";
 import { Live } from "../training/live.js";
@@ -21,10 +21,10 @@ export const room = {
   title: "Runs",
   lead: "Everything that was trained, raced, searched and drawn: sort it, set several side by side, ask a model about new rows.",
   defaults: { sort: "name", down: true, filter: "", chosen: [], run: "", view: "result", plane: "random", resolution: 25 },
-  mount: (place, studio) => new Runs(place, studio),
+  mount: (place, studio) => new RunsRoom(place, studio),
 };
 
-class Runs {
+class RunsRoom {
   constructor(place, studio) {
     this.studio = studio;
     this.rows = [];
@@ -42,7 +42,7 @@ class Runs {
     this.live = element("section.live", { "aria-label": "Landscape in the making", hidden: true });
     this.one = element("section.one", { "aria-label": "Run", hidden: true });
     this.making = new Live(this.live, (now) => this.#cancel(now));
-    this.node = element("div.shelf", {},
+    this.node = element("div.runs-room", {},
       element("div.row", {}, this.filter.element, button({ label: "Read again", on: () => this.#list() }).element),
       this.table, this.note, this.compared, this.live, this.one);
     place.append(this.node);

@@ -2,9 +2,10 @@
 
 import { element, replace, settled } from "../dom.js";
 import { showFound, showWelcome } from "../training/found.js";
-import { Form, OF_THE_TABLE, OPTIONS, usual, VERBS } from "../training/form.js";
+import { OF_THE_TABLE } from "../options.js";
+import { Form, NAMES, usual, VERBS } from "../training/form.js";
 import { Live } from "../training/live.js";
-import { onlyRefused } from "../wire.js";
+import { onlyRefused, upload } from "../wire.js";
 import { kept, showOutcome } from "../training/outcome.js";
 
 const LARGEST = 64 * 2 ** 20;
@@ -14,11 +15,11 @@ export const room = {
   name: "train",
   title: "Train",
   lead: "Your own table: what is in it, what training on it would take, a population of networks at work, and an honestly tested model.",
-  defaults: { data: "", verb: "train", run: "", ...Object.fromEntries(OPTIONS.map((name) => [name, usual(name)])) },
-  mount: (place, studio) => new Train(place, studio),
+  defaults: { data: "", verb: "train", run: "", ...Object.fromEntries(NAMES.map((name) => [name, usual(name)])) },
+  mount: (place, studio) => new TrainRoom(place, studio),
 };
 
-class Train {
+class TrainRoom {
   constructor(place, studio) {
     this.studio = studio;
     this.seen = null;     // what was found in the table
@@ -104,11 +105,7 @@ class Train {
     }
     this.#busy("Taking in the file …");
     try {
-      const answer = await fetch(`/upload?name=${encodeURIComponent(file.name)}`, {
-        method: "POST", headers: { "X-Session": studio.session }, body: file,
-      });
-      if (!answer.ok) throw new Error((await answer.text()).trim());
-      const { name } = await answer.json();
+      const name = await upload(file, studio.session);
       this.form.offer((await studio.ask("begin")).values, name);
       await this.#choose(name);
     } catch (error) {

@@ -2,28 +2,12 @@
 
 import { button, choice, folded, group, segmented, toggle, words } from "../controls.js";
 import { element, expose, replace } from "../dom.js";
+import { OF_THE_TABLE, OPTIONS } from "../options.js";
 import { swatch } from "../swatch.js";
 import { bytes, duration } from "../tables.js";
 
-const FLAGS = ["class_weights", "no_stop", "refit", "no_halving"];
-const GROUPS = [
-  ["Network", ["hidden", "activation", "batch_size", "dropout", "l2", "l1", "noise"]],
-  ["Training", ["epochs", "learning_rate", "rates", "replicates", "trials", "generation", "minutes", "patience",
-    "restarts", "members", "momentum", "schedule", "warmup", "loss", "no_stop", "no_halving", "refit"]],
-  ["Judging", ["metric", "cv", "ensemble", "split", "seed", "class_weights", "precision"]],
-  ["Columns and rows", ["drop", "missing", "group", "time"]],
-];
-const MAIN = {
-  train: ["hidden", "epochs", "learning_rate", "dropout", "l2", "cv", "ensemble"],
-  race: ["hidden", "epochs", "rates", "replicates"],
-  search: ["trials", "minutes", "cv", "ensemble"],
-};
-const LABELS = {
-  l1: "L1", l2: "L2", cv: "folds", hidden: "hidden units", no_stop: "stop nobody early", no_halving: "no halving",
-  refit: "train the best again", class_weights: "balance the classes", members: "networks at most", group: "group by",
-  time: "ordered by", missing: "texts for missing", drop: "leave out", ensemble: "average at most", metric: "choose by",
-  rates: "rates a rule", trials: "trials at most", minutes: "minutes at most", generation: "trials at a time",
-};
+const ELSEWHERE = ["target", "task", "optimizer"];  // fields of their own, above the others
+const TITLES = { Data: "Columns and rows" };
 const SAYS = {
   train: "Networks with every chosen rule at several learning rates, trained together. The best on validation is tested once.",
   race: "Which update rule is best on these data: each at its own best rate, judged over replicates, with evidence.",
@@ -31,11 +15,10 @@ const SAYS = {
 };
 
 export const VERBS = [["train", "Train"], ["race", "Race"], ["search", "Search"]];
-export const OPTIONS = ["target", "task", "optimizer", ...GROUPS.flatMap(([, names]) => names)];
-export const usual = (name) => (FLAGS.includes(name) ? false : "");
 
-// Options that name columns of a table, and so are another table's no more.
-export const OF_THE_TABLE = ["target", "task", "drop", "group", "time", "metric"];
+const FLAGS = new Set(Object.values(OPTIONS).flat().filter(({ flag }) => flag).map(({ name }) => name));
+export const NAMES = [...new Set(Object.values(OPTIONS).flat().map(({ name }) => name))];
+export const usual = (name) => (FLAGS.has(name) ? false : "");
 
 // on: { choose(data), upload(file), change(changes), start() }
 export class Form {
@@ -72,8 +55,7 @@ export class Form {
   // What the package is asked for: { verb, data, options }, without what is left as usual.
   wanted(seen) {
     const { verb, data } = this.studio.state;
-    const given = OPTIONS.filter((name) => name in this.known.verbs[verb])
-      .map((name) => [name, this.studio.state[name]])
+    const given = OPTIONS[verb].map(({ name }) => [name, this.studio.state[name]])
       .filter(([name, value]) => value !== usual(name) && !(name === "target" && seen?.fixed));
     return { verb, data, options: Object.fromEntries(given) };
   }
@@ -125,29 +107,26 @@ export class Form {
   // The fields of the present verb: the main ones open, the others folded.
   #options() {
     const { state } = this.studio;
-    const declared = this.known.verbs[state.verb];
+    const known = OPTIONS[state.verb].filter(({ name }) => !ELSEWHERE.includes(name));
+    const groups = Map.groupBy(known.filter(({ main }) => !main), (option) => option.group);
     this.fields.clear();
     this.says.textContent = SAYS[state.verb];
-    const main = MAIN[state.verb];
-    const rest = GROUPS.map(([title, names]) => [title, names.filter((name) => name in declared && !main.includes(name))])
-      .filter(([, names]) => names.length);
     replace(this.options,
-      "optimizer" in declared ? this.#rules() : null,
-      group("Options", ...main.map((name) => this.#field(name, declared[name]))),
-      ...rest.map(([title, names]) => {
-        const made = folded(title, ...names.map((name) => this.#field(name, declared[name])));
-        made.open = names.some((name) => state[name] !== usual(name));
+      this.#rules(),
+      group("Options", ...known.filter(({ main }) => main).map((option) => this.#field(option))),
+      ...[...groups].map(([title, options]) => {
+        const made = folded(TITLES[title] ?? title, ...options.map((option) => this.#field(option)));
+        made.open = options.some(({ name }) => state[name] !== usual(name));
         return made;
       }));
   }
 
-  #field(name, { help, usual: standing, flag, option }) {
-    const label = LABELS[name] ?? name.replaceAll("_", " ");
+  #field({ name, label, help, usual: standing, flag, choices, option }) {
     const value = this.studio.state[name];
     const on = (given) => this.on.change({ [name]: given });
     const made = flag ? toggle({ label, value, on })
       : name === "metric" ? choice({ label, value, on, choices: this.#metrics(this.studio.state.task) })
-        : name === "precision" ? choice({ label, value, on, choices: [["", "float32"], "float64"] })
+        : choices.length ? choice({ label, value, on, choices: [["", standing], ...choices] })
           : words({ label, value, placeholder: standing || "none", on });
     const input = made.element.querySelector("input, select");
     const note = element("p.help", { id: `help-${name}` }, help);

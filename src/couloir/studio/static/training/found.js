@@ -1,7 +1,7 @@
 // What was found in a table; or, where there is none yet, the place to drop one.
 
 import { button } from "../controls.js";
-import { element, expose, replace } from "../dom.js";
+import { counted, element, expose, replace, shown } from "../dom.js";
 
 // `leaveOut(columns)`: a warning says that training would be better without them.
 export function showFound(place, name, seen, planned, target, leaveOut) {
@@ -10,26 +10,24 @@ export function showFound(place, name, seen, planned, target, leaveOut) {
   replace(place,
     element("h2", {}, name),
     planned ? element("dl.facts", {}, ...planned.lines.flatMap(([label, text]) =>
-      [element("dt", {}, label), element("dd", {}, text)])) : element("p", {}, counted(seen)),
+      [element("dt", {}, label), element("dd", {}, text)])) : element("p", {}, summary(seen)),
     ...warnings.slice(0, 8).map(([text, columns]) => element("div.warning.row", {}, element("span", {}, text),
       columns && leaveOut ? button({ label: `Leave out ${columns}`, on: () => leaveOut(columns) }).element : null)),
     ...preview(seen, target || seen.target));
   expose(place, { rows: seen.rows, columns: seen.width });
 }
 
-const many = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
-
-function counted({ columns, rows, width }) {
+function summary({ columns, rows, width }) {
   const kinds = new Map();
   for (const { kind } of columns) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-  const parts = Array.from(kinds, ([kind, count]) => `${count.toLocaleString("en")} ${kind}`);
-  return `${many(rows, "row")}, ${many(width, "column")} (${parts.join(", ")})`;
+  const parts = Array.from(kinds, ([kind, count]) => `${shown(count)} ${kind}`);
+  return `${counted(rows, "row")}, ${counted(width, "column")} (${parts.join(", ")})`;
 }
 
 function preview({ columns, preview: cells, rows, width }, target) {
   const first = columns.slice(0, cells[0]?.length ?? 0);
   const head = ({ name, kind, missing }) => element(name === target ? "th.target" : "th", { scope: "col" }, name,
-    element("small", {}, name === target ? "to predict" : kind, missing ? `, ${missing.toLocaleString("en")} missing` : ""));
+    element("small", {}, name === target ? "to predict" : kind, missing ? `, ${shown(missing)} missing` : ""));
   const row = (values) => element("tr", {}, ...values.map((value, place) =>
     element(first[place].name === target ? "td.target" : "td", {}, value ?? "–")));
   const table = element("table.preview", {},
@@ -37,7 +35,7 @@ function preview({ columns, preview: cells, rows, width }, target) {
   const part = rows > cells.length || width > first.length;
   return [
     element("div.scroll", { tabindex: "0", role: "region", "aria-label": "The first rows" }, table),
-    part ? element("p.note", {}, `The first ${many(cells.length, "row")} and ${many(first.length, "column")}.`) : null,
+    part ? element("p.note", {}, `The first ${counted(cells.length, "row")} and ${counted(first.length, "column")}.`) : null,
   ];
 }
 

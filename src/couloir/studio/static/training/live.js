@@ -97,7 +97,7 @@ function facts({ epoch, seconds, memory }) {
   const found = [["time", duration(seconds)], ["memory", bytes(memory)]];
   if (!epoch) return found;
   const counts = Object.entries(epoch.counts).filter(([, count]) => count)
-    .map(([status, count]) => `${count.toLocaleString("en")} ${status}`);
+    .map(([status, count]) => `${shown(count)} ${status}`);
   return [["networks", counts.join(", ")], ...found];
 }
 

@@ -1,0 +1,115 @@
+"""What a verb would take on some data, told before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from math import ceil
+from types import MappingProxyType
+from typing import Any
+
+from couloir.commands.asked import sorted_out
+from couloir.commands.progress import data_lines
+from couloir.commands.race import asked_of_race, runners
+from couloir.commands.search import TRIALS, asked_of_search, judging_folds
+from couloir.commands.stages import Stages
+from couloir.commands.train import plan_run
+from couloir.data.dataset import Dataset
+from couloir.engine import placement
+from couloir.engine.member import Member
+from couloir.engine.placement import Cost
+from couloir.options import TRAIN
+from couloir.selection.comparison.race import tuning_rates
+from couloir.selection.problem import Problem, chosen_metric, predict, prepare
+from couloir.selection.search.loop import HALVING_SHARE, first_generation
+from couloir.selection.search.space import Space
+from couloir.studio.jobs.request import JobRequest
+
+
+def predicted(request: JobRequest, dataset: Dataset) -> dict[str, Any]:
+    """What was found in the data, and members, memory and time that the verb is predicted to take.
+
+    Raises:
+        InputError: an option cannot be used with these data.
+    """
+    _, given = request.divided()
+    problem, found, what = PLANS[request.of](dataset, given)
+    placement.check_memory(found)
+    seconds = found.seconds
+    if given.get("minutes") is not None:
+        seconds = min(seconds, 60 * given["minutes"])
+    return {
+        "lines": list(data_lines(problem)),
+        # In each what it says, and the columns that could be left out.
+        "warnings": [(each.said, ",".join(each.columns)) for each in problem.checked],
+        "task": problem.data.task,
+        **asdict(found),
+        "seconds": seconds,
+        "what": what,
+    }
+
+
+Planned = tuple[Problem, Cost, str]
+
+
+def _train(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
+    conditions, options, _ = sorted_out(TRAIN, given)
+    found = plan_run(dataset, conditions, options, Stages())
+    folds = len(found.problem.folds)
+    networks = f"{found.cost.members:,} networks"
+    what = f"{len(found.members):,} networks in each of {folds} folds" if folds else networks
+    return found.problem, found.cost, what
+
+
+def _race(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
+    conditions, options, rest = asked_of_race(given)
+    rates, replicates = rest["rates"], rest["replicates"]
+    problem = prepare(dataset, conditions)
+    chosen_metric(problem.data.task, conditions.metric)
+    rules = runners(problem, options)
+    tried = [replace(each, learning_rate=rate) for each in rules for rate in tuning_rates(each.rule, rates)]
+    _, tuning = predict(tried, [problem.data], conditions.machine)
+    _, racing = predict([*rules, *rules], [problem.data] * replicates, conditions.machine)
+    what = f"{len(rules)} rules: each at {rates} learning rates, then {replicates} replicates of its best one"
+    return problem, _together(tuning, racing), f"{what} and of its customary one"
+
+
+def _together(one: Cost, other: Cost) -> Cost:
+    """What it takes to train one population after another."""
+    return Cost(
+        one.members + other.members,
+        max(one.cohorts, other.cohorts),
+        one.chunks + other.chunks,
+        max(one.memory_bytes, other.memory_bytes),
+        one.seconds + other.seconds,
+    )
+
+
+def _search(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
+    conditions, options, rest = asked_of_search(given)
+    folds = judging_folds(dataset, rest["cv"] or None, rest["cv"] == 0)
+    problem = prepare(dataset, replace(conditions, cv=folds))
+    chosen_metric(problem.data.task, conditions.metric)
+    minutes, generation = conditions.minutes, rest["generation"]
+    trials = rest["trials"] or TRIALS
+    rows = min(len(part.train.inputs) for part in problem.trained_on)
+    space = Space.default(problem.data.task, rows).with_values(options.given)
+    members = [
+        _fitting(space.member(values), rows)
+        for values in first_generation(space, problem.data.task, min(generation, trials))
+    ]
+    _, one = predict(members, problem.trained_on, conditions.machine)
+    share = HALVING_SHARE if rest["halving"] else 1.0
+    found = replace(one, seconds=one.seconds * share * ceil(trials / generation))
+    judged = f"{folds} folds" if folds else "the validation part"
+    many = f"{trials:,} trials" if minutes is None or "trials" in given else f"{minutes:g} minutes of trials"
+    return problem, found, f"{many}, {min(generation, trials)} at a time, judged by {judged}"
+
+
+def _fitting(member: Member, rows: int) -> Member:
+    return member if member.batch_size <= rows else replace(member, batch_size=rows)
+
+
+PLANS: Mapping[str, Callable[[Dataset, Mapping[str, Any]], Planned]] = MappingProxyType(
+    {"train": _train, "race": _race, "search": _search}
+)

@@ -1,0 +1,1 @@
+"""The race room: `setup` is what is to be run, `running` runs and keeps it, `lines` are the Python lines."""
