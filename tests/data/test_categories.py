@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from couloir.data.columns import MOST_ONE_HOT
-from couloir.data.description import describe
-from couloir.data.hashing import HASHED_FEATURES, hashed_codes, hashed_places
+from couloir.data.dataset import describe
+from couloir.data.encodings.hashing import HASHED_FEATURES, hashed_codes, hashed_places
 from couloir.data.leaks import check_columns
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from couloir.data.dates import WEEKDAYS, YEAR, part_features, part_names, varying_parts
+from couloir.data.encodings.dates import WEEKDAYS, YEAR, part_features, part_names, varying_parts
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 

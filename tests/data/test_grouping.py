@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from couloir.data.description import describe, summary_lines
+from couloir.data.dataset import describe, summary_lines
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 from couloir.data.splits import split_rows

@@ -16,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
 
-from couloir.data.loading import BUNDLED, describe, load, summary_lines
+from couloir.data.dataset import describe, summary_lines
+from couloir.data.loading import load
+from couloir.data.sources.bundled import BUNDLED
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 TABLES = {"titanic": "survived", "penguins": "species", "mpg": "mpg", "diamonds": "price"}

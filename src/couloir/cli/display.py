@@ -135,7 +135,7 @@ def say(console: Console, label: str, text: str, whole: bool = False) -> None:
 
 def data_lines(problem: Problem) -> Iterable[tuple[str, str]]:
     """What was found in the data, how it is split, and what to beware of."""
-    from couloir.data.description import summary_lines
+    from couloir.data.dataset import summary_lines
 
     for number, line in enumerate(summary_lines(problem.dataset)):
         yield "" if number else "data", line
@@ -266,7 +266,7 @@ SETTINGS = (
 def print_plan(plan: Plan, as_json: bool = False) -> None:
     """Print what would be trained on standard output."""
     if as_json:
-        from couloir.data.description import describe
+        from couloir.data.dataset import describe
 
         sizes = plan.problem.split.sizes
         data = {**describe(plan.problem.dataset), "split": sizes, "warnings": plan.problem.warnings}

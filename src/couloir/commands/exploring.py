@@ -18,8 +18,7 @@ from couloir import text as words
 from couloir.commands.findings import Finding
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, as_code, interruptions
-from couloir.data.dataset import Dataset
-from couloir.data.description import describe
+from couloir.data.dataset import Dataset, describe
 from couloir.data.loading import load
 from couloir.engine.architectures.mlp import initialise, parameter_count
 from couloir.engine.epochs import Part

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import column_kind, holds_written_dates, numbers_of, one_line, quoted
+from couloir.data.cells import holds_written_dates
+from couloir.data.columns import column_kind, numbers_of
 from couloir.data.dataset import Dataset
-from couloir.data.hashing import HASHED_FEATURES
+from couloir.data.encodings.hashing import HASHED_FEATURES
+from couloir.text import one_line, quoted
 
 CHANCE = 1e-6
 """A perfect prediction is reported where it would come about by chance less often than this."""

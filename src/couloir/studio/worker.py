@@ -73,13 +73,13 @@ def look(task: Task, line: Line) -> None:
     import polars as pl
 
     from couloir.data.columns import column_kind, type_column
-    from couloir.data.loading import TARGET_NAMES
+    from couloir.data.sources.opening import TARGET_NAMES
 
     table = _raw(task)
     columns = []
     for column in table.frame.get_columns()[:MOST_COLUMNS]:
         try:
-            typed = type_column(column, (), table.place)
+            typed = type_column(column, (), table.row_name)
             kind, trouble, missing = column_kind(typed), None, typed.null_count()
         except InputError as error:
             kind, trouble, missing = "unclear", _named(str(error), task), column.null_count()
@@ -93,8 +93,8 @@ def look(task: Task, line: Line) -> None:
         width=table.frame.width,
         columns=columns,
         preview=rows,
-        target=_own_target(task) or (likely[0] if len(likely) == 1 else ""),
-        fixed=_own_target(task) is not None,
+        target=table.target_name or (likely[0] if len(likely) == 1 else ""),
+        fixed=table.target_name is not None,
     )
 
 
@@ -102,37 +102,24 @@ def _cell(value: str | None) -> str | None:
     return value if value is None or len(value) <= 60 else value[:59] + "…"
 
 
-def _own_target(task: Task) -> str | None:
-    """The target of a source that has one beside its columns."""
-    from couloir.data.sources.bundled import BUNDLED, bundled
-
-    return bundled(task.data).target_name if task.data in BUNDLED else None
-
-
 def _raw(task: Task) -> Any:
     """The table as it lies there, before anything of it is made out; of arrays a frame."""
     import polars as pl
 
-    from couloir.data.loading import ARROW_ENDINGS, PARQUET_ENDINGS, TEXT_ENDINGS, load
-    from couloir.data.sources.bundled import BUNDLED, bundled
-    from couloir.data.sources.files import Table, read_arrow, read_parquet, read_text_table, unpacked_name
+    from couloir.data.loading import load
+    from couloir.data.sources.bundled import BUNDLED
+    from couloir.data.sources.opening import is_table_file, read_table
+    from couloir.data.sources.raw import Table
 
-    path = Path(task.data)
-    ending = Path(unpacked_name(path)).suffix.lower()
-    for endings, read in (
-        (TEXT_ENDINGS, read_text_table),
-        (PARQUET_ENDINGS, read_parquet),
-        (ARROW_ENDINGS, read_arrow),
-    ):
-        if task.data not in BUNDLED and ending in endings:
-            return read(path)
-    dataset = bundled(task.data) if task.data in BUNDLED else load(task.data)
+    if task.data not in BUNDLED and is_table_file(Path(task.data)):
+        return read_table(Path(task.data))
+    dataset = load(task.data)
     features, target = dataset.features, pl.Series(dataset.target_name, list(dataset.target))
     if not isinstance(features, pl.DataFrame):
-        wide = features.reshape(len(features), -1)
-        names = dataset.column_names or tuple(f"pixel {n}" for n in range(wide.shape[1]))
-        features = pl.DataFrame(wide, schema=list(names))
-    return Table(features.with_columns(target), lambda row: f"row {row + 1}", dataset.name)
+        features = pl.DataFrame(features, schema=list(dataset.column_names))
+    fixed = dataset.target_name if task.data in BUNDLED else None
+    frame = features.with_columns(target)
+    return Table(frame, lambda row: f"row {row + 1}", dataset.name, target_name=fixed)
 
 
 def plan(task: Task, line: Line) -> None:

@@ -14,11 +14,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
+import polars as pl
+
+from couloir.data.encodings.categories import OneHot
 
 HASHED_FEATURES = 64
 HITS = 4
+
+
+class Hashed(OneHot):
+    """A text lights those of 64 features that its hash picks; one that was not seen in training, none."""
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """A number for each feature, for they are nobody's alone."""
+        return tuple(f"{self.name} #{number}" for number in range(HASHED_FEATURES))
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The features of each category [category, feature]: 1 for those that its hash picks."""
+        return hashed_codes(self.categories)
+
+    def write(self, cells: pl.Series, features: np.ndarray) -> None:
+        """Write the codes of the cells."""
+        rows, places = self.known(cells)
+        features[rows] = self.codes[places]
 
 
 def hashed_places(text: str) -> np.ndarray:
