@@ -7,10 +7,10 @@ kind           Polars type           meaning
 =============  ====================  ==============================================================
 numeric        Int64, Float64        numbers; NaN has become missing
 boolean        Boolean               true and false
-date           Date, Datetime        ISO dates; prepared as days since 1970 (`encodings.dates`)
+date           Date, Datetime        ISO dates; prepared as days since 1970
 ordered        Enum                  categories whose order the frame declares, as ranks
 categorical    String                texts, few enough for a feature each
-hashed         String                texts, too many for a feature each (`encodings.hashing`)
+hashed         String                texts, too many for a feature each
 text           String                texts that hardly repeat: nothing to learn (`is_free_text`)
 empty          Null                  no cell has a value
 =============  ====================  ==============================================================

@@ -242,20 +242,16 @@ def _check_lengths(rows: int, targets: int) -> None:
 
 def _of_arrays(raw: Arrays, reading: Reading) -> Dataset:
     """Arrays as a data set, every number checked."""
-    cells, array = target_column(raw.target), feature_array(raw.features)
+    cells, (features, image) = target_column(raw.target), _checked_array(raw.features)
     target_name = reading.target or raw.target_name or cells.name or "target"
-    _check_lengths(len(array), len(cells))
-    _refuse_names(raw.name, reading, images=array.ndim == 3)
+    _check_lengths(len(features), len(cells))
+    _refuse_names(raw.name, reading, images=image is not None)
     target, task = read_target(cells, target_name, reading.task, reading.missing, frame_row)
-    image = array.shape[1:] if array.ndim == 3 else None
-    features = array.reshape(len(array), -1)
-    names = pixel_names(image) if image else tuple(f"x{number}" for number in range(features.shape[1]))
-    _check_numbers(features, names, image is not None)
-    brightest = None
+    names, brightest = _array_names(features.shape[1], image), None
     if image is None:
         features = _without_tokens(features, reading.missing)
     else:
-        brightest = 255.0 if array.dtype == np.uint8 else float(np.abs(array).max()) or 1.0
+        brightest = 255.0 if features.dtype == np.uint8 else float(np.abs(features).max()) or 1.0
     kept = _kept(names, reading.drop, target_name)
     return Dataset(
         name=reading.name or raw.name,
@@ -284,21 +280,30 @@ def _refuse_names(name: str, reading: Reading, images: bool) -> None:
         raise InputError(f"The rows of '{name}' are images, which have no columns to drop.")
 
 
-def _check_numbers(array: np.ndarray, names: Sequence[str], images: bool) -> None:
-    """Raise for a number that is infinite, and for a pixel that is missing."""
-    if array.dtype.kind != "f":
-        return
-    if np.isinf(array).any():
-        row, column = np.argwhere(np.isinf(array))[0]
+def _checked_array(features: Any) -> tuple[np.ndarray, tuple[int, int] | None]:
+    """Rows of numbers [sample, feature], none infinite, and the shape of the images that they are, if any."""
+    array = feature_array(features)
+    image = (array.shape[1], array.shape[2]) if array.ndim == 3 else None
+    flat = array.reshape(len(array), -1)
+    if flat.dtype.kind != "f":
+        return flat, image
+    if np.isinf(flat).any():
+        row, column = np.argwhere(np.isinf(flat))[0]
         raise InputError(
-            f"Column {quoted(names[column])} is infinite in {frame_row(row)}: "
+            f"Column {quoted(_array_names(flat.shape[1], image)[column])} is infinite in {frame_row(row)}: "
             "mend the value, or give NaN to have it read as missing."
         )
-    if images and np.isnan(array).any():
-        row = np.argwhere(np.isnan(array))[0][0]
+    if image and np.isnan(flat).any():
+        row = np.argwhere(np.isnan(flat))[0][0]
         raise InputError(
             f"The image in {frame_row(row)} has a pixel that is NaN: mend or leave out the image."
         )
+    return flat, image
+
+
+def _array_names(width: int, image: tuple[int, int] | None) -> tuple[str, ...]:
+    """Names for columns that have none."""
+    return pixel_names(image) if image else tuple(f"x{number}" for number in range(width))
 
 
 def _without_tokens(array: np.ndarray, missing: Sequence[str]) -> np.ndarray:
@@ -341,12 +346,7 @@ def _new_cells(table: Table, preparation: Preparation) -> tuple[pl.DataFrame, np
 
 def _new_numbers(raw: Arrays, preparation: Preparation) -> tuple[np.ndarray, np.ndarray | None]:
     """The rows as the model needs them, flat, and the target."""
-    array = feature_array(raw.features)
-    flat = array.reshape(len(array), -1)
-    if np.isinf(flat).any():
-        row = int(np.argwhere(np.isinf(flat))[0][0])
-        raise InputError(f"A value of X is infinite in {frame_row(row)}: mend it, or give NaN.")
-    width = preparation.width
+    flat, width = _checked_array(raw.features)[0], preparation.width
     if flat.shape[1] != width:
         wanted = "x".join(map(str, preparation.image_shape)) if preparation.image_shape else width
         raise InputError(

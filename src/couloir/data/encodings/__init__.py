@@ -15,10 +15,9 @@ import numpy as np
 import polars as pl
 
 from couloir.data.columns import column_kind, numbers_of
-from couloir.data.encodings.categories import OneHot, Ordered
+from couloir.data.encodings.categories import Hashed, OneHot, Ordered
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.dates import Date
-from couloir.data.encodings.hashing import Hashed
 from couloir.data.encodings.numbers import Number, statistics
 
 ENCODINGS: Mapping[str, type[ColumnPreparation]] = MappingProxyType(

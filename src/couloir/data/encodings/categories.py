@@ -1,7 +1,9 @@
-"""Categories: a feature for each, and the rank of those that are ordered."""
+"""Categories: a feature for each, the rank of those that are ordered, and hashes where there are many."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Self
 
@@ -10,6 +12,9 @@ import polars as pl
 
 from couloir.data.columns import MANY_CATEGORIES, levels_of
 from couloir.data.encodings.column import ColumnPreparation
+
+HASHED_FEATURES = 64
+HITS = 4
 
 
 class OneHot(ColumnPreparation):
@@ -76,7 +81,52 @@ class Ordered(OneHot):
         return pl.Enum(self.levels)
 
 
+class Hashed(OneHot):
+    """A text of a column with too many for a feature each lights a few of 64, which a hash of it picks.
+
+    The hash is of the text alone: the same on every machine and in every fold. Texts share single features,
+    and hardly ever all of theirs: there are 635,376 ways to pick 4 of 64. This is a Bloom filter's code of
+    the text (Serrà and Karatzoglou 2017, "Getting deep recommenders fit: Bloom embeddings"), as the hashing
+    trick (Weinberger et al. 2009) is with one feature a text.
+
+    A text that no training row has lights nothing, as an unknown category does: of features that it would
+    share by chance with others, nothing has been learnt about it.
+    """
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """A number for each feature, for they are nobody's alone."""
+        return tuple(f"{self.name} #{number}" for number in range(HASHED_FEATURES))
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The features of each category [category, feature]: 1 for those that its hash picks."""
+        return hashed_codes(self.categories)
+
+    def write(self, cells: pl.Series, features: np.ndarray) -> None:
+        """Write the codes of the cells."""
+        rows, places = self.known(cells)
+        features[rows] = self.codes[places]
+
+
 def places_among(cells: pl.Series, texts: pl.Enum) -> np.ndarray:
     """Where each cell stands among the texts [sample], NaN for a cell that is missing or not among them."""
     written = cells if cells.dtype == pl.String else cells.cast(pl.String)
     return written.cast(texts, strict=False).to_physical().cast(pl.Float64).to_numpy()
+
+
+def hashed_places(text: str) -> np.ndarray:
+    """Which of the 64 features a text lights: four numbers, of which two may be equal.
+
+    They are the four 16-bit little-endian words of the text's 8-byte BLAKE2b, modulo 64.
+    """
+    digest = hashlib.blake2b(text.encode(), digest_size=2 * HITS).digest()
+    return np.frombuffer(digest, "<u2") % HASHED_FEATURES
+
+
+def hashed_codes(texts: Iterable[str]) -> np.ndarray:
+    """The features of each text [text, 64], 1 where it lights one and 0 elsewhere, as bytes."""
+    places = np.array([hashed_places(text) for text in texts]).reshape(-1, HITS)
+    codes = np.zeros((len(places), HASHED_FEATURES), np.uint8)
+    codes[np.arange(len(places))[:, None], places] = 1
+    return codes

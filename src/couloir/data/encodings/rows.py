@@ -33,17 +33,8 @@ class Pixels:
 
     def __init__(self, shape: tuple[int, int], brightest: float) -> None:
         """Images of a shape (height, width)."""
-        self.shape, self.brightest = shape, brightest
-
-    @cached_property
-    def feature_names(self) -> tuple[str, ...]:
-        """The pixels' names, by row and column, counted from 0."""
-        return pixel_names(self.shape)
-
-    @cached_property
-    def feature_slices(self) -> dict[str, slice]:
-        """Each pixel's feature."""
-        return {name: slice(i, i + 1) for i, name in enumerate(self.feature_names)}
+        self.brightest, self.feature_names = brightest, pixel_names(shape)
+        self.feature_slices = {name: slice(i, i + 1) for i, name in enumerate(self.feature_names)}
 
     def inputs(self, features: Any, dtype: Any) -> np.ndarray:
         """The pixels [sample, pixel], divided."""
@@ -164,7 +155,7 @@ class Columns:
         return np.asarray(features if len(wanted) == self.width else features[:, wanted], np.float64)
 
 
-def pixel_names(shape: tuple[int, ...]) -> tuple[str, ...]:
+def pixel_names(shape: tuple[int, int]) -> tuple[str, ...]:
     """What the pixels of an image (height, width) are called, row by row."""
     return tuple(f"pixel {row},{column}" for row in range(shape[0]) for column in range(shape[1]))
 

@@ -116,8 +116,8 @@ def target_column(target: Any) -> pl.Series:
     """A target in any form as a Polars column; for a target the order of ordered categories is nothing."""
     if isinstance(target, pl.Series):
         return target.cast(pl.String) if target.dtype == pl.Enum else target
-    if is_pandas(target) and hasattr(target, "dtype") and hasattr(target, "name"):
-        return target_column(_polars_column(str(target.name) if target.name is not None else "", target))
+    if is_pandas(target) and not is_frame(target) and hasattr(target, "iloc"):
+        return target_column(_polars_column("" if target.name is None else str(target.name), target))
     array = np.asarray(target)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
