@@ -62,6 +62,7 @@ class Columns:
         self.feature_slices = {column.name: slice(column.start, column.stop) for column in columns}
         self._more = [column for column in columns if column.own_names]
         self._numeric = [column for column in columns if column.is_number]
+        self._indices = [column.index for column in self._numeric]
         # Whether the numbers are all the features there are, and in their order.
         self._whole = len(self._numeric) == len(self.feature_names)
         self._positions = np.array([column.start for column in self._numeric], int)
@@ -151,8 +152,8 @@ class Columns:
                 f"The model was trained on {self.width} features a row, and these rows have the shape "
                 f"{features.shape}: give an array [sample, {self.width}]."
             )
-        wanted = [column.index for column in self._numeric]
-        return np.asarray(features if len(wanted) == self.width else features[:, wanted], np.float64)
+        used = features if len(self._indices) == self.width else features[:, self._indices]
+        return np.asarray(used, np.float64)
 
 
 def pixel_names(shape: tuple[int, int]) -> tuple[str, ...]:

@@ -18,8 +18,6 @@ from couloir.data.loading import load
 from couloir.errors import InputError, unknown
 
 MOST_ROWS = 1_000_000
-DRAWS = 0x91A4E
-"""Sets these draws apart from others of the same seed."""
 CLASSES = ("A", "B", "C")
 
 
@@ -126,7 +124,7 @@ def planar(name: str, rows: int = 400, noise: float = 0.15, seed: int = 0) -> Da
     if not (np.isfinite(noise) and noise >= 0):
         raise InputError(f"The noise {noise} cannot be used: give a number of at least 0.")
     own = PLANAR[name]
-    generator = np.random.default_rng([seed, DRAWS, *name.encode()])
+    generator = np.random.default_rng([seed, 0x91A4E, *name.encode()])
     places, targets = own.draw(rows, generator)
     if own.task == "classification":
         places = places + noise * generator.standard_normal(places.shape)

@@ -18,8 +18,7 @@ class Table:
     Attributes:
         frame: the columns; those of a text file are all texts.
         row_name: names a row for a person.
-        name: what the data set is called.
-        file: the file's name, as it is called in a sentence.
+        name: what the data set is called; in a sentence it is `file`, where it comes from one.
         target: the target's cells, where they stand beside the columns; else it is one of them.
         target_name: which column the source says is the target, or what it calls the cells beside.
     """
