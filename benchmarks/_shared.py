@@ -24,7 +24,7 @@ def mnist_rows(count: int) -> tuple[np.ndarray, np.ndarray, str]:
     """
     folder = SHARED_DATA / "mnist"
     if folder.is_dir():
-        from couloir.data.sources.files import read_idx
+        from couloir.data.sources.idx import read_idx
 
         images = read_idx(folder / "train-images-idx3-ubyte.gz")[:count]
         labels = read_idx(folder / "train-labels-idx1-ubyte.gz")[:count]

@@ -41,6 +41,7 @@ MODULES = (
     "couloir.data.loading",
     "couloir.data.dataset",
     "couloir.data.preparation",
+    "couloir.data.encodings.column",
     "couloir.selection.search.space",
     "couloir.model.predictor",
     "couloir.export",

@@ -6,7 +6,7 @@ Everything else that is raised is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class InputError(ValueError):
@@ -22,8 +22,18 @@ def unknown(what: str, value: object, choices: Iterable[str]) -> InputError:
         choices: what would have been understood.
     """
     names = [str(choice) for choice in choices]
-    near = difflib.get_close_matches(str(value).lower(), [name.lower() for name in names], n=1, cutoff=0.6)
-    meant = next((name for name in names if near and name.lower() == near[0]), None)
-    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    hint = f"did you mean '{meant}'? The choices are {shown}" if meant else f"the choices are {shown}"
+    near, shown = nearest(value, names), listed(names)
+    hint = f"did you mean '{near}'? The choices are {shown}" if near else f"the choices are {shown}"
     return InputError(f"There is no {what} '{value}': {hint}.")
+
+
+def nearest(value: object, choices: Iterable[str]) -> str | None:
+    """The choice that a value may have been meant for, whatever the case of its letters, if one is near."""
+    names = {choice.lower(): choice for choice in reversed([*choices])}
+    near = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.6)
+    return names[near[0]] if near else None
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first twenty names, and how many more there are."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

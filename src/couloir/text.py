@@ -84,3 +84,15 @@ def short(text: object, limit: int = 40) -> str:
 def plain(text: object, limit: int = 40) -> str:
     """Text from the data for a Plotly label, which reads markup: shown as it is, cut where it is endless."""
     return html.escape(short(text, limit), quote=False)
+
+
+def one_line(value: object) -> str:
+    """A value as text without line breaks and other characters that cannot be seen."""
+    text = str(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def quoted(value: object) -> str:
+    """A value as it is shown in a sentence: in quotes, on one line, cut at 40 characters."""
+    text = one_line(value)
+    return f"'{text[:37]}...'" if len(text) > 40 else f"'{text}'"

@@ -13,9 +13,8 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from chromium import PROGRAM, Browser, Tab
-from pages import Page
 
+from chromium import PROGRAM, Browser, Tab
 from couloir import book
 from couloir.book import building, computing, entries, listing, mathml, pages
 from couloir.book.entries import CHAPTERS, ENTRIES, Entry
@@ -23,6 +22,7 @@ from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.optimizers import RULES
 from couloir.engine.schedules import SCHEDULES
 from couloir.errors import InputError
+from pages import Page
 
 X = np.array([2.4, 2.8, 3.2, 3.6, 4.0, 4.2, 5.0])
 Y = np.array([1.7, 1.85, 1.79, 1.95, 2.1, 2.0, 2.7])

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from command_line import COMMAND, Done, couloir_
 
 import couloir
+from command_line import COMMAND, Done, couloir_
 from couloir.cli import display
 from couloir.cli.app import main
 

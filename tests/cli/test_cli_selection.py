@@ -11,9 +11,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from command_line import COMMAND, Done, couloir_
 
 import couloir
+from command_line import COMMAND, Done, couloir_
 from couloir.cli.app import main
 
 SPACE = """

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from poison import poisoned
 
 import couloir
 from couloir.commands import search as searching
@@ -27,6 +26,7 @@ from couloir.errors import InputError
 from couloir.selection import problem as planning
 from couloir.selection.search.loop import Search
 from couloir.selection.search.study import JOURNAL, Study
+from poison import poisoned
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

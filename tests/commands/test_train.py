@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from poison import poisoned
 
 import couloir
 from couloir.commands import train as workflow
@@ -21,6 +20,7 @@ from couloir.data.splits import split_rows
 from couloir.errors import InputError
 from couloir.runs import ledger
 from couloir.runs import stored as runs
+from poison import poisoned
 
 SMALL = {"optimizer": ["adam", "sgd"], "learning_rate": [0.01, 0.1], "hidden": 8, "epochs": 6}
 

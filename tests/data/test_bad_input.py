@@ -7,7 +7,6 @@ A case is a function that makes the mistake in an empty folder, and a part of th
 from __future__ import annotations
 
 import gzip
-import struct
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
+from sources import idx_bytes
 
 ROWS = [f"{i * 7 % 10}.5,{'xyz'[i % 3]},{i % 2}" for i in range(20)]
 """Twenty rows of a number, a category and a target."""
@@ -113,16 +113,12 @@ TABLE_CASES: dict[str, tuple[Callable[[Path], object], str]] = {
 }  # fmt: skip
 
 
-def idx(array: np.ndarray, code: int = 8) -> bytes:
-    return struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape) + array.tobytes()
-
-
 IMAGES = np.arange(20 * 6, dtype=np.uint8).reshape(20, 2, 3)
 LABELS = (np.arange(20) % 2).astype(np.uint8)
 
 
 def idx_folder(
-    folder: Path, images: bytes = idx(IMAGES), labels: bytes | None = idx(LABELS), **more: bytes
+    folder: Path, images: bytes = idx_bytes(IMAGES), labels: bytes | None = idx_bytes(LABELS), **more: bytes
 ) -> object:
     (folder / "train-images-idx3-ubyte").write_bytes(images)
     if labels is not None:
@@ -150,19 +146,19 @@ FRAME = pl.DataFrame({"n": np.arange(20.0), "t": HALVES})
 ARRAY_CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a wrong magic number": (lambda f: idx_folder(f, b"\x89PNG" + bytes(90)), "magic number"),
     "an empty IDX file": (lambda f: idx_folder(f, b""), "magic number"),
-    "a truncated IDX file": (lambda f: idx_folder(f, idx(IMAGES)[:-5]), "shorter than its header promises"),
-    "a truncated IDX header": (lambda f: idx_folder(f, idx(IMAGES)[:7]), "shorter than its header promises"),
-    "an IDX file with more": (lambda f: idx_folder(f, idx(IMAGES) + b"x"), "longer than its header promises"),
-    "fewer labels": (lambda f: idx_folder(f, labels=idx(LABELS[:-1])), "20 images and 19 labels"),
+    "a truncated IDX file": (lambda f: idx_folder(f, idx_bytes(IMAGES)[:-5]), "shorter than its header promises"),
+    "a truncated IDX header": (lambda f: idx_folder(f, idx_bytes(IMAGES)[:7]), "shorter than its header promises"),
+    "an IDX file with more": (lambda f: idx_folder(f, idx_bytes(IMAGES) + b"x"), "longer than its header promises"),
+    "fewer labels": (lambda f: idx_folder(f, labels=idx_bytes(LABELS[:-1])), "20 images and 19 labels"),
     "no labels": (lambda f: idx_folder(f, labels=None), "no train labels"),
-    "labels in place of images": (lambda f: idx_folder(f, idx(LABELS)), "array with 1 axes where 3"),
+    "labels in place of images": (lambda f: idx_folder(f, idx_bytes(LABELS)), "array with 1 axes where 3"),
     "test images of another size": (
         lambda f: idx_folder(
-            f, t10k_images_idx3_ubyte=idx(IMAGES[:, :, :2].copy()), t10k_labels_idx1_ubyte=idx(LABELS)),
+            f, t10k_images_idx3_ubyte=idx_bytes(IMAGES[:, :, :2].copy()), t10k_labels_idx1_ubyte=idx_bytes(LABELS)),
         "2x2 and the training images 2x3"),
     "test images without labels": (
-        lambda f: idx_folder(f, t10k_images_idx3_ubyte=idx(IMAGES)), "no t10k labels"),
-    "a corrupt gzip in a folder": (lambda f: idx_folder(f, gzip.compress(idx(IMAGES))[:-9]), "damaged or cut short"),
+        lambda f: idx_folder(f, t10k_images_idx3_ubyte=idx_bytes(IMAGES)), "no t10k labels"),
+    "a corrupt gzip in a folder": (lambda f: idx_folder(f, gzip.compress(idx_bytes(IMAGES))[:-9]), "damaged or cut short"),
     "dropping pixels": (lambda f: load("digits", drop=["pixel 0,0"]), "no columns to drop"),
     "npz without y": (lambda f: npz(f, X=NUMBERS), "no array 'y' (it holds X)"),
     "npz without X": (lambda f: npz(f, a=NUMBERS, y=HALVES), "no array 'X' (it holds a, y)"),
@@ -188,6 +184,8 @@ ARRAY_CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "y with two columns": (lambda f: load((NUMBERS, NUMBERS[:, :2])), "The target y has the shape (20, 2)"),
     "y of mixed types": (lambda f: load((NUMBERS, [1, "a"] * 10)), "texts and other values"),
     "a number for a source": (lambda f: load(5), "A int is not a data source"),
+    "a column for a source": (lambda f: load(pd.Series(HALVES)), "A Series is not a data source"),
+    "a column for X": (lambda f: load((pd.Series(HALVES), HALVES)), "X has the shape (20,)"),
     "a frame without its target": (lambda f: load(FRAME, target="x"), "no column 'x'"),
     "a target in X as well": (lambda f: load((FRAME, FRAME["t"])), "X has a column 't'"),
     "a frame without columns": (lambda f: load(pl.DataFrame()), "the columns are none"),

@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from couloir.data.description import describe, summary_lines
+from couloir.data.dataset import describe, summary_lines
 from couloir.data.leaks import check_columns
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,9 +11,6 @@ import pytest
 from couloir.data.leaks import check_columns
 from couloir.data.loading import load
 from couloir.data.splits import split_rows
-
-TABLES = Path(__file__).parents[2] / "../shared/data/tables"
-needs_tables = pytest.mark.skipif(not TABLES.is_dir(), reason="the shared tables are not here")
 
 
 def warnings_of(frame: pl.DataFrame, rows: np.ndarray | None = None, **options) -> list[str]:
@@ -31,10 +27,9 @@ def noise(rows: int = 200, seed: int = 0) -> dict:
     }
 
 
-@needs_tables
 @pytest.mark.parametrize("seed", range(5))
-def test_titanic_names_alive_and_the_repeated_columns_only(seed):
-    data = load(TABLES / "titanic.csv", target="survived")
+def test_titanic_names_alive_and_the_repeated_columns_only(seed, shared_data):
+    data = load(shared_data / "tables" / "titanic.csv", target="survived")
     found = list(map(str, check_columns(data, split_rows(data, seed=seed).train)))
     assert [line.split("'")[1] for line in found] == ["alive", "class", "embark_town"]
     assert "predicts 'survived' perfectly" in found[0]
@@ -42,16 +37,14 @@ def test_titanic_names_alive_and_the_repeated_columns_only(seed):
     assert "says the same as 'pclass'" in found[1]
 
 
-@needs_tables
 @pytest.mark.parametrize(("file", "target"), [("penguins", "species"), ("diamonds", "price")])
-def test_clean_tables_are_left_in_peace(file, target):
-    data = load(TABLES / f"{file}.csv", target=target)
+def test_clean_tables_are_left_in_peace(file, target, shared_data):
+    data = load(shared_data / "tables" / f"{file}.csv", target=target)
     assert check_columns(data, split_rows(data).train) == []
 
 
-@needs_tables
-def test_the_free_text_of_mpg_is_named():
-    data = load(TABLES / "mpg.csv", target="mpg")
+def test_the_free_text_of_mpg_is_named(shared_data):
+    data = load(shared_data / "tables" / "mpg.csv", target="mpg")
     (line,) = map(str, check_columns(data, split_rows(data).train))
     assert "'name'" in line
     assert line.endswith("--drop name")

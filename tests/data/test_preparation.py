@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,9 +17,6 @@ from couloir.data.loading import load
 from couloir.data.preparation import Preparation
 from couloir.data.splits import split_rows
 from couloir.errors import InputError
-
-TABLES = Path(__file__).parents[2] / "../shared/data/tables"
-needs_tables = pytest.mark.skipif(not TABLES.is_dir(), reason="the shared tables are not here")
 
 
 def mixed(rows: int = 120, seed: int = 0) -> pl.DataFrame:
@@ -207,13 +203,12 @@ def test_a_table_with_nothing_to_learn_from_is_refused():
         fitted(frame)
 
 
-@needs_tables
 @pytest.mark.parametrize(
     ("file", "target"),
     [("titanic", "survived"), ("penguins", "species"), ("mpg", "mpg"), ("diamonds", "price")],
 )
-def test_json_brings_back_an_equal_preparation(file, target):
-    data = load(TABLES / f"{file}.csv", target=target)
+def test_json_brings_back_an_equal_preparation(file, target, shared_data):
+    data = load(shared_data / "tables" / f"{file}.csv", target=target)
     rows = split_rows(data).train
     preparation = Preparation.fit(data, rows)
     again = Preparation.from_json(json.loads(json.dumps(preparation.to_json(), allow_nan=False)))

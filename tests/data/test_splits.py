@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from couloir.data.loading import load
-from couloir.data.splits import parse_split, split_rows
+from couloir.data.splits import split_rows
+from couloir.kinds import parse_split
 from couloir.errors import InputError
 
 

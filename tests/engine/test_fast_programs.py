@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from trainings import FEATURES, PATIENT, classification, difference, member
 
 from couloir.engine.epochs import compiled_epoch
 from couloir.engine.machine import Machine
 from couloir.engine.optimizers import RULES
 from couloir.engine.placement import Stage, compiled_fast, plan_chunks
 from couloir.engine.training import train_population
+from trainings import FEATURES, PATIENT, classification, difference, member
 
 pytestmark = pytest.mark.usefixtures("as_shipped")
 

@@ -9,6 +9,11 @@ import jax
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
+
+from couloir.engine.folds import filled_size
+from couloir.engine.member import Member
+from couloir.engine.training import train_population
+from couloir.errors import InputError
 from trainings import (
     CLASSES,
     FEATURES,
@@ -23,11 +28,6 @@ from trainings import (
     softmax,
     watched,
 )
-
-from couloir.engine.folds import filled_size
-from couloir.engine.member import Member
-from couloir.engine.training import train_population
-from couloir.errors import InputError
 
 # Filled up --------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
 import references
+from couloir.engine import epochs
+from couloir.engine.epochs import TrainingData
+from couloir.engine.folds import epoch_batches
+from couloir.engine.member import Member
+from couloir.engine.optimizers import RULES, from_optax
+from couloir.engine.outcomes import Trained
 from trainings import (
     BATCH,
     CLASSES,
@@ -29,13 +36,6 @@ from trainings import (
     value_scores,
     watched,
 )
-
-from couloir.engine import epochs
-from couloir.engine.epochs import TrainingData
-from couloir.engine.folds import epoch_batches
-from couloir.engine.member import Member
-from couloir.engine.optimizers import RULES, from_optax
-from couloir.engine.outcomes import Trained
 
 pytestmark = pytest.mark.usefixtures("as_shipped", "for_long")
 

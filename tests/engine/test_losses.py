@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import references
 from sklearn import metrics
 
+import references
 from couloir.engine.architectures.mlp import Layer
 from couloir.engine.losses import DEFAULT_LOSS, LOSSES, l1_penalty, l2_penalty
 

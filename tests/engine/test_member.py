@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from trainings import FEATURES, classification, member, watched
 
 from couloir.engine.member import Member, initial_network
 from couloir.engine.optax_rules import optax_rule
 from couloir.engine.optimizers import NUMBERS, RULES
 from couloir.errors import InputError
+from trainings import FEATURES, classification, member, watched
 
 
 def test_what_a_rule_reads_is_its_customary_setting_unless_the_member_says_otherwise() -> None:

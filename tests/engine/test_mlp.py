@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import references
 from scipy import stats
 
+import references
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.architectures.mlp import (
     ACTIVATIONS,

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from trainings import classification
 
 from couloir.engine import optax_rules
 from couloir.engine.member import Member
@@ -18,6 +17,7 @@ from couloir.engine.optax_rules import optax_rule, variants
 from couloir.engine.optimizers import RULES, find_rule, reads
 from couloir.engine.training import train_population
 from couloir.errors import InputError
+from trainings import classification
 
 STEPS = 25
 

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import references
-from problems import ROSENBROCK, SADDLE, SEVEN_POINTS, ravine
 
+import references
 from couloir.engine.architectures.mlp import Layer
 from couloir.engine.optimizers import RULES, Rule, from_optax
+from problems import ROSENBROCK, SADDLE, SEVEN_POINTS, ravine
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import references
 
+import references
 from couloir.engine.schedules import SCHEDULES, factors
 
 

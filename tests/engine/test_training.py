@@ -12,6 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+from couloir.engine.architectures.mlp import Network, parameter_count
+from couloir.engine.epochs import Part, TrainingData, compiled_epoch
+from couloir.engine.folds import epoch_batches
+from couloir.engine.member import Member
+from couloir.engine.outcomes import Outcome, Trained, leader
+from couloir.engine.training import Progress, train_population
+from couloir.errors import InputError
 from trainings import (
     BATCH,
     CLASSES,
@@ -33,14 +41,6 @@ from trainings import (
     value_scores,
     watched,
 )
-
-from couloir.engine.architectures.mlp import Network, parameter_count
-from couloir.engine.epochs import Part, TrainingData, compiled_epoch
-from couloir.engine.folds import epoch_batches
-from couloir.engine.member import Member
-from couloir.engine.outcomes import Outcome, Trained, leader
-from couloir.engine.training import Progress, train_population
-from couloir.errors import InputError
 
 # The order of the rows -----------------------------------------------------------------------------------
 

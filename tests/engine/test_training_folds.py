@@ -8,6 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from couloir.engine import placement
+from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.machine import Machine
+from couloir.engine.member import Member
+from couloir.engine.outcomes import Rung, Trained
+from couloir.engine.training import Progress, train_population
+from couloir.errors import InputError
 from trainings import (
     BATCH,
     CLASSES,
@@ -22,14 +30,6 @@ from trainings import (
     regression,
     watched,
 )
-
-from couloir.engine import placement
-from couloir.engine.epochs import Part, TrainingData
-from couloir.engine.machine import Machine
-from couloir.engine.member import Member
-from couloir.engine.outcomes import Rung, Trained
-from couloir.engine.training import Progress, train_population
-from couloir.errors import InputError
 
 SIZES = ((43, 17), (40, 20), (31, 9), (49, 17))
 """Rows of training and validation in each fold: 6, 5, 4 and 7 steps of 8 rows, the last ones short."""

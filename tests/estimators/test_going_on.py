@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-import references
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.tree_util import Partial
 
 import couloir
+import references
 from couloir.engine.optimizers import RULES
 from couloir.surfaces import functions
 from couloir.surfaces.microscope import magnify

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LinearRegression
-from synthetic_run import digits
 
 from couloir.data.loading import load
 from couloir.engine.architectures.mlp import Layer
@@ -44,6 +43,7 @@ from couloir.figures.training.stopping import stopped_curves
 from couloir.model.predictor import from_network
 from couloir.selection.problem import Conditions, prepare
 from couloir.surfaces.functions import surface
+from synthetic_run import digits
 
 # Overfitting ------------------------------------------------------------------------------------------------
 

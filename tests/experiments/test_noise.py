@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from problems import SEVEN_POINTS
 from scipy import optimize, stats
 
 import couloir
 from couloir.experiments import noise, stall
 from couloir.surfaces import functions
+from problems import SEVEN_POINTS
 
 # Paths ------------------------------------------------------------------------------------------------
 

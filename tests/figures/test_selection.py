@@ -9,16 +9,16 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from synthetic_folds import folded
-from synthetic_race import STEPS, SyntheticTables, hostile_race, race
-from synthetic_run import HOSTILE, digits
-from synthetic_search import hostile_search, search
 
 from couloir import figures
 from couloir import text as words
 from couloir.figures import scores, theme
 from couloir.figures.comparison import pairs
 from couloir.figures.training.folds import strip
+from synthetic_folds import folded
+from synthetic_race import STEPS, SyntheticTables, hostile_race, race
+from synthetic_run import HOSTILE, digits
+from synthetic_search import hostile_search, search
 
 RACE = (
     figures.race_standing,

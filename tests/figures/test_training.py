@@ -9,11 +9,11 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from synthetic_run import HOSTILE, SyntheticRun, digits, hostile, prices
 
 from couloir import figures
 from couloir import text as words
 from couloir.figures import theme
+from synthetic_run import HOSTILE, SyntheticRun, digits, hostile, prices
 
 CLASSIFICATION = (
     figures.learning_curves,

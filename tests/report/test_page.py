@@ -13,12 +13,12 @@ import zlib
 
 import polars as pl
 import pytest
-from pages import Page
-from synthetic_run import HOSTILE, digits, hostile, prices
 
 from couloir import report
 from couloir import text as words
 from couloir.report.pictures import grey_png
+from pages import Page
+from synthetic_run import HOSTILE, digits, hostile, prices
 
 MAKERS = {"digits": digits, "prices": prices, "hostile": hostile}
 SECTIONS = ["result", "data", "leaderboard", "learning-curves", "rules", "learning-rate", "gap"]

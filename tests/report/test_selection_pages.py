@@ -9,14 +9,14 @@ import subprocess
 
 import polars as pl
 import pytest
+
+from couloir import report
+from couloir import text as words
 from pages import Page
 from synthetic_folds import folded
 from synthetic_race import hostile_race, race
 from synthetic_run import HOSTILE, digits, prices
 from synthetic_search import SPACE, hostile_search, search
-
-from couloir import report
-from couloir import text as words
 
 MAKERS = {
     "race": race,

@@ -7,12 +7,11 @@ import hashlib
 import json
 from pathlib import Path
 
-import chromium
 import numpy as np
 import polars as pl
 import pytest
-from pages import Page
 
+import chromium
 from couloir import report
 from couloir import text as words
 from couloir.commands import surface_race as surface_racing
@@ -21,6 +20,7 @@ from couloir.errors import InputError
 from couloir.figures.surfaces.race import surface_race
 from couloir.runs import stored as runs
 from couloir.surfaces.functions import SURFACES
+from pages import Page
 
 RULES = ["sgd", "nesterov", "adam", "adadelta"]
 STEPS = 60

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from poison import poisoned
 from sklearn.metrics import log_loss
 
 import couloir
@@ -25,6 +24,7 @@ from couloir.selection.choosing import choose
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, plan, prepare
 from couloir.selection.testing import Choice, Finalist
+from poison import poisoned
 
 OPTIONS: dict[str, Any] = {
     "optimizer": ["adam", "sgd"],

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from poison import poisoned
 from sklearn import metrics
 
 import couloir
@@ -23,6 +22,7 @@ from couloir.errors import InputError
 from couloir.selection import evaluation
 from couloir.selection import problem as planning
 from couloir.selection.cross_validation import CrossValidation, fold_importance, median_epochs, summary
+from poison import poisoned
 
 SMALL: dict[str, Any] = {
     "optimizer": ["adam", "sgd"],

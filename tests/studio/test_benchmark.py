@@ -8,8 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import chromium
 import pytest
+
+import chromium
 from studio_server import Served
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from studio_server import unpacked
 
 from couloir.errors import InputError
 from couloir.studio import asking, wire
+from studio_server import unpacked
 
 
 def test_an_answer_arrives_as_it_was_with_every_digit() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from scipy import stats
+
 from synthetic_run import FLOORS, HOSTILE, RATES
 
 EPOCHS, STEPS = 30, 18

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+
 from synthetic_race import EPOCHS, SyntheticTables, _frame
 from synthetic_run import FLOORS, HOSTILE, RATES
 

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import SEVEN_POINTS as LINE
-from references import central_difference
 from scipy import optimize, special
 
 import couloir
 from couloir.surfaces import functions
 from couloir.surfaces.functions import SURFACES, Surface, grid, surface
+from problems import SEVEN_POINTS as LINE
+from references import central_difference
 
 Value = Callable[[float, float], float]
 

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-import references
 
 import couloir
+import references
 from couloir.engine.optimizers import RULES
 from couloir.surfaces import functions
 from couloir.surfaces.microscope import Microscope, magnify, microscope

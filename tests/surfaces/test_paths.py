@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import references
 
 import couloir
+import references
 from couloir.engine.optimizers import RULES, find_rule
 from couloir.surfaces import functions
 from couloir.surfaces.paths import REACH, Paths, Runner, follow, noise_table

@@ -7,14 +7,14 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import references
-from problems import SEVEN_POINTS
 
 import couloir
+import references
 from couloir.engine.optimizers import RULES
 from couloir.surfaces import functions
 from couloir.surfaces.paths import Runner, follow
 from couloir.surfaces.race import NEAR, RATES, SADDLE_RATES, SurfaceRace, race, saddle_race
+from problems import SEVEN_POINTS
 
 STEPS = 120
 

@@ -246,7 +246,7 @@ SETTINGS = (
 def print_plan(plan: Plan, as_json: bool = False) -> None:
     """Print what would be trained on standard output."""
     if as_json:
-        from couloir.data.description import describe
+        from couloir.data.dataset import describe
 
         sizes = plan.problem.split.sizes
         data = {**describe(plan.problem.dataset), "split": sizes, "warnings": plan.problem.warnings}

@@ -19,8 +19,7 @@ from couloir.commands.asked import given_or_usual, takes
 from couloir.commands.findings import Finding
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, as_code, interruptions
-from couloir.data.dataset import Dataset
-from couloir.data.description import describe
+from couloir.data.dataset import Dataset, describe
 from couloir.data.loading import load
 from couloir.engine import seeds
 from couloir.engine.architectures.mlp import parameter_count

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def data_lines(problem: Problem) -> Iterable[tuple[str, str]]:
     """What was found in the data, and how it is split: (label, text) for each line."""
-    from couloir.data.description import summary_lines
+    from couloir.data.dataset import summary_lines
 
     for number, line in enumerate(summary_lines(problem.dataset)):
         yield "" if number else "data", line

@@ -1,19 +1,27 @@
-"""What a data set is, once loaded: raw columns, a target, a task."""
+"""What a data set is, once loaded: raw columns, a target, a task; its fingerprint and its description."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 
-if TYPE_CHECKING:
-    import polars as pl
+from couloir.data.columns import column_kind, numbers_of
+from couloir.text import count
 
 Task = Literal["classification", "regression"]
 """What is to be predicted: a class, or a number."""
+
+DIGITS = 16
+"""Hexadecimal digits of a fingerprint that are kept: 64 bits, so that two sets never meet by chance."""
+
+SHOWN_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -108,3 +116,136 @@ class Fold:
     train: np.ndarray
     stopping: np.ndarray
     held_out: np.ndarray
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Name, rows, columns by kind, task, target, missing cells and fingerprint, as plain JSON values.
+
+    `group` and `time` name the column that groups the rows or orders them, with the number of different
+    `groups` or `times`; they are None where there is none. For classification `classes` and
+    `class_counts` are lists in the same order; for regression `target_minimum`, `target_mean` and
+    `target_maximum` are in the target's units.
+    """
+    description: dict[str, Any] = {
+        "name": dataset.name,
+        "rows": len(dataset),
+        "columns": len(dataset.column_names),
+        "column_kinds": _kinds(dataset),
+        "task": dataset.task,
+        "target": dataset.target_name,
+        "missing": _missing(dataset),
+        "image_shape": list(dataset.image_shape) if dataset.image_shape else None,
+        "test_rows": None if dataset.test_rows is None else len(dataset.test_rows),
+        "group": dataset.group_name,
+        "groups": _different(dataset.groups),
+        "time": dataset.time_name,
+        "times": _different(dataset.times),
+        "fingerprint": dataset.fingerprint,
+    }
+    if dataset.classes is not None:
+        counts = np.unique(dataset.target, return_counts=True)[1]
+        return {**description, "classes": list(dataset.classes), "class_counts": counts.tolist()}
+    return {
+        **description,
+        "target_minimum": float(dataset.target.min()),
+        "target_mean": float(dataset.target.mean()),
+        "target_maximum": float(dataset.target.max()),
+    }
+
+
+def summary_lines(dataset: Dataset) -> list[str]:
+    """The description in two to five lines for a person."""
+    found = describe(dataset)
+    kinds = ", ".join(f"{number:,} {kind}" for kind, number in found["column_kinds"].items())
+    lines = [f"{found['name']}: {count(found['rows'], 'row')}, {count(found['columns'], 'column')} ({kinds})"]
+    if dataset.classes is None:
+        low, mean, high = (found[f"target_{what}"] for what in ("minimum", "mean", "maximum"))
+        lines.append(f"regression of {found['target']}: from {low:.6g} to {high:.6g}, mean {mean:.6g}")
+    else:
+        pairs = list(zip(found["classes"], found["class_counts"], strict=True))
+        shown = ", ".join(f"{label} ({number:,})" for label, number in pairs[:SHOWN_CLASSES])
+        more = f" and {len(pairs) - SHOWN_CLASSES} more" if len(pairs) > SHOWN_CLASSES else ""
+        lines.append(f"classification of {found['target']}, {len(pairs)} classes: {shown}{more}")
+    if found["missing"]:
+        lines.append(count(found["missing"], "missing cell"))
+    if found["groups"]:
+        lines.append(f"grouped by {found['group']}: {count(found['groups'], 'group')}, none of them divided")
+    if found["times"]:
+        lines.append(
+            f"ordered by {found['time']}: {found['times']:,} different times, the latest for the test"
+        )
+    if found["test_rows"]:
+        lines.append(f"{found['test_rows']:,} rows are set aside by the source for the test")
+    return lines
+
+
+def _different(values: np.ndarray | None) -> int | None:
+    """The number of different values, where there are any."""
+    return None if values is None else len(np.unique(values))
+
+
+def _kinds(dataset: Dataset) -> dict[str, int]:
+    """How many columns there are of each kind."""
+    if isinstance(dataset.features, pl.DataFrame):
+        return dict(Counter(column_kind(column) for column in dataset.features.get_columns()))
+    return {"pixel" if dataset.image_shape else "numeric": len(dataset.column_names)}
+
+
+def _missing(dataset: Dataset) -> int:
+    """The number of missing cells among the features."""
+    if isinstance(dataset.features, pl.DataFrame):
+        return int(sum(column.null_count() for column in dataset.features.get_columns()))
+    return int(np.isnan(dataset.features).sum()) if dataset.features.dtype.kind == "f" else 0
+
+
+def fingerprint(features: pl.DataFrame | np.ndarray, names: Iterable[str], target: np.ndarray) -> str:
+    """A short name for the contents, the same on every machine: SHA-256 over names, raw values and target.
+
+    Numbers, truth values and dates count as little-endian float64 and texts as UTF-8, so that the same
+    values give the same fingerprint whether they came as a CSV file, a Parquet file or a frame. Arrays of
+    whole numbers from 0 to 255 count as bytes, in whatever type they came.
+    """
+    digest = hashlib.sha256()
+    _add_texts(digest, pl.Series([*names], dtype=pl.String))
+    if isinstance(features, pl.DataFrame):
+        for column in features.get_columns():
+            _add_column(digest, column)
+    else:
+        _add_array(digest, features)
+    _add_column(digest, pl.Series(target)) if target.dtype.kind in "US" else _add_numbers(digest, target)
+    return digest.hexdigest()[:DIGITS]
+
+
+def _add_column(digest: hashlib._Hash, column: pl.Series) -> None:
+    """Add one column of a table."""
+    if column.dtype == pl.String:
+        _add_texts(digest, column)
+    else:
+        _add_numbers(digest, numbers_of(column))
+
+
+def _add_texts(digest: hashlib._Hash, texts: pl.Series) -> None:
+    """Add texts with their lengths, so that no two lists give the same bytes; -1 is a missing one."""
+    lengths = texts.str.len_bytes().cast(pl.Int64).fill_null(-1).to_numpy().astype("<i8")
+    digest.update(b"text" + len(texts).to_bytes(8, "little") + lengths.tobytes())
+    digest.update((texts.str.join("")[0] or "").encode())
+
+
+def _add_numbers(digest: hashlib._Hash, values: np.ndarray) -> None:
+    """Add numbers as float64, with one kind of zero and one kind of NaN."""
+    values = np.asarray(values, "<f8") + 0.0
+    digest.update(b"real" + values.size.to_bytes(8, "little"))
+    digest.update(np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes())
+
+
+def _add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
+    """Add an array [sample, feature], as bytes where it holds bytes."""
+    digest.update(b"array" + b"".join(size.to_bytes(8, "little") for size in array.shape))
+    if array.dtype != np.uint8 and array.size and array.min() >= 0 and array.max() <= 255:
+        as_bytes = array.astype(np.uint8)
+        array = as_bytes if np.array_equal(as_bytes, array) else array
+    if array.dtype == np.uint8:
+        digest.update(b"byte")
+        digest.update(np.ascontiguousarray(array).data)
+    else:
+        _add_numbers(digest, array)

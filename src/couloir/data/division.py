@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from couloir.errors import InputError
+from couloir.text import count
 
 
 def take_rows(labels: np.ndarray, share: float, leave: int, generator: np.random.Generator) -> np.ndarray:
@@ -195,7 +196,7 @@ def _check_times(times: np.ndarray, needed: int, column: str) -> None:
     found = len(np.unique(times))
     if found < needed:
         raise InputError(
-            f"The {len(times)} rows to divide have {found} different time{'s' if found != 1 else ''} in "
-            f"'{column}', and {needed} are needed, since rows of one time stay together: "
-            "give more rows, or ask for fewer parts."
+            f"The {len(times)} rows to divide have {count(found, 'different time')} in '{column}', and "
+            f"{needed} are needed, since rows of one time stay together: give more rows, or ask for fewer "
+            "parts."
         )

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import column_kind, holds_written_dates, numbers_of, one_line, quoted
+from couloir.data.cells import holds_written_dates
+from couloir.data.columns import column_kind, numbers_of
 from couloir.data.dataset import Dataset
-from couloir.data.hashing import HASHED_FEATURES
+from couloir.data.encodings.categories import HASHED_FEATURES
+from couloir.text import one_line, quoted
 
 CHANCE = 1e-6
 """A perfect prediction is reported where it would come about by chance less often than this."""
@@ -72,6 +74,7 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[ColumnWarning]:
     features, target = _frame(dataset.rows(rows), dataset.column_names), dataset.target[rows]
     kinds = {column.name: column_kind(column) for column in features.get_columns()}
     constant = [name for name in features.columns if features[name].n_unique() == 1]
+    dates = [name for name in kinds if name not in constant and holds_written_dates(features[name])]
     free_text = [name for name, kind in kinds.items() if kind == "text" and name not in constant]
     others = [name for name in features.columns if name not in constant and name not in free_text]
     identifiers = [name for name in others if kinds[name] == "numeric" and _is_counter(features[name])]
@@ -82,45 +85,38 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[ColumnWarning]:
     lines += _repeats(features.select([n for n in others if n not in identifiers + answers]), once)
     lines += _grouped(constant, ("has one value only", "have one value only"))
     lines += _grouped(identifiers, ("numbers the rows", "number the rows"))
-    dates = [name for name in kinds if name not in constant and holds_written_dates(features[name])]
-    lines += _dates(features.select(dates))
-    free_text = [name for name in free_text if name not in dates]
+    lines += [_date(features[name]) for name in dates]
     unused = "text with too many different values to be categories, and not used"
-    lines += _grouped(free_text, (f"is {unused}", f"are {unused}"))
-    hashed = [name for name in others if kinds[name] == "hashed"]
-    lines += _hashed(features.select(hashed))
-    return lines + _wide(features.select([name for name in others if kinds[name] == "categorical"]))
+    lines += _grouped([n for n in free_text if n not in dates], (f"is {unused}", f"are {unused}"))
+    hashed, one_hot = (
+        {name: features[name].drop_nulls().n_unique() for name in others if kinds[name] == kind}
+        for kind in ("hashed", "categorical")
+    )
+    return lines + [_hashed(name, values) for name, values in hashed.items()] + _wide(one_hot)
 
 
-def _dates(features: pl.DataFrame) -> list[ColumnWarning]:
-    """A warning for each column of dates that are read as text."""
-    return [
-        ColumnWarning(
-            f"{_named([column.name])} holds dates written as {quoted(column.drop_nulls()[0])}, which are "
-            "read as text: write them as 2024-12-31",
-            (column.name,),
-            ", or ",
-        )
-        for column in features.get_columns()
-    ]
+def _date(column: pl.Series) -> ColumnWarning:
+    """The warning for a column of dates that are read as text."""
+    return ColumnWarning(
+        f"{_named([column.name])} holds dates written as {quoted(column.drop_nulls()[0])}, which are "
+        "read as text: write them as 2024-12-31",
+        (column.name,),
+        ", or ",
+    )
 
 
-def _hashed(features: pl.DataFrame) -> list[ColumnWarning]:
-    """A warning for each text column that has more values than there are features for."""
-    return [
-        ColumnWarning(
-            f"{_named([column.name])} has {column.drop_nulls().n_unique():,} different values, which share "
-            f"{HASHED_FEATURES} features by hashing: where it is of no use",
-            (column.name,),
-            ", ",
-        )
-        for column in features.get_columns()
-    ]
+def _hashed(name: str, values: int) -> ColumnWarning:
+    """The warning for a text column that has more values than there are features for."""
+    return ColumnWarning(
+        f"{_named([name])} has {values:,} different values, which share {HASHED_FEATURES} features by "
+        "hashing: where it is of no use",
+        (name,),
+        ", ",
+    )
 
 
-def _wide(features: pl.DataFrame) -> list[ColumnWarning]:
+def _wide(widths: dict[str, int]) -> list[ColumnWarning]:
     """A warning where categories become very many features; the widest columns are named."""
-    widths = {column.name: column.drop_nulls().n_unique() for column in features.get_columns()}
     if sum(widths.values()) <= MANY_FEATURES:
         return []
     widest = sorted(widths, key=lambda name: -widths[name])[:SHOWN]
@@ -249,12 +245,8 @@ def _repeats(features: pl.DataFrame, once: np.ndarray) -> list[ColumnWarning]:
     for column in features.get_columns():
         if column.n_unique() > max(FEW_VALUES, len(once) / 2):
             continue
-        codes = _codes(column).astype(np.int32).tobytes()
-        if codes in seen:
-            lines.append(
-                ColumnWarning(
-                    f"{_named([column.name])} says the same as {quoted(seen[codes])}", (column.name,)
-                )
-            )
-        seen.setdefault(codes, column.name)
+        first = seen.setdefault(_codes(column).astype(np.int32).tobytes(), column.name)
+        if first != column.name:
+            said = f"{_named([column.name])} says the same as {quoted(first)}"
+            lines.append(ColumnWarning(said, (column.name,)))
     return lines

@@ -1,58 +1,51 @@
-"""From a name, a path, arrays or a frame to a data set whose features are still raw."""
+"""From a name, a path, arrays or a frame to a data set whose features are still raw, and to new rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import conform_column, one_line, quoted, type_column
-from couloir.data.dataset import Dataset, Task
-from couloir.data.description import describe, summary_lines
-from couloir.data.fingerprints import fingerprint
-from couloir.data.grouping import Binding, binding_of, read_binding, refuse_binding
+from couloir.data.cells import RowName, missing_numbers
+from couloir.data.columns import conform_column, type_column
+from couloir.data.dataset import Dataset, Task, fingerprint
+from couloir.data.encodings.rows import pixel_names
 from couloir.data.preparation import Preparation
-from couloir.data.sources.bundled import BUNDLED, bundled
-from couloir.data.sources.files import (
-    Place,
-    Table,
-    existing,
-    is_there,
-    read_arrow,
-    read_idx,
-    read_npz,
-    read_parquet,
-    read_text_table,
-    unpacked_name,
-)
-from couloir.data.sources.frames import (
-    check_lengths,
-    clean_array,
-    feature_array,
-    frame_place,
-    is_frame,
-    polars_frame,
-    raw_arrays,
-    target_column,
-    without_tokens,
-)
-from couloir.data.sources.idx import idx_folder
-from couloir.data.sources.openml import is_openml, read_openml
-from couloir.data.targets import read_target
-from couloir.errors import InputError, unknown
+from couloir.data.roles import read_groups, read_target, read_times
+from couloir.data.sources.bundled import BUNDLED
+from couloir.data.sources.frames import feature_array, frame_row, target_column
+from couloir.data.sources.opening import TARGET_NAMES, open_source
+from couloir.data.sources.openml import is_openml
+from couloir.data.sources.raw import Arrays, Table
+from couloir.errors import InputError, listed, nearest, unknown
+from couloir.text import one_line, quoted
 
-__all__ = ["describe", "load", "load_features", "summary_lines"]
 
-TARGET_NAMES = ("target", "label", "class", "y")
-"""Column names that are taken for the target's where none is given, in any case of letters."""
+@dataclass(frozen=True)
+class Reading:
+    """What a person says of how a source is to be read; `load` explains each."""
 
-TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
-PARQUET_ENDINGS = (".parquet", ".pq")
-ARROW_ENDINGS = (".arrow", ".feather", ".ipc")
+    target: str | None = None
+    task: Task | None = None
+    drop: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    name: str | None = None
+    group: str | None = None
+    time: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can be told without the source."""
+        if self.group is not None and self.time is not None:
+            raise InputError(
+                f"The rows cannot be bound both by the group {quoted(self.group)} and by the time "
+                f"{quoted(self.time)}: give one of the two."
+            )
+        if self.task not in (None, "classification", "regression"):
+            raise unknown("task", self.task, ("classification", "regression"))
 
 
 def load(
@@ -94,24 +87,14 @@ def load(
         InputError: anything in the source is not as it should be; one sentence says what, where, and
             what to do.
     """
-    drop, missing, binding = _texts(drop), _texts(missing), binding_of(group, time)
-    _check_task(task)
-    if isinstance(source, (str, Path)):
-        dataset = _load_path(source, target, task, drop, missing, binding)
-        words = {"target": target, "task": task, "drop": list(drop), "missing": list(missing), "name": name}
-        words |= {"group": group, "time": time}
-        dataset = replace(dataset, source=_origin(source, {key: word for key, word in words.items() if word}))
-    elif isinstance(source, (tuple, list)) and len(source) == 2:
-        dataset = _load_pair(source[0], source[1], target, task, drop, missing, binding)
-    elif is_frame(source):
-        own = (target,) if target else [str(n) for n in _names(source) if str(n).lower() in TARGET_NAMES]
-        table = Table(polars_frame(source, own), frame_place, "frame")
-        dataset = _from_table(table, target, task, drop, missing, binding)
-    else:
-        raise InputError(
-            f"A {type(source).__name__} is not a data source: give a name, a path, a pair (X, y), or a frame."
-        )
-    return replace(dataset, name=name) if name else dataset
+    reading = Reading(target, task, _texts(drop), _texts(missing), name, group, time)
+    raw = open_source(source, target)
+    dataset = _of_table(raw, reading) if isinstance(raw, Table) else _of_arrays(raw, reading)
+    if not isinstance(source, (str, Path)):
+        return dataset
+    said = {key: [*value] if isinstance(value, tuple) else value for key, value in vars(reading).items()}
+    said = {key: value for key, value in said.items() if value}
+    return replace(dataset, source={"data": _from_anywhere(source), "loading": said})
 
 
 def load_features(
@@ -128,32 +111,20 @@ def load_features(
     Raises:
         InputError: a column is lacking, a cell cannot be read as it was in training, or there are no rows.
     """
+    raw = _opened_rows(source, preparation)
     if preparation.tabular:
-        return _table_features(_any_table(source), preparation)
-    features, target = _any_arrays(source, preparation)
-    if len(features) == 0:
-        raise InputError("The new data have no rows: give at least one.")
-    width = features[0].size
-    if width != preparation.width:
-        wanted = "x".join(map(str, preparation.image_shape)) if preparation.image_shape else preparation.width
+        if isinstance(raw, Table):
+            return _new_cells(raw, preparation)
         raise InputError(
-            f"The model was trained on rows of {wanted} numbers and these have {width}: "
-            "give data of the same shape."
+            "The model was trained on a table with named columns, which these data have not: "
+            "give a CSV, TSV or Parquet file, or a frame."
         )
-    tokens = () if preparation.image_shape else preparation.missing_tokens
-    return without_tokens(features, tokens), target
-
-
-def _names(frame: Any) -> Iterable[Any]:
-    """The column names of a pandas frame; there are none to be told apart in others."""
-    return () if isinstance(frame, (pl.DataFrame, pl.LazyFrame)) else getattr(frame, "columns", ())
-
-
-def _origin(source: str | Path, loading: dict[str, Any]) -> dict[str, Any]:
-    """How to load the same again, from any folder."""
-    found = str(Path(source).resolve()) if Path(source).exists() else str(source)
-    named = str(source) in BUNDLED or is_openml(source)
-    return {"data": str(source) if named else found, "loading": loading}
+    if isinstance(raw, Arrays):
+        return _new_numbers(raw, preparation)
+    raise InputError(
+        "The model was trained on an array without column names, and these data are a table: "
+        "give an array [sample, feature] or an .npz file with X."
+    )
 
 
 def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
@@ -161,347 +132,240 @@ def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
     return (values,) if isinstance(values, str) else tuple(str(value) for value in values)
 
 
-def _check_task(task: str | None) -> None:
-    """Raise for a task that there is not."""
-    if task not in (None, "classification", "regression"):
-        raise unknown("task", task, ("classification", "regression"))
+def _from_anywhere(source: str | Path) -> str:
+    """What names the same source from any folder."""
+    named = str(source) in BUNDLED or is_openml(source) or not Path(source).exists()
+    return str(source) if named else str(Path(source).resolve())
 
 
-def _load_path(
-    source: str | Path,
-    target: str | None,
-    task: Task | None,
-    drop: tuple[str, ...],
-    missing: tuple[str, ...],
-    binding: Binding | None,
-) -> Dataset:
-    """A bundled set, a file or a folder."""
-    if str(source) in BUNDLED:
-        _refuse_target(str(source), target)
-        found = bundled(str(source))
-        if isinstance(found.features, pl.DataFrame):
-            table = Table(found.features, frame_place, found.name)
-            return _from_parts(table, found.target, found.target_name, task, drop, missing, binding)
-        return _from_arrays(found, found.target, task, drop, missing, binding)
-    if is_openml(source):
-        table, own = read_openml(str(source))
-        return _from_table(table, target or own, task, drop, missing, binding)
-    path = _path(source)
-    if path.is_dir():
-        _refuse_target(path.name, target)
-        return _from_arrays(idx_folder(path), None, task, drop, missing, binding)
-    if path.name.lower().endswith(".npz"):
-        _refuse_target(path.name, target)
-        arrays = read_npz(path, ("X", "y"))
-        return _load_pair(arrays["X"], arrays["y"], None, task, drop, missing, binding, path.stem)
-    return _from_table(_read_table(path), target, task, drop, missing, binding, _stem(path))
+def _of_table(table: Table, reading: Reading) -> Dataset:
+    """A table as a data set, every cell checked."""
+    frame, cells, target_name = _parted(table, reading)
+    target, task = read_target(cells, target_name, reading.task, reading.missing, table.row_name)
+    bound = _bound(frame, target_name, reading, table.row_name)
+    left_out = (*reading.drop, *(name for name in (reading.group, reading.time) if name is not None))
+    kept = _kept(frame.columns, left_out, target_name)
+    typed = []
+    for column in frame.get_columns():
+        try:
+            typed.append(type_column(column, reading.missing, table.row_name))
+        except InputError:
+            # A dropped column that cannot be read is passed over, for it is not used.
+            if column.name in kept:
+                raise
+    everything = pl.DataFrame(typed)
+    # Dropped columns, and those of groups and times, count in the fingerprint: the ledger of tests should
+    # know the same rows again when a column less is used.
+    # The order of ordered categories, which a CSV file cannot say, does not make other rows of them.
+    plain = everything.cast({pl.Enum: pl.String})
+    return Dataset(
+        name=reading.name or table.name,
+        features=everything.select(kept),
+        target=target,
+        target_name=target_name,
+        task=task,
+        fingerprint=fingerprint(plain, plain.columns, target),
+        column_names=kept,
+        missing_tokens=reading.missing,
+        **bound,
+    )
 
 
-def _path(source: str | Path) -> Path:
-    """The path, where something is at it; near names of bundled sets are suggested too."""
-    import difflib
-
-    if "://" in str(source):
-        raise InputError(f"The address {quoted(source)} cannot be read: download the file and give its path.")
-    path = Path(source).expanduser()
-    bare = path.name == str(source) and not path.suffix and not is_there(path)
-    near = difflib.get_close_matches(str(source).lower().replace("-", "_"), BUNDLED, n=1, cutoff=0.6)
-    if bare and near:
+def _parted(table: Table, reading: Reading) -> tuple[pl.DataFrame, pl.Series, str]:
+    """The features, the target's cells, and what the target is called."""
+    frame = table.frame
+    if table.target is None:
+        name = _find_target(frame.columns, reading.target or table.target_name, table.called)
+        return frame.drop(name), target_column(frame[name]), name
+    cells = target_column(table.target)
+    name = reading.target or table.target_name or cells.name or "target"
+    _check_lengths(frame.height, len(cells))
+    if name in frame.columns:
         raise InputError(
-            f"There is no file and no bundled set {quoted(source)}: the nearest name is {quoted(near[0])}, "
-            f"and the bundled sets are {', '.join(BUNDLED)}."
+            f"X has a column {quoted(name)} and y is called so too: take the target out of X, "
+            "or call y by another name with target=."
         )
-    return existing(path)
-
-
-def _stem(path: Path) -> str:
-    """The file's name without its endings."""
-    return Path(unpacked_name(path)).stem
-
-
-def _read_table(path: Path) -> Table:
-    """A text or Parquet file as a raw table, told by its ending."""
-    ending = Path(unpacked_name(path).lower()).suffix
-    if ending in TEXT_ENDINGS:
-        return read_text_table(path)
-    if ending in PARQUET_ENDINGS:
-        return read_parquet(path)
-    if ending in ARROW_ENDINGS:
-        return read_arrow(path)
-    known = ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS, ".npz"))
-    raise InputError(
-        f"The file {quoted(path.name)} has an ending that is not known: the endings are {known}, "
-        "and a folder may hold IDX files."
-    )
-
-
-def _refuse_target(name: str, target: str | None) -> None:
-    """Raise where a target is named for a source that brings its own."""
-    if target is not None:
-        raise InputError(f"The data '{name}' bring their own target: leave out the target {quoted(target)}.")
-
-
-def _load_pair(
-    features: Any,
-    target: Any,
-    target_name: str | None,
-    task: Task | None,
-    drop: tuple[str, ...],
-    missing: tuple[str, ...],
-    binding: Binding | None,
-    name: str = "arrays",
-) -> Dataset:
-    """A pair (X, y)."""
-    column = target_column(target)
-    target_name = target_name or column.name or "target"
-    if is_frame(features):
-        table = Table(polars_frame(features), frame_place, "frame")
-        check_lengths(table.frame.height, len(column))
-        if target_name in table.frame.columns:
-            raise InputError(
-                f"X has a column {quoted(target_name)} and y is called so too: take the target out of X, "
-                "or call y by another name with target=."
-            )
-        return _from_parts(table, column, target_name, task, drop, missing, binding)
-    array = feature_array(features)
-    check_lengths(len(array), len(column))
-    raw = raw_arrays(array, column, target_name, name)
-    return _from_arrays(raw, column, task, drop, missing, binding)
-
-
-def _from_arrays(
-    raw: Dataset,
-    target: Any,
-    task: Task | None,
-    drop: tuple[str, ...],
-    missing: tuple[str, ...],
-    binding: Binding | None,
-) -> Dataset:
-    """Check an array data set and finish it."""
-    refuse_binding(binding, raw.name)
-    column = target_column(raw.target if target is None else target)
-    read = read_target(column, raw.target_name, task, missing, frame_place)
-    features = clean_array(np.asarray(raw.features), missing, raw)
-    mark = fingerprint(features, raw.column_names, read.values)
-    names = raw.column_names
-    if drop and raw.image_shape:
-        raise InputError(f"The rows of '{raw.name}' are images, which have no columns to drop.")
-    if drop:
-        keep = _kept(names, drop, raw.target_name)
-        features = features[:, [names.index(column) for column in keep]]
-        names = keep
-    return replace(
-        raw,
-        features=features,
-        target=read.values,
-        task=read.task,
-        fingerprint=mark,
-        column_names=names,
-        missing_tokens=missing,
-    )
-
-
-def _from_table(
-    table: Table,
-    target: str | None,
-    task: Task | None,
-    drop: tuple[str, ...],
-    missing: tuple[str, ...],
-    binding: Binding | None,
-    name: str | None = None,
-) -> Dataset:
-    """A table whose target is one of its columns."""
-    names = table.frame.columns
-    target = _find_target(names, target, table.name)
-    if target in drop:
-        raise InputError(f"The target {quoted(target)} is among the columns to drop: drop another.")
-    rest = replace(table, frame=table.frame.drop(target))
-    dataset = _from_parts(rest, table.frame[target], target, task, drop, missing, binding)
-    return replace(dataset, name=name or table.name)
+    return frame, cells, name
 
 
 def _find_target(names: Sequence[str], target: str | None, source: str) -> str:
     """The target column's name, given or found."""
     if target is not None:
         if target not in names:
-            raise unknown("column", one_line(target), map(one_line, names))
+            raise _no_column(target, names)
         return target
     found = [name for name in names if name.lower() in TARGET_NAMES]
     if len(found) != 1:
-        shown = (
-            ", ".join(map(one_line, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-            or "none"
-        )
         raise InputError(
             f"Say which column of {quoted(source)} is the target, with --target NAME: "
-            f"the columns are {shown}."
+            f"the columns are {listed([*map(one_line, names)]) or 'none'}."
         )
     return found[0]
 
 
-def _from_parts(
-    table: Table,
-    target: Any,
-    target_name: str,
-    task: Task | None,
-    drop: tuple[str, ...],
-    missing: tuple[str, ...],
-    binding: Binding | None,
-) -> Dataset:
-    """A table of features with its target beside it."""
-    read = read_target(target_column(target), target_name, task, missing, table.place)
-    bound: dict[str, Any] = {}
-    if binding is not None:
-        cells = read_binding(table.frame, binding, target_name, missing, table.place)
-        bound = {f"{binding.role}s": cells, f"{binding.role}_name": binding.column}
-        drop = (*drop, binding.column)
-    kept = _kept(table.frame.columns, drop, target_name)
-    typed = [
-        _typed(column, column.name in kept, missing, table.place) for column in table.frame.get_columns()
-    ]
-    everything = pl.DataFrame([column for column in typed if column is not None])
-    # Dropped columns, and those of groups and times, count in the fingerprint: the ledger of tests should
-    # know the same rows again when a column less is used.
-    # The order of ordered categories, which a CSV file cannot say, does not make other rows of them.
-    plain = everything.cast({pl.Enum: pl.String})
-    mark = fingerprint(plain, plain.columns, read.values)
-    return Dataset(
-        name=table.name,
-        features=everything.select(kept),
-        target=read.values,
-        target_name=target_name,
-        task=read.task,
-        fingerprint=mark,
-        column_names=kept,
-        missing_tokens=missing,
-        **bound,
-    )
+def _bound(frame: pl.DataFrame, target_name: str, reading: Reading, row_name: RowName) -> dict[str, Any]:
+    """The groups or the times of a data set, with the name of the column that holds them."""
+    for role, name, read in (("group", reading.group, read_groups), ("time", reading.time, read_times)):
+        if name is None:
+            continue
+        if name == target_name:
+            raise InputError(f"The target {quoted(name)} cannot be the {role} as well: name another column.")
+        if name not in frame.columns:
+            raise _no_column(name, frame.columns)
+        return {f"{role}s": read(frame[name], reading.missing, row_name), f"{role}_name": name}
+    return {}
 
 
-def _typed(column: pl.Series, kept: bool, missing: tuple[str, ...], place: Place) -> pl.Series | None:
-    """A column with its type; a dropped one that cannot be read is passed over, for it is not used."""
-    try:
-        return type_column(column, missing, place)
-    except InputError:
-        if kept:
-            raise
-        return None
-
-
-def _kept(names: Sequence[str], drop: tuple[str, ...], target_name: str) -> tuple[str, ...]:
+def _kept(names: Sequence[str], drop: Sequence[str], target_name: str) -> tuple[str, ...]:
     """The feature columns that remain."""
     for column in drop:
         if column == target_name:
             raise InputError(f"The target {quoted(column)} is among the columns to drop: drop another.")
         if column not in names:
-            raise unknown("column", one_line(column), map(one_line, names))
+            raise _no_column(column, names)
     kept = tuple(column for column in names if column not in drop)
     if not kept:
         raise InputError("No column is left besides the target: give at least one to learn from.")
     return kept
 
 
-def _any_table(source: Any) -> tuple[Table, Any]:
-    """The raw table of any source of rows with names, and a target that stands beside it."""
-    if isinstance(source, (tuple, list)) and len(source) == 2 and is_frame(source[0]):
-        return Table(polars_frame(source[0]), frame_place, "frame"), source[1]
-    if is_frame(source):
-        return Table(polars_frame(source), frame_place, "frame"), None
-    if isinstance(source, Dataset) and isinstance(source.features, pl.DataFrame):
-        return Table(source.features, frame_place, source.name), source.target
-    if isinstance(source, (str, Path)):
-        if str(source) in BUNDLED:
-            return _any_table(bundled(str(source)))
-        if is_openml(source):
-            return read_openml(str(source)).table, None
-        path = _path(source)
-        if path.is_file() and not path.name.lower().endswith(".npz"):
-            return _read_table(path), None
-    raise InputError(
-        "The model was trained on a table with named columns, which these data have not: "
-        "give a CSV, TSV or Parquet file, or a frame."
+def _no_column(name: str, names: Iterable[str]) -> InputError:
+    """The error for a column that there is not."""
+    return unknown("column", one_line(name), map(one_line, names))
+
+
+def _check_lengths(rows: int, targets: int) -> None:
+    """Raise where X and y differ in length."""
+    if rows != targets:
+        raise InputError(f"X has {rows} rows and y has {targets}: give one target for each row.")
+
+
+def _of_arrays(raw: Arrays, reading: Reading) -> Dataset:
+    """Arrays as a data set, every number checked."""
+    cells, (features, image) = target_column(raw.target), _checked_array(raw.features)
+    target_name = reading.target or raw.target_name or cells.name or "target"
+    _check_lengths(len(features), len(cells))
+    _refuse_names(raw.name, reading, images=image is not None)
+    target, task = read_target(cells, target_name, reading.task, reading.missing, frame_row)
+    names, brightest = _array_names(features.shape[1], image), None
+    if image is None:
+        features = _without_tokens(features, reading.missing)
+    else:
+        brightest = 255.0 if features.dtype == np.uint8 else float(np.abs(features).max()) or 1.0
+    kept = _kept(names, reading.drop, target_name)
+    return Dataset(
+        name=reading.name or raw.name,
+        features=features if kept == names else features[:, [names.index(name) for name in kept]],
+        target=target,
+        target_name=target_name,
+        task=task,
+        fingerprint=fingerprint(features, names, target),
+        column_names=kept,
+        image_shape=image,
+        pixel_maximum=raw.pixel_maximum or brightest,
+        test_rows=raw.test_rows,
+        missing_tokens=reading.missing,
     )
 
 
-def _table_features(
-    found: tuple[Table, Any], preparation: Preparation
-) -> tuple[pl.DataFrame, np.ndarray | None]:
-    """The columns that the model needs, each read as it was in training."""
-    table, beside = found
-    frame, tokens = table.frame, preparation.missing_tokens
+def _refuse_names(name: str, reading: Reading, images: bool) -> None:
+    """Raise where a column is named that rows of arrays or images cannot have."""
+    for role, column in (("group", reading.group), ("time", reading.time)):
+        if column is not None:
+            raise InputError(
+                f"The data {quoted(name)} have no named columns, so none is the {role} "
+                f"{quoted(column)}: leave it out, or give a table."
+            )
+    if reading.drop and images:
+        raise InputError(f"The rows of '{name}' are images, which have no columns to drop.")
+
+
+def _checked_array(features: Any) -> tuple[np.ndarray, tuple[int, int] | None]:
+    """Rows of numbers [sample, feature], none infinite, and the shape of the images that they are, if any."""
+    array = feature_array(features)
+    image = (array.shape[1], array.shape[2]) if array.ndim == 3 else None
+    flat = array.reshape(len(array), -1)
+    if flat.dtype.kind != "f":
+        return flat, image
+    if np.isinf(flat).any():
+        row, column = np.argwhere(np.isinf(flat))[0]
+        raise InputError(
+            f"Column {quoted(_array_names(flat.shape[1], image)[column])} is infinite in {frame_row(row)}: "
+            "mend the value, or give NaN to have it read as missing."
+        )
+    if image and np.isnan(flat).any():
+        row = np.argwhere(np.isnan(flat))[0][0]
+        raise InputError(
+            f"The image in {frame_row(row)} has a pixel that is NaN: mend or leave out the image."
+        )
+    return flat, image
+
+
+def _array_names(width: int, image: tuple[int, int] | None) -> tuple[str, ...]:
+    """Names for columns that have none."""
+    return pixel_names(image) if image else tuple(f"x{number}" for number in range(width))
+
+
+def _without_tokens(array: np.ndarray, missing: Sequence[str]) -> np.ndarray:
+    """The array with numbers that stand for a missing one as NaN."""
+    tokens = missing_numbers(missing)
+    return np.where(np.isin(array, tokens), np.nan, array) if tokens else array
+
+
+def _opened_rows(source: Any, preparation: Preparation) -> Table | Arrays:
+    """The raw rows of new data."""
+    if isinstance(source, (str, Path)) and str(source) in BUNDLED:
+        source = load(source)
+    if not isinstance(source, Dataset):
+        return open_source(source, preparation.target_name, labelled=False)
+    if preparation.tabular and isinstance(source.features, pl.DataFrame):
+        return Table(source.features, frame_row, source.name, target=source.target)
+    return Arrays(source.features, source.target)
+
+
+def _new_cells(table: Table, preparation: Preparation) -> tuple[pl.DataFrame, np.ndarray | None]:
+    """The columns that the model needs, each read as it was in training, and the target."""
+    frame = table.frame
     if frame.height == 0:
-        raise InputError(f"The new data {quoted(table.name)} have no rows: give at least one.")
-    for column in preparation.raw_kinds:
-        if column not in frame.columns:
-            raise _lacking(column, frame.columns, table.name)
-    features = pl.DataFrame(
-        [
-            conform_column(frame[name], kind, tokens, table.place)
-            for name, kind in preparation.raw_kinds.items()
-        ]
-    )
-    if beside is None and preparation.target_name in frame.columns:
-        beside = frame[preparation.target_name]
-    return features, _known_target(beside, preparation, table.place)
+        raise InputError(f"The new data {quoted(table.called)} have no rows: give at least one.")
+    columns = []
+    for name, kind in preparation.raw_kinds.items():
+        if name not in frame.columns:
+            near = nearest(name, frame.columns)
+            hint = f" (is {quoted(near)} meant?)" if near else ""
+            raise InputError(
+                f"The new data {quoted(table.called)} lack the column {quoted(name)} that the model was "
+                f"trained on{hint}: add it."
+            )
+        columns.append(conform_column(frame[name], kind, preparation.missing_tokens, table.row_name))
+    target = table.target
+    if target is None and preparation.target_name in frame.columns:
+        target = frame[preparation.target_name]
+    return pl.DataFrame(columns), _known_target(target, preparation, table.row_name)
 
 
-def _lacking(column: str, names: Sequence[str], source: str) -> InputError:
-    """The error for a column that new data have not."""
-    import difflib
+def _new_numbers(raw: Arrays, preparation: Preparation) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows as the model needs them, flat, and the target."""
+    flat, width = _checked_array(raw.features)[0], preparation.width
+    if flat.shape[1] != width:
+        wanted = "x".join(map(str, preparation.image_shape)) if preparation.image_shape else width
+        raise InputError(
+            f"The model was trained on rows of {wanted} numbers and these have {flat.shape[1]}: "
+            "give data of the same shape."
+        )
+    features = flat if preparation.image_shape else _without_tokens(flat, preparation.missing_tokens)
+    return features, _known_target(raw.target, preparation, frame_row)
 
-    near = difflib.get_close_matches(column.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
-    meant = next((name for name in names if near and name.lower() == near[0]), None)
-    hint = f" (is {quoted(meant)} meant?)" if meant else ""
-    return InputError(
-        f"The new data {quoted(source)} lack the column {quoted(column)} that the model was trained on"
-        f"{hint}: add it."
-    )
 
-
-def _known_target(target: Any, preparation: Preparation, place: Place) -> np.ndarray | None:
+def _known_target(target: Any, preparation: Preparation, row_name: RowName) -> np.ndarray | None:
     """The target of new data, or None where there is none or a cell of it is empty."""
     if target is None:
         return None
-    column = target_column(target)
+    cells, missing = target_column(target), preparation.missing_tokens
     try:
-        typed = type_column(column, preparation.missing_tokens, place)
+        typed = type_column(cells, missing, row_name)
     except InputError:
         return None
     if typed.null_count() or not len(typed):
         return None
-    read = read_target(
-        column, preparation.target_name, preparation.task, preparation.missing_tokens, place, check=False
-    )
-    return read.values
-
-
-def _any_arrays(source: Any, preparation: Preparation) -> tuple[np.ndarray, np.ndarray | None]:
-    """Arrays of any source of rows without names, flat, and the target that stands beside them."""
-    target: Any = None
-    if isinstance(source, Dataset):
-        return np.asarray(source.features), source.target
-    if isinstance(source, (str, Path)):
-        if str(source) in BUNDLED or _path(source).is_dir():
-            return _any_arrays(load(source), preparation)
-        path = _path(source)
-        if path.name.lower().endswith(".npz"):
-            arrays = read_npz(path, ("X",))
-            source, target = arrays["X"], arrays.get("y")
-        elif "idx" in path.name:
-            source = read_idx(path)
-        else:
-            source = _read_table(path).frame
-    elif isinstance(source, (tuple, list)) and len(source) == 2 and np.ndim(source[0]) > 1:
-        source, target = source
-    if is_frame(source):
-        raise InputError(
-            "The model was trained on an array without column names, and these data are a table: "
-            "give an array [sample, feature] or an .npz file with X."
-        )
-    array = feature_array(source)
-    flat = array.reshape(len(array), -1)
-    values = None if target is None else _known_target(target, preparation, frame_place)
-    if np.isinf(flat).any():
-        row = int(np.argwhere(np.isinf(flat))[0][0])
-        raise InputError(f"A value of X is infinite in {frame_place(row)}: mend it, or give NaN.")
-    return flat, values
+    return read_target(cells, preparation.target_name, preparation.task, missing, row_name, check=False)[0]

@@ -13,6 +13,7 @@ from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.division import blocks, take_groups, take_latest, take_rows, windows
 from couloir.engine import seeds
 from couloir.errors import InputError
+from couloir.text import count
 
 Fractions = tuple[float, float, float]
 
@@ -197,10 +198,10 @@ def _check_classes(dataset: Dataset, rows: np.ndarray, part: np.ndarray, where: 
     absent = set(np.unique(labels).tolist()) - set(np.unique(dataset.target[part]).tolist())
     if absent:
         label = min(absent, key=str)
-        count = int((labels == label).sum())
+        known = count(int((labels == label).sum()), "row")
         raise InputError(
-            f"Class '{label}' of '{dataset.target_name}' has {count} row{'s' if count != 1 else ''} "
-            f"and none {where}: {advice}, or leave the class out."
+            f"Class '{label}' of '{dataset.target_name}' has {known} and none {where}: {advice}, "
+            "or leave the class out."
         )
 
 
@@ -209,9 +210,9 @@ def _check_groups(dataset: Dataset, groups: np.ndarray, needed: int, purpose: st
     found = len(np.unique(groups))
     if found < needed:
         raise InputError(
-            f"The {len(groups)} rows to divide have {found} group{'s' if found != 1 else ''} in "
-            f"'{dataset.group_name}', too few for {purpose}, since no group is divided: "
-            f"give at least {needed} groups, or ask for fewer parts."
+            f"The {len(groups)} rows to divide have {count(found, 'group')} in '{dataset.group_name}', "
+            f"too few for {purpose}, since no group is divided: give at least {needed} groups, or ask for "
+            "fewer parts."
         )
 
 
@@ -229,25 +230,21 @@ def _check_folds(dataset: Dataset, rows: np.ndarray, folds: int) -> None:
         _check_groups(dataset, dataset.groups[rows], folds, f"{folds} folds")
     if dataset.task == "classification":
         labels, counts = np.unique(dataset.target[rows], return_counts=True)
-        label, count = labels[counts.argmin()], int(counts.min())
-        if count < folds:
-            fewer = f"ask for at most {count} folds, " if count > 1 else ""
+        label, fewest = labels[counts.argmin()], int(counts.min())
+        if fewest < folds:
+            fewer = f"ask for at most {fewest} folds, " if fewest > 1 else ""
             raise InputError(
-                f"Class '{label}' of '{dataset.target_name}' has {count} row{'s' if count != 1 else ''} "
-                f"outside the test part and {folds} folds need at least {folds}: "
-                f"{fewer}give more rows of it, or leave the class out."
+                f"Class '{label}' of '{dataset.target_name}' has {count(fewest, 'row')} outside the test "
+                f"part and {folds} folds need at least {folds}: {fewer}give more rows of it, or leave the "
+                "class out."
             )
 
 
 def _check_fold(dataset: Dataset, rows: np.ndarray, fold: Fold, number: int, stops: bool) -> None:
     """Raise where a fold has no row for something, or does not learn from every class."""
-    uses = {
-        "learn from": fold.train,
-        "hold out": fold.held_out,
-        **({"stop by": fold.stopping} if stops else {}),
-    }
-    for use, part in uses.items():
-        if len(part) == 0:
+    parts = {"learn from": fold.train, "hold out": fold.held_out, "stop by": fold.stopping}
+    for use, part in parts.items():
+        if len(part) == 0 and (stops or use != "stop by"):
             raise InputError(
                 f"Fold {number} of the {len(rows)} rows would have none to {use}: "
                 "give more rows, or ask for fewer folds."

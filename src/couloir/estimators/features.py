@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import column_kind, quoted, type_column
+from couloir.data.columns import column_kind, type_column
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load_features
 from couloir.data.preparation import Preparation
-from couloir.data.sources.frames import frame_place, is_frame, polars_frame
+from couloir.data.sources.frames import frame_row, is_frame, is_pandas, polars_frame
 from couloir.errors import InputError
+from couloir.text import quoted
 
 Features = Any
 """Raw rows: a number array [sample, feature], or a Polars frame with typed columns."""
@@ -65,8 +66,7 @@ def read_features(estimator: Any, features: Any, preparation: Preparation | None
 
 def _known_frame(features: Any) -> Any:
     """A lazy frame or an Arrow table as a Polars frame, which scikit-learn knows; anything else as it is."""
-    pandas = type(features).__module__.split(".")[0] == "pandas"
-    if pandas or isinstance(features, pl.DataFrame) or not is_frame(features):
+    if is_pandas(features) or isinstance(features, pl.DataFrame) or not is_frame(features):
         return features
     return polars_frame(features)
 
@@ -87,7 +87,7 @@ def _read_table(estimator: Any, features: Any, preparation: Preparation | None) 
         return pl.DataFrame(load_features(frame, preparation)[0])
     if frame.height < 2:
         raise InputError(f"X has {frame.height} rows, too few to learn from: give at least 2.")
-    return pl.DataFrame([type_column(column, (), frame_place) for column in frame.get_columns()])
+    return pl.DataFrame([type_column(column, (), frame_row) for column in frame.get_columns()])
 
 
 def dense(array: Any) -> np.ndarray:

@@ -6,7 +6,7 @@
   and labels or values come out, as `couloir.export.graph` says. For model servers and other languages.
 - **model.safetensors**: the weights, with everything else in the JSON file of the same name beside it. For
   programs of one's own: `network0.layer0.weight` is [output, input], the JSON's `preparations` say what is
-  done to each raw column (`couloir.data.preparation.ColumnPreparation` explains every entry), `networks`
+  done to each raw column (`couloir.data.encodings.column.ColumnPreparation` explains every entry), `networks`
   which preparation and activation each network has, and `weights` and `temperature`, where they are there,
   how several are averaged. `couloir.model.predictor.load_model` reads the pair back.
 """

@@ -29,7 +29,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from couloir.data.columns import WRITTEN_KINDS, missing_numbers
+from couloir.data.cells import missing_numbers
+from couloir.data.columns import WRITTEN_KINDS
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.layers import by_layer
 from couloir.export.nodes import Nodes

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from couloir.data.dates import THURSDAY, YEAR
-from couloir.data.preparation import ColumnPreparation, Preparation
+from couloir.data.encodings.column import ColumnPreparation
+from couloir.data.encodings.dates import THURSDAY, YEAR
+from couloir.data.preparation import Preparation
 from couloir.export.nodes import Nodes
 
 
@@ -91,7 +92,7 @@ def _categories(nodes: Nodes, column: ColumnPreparation, texts: str, missing: tu
 
 
 def _date_parts(nodes: Nodes, column: ColumnPreparation, days: str) -> str:
-    """What a date has besides its days [sample, feature]; see `couloir.data.dates`."""
+    """What a date has besides its days [sample, feature]; see `couloir.data.encodings.dates`."""
     absent, nothing = nodes.add("IsNaN", days), nodes.constant(0.0)
     days = nodes.add("Where", absent, nothing, days)
     pieces: list[str] = []

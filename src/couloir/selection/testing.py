@@ -16,8 +16,7 @@ import jax
 import numpy as np
 import polars as pl
 
-from couloir.data.dataset import Dataset
-from couloir.data.description import describe
+from couloir.data.dataset import Dataset, describe
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.member import Member

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from studio_server import until
 
 from couloir.studio.jobs import fork_server, processes
 from couloir.studio.jobs.fork_server import NICENESS, ForkedProcess, ForkServer
@@ -19,6 +18,7 @@ from couloir.studio.jobs.job import Bounds, Job, resident
 from couloir.studio.jobs.page_jobs import PageJobs
 from couloir.studio.jobs.processes import AHEAD, WORKER
 from couloir.studio.jobs.request import JobRequest
+from studio_server import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a fork server on Linux alone")
 

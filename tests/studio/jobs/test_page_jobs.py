@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from studio_server import until
 
 from couloir.errors import InputError
 from couloir.runs import ledger
@@ -16,6 +15,7 @@ from couloir.studio.jobs.job import Bounds, Job
 from couloir.studio.jobs.page_jobs import PageJobs
 from couloir.studio.jobs.request import JobRequest
 from couloir.studio.jobs.telling import Teller
+from studio_server import until
 
 ENDLESS = {"optimizer": "sgd,adam", "hidden": "8", "epochs": "1000000", "patience": "none"}
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from studio_race import engine
 
 import couloir
 from couloir.engine.optimizers import RULES
@@ -29,6 +28,7 @@ from couloir.surfaces.functions import SURFACES
 from couloir.surfaces.microscope import magnify
 from couloir.surfaces.paths import Runner, follow, go_on
 from couloir.surfaces.race import RATES, race
+from studio_race import engine
 
 NAMES = list(RULES)
 TURNS = [[40, "adam", "learning_rate", 0.4], [40, "noise", "", 0.2], [90, "momentum", "momentum", 0.5]]

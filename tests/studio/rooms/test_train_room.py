@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from studio_server import until
 
 from couloir.errors import InputError
 from couloir.studio.jobs import page_jobs
@@ -19,6 +18,7 @@ from couloir.studio.jobs.job import Bounds
 from couloir.studio.jobs.request import TRAINING
 from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.train import TrainRoom
+from studio_server import until
 
 SMALL = {"optimizer": "sgd,adam", "learning_rate": "0.1,0.01", "hidden": "8", "epochs": "12"}
 ENDLESS = {**SMALL, "epochs": "1000000", "patience": "none"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from studio_server import Page, Served
 
 FORMULAS = (

@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import pytest
-from studio_server import Page, Served
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -27,6 +26,7 @@ from couloir.studio.server import sessions
 from couloir.studio.server.guard import Door
 from couloir.studio.server.serving import listen, named_files, serve
 from couloir.studio.wire import Answer
+from studio_server import Page, Served
 
 Length = Annotated[float, asking.number(0, 10)]
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
-from studio_server import Served
 
+import chromium
 from couloir import text as words
 from couloir.experiments.regression import line_fit
 from couloir.studio.rooms import drawing
+from studio_server import Served
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import chromium
 import pytest
+
+import chromium
 from chromium import Browser
 from studio_page import press, text, texts, there
 from studio_server import Served

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
-from chromium import Browser, Tab
-from studio_server import Served
 
+import chromium
+from chromium import Browser, Tab
 from couloir.experiments.regression import descend, regression
 from couloir.surfaces.functions import SEVEN_POINTS
+from studio_server import Served
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
 

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
-from studio_server import Served
 
+import chromium
 from couloir.data.sources.planar import planar
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import train_population
 from couloir.landscapes.planes import flattened
 from couloir.selection.problem import Conditions, prepare
+from studio_server import Served
 
 pytestmark = pytest.mark.skipif(not chromium.PROGRAM, reason="Chromium is not installed")
 

@@ -8,14 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
-from chromium import Browser, Tab
-from studio_page import all_told, click, exported, fill, fits, press, text, texts, there, told
-from studio_race import engine
-from studio_server import Served
 
+import chromium
+from chromium import Browser, Tab
 from couloir.engine.optimizers import RULES
 from couloir.surfaces.endings import ENDINGS, endings_along
 from couloir.surfaces.formulas import from_formula
@@ -23,6 +20,9 @@ from couloir.surfaces.functions import SURFACES, ravine
 from couloir.surfaces.microscope import magnify
 from couloir.surfaces.paths import Paths
 from couloir.surfaces.race import RATES, race
+from studio_page import all_told, click, exported, fill, fits, press, text, texts, there, told
+from studio_race import engine
+from studio_server import Served
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
 

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import chromium
 import numpy as np
 import pytest
-from chromium import Browser, Tab
-from studio_page import all_told, click, exported, fill, fits, numbers, press, text, texts, there, told
-from studio_server import Served
 
+import chromium
 import couloir
+from chromium import Browser, Tab
 from couloir.data.loading import load_features
 from couloir.runs import stored as runs
+from studio_page import all_told, click, exported, fill, fits, numbers, press, text, texts, there, told
+from studio_server import Served
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
 

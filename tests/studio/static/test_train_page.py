@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import chromium
 import pytest
+
+import chromium
 from chromium import Browser, Tab
 from studio_page import all_told, click, drop, exported, fill, fits, numbers, press, text, texts, there, told
 from studio_server import Served

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from couloir.data.dataset import Dataset
+from couloir.data.sources.frames import frame_row
+from couloir.data.sources.raw import Arrays, Table
 from couloir.errors import InputError
 
 _MEASURES = (
@@ -70,17 +71,16 @@ BUNDLED = ("digits", *_CONTENTS)
 """The names that `load` understands."""
 
 
-def bundled(name: str) -> Dataset:
-    """The set of this name, raw and not yet fingerprinted.
+def bundled(name: str) -> Table | Arrays:
+    """The set of this name.
 
     digits: 1,797 images of 8×8 pixels from 0 to 16. iris, wine, breast_cancer: tables with three, three
     and two classes. diabetes: a table in its original units, progression to be predicted.
     """
     if name == "digits":
         values = _numbers("digits.csv.gz")
-        names = tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
-        pixels, target = values[:, :-1].astype(np.uint8), values[:, -1].astype(np.int64)
-        return Dataset(name, pixels, target, "digit", "classification", "", names, (8, 8), 16.0)
+        images, labels = values[:, :-1].astype(np.uint8).reshape(-1, 8, 8), values[:, -1].astype(np.int64)
+        return Arrays(images, labels, "digit", name, pixel_maximum=16.0)
     contents = _CONTENTS[name]
     if name == "diabetes":
         values, target = _numbers(contents.file, " "), _numbers("diabetes_target.csv.gz")[:, 0]
@@ -88,8 +88,7 @@ def bundled(name: str) -> Dataset:
         values = _numbers(contents.file, skip=1)
         values, target = values[:, :-1], np.array(contents.labels)[values[:, -1].astype(int)]
     frame = pl.DataFrame(values, schema=list(contents.columns))
-    task = "classification" if contents.labels else "regression"
-    return Dataset(name, frame, target, contents.target_name, task, "", contents.columns)  # type: ignore[arg-type]
+    return Table(frame, frame_row, name, target=target, target_name=contents.target_name)
 
 
 def _numbers(file: str, separator: str = ",", skip: int = 0) -> np.ndarray:

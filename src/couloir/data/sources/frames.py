@@ -1,4 +1,4 @@
-"""What Python hands over, frames and arrays, in the two forms that the rest of the package knows."""
+"""What Python hands over, frames and arrays, as Polars frames and NumPy arrays."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from couloir.data.columns import as_text, missing_numbers, quoted
-from couloir.data.dataset import Dataset
+from couloir.data.columns import as_text
 from couloir.errors import InputError
+from couloir.text import quoted
 
 
-def frame_place(row: int) -> str:
+def frame_row(row: int) -> str:
     """Names a row of a frame or an array."""
     return f"row {row} (counted from 0)"
 
@@ -30,12 +30,10 @@ def polars_frame(frame: Any, target: Sequence[str] = ()) -> pl.DataFrame:
         return frame.collect()
     if isinstance(frame, pl.DataFrame):
         return frame
-    if not _is_pandas(frame):
+    if not is_pandas(frame):
         return _arrow_frame(frame)
     names = [str(column) for column in frame.columns]
-    repeated = next((column for i, column in enumerate(names) if column in names[:i]), None)
-    if repeated is not None:
-        raise InputError(f"Two columns of the frame are called {quoted(repeated)}: rename one.")
+    _refuse_repeated(names, "frame")
     return pl.DataFrame([_feature(name, frame.iloc[:, i], target) for i, name in enumerate(names)])
 
 
@@ -75,9 +73,7 @@ def _ordered(name: str, values: list, levels: list) -> pl.Series:
 def _arrow_frame(table: Any) -> pl.DataFrame:
     """Whatever speaks Arrow's C stream: a pyarrow table or batch, a table of DuckDB, and others."""
     names = list(getattr(getattr(table, "schema", None), "names", ()))
-    repeated = next((column for i, column in enumerate(names) if column in names[:i]), None)
-    if repeated is not None:
-        raise InputError(f"Two columns of the table are called {quoted(repeated)}: rename one.")
+    _refuse_repeated(names, "table")
     try:
         frame = pl.DataFrame(table)
     except pl.exceptions.PolarsError as error:
@@ -95,15 +91,24 @@ def _arrow_frame(table: Any) -> pl.DataFrame:
     return frame
 
 
-def _is_pandas(source: Any) -> bool:
-    """Whether the source is a pandas frame."""
-    return type(source).__module__.split(".")[0] == "pandas" and hasattr(source, "columns")
+def _refuse_repeated(names: list[str], what: str) -> None:
+    """Raise where two columns of a frame or a table have one name."""
+    repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if repeated is not None:
+        raise InputError(f"Two columns of the {what} are called {quoted(repeated)}: rename one.")
+
+
+def is_pandas(source: Any) -> bool:
+    """Whether the source is a frame, a column or another thing of pandas."""
+    return type(source).__module__.split(".")[0] == "pandas"
 
 
 def is_frame(source: Any) -> bool:
     """Whether the source is a Polars, pandas or Arrow table."""
-    if isinstance(source, (pl.DataFrame, pl.LazyFrame)) or _is_pandas(source):
+    if isinstance(source, (pl.DataFrame, pl.LazyFrame)):
         return True
+    if is_pandas(source):
+        return hasattr(source, "columns")
     return hasattr(source, "__arrow_c_stream__") and not isinstance(source, pl.Series)
 
 
@@ -111,8 +116,8 @@ def target_column(target: Any) -> pl.Series:
     """A target in any form as a Polars column; for a target the order of ordered categories is nothing."""
     if isinstance(target, pl.Series):
         return target.cast(pl.String) if target.dtype == pl.Enum else target
-    if type(target).__module__.split(".")[0] == "pandas" and hasattr(target, "dtype"):
-        return target_column(_polars_column(str(target.name) if target.name is not None else "", target))
+    if is_pandas(target) and not is_frame(target) and hasattr(target, "iloc"):
+        return target_column(_polars_column("" if target.name is None else str(target.name), target))
     array = np.asarray(target)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -138,12 +143,6 @@ def _all_texts(values: list | tuple) -> bool:
     )
 
 
-def check_lengths(rows: int, targets: int) -> None:
-    """Raise where X and y differ in length."""
-    if rows != targets:
-        raise InputError(f"X has {rows} rows and y has {targets}: give one target for each row.")
-
-
 def feature_array(features: Any) -> np.ndarray:
     """X as a number array [sample, feature] or [sample, height, width]."""
     try:
@@ -163,52 +162,3 @@ def feature_array(features: Any) -> np.ndarray:
     if array.size == 0:
         raise InputError(f"X has the shape {array.shape}, so that there is nothing to learn from: give rows.")
     return array if array.dtype in (np.uint8, np.float32) else array.astype(np.float64)
-
-
-def raw_arrays(array: np.ndarray, column: pl.Series, target_name: str, name: str) -> Dataset:
-    """Arrays as a data set that is not yet checked."""
-    shape = array.shape[1:] if array.ndim == 3 else None
-    brightest = None
-    if shape is not None:
-        brightest = 255.0 if array.dtype == np.uint8 else float(np.abs(array).max()) or 1.0
-    flat = array.reshape(len(array), -1)
-    return Dataset(
-        name=name,
-        features=flat,
-        target=np.empty(0),
-        target_name=target_name,
-        task="classification",
-        fingerprint="",
-        column_names=_array_names(flat.shape[1], shape),
-        image_shape=shape,
-        pixel_maximum=brightest,
-    )
-
-
-def _array_names(width: int, shape: tuple[int, ...] | None) -> tuple[str, ...]:
-    """Names for columns that have none."""
-    if shape is None:
-        return tuple(f"x{number}" for number in range(width))
-    return tuple(f"pixel {row},{column}" for row in range(shape[0]) for column in range(shape[1]))
-
-
-def clean_array(array: np.ndarray, missing: tuple[str, ...], raw: Dataset) -> np.ndarray:
-    """The array with numeric missing tokens as NaN, and nothing infinite."""
-    if array.dtype.kind == "f" and np.isinf(array).any():
-        row, column = np.argwhere(np.isinf(array))[0]
-        raise InputError(
-            f"Column {quoted(raw.column_names[column])} is infinite in {frame_place(row)}: "
-            "mend the value, or give NaN to have it read as missing."
-        )
-    if raw.image_shape and array.dtype.kind == "f" and np.isnan(array).any():
-        row = np.argwhere(np.isnan(array))[0][0]
-        raise InputError(
-            f"The image in {frame_place(row)} has a pixel that is NaN: mend or leave out the image."
-        )
-    return array if raw.image_shape else without_tokens(array, missing)
-
-
-def without_tokens(array: np.ndarray, missing: tuple[str, ...]) -> np.ndarray:
-    """The array with numbers that stand for a missing one as NaN."""
-    tokens = missing_numbers(missing)
-    return np.where(np.isin(array, tokens), np.nan, array) if tokens else array

@@ -11,24 +11,17 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
-from couloir.data.columns import quoted
-from couloir.data.sources.files import Table
-from couloir.data.sources.frames import frame_place, polars_frame
+from couloir.data.sources.frames import frame_row, polars_frame
+from couloir.data.sources.raw import Table
 from couloir.errors import InputError
+from couloir.text import quoted
 
 PREFIX = "openml:"
 _NAMED = re.compile(r"(?P<name>[^@/\\]+?)(@(?P<version>[1-9]\d*))?")
-
-
-class OpenML(NamedTuple):
-    """A set of openml.org: its table, and the target column that OpenML names, if it names just one."""
-
-    table: Table
-    target: str | None
 
 
 def is_openml(source: Any) -> bool:
@@ -36,8 +29,10 @@ def is_openml(source: Any) -> bool:
     return isinstance(source, str) and source.lower().startswith(PREFIX)
 
 
-def read_openml(source: str) -> OpenML:
+def read_openml(source: str) -> Table:
     """The set that `openml:NAME`, `openml:NAME@VERSION` or `openml:NUMBER` names.
+
+    Its target is the column that OpenML names, if it names just one.
 
     A name without a version is the oldest version that OpenML calls active, as for scikit-learn. Nominal
     columns are categories, whatever their texts look like. To have a set fetched anew, delete its file in
@@ -57,8 +52,7 @@ def read_openml(source: str) -> OpenML:
     if not path.is_file():
         _keep(_fetch(source, match["name"], match["version"]), path)
     about = pl.read_parquet_metadata(path)
-    table = Table(pl.read_parquet(path), frame_place, about["name"])
-    return OpenML(table, about.get("target"))
+    return Table(pl.read_parquet(path), frame_row, about["name"], target_name=about.get("target"))
 
 
 def openml_folder() -> Path:

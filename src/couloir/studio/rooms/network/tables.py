@@ -53,11 +53,10 @@ def _readable(path: Path) -> Dataset:
     except InputError as error:
         if "--target" not in str(error):
             raise
-    from couloir.data.sources.files import read_parquet, read_text_table
+    from couloir.data.sources.opening import read_table
 
-    table = read_parquet(path) if path.suffix.lower() == ".parquet" else read_text_table(path)
     failed: InputError | None = None
-    for name in reversed(table.frame.columns[-20:]):
+    for name in reversed(read_table(path).frame.columns[-20:]):
         try:
             return load(path, target=name)
         except InputError as error:

@@ -173,7 +173,7 @@ def _numbers(path: Path) -> np.ndarray:
     """Pasted rows for a model of arrays: as numbers, [row, column], whatever the columns are called."""
     import polars as pl
 
-    from couloir.data.sources.files import read_text_table
+    from couloir.data.sources.delimited import read_text_table
 
     frame = read_text_table(path).frame
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from couloir.data.dates import WEEKDAYS, YEAR, part_features, part_names, varying_parts
+from couloir.data.encodings.dates import WEEKDAYS, YEAR, part_features, part_names, varying_parts
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 
@@ -143,27 +143,3 @@ def test_dates_of_a_file_and_of_a_frame_become_the_same(tmp_path) -> None:
     preparation = Preparation.fit(data, np.arange(200))
     features, _ = load_features(tmp_path / "a.csv", preparation)
     assert np.array_equal(preparation.inputs(features), preparation.inputs(data.features))
-
-
-def test_times_with_their_distance_from_utc_are_moments_in_utc(tmp_path) -> None:
-    start = datetime.datetime(2024, 3, 30, 22, 15)
-    moments = [start + datetime.timedelta(hours=5 * i) for i in range(40)]
-    zones = [datetime.timezone(datetime.timedelta(minutes=60 * (i % 3) - 90)) for i in range(40)]
-    texts = [
-        moment.replace(tzinfo=datetime.UTC).astimezone(zone).isoformat()
-        for moment, zone in zip(moments, zones, strict=True)
-    ]
-    texts[1] = texts[1][:16] + texts[1][-6:-3] + texts[1][-2:]  # no seconds, no colon in the distance
-    texts[2] = moments[2].isoformat() + "Z"
-    path = tmp_path / "zones.csv"
-    target = [i % 7 / 2 for i in range(40)]
-    pl.DataFrame({"at": texts, "t": target}).write_csv(path)
-    data = load(path, target="t")
-    assert data.features["at"].to_list() == moments
-    frame = pl.DataFrame({"at": moments, "t": target})
-    paris = frame.with_columns(pl.col("at").dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Paris"))
-    preparation = Preparation.fit(data, np.arange(40))
-    assert [column.kind for column in preparation.columns] == ["date"]
-    for other in (frame, paris):
-        found, _ = load_features(other, preparation)
-        np.testing.assert_array_equal(preparation.inputs(found), preparation.inputs(data.features))

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from couloir.data.description import describe
+from couloir.data.dataset import describe
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 from couloir.data.sources import openml

@@ -1,4 +1,4 @@
-"""Files that are packed, and Arrow files: the same table as the plain one, or one sentence."""
+"""Files that are packed: the same table as the plain one, or one sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -83,20 +82,3 @@ def test_zstandard_text_comes_back_but_for_its_last_line_break(lines: int, tmp_p
     text = "\n".join(['"ü, ""x"" ', "", ",", "\t;|"] * lines) + "\n"
     (tmp_path / "a.csv.zst").write_bytes(zstandard(text.encode()))
     assert read_bytes(tmp_path / "a.csv.zst").decode().rstrip("\n") == text.rstrip("\n")
-
-
-@pytest.mark.parametrize("ending", ["arrow", "feather", "ipc"])
-def test_arrow_files_and_streams(ending: str, tmp_path: Path) -> None:
-    frame = pl.DataFrame({"a": np.arange(30.0), "b": ["x", "y", None] * 10, "t": [0, 1] * 15})
-    expected = load(frame, target="t")
-    path = tmp_path / f"mine.{ending}"
-    frame.write_ipc(path)
-    assert load(path, target="t").fingerprint == expected.fingerprint
-    frame.write_ipc_stream(path)
-    assert load(path, target="t").fingerprint == expected.fingerprint
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(InputError, match=f"'mine.{ending}' is not an Arrow file, or is cut short"):
-        load(path, target="t")
-    path.write_bytes(b"something else")
-    with pytest.raises(InputError, match="is not an Arrow file"):
-        load(path, target="t")

@@ -1,8 +1,6 @@
-"""New data for a trained model: read as the training data were, whatever form they come in."""
+"""Loading, and new rows for a trained model: read as the training data were, whatever form they come in."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +10,29 @@ import pytest
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 
-SHARED = Path(__file__).parents[2] / "../shared/data"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not here")
+
+def test_columns_are_dropped():
+    frame = pl.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0), "t": [0, 1] * 10})
+    assert load(frame, target="t", drop=["b"]).column_names == ("a",)
+    array = load((np.arange(60.0).reshape(20, 3), [0, 1] * 10), drop=["x1"])
+    assert array.column_names == ("x0", "x2")
+    assert array.features[1].tolist() == [3.0, 5.0]
+
+
+def test_a_dropped_column_need_not_be_readable():
+    frame = pl.DataFrame({"a": np.arange(20.0), "b": [*map(str, range(19)), "x"], "t": [0, 1] * 10})
+    assert load(frame, target="t", drop=["b"]).column_names == ("a",)
+
+
+def test_a_stack_of_images():
+    images = np.random.default_rng(0).integers(0, 256, (30, 3, 5), dtype=np.uint8)
+    data = load((images, np.arange(30) % 2))
+    assert (data.image_shape, data.pixel_maximum) == ((3, 5), 255.0)
+    assert np.array_equal(data.features, images.reshape(30, 15))
+    assert load((images / 255, np.arange(30) % 2)).pixel_maximum == pytest.approx(images.max() / 255)
+
+
+# --- new rows -----------------------------------------------------------------------------------------
 
 
 def prepared(source, **options) -> tuple:
@@ -122,19 +141,17 @@ def test_two_rows_in_a_list_are_rows_and_not_a_pair():
     assert target is None
 
 
-@needs_shared
-def test_the_idx_file_of_the_test_images_alone():
+def test_the_idx_file_of_the_test_images_alone(shared_data):
     images = np.zeros((20, 28, 28), np.uint8)
     _, preparation = prepared((images, np.arange(20) % 2))
-    features, target = load_features(SHARED / "mnist/t10k-images-idx3-ubyte.gz", preparation)
+    features, target = load_features(shared_data / "mnist/t10k-images-idx3-ubyte.gz", preparation)
     assert features.shape == (10000, 784)
     assert target is None
 
 
-@needs_shared
 @pytest.mark.parametrize(("file", "target"), [("titanic", "survived"), ("mpg", "mpg"), ("diamonds", "price")])
-def test_a_file_read_again_gives_the_features_of_training(file, target):
-    path = SHARED / f"tables/{file}.csv"
+def test_a_file_read_again_gives_the_features_of_training(file, target, shared_data):
+    path = shared_data / f"tables/{file}.csv"
     data, preparation = prepared(path, target=target)
     features, again = load_features(path, preparation)
     assert np.array_equal(preparation.inputs(features), preparation.inputs(data.features))

@@ -1,4 +1,4 @@
-"""Categories: many of them, ordered ones, those of pandas, Polars and Arrow; and truth values."""
+"""Categories: many of them, and ordered ones of pandas, Polars and Arrow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import pyarrow as pa
 import pytest
 
 from couloir.data.columns import MOST_ONE_HOT
-from couloir.data.description import describe
-from couloir.data.hashing import HASHED_FEATURES, hashed_codes, hashed_places
+from couloir.data.dataset import describe
+from couloir.data.encodings.categories import HASHED_FEATURES, hashed_codes, hashed_places
 from couloir.data.leaks import check_columns
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
-from couloir.errors import InputError
 
 LEVELS = ["never", "seldom", "often", "always"]
 
@@ -170,79 +169,3 @@ def test_the_order_does_not_change_the_fingerprint_nor_the_classes() -> None:
     data = load((np.arange(40.0)[:, None], pd.Series(target)))
     assert data.classes == ("high", "low")
     assert load(pd.DataFrame({"a": np.arange(40.0), "t": target}), target="t").classes == ("high", "low")
-
-
-# --- categories as pandas has them, and truth values ---------------------------------------------------
-
-
-def test_numbers_that_pandas_declares_categories_are_categories() -> None:
-    codes = pd.Categorical([8001, 3000, 8001, 1200] * 10)
-    data = load(pd.DataFrame({"zip": codes, "t": np.arange(40.0)}), target="t")
-    assert describe(data)["column_kinds"] == {"categorical": 1}
-    preparation = Preparation.fit(data, np.arange(40))
-    assert preparation.feature_names == ("zip=1200", "zip=3000", "zip=8001")
-    for new in (pd.DataFrame({"zip": [3000]}), pl.DataFrame({"zip": ["3000"]}), pl.DataFrame({"zip": [3e3]})):
-        assert preparation.inputs(load_features(new, preparation)[0]).tolist() == [[0, 1, 0]]
-
-
-def test_classes_that_pandas_declares_categories_keep_their_type() -> None:
-    frame = pd.DataFrame({"a": np.arange(40.0), "t": pd.Categorical([3, 7] * 20)})
-    assert load(frame, target="t").classes == (3, 7)
-    assert load(frame.rename(columns={"t": "Label"})).classes == (3, 7)
-    assert load((frame[["a"]], frame["t"])).classes == (3, 7)
-
-
-def test_an_ordered_type_of_numbers_is_numbers() -> None:
-    stars = pd.Categorical([1, 3, 5, 3] * 10, [1, 3, 5], ordered=True)
-    data = load(pd.DataFrame({"stars": stars, "t": np.arange(40.0)}), target="t")
-    assert describe(data)["column_kinds"] == {"numeric": 1}
-
-
-@pytest.mark.parametrize(
-    "column",
-    [
-        [True, False, None] * 20,
-        pd.array([True, False, None] * 20, dtype="boolean"),
-        np.array([True, False, None] * 20, object),
-        ["true", "False", None] * 20,
-    ],
-    ids=["list", "nullable", "object", "text"],
-)
-def test_truth_values_in_every_form(column) -> None:
-    data = load(pd.DataFrame({"ok": column, "t": np.arange(60.0)}), target="t")
-    assert describe(data)["column_kinds"] == {"boolean": 1}
-    preparation = Preparation.fit(data, np.arange(60))
-    assert preparation.feature_names == ("ok", "ok missing")
-    found = preparation.inputs(data.features, np.float64)
-    filled = np.array([1, 0, 0.5] * 20)
-    np.testing.assert_allclose(found[:, 0], (filled - 0.5) / filled.std(), rtol=1e-12)
-    assert found[:, 1].tolist() == [0, 0, 1] * 20
-
-
-# --- Arrow -------------------------------------------------------------------------------------------
-
-
-def test_arrow_tables_are_the_same_data_as_the_frame_they_come_from() -> None:
-    frame = pl.DataFrame(
-        {
-            "a": [1.5, None, 3.0] * 10,
-            "b": ["x", "y", None] * 10,
-            "c": pl.Series(["u", "v", "w"] * 10, dtype=pl.Categorical),
-            "t": [0, 1] * 15,
-        }
-    )
-    expected = load(frame, target="t")
-    for table in (frame.to_arrow(), frame.to_arrow().to_batches()[0]):
-        found = load(table, target="t")
-        assert found.fingerprint == expected.fingerprint
-        assert describe(found)["column_kinds"] == {"numeric": 1, "categorical": 2}
-    preparation = Preparation.fit(expected, np.arange(30))
-    features, target = load_features(frame.to_arrow(), preparation)
-    assert np.array_equal(preparation.inputs(features), preparation.inputs(expected.features))
-    assert target is not None
-
-
-def test_arrow_tables_that_repeat_a_name_are_refused() -> None:
-    table = pa.Table.from_arrays([pa.array([1, 2]), pa.array([1, 2])], names=["a", "a"])
-    with pytest.raises(InputError, match="Two columns of the table are called 'a'"):
-        load(table, target="a")

@@ -1,4 +1,4 @@
-"""The columns of groups and of times: read from every form of table, and kept from the features."""
+"""The target's column, and those of groups and of times: read from every form of table, no features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from couloir.data.description import describe, summary_lines
+from couloir.data.dataset import describe, summary_lines
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 from couloir.data.splits import split_rows
@@ -139,6 +139,43 @@ def test_the_description_says_what_binds_the_rows():
     data = load(frame, target="price", time="day")
     assert (describe(data)["time"], describe(data)["times"]) == ("day", 12)
     assert "ordered by day: 12 different times, the latest for the test" in summary_lines(data)
+
+
+# --- targets ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "task"),
+    [
+        (["a", "b"] * 50, "classification"),
+        ([True, False] * 50, "classification"),
+        ([0.0, 1.0] * 50, "classification"),
+        ([0.0, 1.5] * 50, "regression"),
+        ([i % 20 for i in range(100)], "classification"),
+        ([i % 21 for i in range(105)], "regression"),
+        ([i % 20 for i in range(99)], "regression"),
+        ([str(i % 3) for i in range(30)], "classification"),
+        ([i % 5 - 2 for i in range(30)], "classification"),
+        (list(range(30)), "regression"),
+    ],
+)
+def test_the_task_that_is_inferred(target, task):
+    features = np.random.default_rng(0).normal(size=(len(target), 2))
+    data = load((features, target))
+    assert data.task == task
+    assert (data.classes is None) == (task == "regression")
+
+
+def test_the_task_that_is_asked_for():
+    features = np.arange(60.0)[:, None]
+    assert load((features, [0, 1] * 30), task="regression").target.dtype == np.float64
+    assert load((features, [i % 20 for i in range(60)]), task="classification").classes == tuple(range(20))
+    assert load((features, [True, False] * 30), task="regression").target.tolist() == [1.0, 0.0] * 30
+
+
+@pytest.mark.parametrize("name", ["Target", "label", "CLASS", "y"])
+def test_the_target_is_found_by_its_name(name):
+    assert load(pl.DataFrame({"a": np.arange(20.0), name: [0, 1] * 10})).target_name == name
 
 
 # --- mistakes -----------------------------------------------------------------------------------------

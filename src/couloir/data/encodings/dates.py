@@ -24,8 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
+import polars as pl
+
+from couloir.data.columns import numbers_of
+from couloir.data.encodings.numbers import Number
 
 YEAR = 365.2425
 """Days of the mean Gregorian year."""
@@ -38,6 +43,24 @@ PART_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"season": ("season sine", "season cosine"), "weekday": WEEKDAYS, "hour": ("hour sine", "hour cosine")}
 )
 """The parts of a date, in the order of their features, and what the features are called."""
+
+
+class Date(Number):
+    """A number, days since 1970, and the parts that vary in training."""
+
+    @classmethod
+    def fit(cls, column: pl.Series, kind: str, number: dict[str, Any]) -> Self:
+        """The days, and the parts that vary."""
+        return cls(column.name, kind, parts=varying_parts(numbers_of(column)), **number)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Names of its parts' features."""
+        return tuple(f"{self.name} {part}" for part in part_names(self.parts))
+
+    def write(self, cells: pl.Series, features: np.ndarray) -> None:
+        """Write its parts' features."""
+        features[:] = part_features(self.numbers(cells), self.parts)
 
 
 def varying_parts(days: np.ndarray) -> tuple[str, ...]:

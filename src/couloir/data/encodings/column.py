@@ -1,0 +1,101 @@
+"""What every encoding has: a column's fitted state, as it is stored, and what is asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from couloir.data.columns import numbers_of
+
+
+@dataclass(frozen=True)
+class ColumnPreparation:
+    """How one raw column becomes features.
+
+    These are, in their order: its number, standardised, if it is one; features of its own; and where
+    training rows had any missing, the marker, which is 1 where the cell is missing and 0 elsewhere. Numbers
+    and their markers are computed for all columns at once (`couloir.data.encodings.rows`); an encoding says
+    how it is fitted, and names and writes the features of its own.
+
+    Attributes:
+        name: the raw column.
+        kind: numeric, boolean, date, ordered, categorical or hashed.
+        index: its place among the raw columns.
+        start: the first of its features.
+        stop: one past its last feature.
+        fill: median of the training rows, in the column's own units.
+        low: the smallest value of the training rows, and
+        high: the largest, in the column's own units.
+        mean: of the filled training rows.
+        scale: their standard deviation (divisor n); where it is 0 the feature is always 0, for nothing
+            has been learnt about other values.
+        marker: whether there is a feature for "missing".
+        categories: the texts seen in training, sorted (of an ordered column in its order) that have
+            features.
+        parts: what of a date has features besides its days.
+        levels: all texts that an ordered column can take, in their order.
+    """
+
+    name: str
+    kind: str
+    index: int = 0
+    start: int = 0
+    stop: int = 0
+    fill: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    mean: float = 0.0
+    scale: float = 1.0
+    marker: bool = False
+    categories: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+
+    is_number: ClassVar[bool] = False
+    """Whether its first feature is a number that is standardised."""
+
+    @classmethod
+    def fit(cls, column: pl.Series, kind: str, number: dict[str, Any]) -> Self | None:
+        """Fit to the training rows of a column.
+
+        Args:
+            column: its cells, with their type.
+            kind: what `column_kind` says of it.
+            number: for an encoding that is a number, what `numbers.statistics` found; else nothing.
+
+        Returns:
+            The column's preparation, without its place among the features; None where nothing varies.
+        """
+        return cls(column.name, kind, **number)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Names of the features that are neither the number nor the marker."""
+        return ()
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of its features, in order: "age", "age missing", "sex=female", "day", "day Monday"."""
+        number = (self.name,) if self.is_number else ()
+        return (*number, *self.own_names, *((f"{self.name} missing",) if self.marker else ()))
+
+    @property
+    def own(self) -> slice:
+        """Which features are those of `own_names`."""
+        return slice(self.start + self.is_number, self.stop - self.marker)
+
+    def numbers(self, cells: pl.Series) -> np.ndarray:
+        """The raw cells of a column that is a number [sample], missing as NaN."""
+        return numbers_of(cells)
+
+    def write(self, cells: pl.Series, features: np.ndarray) -> None:
+        """Write the features of `own_names` into `features` [sample, feature], which holds zeros."""
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The features of each category [category, feature]: 1 for its own."""
+        return np.eye(len(self.categories), dtype=np.uint8)
