@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from couloir.data.loading import load
 from couloir.data.splits import split_rows
-from couloir.kinds import parse_split
 from couloir.errors import InputError
+from couloir.kinds import parse_split
 
 
 def classes_of_sizes(sizes: list[int], seed: int = 0):
