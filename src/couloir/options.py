@@ -191,7 +191,7 @@ class Option:
 _PATIENCE = whole(none="a whole number of epochs, or none to stop never")
 _FOLDS = whole(2, none="a whole number of folds, or none for the validation part", none_value=0)
 _SEED = whole(0, high=2**32, named="a whole number from 0 to 2^32 - 1")
-_CUSTOMARY = "the rule's customary one"
+_CUSTOMARY = "customary"
 
 TABLE: tuple[Option, ...] = (
     # The data
@@ -215,7 +215,7 @@ TABLE: tuple[Option, ...] = (
            "rules whose paths are trained and drawn; for solutions and line the other one", many=True,
            usual="the best of the run"),
     Option("learning_rate", positive(), (TRAIN, FIT, SPACE), RULE, "learning rates", many=True,
-           usual="eight around each rule's customary one", main=(TRAIN,)),
+           usual="eight a rule, around its customary one", main=(TRAIN,)),
     Option("rate", positive(), (SPACE,), RULE, "learning rate, as a multiple of the rule's customary one",
            # The default population of `couloir train` lies within, rounded as it is.
            space={"low": 0.003, "high": 10.0, "log": True}),

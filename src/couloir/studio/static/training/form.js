@@ -108,7 +108,9 @@ export class Form {
   #options() {
     const { state } = this.studio;
     const known = OPTIONS[state.verb].filter(({ name }) => !ELSEWHERE.includes(name));
-    const groups = Map.groupBy(known.filter(({ main }) => !main), (option) => option.group);
+    const others = known.filter(({ main }) => !main)
+      .sort((a, b) => (a.group === "Data") - (b.group === "Data"));
+    const groups = Map.groupBy(others, (option) => option.group);
     this.fields.clear();
     this.says.textContent = SAYS[state.verb];
     replace(this.options,
