@@ -152,7 +152,8 @@ def fields(verb: str) -> list[dict[str, Any]]:
 
 def _usual(verb: str, option: Option) -> str:
     """What stands for an option that is left empty."""
-    return "searched" if verb == SEARCH and option.is_of_member else option.shown_default
+    varied = isinstance(option.space, (list, dict)) or option.name == "hidden"  # by its layers and width
+    return "searched" if verb == SEARCH and option.is_of_member and varied else option.shown_default
 
 
 def _read(option: Option, value: Any) -> Any:
