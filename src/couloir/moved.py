@@ -33,6 +33,7 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cross_validation": ("selection.cross_validation",),
         "figures.surface_races": ("figures.surfaces.race",),
         **{f"landscapes.{name}": (f"surfaces.{name}",) for name in SURFACES},
+        "landscapes.functions": ("surfaces.functions", "surfaces.evaluation"),
         **{f"landscapes.{name}": (f"experiments.{name}",) for name in EXPERIMENTS},
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from couloir.studio.courses import first_settings, runners
 from couloir.surfaces import functions
-from couloir.surfaces.functions import Point, Surface
+from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths, follow, go_on
 
 Leg = tuple[int, dict[str, dict[str, float]], float]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from couloir.engine.optimizers import RULES
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation, functions
 from couloir.surfaces.endings import (
     ENDINGS,
     SMALL,
@@ -38,7 +38,7 @@ def test_the_ending_at_a_step_is_that_of_a_race_of_so_many_steps(name: str) -> N
     for step in range(steps + 1):
         cut = paths.until(step)
         for runner in range(len(rates)):
-            finish = finish_of(cut, runner, surface.minima, small, {})
+            finish = finish_of(cut, runner, surface.minima, small)
             assert ENDINGS[endings[runner, step]] == finish.ending, (step, runner)
             place = places[runner, step]
             assert finish.minimum == (None if place < 0 else surface.minima[place])
@@ -65,7 +65,7 @@ def test_the_minima_looked_for_are_those_known(name: str) -> None:
     if known:
         gaps = np.abs(np.array(found)[:, None] - np.array(known)).max(axis=2)
         np.testing.assert_allclose(gaps.min(axis=0), 0, atol=1e-8)
-        assert np.all(np.diff(functions.values(surface, found)) >= -1e-12)
+        assert np.all(np.diff(evaluation.values(surface, found)) >= -1e-12)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ this module knows that there is more than one network.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from couloir.engine.losses import LossFunction, l1_penalty, l2_penalty
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.optimizers import Rule
 from couloir.engine.randomness import standard_normal
+from couloir.engine.updates import chosen, segments, stepped
 
 SIGNALS_SCORED_AT_ONCE = 2**20
 """Signals of the widest layer, over all members, in a block of samples that a population is scored on, at
@@ -203,27 +203,6 @@ class EpochScores(NamedTuple):
     finite: Bool[Array, "place"]
 
 
-def segments(layout: Sequence[tuple[Rule, int]]) -> Iterator[tuple[Rule, slice]]:
-    """Each rule with the slice of the member axis that is its own."""
-    start = 0
-    for rule, size in layout:
-        yield rule, slice(start, start + size)
-        start += size
-
-
-def _cut(tree: Any, places: slice) -> Any:
-    return jax.tree.map(lambda leaf: leaf[places], tree)
-
-
-def _joined(trees: Sequence[Any]) -> Any:
-    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
-
-
-def _chosen(mask: Bool[Array, "place"], yes: Any, no: Any) -> Any:
-    """Members' leaves of one tree where the mask holds, of the other elsewhere."""
-    return jax.tree.map(lambda a, b: jnp.where(jnp.expand_dims(mask, tuple(range(1, a.ndim))), a, b), yes, no)
-
-
 def step(
     program: Program, settings: Settings, state: PopulationState, now: Schedule, train: Part
 ) -> tuple[PopulationState, Float[Array, "place"]]:
@@ -232,30 +211,18 @@ def step(
     The gradients of all members come from one program over the whole member axis; the updates run rule
     by rule, each on its static slice.
     """
-    parts = list(segments(program.layout))
     hypers = [
         {**hyper, "learning_rate": now.rates[places]}
-        for hyper, (_, places) in zip(settings.hyper, parts, strict=True)
+        for hyper, (_, places) in zip(settings.hyper, segments(program.layout), strict=True)
     ]
-    networks = [_cut(state.networks, places) for _, places in parts]
-    asked = [
-        network if rule.look_ahead is None else jax.vmap(rule.look_ahead)(rule_state, network, hyper)
-        for (rule, _), rule_state, network, hyper in zip(
-            parts, state.rule_states, networks, hypers, strict=True
-        )
-    ]
-    asks_elsewhere = any(rule.look_ahead is not None for rule, _ in parts)
-    losses, gradients = _gradients(
-        program, settings, _joined(asked) if asks_elsewhere else state.networks, now, train
+    networks, rule_states, losses = stepped(
+        program.layout,
+        state.networks,
+        state.rule_states,
+        hypers,
+        lambda asked: _gradients(program, settings, asked, now, train),
     )
-    changed, rule_states = [], []
-    for (rule, places), rule_state, network, hyper in zip(
-        parts, state.rule_states, networks, hypers, strict=True
-    ):
-        change, rule_state = jax.vmap(rule.update)(_cut(gradients, places), rule_state, network, hyper)
-        changed.append(jax.tree.map(jnp.add, network, change))
-        rule_states.append(rule_state)
-    return state._replace(networks=_joined(changed), rule_states=tuple(rule_states)), losses
+    return state._replace(networks=networks, rule_states=rule_states), losses
 
 
 def _gradients(
@@ -343,13 +310,13 @@ def _with_best(
     A diverged member stays in its place, where its learning rate is 0 from the next epoch on: what is
     finite then stays so, and no NaN travels on.
     """
-    best = _chosen(improved, state.networks, state.best_networks)
+    best = chosen(improved, state.networks, state.best_networks)
     rule_states = tuple(
-        _chosen(finite[places], rule_state, jax.tree.map(jnp.zeros_like, rule_state))
+        chosen(finite[places], rule_state, jax.tree.map(jnp.zeros_like, rule_state))
         for (_, places), rule_state in zip(segments(program.layout), state.rule_states, strict=True)
     )
     return PopulationState(
-        networks=_chosen(finite, state.networks, best),
+        networks=chosen(finite, state.networks, best),
         rule_states=rule_states,
         best_networks=best,
         best_score=jnp.where(improved, ranking, state.best_score),

@@ -18,8 +18,9 @@ from jaxtyping import Array, Float
 
 from couloir.engine import compilation
 from couloir.errors import InputError
-from couloir.surfaces import functions
-from couloir.surfaces.functions import SEVEN_POINTS, Function, Point, Surface
+from couloir.surfaces import evaluation, functions
+from couloir.surfaces.evaluation import Function, Point, Surface
+from couloir.surfaces.functions import SEVEN_POINTS
 
 # Batch, mini-batch, stochastic ------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ def _batch_path(
         samples.append(seen)
     name = "batch" if size == len(rows) else "stochastic" if size == 1 else "mini-batch"
     path, counted = np.array(points), np.array(samples)
-    return BatchPath(size, name, path, functions.values(surface, path), counted, counted / len(rows))
+    return BatchPath(size, name, path, evaluation.values(surface, path), counted, counted / len(rows))
 
 
 def _batches(rows: int, size: int, epochs: int, random: np.random.Generator) -> Iterator[np.ndarray]:

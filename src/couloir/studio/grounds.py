@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from couloir.studio import drawing
-from couloir.surfaces import functions
-from couloir.surfaces.functions import Surface
+from couloir.surfaces import evaluation
+from couloir.surfaces.evaluation import Surface
 
 CONTOUR, RELIEF = 101, 51
 """Points along each side of the grids for the picture from above and for the one in space."""
@@ -18,13 +18,13 @@ def least_known(surface: Surface) -> float | None:
     """The least value of a surface, else that of the lowest of its minima; None where neither is known."""
     if surface.least is not None or not surface.minima:
         return surface.least
-    return float(functions.values(surface, surface.minima).min())
+    return float(evaluation.values(surface, surface.minima).min())
 
 
 def ground_values(surface: Surface) -> dict[str, Any]:
     """What is known of a surface, and the scale that its pictures share, as plain JSON."""
     least = least_known(surface)
-    heights = functions.values(surface, surface.minima).tolist() if surface.minima else []
+    heights = evaluation.values(surface, surface.minima).tolist() if surface.minima else []
     return {
         "name": surface.name,
         "title": surface.title,
@@ -47,5 +47,5 @@ def ground_arrays(surface: Surface) -> dict[str, np.ndarray]:
 
 
 def _losses(surface: Surface, resolution: int) -> np.ndarray:
-    z = functions.grid(surface, resolution).z
+    z = evaluation.grid(surface, resolution).z
     return np.where(np.isfinite(z), z, np.nan)

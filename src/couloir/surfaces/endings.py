@@ -8,16 +8,16 @@ and the flat point is within `NEAR` by Newton's step; or it is *on its way*.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from couloir.surfaces import functions
-from couloir.surfaces.functions import Point, Surface
+from couloir.surfaces import evaluation
+from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths
-from couloir.surfaces.wording import number, point
+from couloir.text import number, point
 
 NEAR = 0.01
 """A runner is at a minimum within this distance of it, both coordinates in units of the domain's sides."""
@@ -40,11 +40,11 @@ ENDINGS = ("arrived", "in a local minimum", "escaped", "stuck at a saddle", "div
 
 @dataclass(frozen=True, eq=False)
 class Finish:
-    """One rule's race.
+    """How one rule ran in a surface race.
 
     Attributes:
         name: the rule's name.
-        learning_rate: its α in this race.
+        learning_rate: its α.
         tuned: whether α was chosen among rates that were tried; otherwise it was given or stated, or is the
             rule's own.
         at_edge: whether the chosen α is the least or the greatest of those tried.
@@ -89,7 +89,7 @@ def minima_in_domain(surface: Surface, resolution: int = 101) -> tuple[Point, ..
     Newton's method from every point of a grid that is no higher than its eight neighbours, at most `MOST` of
     them: a hollow that falls through the grid is not found.
     """
-    x, y, z = functions.grid(surface, resolution)
+    x, y, z = evaluation.grid(surface, resolution)
     padded = np.pad(np.where(np.isfinite(z), z, np.inf), 1, constant_values=np.inf)
     around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).min(axis=(2, 3))
     rows, columns = np.nonzero(np.isfinite(z) & (z <= around))
@@ -99,7 +99,7 @@ def minima_in_domain(surface: Surface, resolution: int = 101) -> tuple[Point, ..
     found = [
         at for at in _polished(surface, hollows, 3 / (resolution - 1)) if np.all((low <= at) & (at <= high))
     ]
-    heights = functions.values(surface, np.reshape(found, (-1, 2)))
+    heights = evaluation.values(surface, np.reshape(found, (-1, 2)))
     return tuple(found[place] for place in np.argsort(heights, kind="stable"))
 
 
@@ -108,7 +108,7 @@ def _polished(surface: Surface, ends: np.ndarray, reach: float, rounds: int = 20
     size, places = np.asarray(surface.size), ends.astype(float)
     near = np.ones(len(places), bool)
     for _ in range(rounds if len(places) else 0):
-        slopes, hessians = functions.slopes_and_curvatures(surface, places)
+        slopes, hessians = evaluation.slopes_and_curvatures(surface, places)
         near &= np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(slopes).all(axis=1)
         hessians = np.where(near[:, None, None], hessians, np.eye(2))
         near &= np.linalg.eigvalsh(hessians)[:, 0] > 0
@@ -146,11 +146,11 @@ def median_gradient(surface: Surface, resolution: int = 41) -> float:
     """The middle size of the gradient over the domain."""
     x, y = (np.linspace(low, high, resolution) for low, high in surface.domain)
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    return float(np.median(np.linalg.norm(functions.slopes(surface, places), axis=1)))
+    return float(np.median(np.linalg.norm(evaluation.slopes(surface, places), axis=1)))
 
 
 def finish_of(
-    paths: Paths, place: int, minima: tuple[Point, ...], small: float, tried: Mapping[str, Sequence[float]]
+    paths: Paths, place: int, minima: tuple[Point, ...], small: float, rates: Sequence[float] = ()
 ) -> Finish:
     """How one of the runners ended.
 
@@ -159,13 +159,12 @@ def finish_of(
         place: the runner's number.
         minima: the surface's minima, known or found.
         small: below this size a gradient is small.
-        tried: the learning rates that were tried, by the rule's name; a rule that is not here was not tuned.
+        rates: the learning rates that were tried for it; none: it was not tuned.
     """
     runner, surface, points = paths.runners[place], paths.surface, paths.points[place]
-    slope, hessian = functions.slope_and_curvature(surface, points[-1])
+    slope, hessian = evaluation.slope_and_curvature(surface, points[-1])
     least, greatest = np.linalg.eigvalsh(hessian) if np.all(np.isfinite(hessian)) else (np.nan, np.nan)
     arrived, minimum = arrival(points, minima, surface)
-    rates = tried.get(runner.rule.name, ())
     finish = Finish(
         name=runner.rule.name,
         learning_rate=runner.learning_rate,
@@ -237,7 +236,7 @@ def endings_along(paths: Paths, minima: tuple[Point, ...], first: int = 0) -> tu
         nearest = np.where(gaps.min(axis=1) <= NEAR, gaps.argmin(axis=1), -1)
     at: np.ndarray = nearest.reshape(len(paths.runners), -1)
     local = np.array([_is_local(surface, minima, minimum) for minimum in minima] + [False])[at]
-    slopes, hessians = functions.slopes_and_curvatures(surface, points)
+    slopes, hessians = evaluation.slopes_and_curvatures(surface, points)
     saddle = _at_saddle(slopes, hessians, surface, SMALL * median_gradient(surface)).reshape(at.shape)
     found = np.select(
         [(at >= 0) & local, at >= 0, saddle],
@@ -262,7 +261,7 @@ def _height_above(surface: Surface, minima: tuple[Point, ...], minimum: Point) -
 
 @lru_cache(maxsize=64)
 def _heights(surface: Surface, minima: tuple[Point, ...]) -> tuple[float, ...]:
-    return tuple(functions.values(surface, minima).tolist())
+    return tuple(evaluation.values(surface, minima).tolist())
 
 
 def _is_local(surface: Surface, minima: tuple[Point, ...], minimum: Point) -> bool:
@@ -294,6 +293,6 @@ def _told(finish: Finish, surface: Surface, minima: tuple[Point, ...]) -> Finish
         text = (
             f"{name} is on its way: after {steps:,} steps it is at {point(finish.path[-1])}, "
             f"where the loss is {number(float(finish.losses[-1]))} "
-            f"and the gradient {number(finish.gradient)}."
+            f"and the gradient {number(finish.gradient, missing='not a number')}."
         )
     return replace(finish, sentence=text)

@@ -8,6 +8,7 @@ step one can `go_on`, with other settings if one likes. The program is in `coulo
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,10 +20,11 @@ from jaxtyping import Array, Float
 
 from couloir.engine import compilation
 from couloir.engine.optimizers import Rule, State
+from couloir.engine.updates import Layout, segments
 from couloir.errors import InputError, unknown
-from couloir.surfaces import functions, stepping
-from couloir.surfaces.functions import Point, Surface
-from couloir.surfaces.stepping import BATCH, Hyper, Layout, Limits, Record, Stance
+from couloir.surfaces import evaluation, functions, stepping
+from couloir.surfaces.evaluation import Point, Surface
+from couloir.surfaces.stepping import BATCH, Hyper, Limits, Stance, Steps
 
 REACH = 1e6
 """A runner that goes further from the middle of the domain than so many of its larger side has diverged."""
@@ -173,10 +175,10 @@ def begin(
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     ground = functions.surface(surface)
-    order, layout = _order(runners), _layout(runners)
+    order, layout = _laid_out(runners)
     starts = np.array([_start(ground, runners[number]) for number in order], precision)
     with jax.enable_x64(precision == "float64"), compilation.cached():
-        stance = jax.device_get(stepping.begin(functions.traceable(ground.function), layout, starts))
+        stance = jax.device_get(stepping.begin(evaluation.traceable(ground.function), layout, starts))
     back, count = np.argsort(order), len(runners)
     return Paths(
         ground,
@@ -214,10 +216,10 @@ def go_on(
     level = paths.noise if noise is None else noise
     _check(steps, level)
     runners = _changed(paths.runners, changed or {})
-    order, layout = _order(runners), _layout(runners)
+    order, layout = _laid_out(runners)
     precision = paths.points.dtype.name
     with jax.enable_x64(precision == "float64"), compilation.cached():
-        function, limits = functions.traceable(paths.surface.function), _limits(paths.surface, precision)
+        function, limits = evaluation.traceable(paths.surface.function), _limits(paths.surface, precision)
         hyper, key = _hyper(runners, layout, order, precision), jax.random.key(paths.seed)
         stance, records = _stance(paths, layout, order), []
         for first in range(paths.steps, paths.steps + steps, BATCH):
@@ -259,25 +261,19 @@ def _changed(runners: Sequence[Runner], changed: Mapping[str, Mapping[str, float
 # Between runners in their own order and a rule's runners side by side -----------------------------------
 
 
-def _order(runners: Sequence[Runner]) -> list[int]:
-    """The runners' numbers with those of a rule side by side."""
+def _laid_out(runners: Sequence[Runner]) -> tuple[list[int], Layout]:
+    """The runners' numbers with those of a rule side by side, and each rule with how many are its own."""
     rules = [runner.rule for runner in runners]
-    return sorted(range(len(rules)), key=lambda number: rules.index(rules[number]))
-
-
-def _layout(runners: Sequence[Runner]) -> Layout:
-    """Each rule with its number of runners."""
-    counts: dict[Rule, int] = {}
-    for runner in runners:
-        counts[runner.rule] = counts.get(runner.rule, 0) + 1
-    return tuple(counts.items())
+    order = sorted(range(len(rules)), key=lambda number: rules.index(rules[number]))
+    return order, tuple(Counter(rules).items())
 
 
 def _hyper(runners: Sequence[Runner], layout: Layout, order: Sequence[int], precision: str) -> Hyper:
     """Each rule's settings as arrays [runner]."""
-    parts = stepping.split(layout, [runners[number].settings() for number in order])
+    settings = [runners[number].settings() for number in order]
     return tuple(
-        {name: np.array([each[name] for each in part], precision) for name in part[0]} for part in parts
+        {name: np.array([each[name] for each in settings[own]], precision) for name in rule.defaults}
+        for rule, own in segments(layout)
     )
 
 
@@ -293,11 +289,10 @@ def _stance(paths: Paths, layout: Layout, order: Sequence[int]) -> Stance:
     def together(states: Sequence[State]) -> State:
         return jax.tree.map(lambda *leaves: np.stack([leaf[-1] for leaf in leaves]), *states)
 
-    parts = stepping.split(layout, [paths.states[number] for number in order])
+    ordered = [paths.states[number] for number in order]
+    states = tuple(together(ordered[own]) for _, own in segments(layout))
     alive = np.array([paths.diverged[number] is None for number in order])
-    return Stance(
-        paths.points[order, -1], paths.losses[order, -1], tuple(together(part) for part in parts), alive
-    )
+    return Stance(paths.points[order, -1], paths.losses[order, -1], states, alive)
 
 
 def _by_runner(states: Sequence[State], layout: Layout, back: np.ndarray, pick: Any) -> tuple[State, ...]:
@@ -309,8 +304,8 @@ def _by_runner(states: Sequence[State], layout: Layout, back: np.ndarray, pick: 
     )
 
 
-def _longer(before: Paths, after: Paths, layout: Layout, order: Sequence[int], done: Record) -> Paths:
-    """``after``, which is ``before`` with new settings, with the steps of a record [step, place, ...]."""
+def _longer(before: Paths, after: Paths, layout: Layout, order: Sequence[int], done: Steps) -> Paths:
+    """``after``, which is ``before`` with new settings, with further steps [step, runner, ...]."""
     back, count = np.argsort(order), len(done.asked)
     (points, losses, states, alive), asked, gradients = done
 

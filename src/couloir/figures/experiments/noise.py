@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from couloir.experiments.noise import BatchPath, BatchPaths, Escapes, EscapesFrom, GradientCloud
-    from couloir.surfaces.functions import Surface
+    from couloir.surfaces.evaluation import Surface
 
 KINDS = {"batch": ("right", "solid"), "mini-batch": ("further-3", "solid"), "stochastic": ("wrong", "solid")}
 """Colour and dash of each kind of descent."""

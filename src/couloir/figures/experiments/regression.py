@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from couloir.experiments.regression import Descent, Regression
-    from couloir.surfaces.functions import Surface
+    from couloir.surfaces.evaluation import Surface
 
 Line = tuple[float, float]
 """Slope m and intercept b."""

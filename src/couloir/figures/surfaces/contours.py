@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from numpy.typing import NDArray
 
-    from couloir.surfaces.functions import Grid, Surface
+    from couloir.surfaces.evaluation import Grid, Surface
     from couloir.surfaces.paths import Paths
 
 RESOLUTION = 121
@@ -171,7 +171,7 @@ def view(surface: Surface, drawn: Sequence[Track]) -> Surface:
 
 def gridded(surface: Surface, resolution: int = RESOLUTION) -> tuple[Grid, Scale]:
     """The surface over its domain, and the scale that suits it."""
-    from couloir.surfaces.functions import grid
+    from couloir.surfaces.evaluation import grid
 
     found = grid(surface, resolution)
     return found, scale(found.z, surface.least)
@@ -319,7 +319,7 @@ def _contour_sentence(surface: Surface, drawn: Sequence[Track], heights: Scale) 
 
 
 def _loss(surface: Surface, point: Sequence[float]) -> float:
-    from couloir.surfaces.functions import values
+    from couloir.surfaces.evaluation import values
 
     return float(values(surface, [(float(point[0]), float(point[1]))])[0])
 
@@ -377,7 +377,7 @@ def bowl(surface: Surface, paths: Paths | None = None, *, labels: Sequence[str] 
 
 def _shape_sentence(surface: Surface, resolution: int = 41) -> str:
     """Over how much of the picture the surface curves downwards along some direction."""
-    from couloir.surfaces.functions import slopes_and_curvatures
+    from couloir.surfaces.evaluation import slopes_and_curvatures
 
     sides = (np.linspace(low, high, resolution) for low, high in surface.domain)
     places = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)

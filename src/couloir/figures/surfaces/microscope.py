@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from numpy.typing import NDArray
 
-    from couloir.surfaces.functions import Surface
+    from couloir.surfaces.evaluation import Surface
     from couloir.surfaces.microscope import Microscope
 
 RESOLUTION = 33
@@ -53,7 +53,7 @@ def microscope(step: Microscope) -> Chart:
     title = f"Step {step.step:,} of {step.rule.name}"
     near = window(step, drawn)
     figure = new_figure(title, near.axes[0], near.axes[1], height=HEIGHT)
-    from couloir.surfaces.functions import grid
+    from couloir.surfaces.evaluation import grid
 
     found = grid(near, RESOLUTION)
     surfaces.add_levels(figure, found, scale(found.z, near.least), near, bar=False)

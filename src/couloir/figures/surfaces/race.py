@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from couloir.surfaces.endings import Finish
-    from couloir.surfaces.functions import Surface
-    from couloir.surfaces.race import SurfaceRace, Trial
+    from couloir.surfaces.evaluation import Surface
+    from couloir.surfaces.race import SurfaceRace, TriedRate
 
 UPPER, LOWER = (0.36, 1.0), (0.0, 0.25)
 """Where the level lines and the losses stand in the figure, as shares of its height."""
@@ -147,15 +147,15 @@ def race_response(race: SurfaceRace) -> Chart:
     return Chart("response", title, sentence, alt, figure)
 
 
-def _trials(race: SurfaceRace) -> dict[str, list[Trial]]:
+def _trials(race: SurfaceRace) -> dict[str, list[TriedRate]]:
     """What every tuned rule tried, by its name, the least rate first."""
-    found: dict[str, list[Trial]] = {}
+    found: dict[str, list[TriedRate]] = {}
     for trial in sorted(race.tuning, key=lambda trial: trial.learning_rate):
         found.setdefault(trial.rule, []).append(trial)
     return {each.name: found[each.name] for each in race.runners if each.name in found}
 
 
-def _add_response(figure: go.Figure, rule: str, found: list[Trial], least: float) -> None:
+def _add_response(figure: go.Figure, rule: str, found: list[TriedRate], least: float) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     drawn = [trial for trial in found if trial.diverged is None]
     figure.add_scatter(
@@ -175,11 +175,11 @@ def _add_response(figure: go.Figure, rule: str, found: list[Trial], least: float
     )
 
 
-def _above(trial: Trial, least: float) -> float:
+def _above(trial: TriedRate, least: float) -> float:
     return max(trial.loss - least, surfaces.DEEPEST) if least or trial.loss >= 0 else trial.loss
 
 
-def _response_sentence(by_rule: dict[str, list[Trial]], least: float) -> str:
+def _response_sentence(by_rule: dict[str, list[TriedRate]], least: float) -> str:
     """Over how wide a range of rates each rule comes within ten times its best loss above the least."""
     widths, lost = {}, []
     for rule, found in by_rule.items():
