@@ -26,6 +26,7 @@ from couloir.commands.train import Observer, Silent, interruptions
 from couloir.engine.population import Member, find_rule
 from couloir.errors import InputError, unknown
 from couloir.landscapes.curvature import Derivatives, Eigenpairs, curvature
+from couloir.landscapes.measuring import Measure, OnProgress
 from couloir.landscapes.planes import (
     Plane,
     eigenvector_plane,
@@ -35,7 +36,7 @@ from couloir.landscapes.planes import (
     random_plane,
     solutions_plane,
 )
-from couloir.landscapes.slices import Measure, OnProgress, Slice, heights, heights_of, loss_slice
+from couloir.landscapes.slices import Slice, heights, heights_of, loss_slice
 from couloir.landscapes.visits import Visits, visited
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder

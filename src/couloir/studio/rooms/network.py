@@ -12,8 +12,9 @@ from couloir.data.dataset import Dataset
 from couloir.data.sources.planar import planar
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.errors import InputError
+from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import random_plane
-from couloir.landscapes.slices import Measure, loss_slice
+from couloir.landscapes.slices import loss_slice
 from couloir.model.predictor import from_network, softmax
 from couloir.runs import ledger
 from couloir.selection import evaluation
