@@ -34,6 +34,7 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "figures.surface_races": ("figures.surfaces.race",),
         **{f"landscapes.{name}": (f"surfaces.{name}",) for name in SURFACES},
         "landscapes.functions": ("surfaces.functions", "surfaces.evaluation"),
+        "landscapes.guessing": ("experiments.guessing", "experiments.grids"),
         **{f"landscapes.{name}": (f"experiments.{name}",) for name in EXPERIMENTS},
     }
 )

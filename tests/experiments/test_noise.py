@@ -178,7 +178,7 @@ def test_mistakes_are_told() -> None:
         "batch of 0": lambda: noise.gradient_cloud((0,)),
         "draws 0": lambda: noise.gradient_cloud(draws=0),
         "divide the 256": lambda: noise.escapes((3,)),
-        "one run": lambda: noise.escapes(runs=0),
+        "runs 0": lambda: noise.escapes(runs=0),
         "gradient above 0": lambda: stall.effective_steps(((0.0, 5),)),
     }.items():
         with pytest.raises(couloir.InputError, match=message):

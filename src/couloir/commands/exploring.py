@@ -25,7 +25,7 @@ from couloir.engine.architectures.mlp import initialise, parameter_count
 from couloir.engine.epochs import Part
 from couloir.engine.population import Member, Options
 from couloir.errors import InputError
-from couloir.experiments import gradients, guessing
+from couloir.experiments import gradients, grids, guessing
 from couloir.figures.experiments.gradients import (
     agreement_words,
     cost_words,
@@ -118,7 +118,7 @@ def gradcheck(
     widths, settings = problem.widths(member), (member.activation, member.loss)
     rows = _sampled(problem.data.train, samples, seed)
     network = initialise((seed, 0), widths, member.activation, np.float64)
-    sizes = gradients.ladder(widths, rows.inputs.shape[1])
+    sizes = gradients.ladder(widths, len(rows.inputs))
     with stages.timed("check"):
         observer.stage("nudging every weight")
         agreement = gradients.agreement(network, rows, *settings)
@@ -130,20 +130,20 @@ def gradcheck(
     found = _Checked(agreement, curves, costs)
     result = Exploration(
         _record("gradcheck", problem, member, seed, command or as_code("gradcheck", options))
-        | _check_record(found, rows.inputs.shape[1]),
+        | _check_record(found, len(rows.inputs)),
         _check_tables(found),
         charts=[difference_errors(curves), gradient_agreement(agreement), gradient_cost(costs)],
-        lines=[*_opening(problem, member, rows.inputs.shape[1]), *_check_lines(found)],
+        lines=[*_opening(problem, member, len(rows.inputs)), *_check_lines(found)],
         table=_check_table(agreement),
     )
     return _finished(result, out, observer, stages)
 
 
-def _sampled(part: Part, samples: int, seed: int) -> gradients.Rows:
-    """Training rows drawn at random, as columns."""
+def _sampled(part: Part, samples: int, seed: int) -> Part:
+    """Training rows drawn at random."""
     count = len(part.inputs)
     chosen = np.sort(np.random.default_rng([seed, 0x67C]).permutation(count)[:samples])
-    return gradients.Rows(part.inputs[chosen].T, part.targets[chosen].T)
+    return Part(part.inputs[chosen], part.targets[chosen])
 
 
 def _check_record(found: _Checked, rows: int) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def _guess_record(search: RandomSearch, descent: CountedDescent) -> dict[str, An
             "reached": descent.reached(search.best.loss),
             "gradient_cost": guessing.GRADIENT_COST,
         },
-        "grid": guessing.dimension_counter(search.parameters).text,
+        "grid": grids.dimension_counter(search.parameters).text,
     }
 
 
@@ -311,7 +311,7 @@ def _guess_lines(search: RandomSearch, descent: CountedDescent) -> Lines:
         f"{words.count(search.guesses, 'guess', 'guesses')} in {search.seconds:.1f} s, {pace} a second",
     )
     yield "result", contest_words(search, descent)
-    grid = plain_power(guessing.dimension_counter(search.parameters).text)
+    grid = plain_power(grids.dimension_counter(search.parameters).text)
     yield "grid", f"ten values for each of {search.parameters:,} weights and biases make {grid} guesses"
 
 

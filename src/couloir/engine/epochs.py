@@ -23,7 +23,7 @@ from couloir.engine.losses import LossFunction, l1_penalty, l2_penalty
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.optimizers import Rule
 from couloir.engine.randomness import standard_normal
-from couloir.engine.updates import chosen, segments, stepped
+from couloir.engine.updates import changes_of, chosen, cut, joined, segments
 
 SIGNALS_SCORED_AT_ONCE = 2**20
 """Signals of the widest layer, over all members, in a block of samples that a population is scored on, at
@@ -215,14 +215,18 @@ def step(
         {**hyper, "learning_rate": now.rates[places]}
         for hyper, (_, places) in zip(settings.hyper, segments(program.layout), strict=True)
     ]
-    networks, rule_states, losses = stepped(
+    changes, rule_states, losses = changes_of(
         program.layout,
         state.networks,
         state.rule_states,
         hypers,
         lambda asked: _gradients(program, settings, asked, now, train),
     )
-    return state._replace(networks=networks, rule_states=rule_states), losses
+    networks = [
+        jax.tree.map(jnp.add, cut(state.networks, places), change)
+        for (_, places), change in zip(segments(program.layout), changes, strict=True)
+    ]
+    return state._replace(networks=joined(networks), rule_states=rule_states), losses
 
 
 def _gradients(

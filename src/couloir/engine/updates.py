@@ -27,14 +27,14 @@ def segments(layout: Sequence[tuple[Rule, int]]) -> Iterator[tuple[Rule, slice]]
         start += size
 
 
-def stepped(
+def changes_of(
     layout: Layout,
     params: Params,
     states: Sequence[State],
     hypers: Sequence[Hyper],
     gradients_at: Callable[[Params], tuple[Any, Params]],
-) -> tuple[Params, tuple[State, ...], Any]:
-    """One step of every rule.
+) -> tuple[list[Params], tuple[State, ...], Any]:
+    """What every rule adds to its own parameters in one step.
 
     Args:
         layout: the rules.
@@ -45,29 +45,31 @@ def stepped(
             asked where the rules want them, which for some (Nesterov) is not at the parameters.
 
     Returns:
-        the next parameters, the next states, and what `gradients_at` gave besides the gradients.
+        each rule's change, each one's next state, and what `gradients_at` gave besides the gradients.
     """
     parts = list(segments(layout))
-    own = [_cut(params, places) for _, places in parts]
+    own = [cut(params, places) for _, places in parts]
     asked = [
         part if rule.look_ahead is None else jax.vmap(rule.look_ahead)(state, part, hyper)
         for (rule, _), state, part, hyper in zip(parts, states, own, hypers, strict=True)
     ]
     elsewhere = any(rule.look_ahead is not None for rule, _ in parts)
-    besides, gradients = gradients_at(_joined(asked) if elsewhere else params)
-    changed, updated = [], []
+    besides, gradients = gradients_at(joined(asked) if elsewhere else params)
+    changes, updated = [], []
     for (rule, places), state, part, hyper in zip(parts, states, own, hypers, strict=True):
-        change, state = jax.vmap(rule.update)(_cut(gradients, places), state, part, hyper)
-        changed.append(jax.tree.map(jnp.add, part, change))
+        change, state = jax.vmap(rule.update)(cut(gradients, places), state, part, hyper)
+        changes.append(change)
         updated.append(state)
-    return _joined(changed), tuple(updated), besides
+    return changes, tuple(updated), besides
 
 
-def _cut(tree: Any, places: slice) -> Any:
+def cut(tree: Any, places: slice) -> Any:
+    """Every leaf's part of the member axis."""
     return jax.tree.map(lambda leaf: leaf[places], tree)
 
 
-def _joined(trees: Sequence[Any]) -> Any:
+def joined(trees: Sequence[Any]) -> Any:
+    """Trees of the rules, one after the other, as one of all members."""
     return trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
 
 

@@ -31,6 +31,7 @@ from jaxtyping import Array, Float
 
 from couloir.engine.architectures.mlp import Network, forward, initialise, parameter_count
 from couloir.engine.compilation import cached
+from couloir.engine.epochs import Part
 from couloir.engine.losses import LOSSES
 from couloir.errors import InputError
 
@@ -59,20 +60,13 @@ TOGETHER = 64
 """Nudged networks that are evaluated side by side."""
 
 
-class Rows(NamedTuple):
-    """What the loss is the mean over: inputs [feature, sample], targets as the loss wants them."""
-
-    inputs: Any
-    targets: Any
-
-
-def mean_loss(network: Network, rows: Rows, activation: str, loss: str) -> Float[Array, ""]:
+def mean_loss(network: Network, rows: Part, activation: str, loss: str) -> Float[Array, ""]:
     """J: the mean of a loss over all rows."""
-    return jnp.mean(LOSSES[loss].per_sample(forward(network, rows.inputs, activation), rows.targets))
+    return jnp.mean(LOSSES[loss].per_sample(forward(network, rows.inputs.T, activation), rows.targets.T))
 
 
 @partial(jax.jit, static_argnames=("activation", "loss"))
-def backpropagated(network: Network, rows: Rows, activation: str, loss: str) -> tuple[Array, Array]:
+def backpropagated(network: Network, rows: Part, activation: str, loss: str) -> tuple[Array, Array]:
     """J, and its gradient by backpropagation as one vector [parameter]: layer by layer, weights first."""
     value, gradient = jax.value_and_grad(mean_loss)(network, rows, activation, loss)
     return value, ravel_pytree(gradient)[0]
@@ -81,7 +75,7 @@ def backpropagated(network: Network, rows: Rows, activation: str, loss: str) -> 
 @partial(jax.jit, static_argnames=("activation", "loss", "central"))
 def differences(
     network: Network,
-    rows: Rows,
+    rows: Part,
     places: Array,
     epsilon: Array,
     activation: str,
@@ -181,7 +175,7 @@ class Agreement:
         return max(layer.central for layer in self.layers)
 
 
-def agreement(network: Network, rows: Rows, activation: str, loss: str, most: int | None = None) -> Agreement:
+def agreement(network: Network, rows: Part, activation: str, loss: str, most: int | None = None) -> Agreement:
     """Compare numerical gradients with backpropagation's.
 
     Args:
@@ -193,7 +187,7 @@ def agreement(network: Network, rows: Rows, activation: str, loss: str, most: in
     """
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network))
     if most is None:
-        most = min(MOST_WEIGHTS, max(100, int(MOST_WORK / (parameters * rows.inputs.shape[1]))))
+        most = min(MOST_WEIGHTS, max(100, int(MOST_WORK / (parameters * len(rows.inputs)))))
     places = np.unique(np.linspace(0, parameters - 1, min(most, parameters)).round().astype(np.int64))
     with jax.enable_x64(True), cached():
         network, rows = _doubled(network), _doubled(rows)
@@ -288,7 +282,7 @@ def _slope(epsilons: np.ndarray, errors: np.ndarray) -> float | None:
 
 def error_curves(
     network: Network,
-    rows: Rows,
+    rows: Part,
     activation: str,
     loss: str,
     epsilons: Sequence[float] = EPSILONS,
@@ -365,7 +359,7 @@ def ladder(widths: Sequence[int], samples: int, most_work: float = MOST_WORK) ->
 
 
 def costs(
-    networks: Sequence[Sequence[int]], rows: Rows, activation: str, loss: str, repeats: int = 5, seed: int = 0
+    networks: Sequence[Sequence[int]], rows: Part, activation: str, loss: str, repeats: int = 5, seed: int = 0
 ) -> list[Cost]:
     """Measure what gradients cost, for networks of several sizes.
 
@@ -390,7 +384,7 @@ PAIRS = 4
 
 
 @partial(jax.jit, static_argnames=("activation", "loss", "gradient"))
-def _again(network: Network, rows: Rows, nothing: Array, activation: str, loss: str, gradient: bool) -> Array:
+def _again(network: Network, rows: Part, nothing: Array, activation: str, loss: str, gradient: bool) -> Array:
     """The loss `INSIDE` times over, with its gradient or without.
 
     Each time the weights hang on the time before, by an addition of 0 that the compiler cannot foresee: it
@@ -407,7 +401,7 @@ def _again(network: Network, rows: Rows, nothing: Array, activation: str, loss: 
     return jax.lax.scan(once, jnp.zeros_like(nothing), None, length=INSIDE)[0]
 
 
-def _cost(widths: tuple[int, ...], rows: Rows, activation: str, loss: str, repeats: int, seed: int) -> Cost:
+def _cost(widths: tuple[int, ...], rows: Part, activation: str, loss: str, repeats: int, seed: int) -> Cost:
     network = jax.device_put(initialise((seed, 0), widths, activation, np.float64))
     count, nothing = parameter_count(widths), jnp.float64(0)
     places, epsilon = jnp.arange(count), jnp.float64(FORWARD_STEP)

@@ -1,4 +1,4 @@
-"""Guessing weights: random search and grids, and how soon there are too many of them.
+"""Guessing weights: random search, beside gradient descent at the same expense.
 
 Random search draws all parameters of a network at once, scores the network on the training rows, and keeps
 the best. Guesses are a population: a program draws and scores many of them side by side. Guess number i
@@ -9,7 +9,7 @@ Guesses are drawn as initial weights are (`couloir.engine.architectures.mlp.init
 one of `SCALES` in turn; biases, which start at 0 in training, are drawn like the weights of their layer, or
 nobody would search over them.
 
-Source: Rastrigin 1963 (random search); Bellman 1957 (the curse of dimensionality).
+Source: Rastrigin 1963.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -38,12 +37,10 @@ from couloir.engine.optimizers import RULES
 from couloir.engine.population import customary_rates
 from couloir.engine.randomness import key_of, standard_normal, uniform
 from couloir.errors import InputError
+from couloir.landscapes.measuring import ROWS_AT_ONCE, RowBlocks, in_blocks
 
 SCALES = (0.5, 1.0, 2.0, 4.0)
 """What the customary initial weights are multiplied by, guess by guess in turn."""
-
-ROWS_AT_ONCE = 256
-"""Rows in a block when guesses are scored."""
 
 NUMBERS_AT_ONCE = 2**19
 """Signals and parameters of the guesses that are scored side by side, about: they stay in the cache."""
@@ -83,36 +80,19 @@ def guess(
     return tuple(layers)
 
 
-class Rows(NamedTuple):
-    """Training rows in blocks: inputs [block, feature, row], targets by loss, weights [block, row]."""
-
-    inputs: Any
-    targets: Any
-    weights: Any
-
-
-def in_blocks(part: Part, most: int = ROWS_AT_ONCE) -> Rows:
-    """Rows as columns in blocks of one size; what fills the last one up has weight 0. Weights sum to 1."""
+def rows_of(part: Part) -> RowBlocks:
+    """All rows in blocks of one size; their weights sum to 1."""
     count = len(part.inputs)
-    blocks = math.ceil(count / most)
-    size = math.ceil(count / blocks)
-    spare = blocks * size - count
-    inputs = np.pad(part.inputs, ((0, spare), (0, 0)))
-    targets = np.pad(part.targets, ((0, spare), *((0, 0),) * (part.targets.ndim - 1)))
-    weights = np.pad(np.full(count, 1 / count, part.inputs.dtype), (0, spare))
-    targets = targets.reshape(blocks, size, *targets.shape[1:])
-    return Rows(
-        inputs.reshape(blocks, size, -1).swapaxes(1, 2),
-        targets.swapaxes(1, 2) if targets.ndim == 3 else targets,
-        weights.reshape(blocks, size),
-    )
+    blocks = math.ceil(count / ROWS_AT_ONCE)
+    rows = in_blocks(part.inputs, part.targets, blocks, math.ceil(count / blocks))
+    return rows._replace(weights=rows.weights / rows.weights.dtype.type(count))
 
 
 @partial(jax.jit, static_argnames=("widths", "activation", "loss", "scales", "groups", "size"))
 def guess_losses(
     key: Array,
     first: Array,
-    rows: Rows,
+    rows: RowBlocks,
     widths: tuple[int, ...],
     activation: str,
     loss: str,
@@ -127,10 +107,10 @@ def guess_losses(
         draw = partial(guess, key, widths=widths, activation=activation, scales=scales, dtype=dtype)
         networks = jax.vmap(draw)(numbers)
 
-        def add(total: Array, block: Rows) -> tuple[Array, None]:
+        def add(total: Array, block: RowBlocks) -> tuple[Array, None]:
             def one(network: Network) -> Array:
-                outputs = forward(network, block.inputs, activation)
-                return jnp.sum(LOSSES[loss].per_sample(outputs, block.targets) * block.weights)
+                outputs = forward(network, block.inputs.T, activation)
+                return jnp.sum(LOSSES[loss].per_sample(outputs, block.targets.T) * block.weights)
 
             return total + jax.vmap(one)(networks), None
 
@@ -232,7 +212,7 @@ def random_search(
         raise InputError(f"The number of guesses {guesses!r} cannot be used: give 1 to 2^32 - 1.")
     key, size = key_of(seed), together(widths, len(part.inputs))
     groups = _groups(guesses, size)
-    rows = jax.device_put(in_blocks(part))
+    rows = jax.device_put(rows_of(part))
     score = partial(
         guess_losses,
         rows=rows,
@@ -417,62 +397,3 @@ def counted_descent(
         capped=steps == most_steps and (steps + 1) * price <= evaluations,
         seconds=seconds,
     )
-
-
-# Grids -----------------------------------------------------------------------------------------------------
-
-ATOMS = 80
-"""Power of ten of the number of atoms in the observable universe, about."""
-
-EXACT_DIGITS = 15
-"""Numbers of at most so many digits are written in full, larger ones as a power of ten."""
-
-
-@dataclass(frozen=True)
-class GridSize:
-    """How many guesses a grid takes.
-
-    Attributes:
-        parameters: N, the number of axes.
-        segments: g, into how many parts each axis is cut.
-        logarithm: log₁₀ g^N.
-        text: g^N in plain characters: "1,000", "10^11935", "3.27×10^150".
-    """
-
-    parameters: int
-    segments: int
-    logarithm: float
-    text: str
-
-
-def dimension_counter(parameters: int, segments: int = 10) -> GridSize:
-    """g^N, the points of a grid with g segments on each of N axes, however many digits it has.
-
-    Raises:
-        InputError: fewer than one axis or segment.
-    """
-    for what, value in (("parameters", parameters), ("segments", segments)):
-        if not isinstance(value, int) or value < 1:
-            raise InputError(
-                f"The number of {what} {value!r} cannot be used: give a whole number, 1 or more."
-            )
-    with localcontext() as context:
-        context.prec = 30  # log10 g^N loses as many digits as N has, and three of the mantissa are shown
-        logarithm = Decimal(segments).log10() * parameters
-        exponent = int(logarithm)
-        mantissa = Decimal(10) ** (logarithm - exponent)
-    if logarithm < EXACT_DIGITS:
-        text = f"{segments**parameters:,}"
-    else:
-        shown = f"{mantissa:.2f}"
-        if shown == "10.00":
-            shown, exponent = "1.00", exponent + 1
-        text = f"10^{exponent}" if mantissa == 1 else f"{shown}×10^{exponent}"
-    return GridSize(parameters, segments, float(logarithm), text)
-
-
-def grid_points(dimensions: int, segments: int) -> np.ndarray:
-    """The grid itself in the unit cube: the middles of its cells, [segments^dimensions, dimensions]."""
-    middles = (np.arange(segments) + 0.5) / segments
-    axes = np.meshgrid(*[middles] * dimensions, indexing="ij")
-    return np.stack([axis.ravel() for axis in axes], axis=1)

@@ -20,7 +20,7 @@ from couloir.engine.outcomes import Outcome
 from couloir.engine.population import Member, find_rule
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError
-from couloir.experiments.answering import outputs
+from couloir.model.signals import signals
 
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop", "adam", "adamw")
 """The rules with a step size of its own for every weight."""
@@ -194,7 +194,7 @@ def _rows(
 
 def log_losses(network: Network, rows: SparseRows) -> np.ndarray:
     """−log p(true class) of every row, [row], in float64."""
-    logits = outputs(network, rows.inputs, "linear")
+    logits = signals(network, rows.inputs, "linear")[-1]
     return _losses(logits[:, 1] - logits[:, 0], rows.targets)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
-from couloir.errors import InputError
+from couloir.errors import InputError, check_whole
 
 Point = tuple[float, float]
 """Two coordinates (x, y)."""
@@ -120,8 +120,7 @@ def grid(surface: Surface, resolution: int = 101) -> Grid:
     Raises:
         InputError: fewer than 2 points.
     """
-    if resolution < 2:
-        raise InputError(f"The resolution {resolution!r} cannot be used: give a whole number of at least 2.")
+    check_whole("resolution", resolution, 2)
     x, y = (np.linspace(low, high, resolution) for low, high in surface.domain)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     return Grid(x, y, values(surface, points).reshape(resolution, resolution))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import product
@@ -17,7 +16,7 @@ import numpy as np
 from jax.tree_util import Partial
 from jaxtyping import Array
 
-from couloir.errors import InputError, unknown
+from couloir.errors import InputError, check_number, unknown
 from couloir.surfaces.evaluation import Point, Surface
 
 SEVEN_POINTS = (
@@ -151,8 +150,7 @@ def ravine(condition: float = 50.0) -> Surface:
     Raises:
         InputError: κ below 1 or not finite.
     """
-    if not (math.isfinite(condition) and condition >= 1):
-        raise InputError(f"The condition number {condition!r} cannot be used: give a number of at least 1.")
+    check_number("condition number", condition, 1)
     return Surface(
         "ravine",
         f"Ravine of condition number {condition:g}",

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from couloir.engine import compilation
 from couloir.engine.optimizers import Rule, State
 from couloir.engine.updates import Layout, segments
-from couloir.errors import InputError, unknown
+from couloir.errors import InputError, check_number, check_whole, unknown
 from couloir.surfaces import evaluation, functions, stepping
 from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.stepping import BATCH, Hyper, Limits, Stance, Steps
@@ -236,10 +236,8 @@ def noise_table(seed: int, steps: int, precision: str = "float64") -> Float[Arra
 
 
 def _check(steps: int, noise: float) -> None:
-    if isinstance(steps, bool) or steps != int(steps) or steps < 1:
-        raise InputError(f"The steps {steps!r} cannot be used: give a whole number of at least 1.")
-    if not (math.isfinite(noise) and noise >= 0):
-        raise InputError(f"The noise {noise!r} cannot be used: give a number of at least 0.")
+    check_whole("steps", steps)
+    check_number("noise", noise)
 
 
 def _start(surface: Surface, runner: Runner) -> Point:

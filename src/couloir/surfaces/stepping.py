@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from couloir.engine.optimizers import State
-from couloir.engine.updates import Layout, chosen, segments, stepped
+from couloir.engine.updates import Layout, changes_of, chosen, joined, segments
 from couloir.surfaces.evaluation import Function
 
 BATCH = 64
@@ -99,7 +99,8 @@ def advance(
             gradients = jax.vmap(lambda g: g + added)(slope(asked))
             return (asked, gradients), gradients
 
-        reached, updated, used = stepped(layout, points, states, hyper, gradients_at)
+        changes, updated, used = changes_of(layout, points, states, hyper, gradients_at)
+        reached = points + joined(changes)
         heights = height(reached)
         near = jax.vmap(lambda p: jnp.linalg.norm(p - limits.middle) <= limits.reach)(reached)
         alive = alive & jnp.isfinite(heights) & near

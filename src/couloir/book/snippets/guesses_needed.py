@@ -1,7 +1,7 @@
 """How many guesses a complete search needs, against the number of weights."""
 
 from couloir.engine.architectures.mlp import parameter_count
-from couloir.experiments.guessing import dimension_counter
+from couloir.experiments.grids import dimension_counter
 from couloir.figures.experiments.guessing import guesses_needed
 
 widths = (784, 15, 10)

@@ -51,7 +51,7 @@ def grid_samples(segments: int = 10) -> Chart:
         InputError: fewer or more segments.
     """
     from couloir.errors import InputError
-    from couloir.experiments.guessing import dimension_counter, grid_points
+    from couloir.experiments.grids import dimension_counter, grid_points
 
     if not 2 <= segments <= 20:
         raise InputError(f"A grid of {segments} segments an axis cannot be drawn: give 2 to 20.")
@@ -132,7 +132,7 @@ def guesses_needed(widths: tuple[int, ...] = DIGIT_WIDTHS) -> Chart:
         widths: a network to be marked: units of every layer, from the inputs to the outputs.
     """
     from couloir.engine.architectures.mlp import parameter_count
-    from couloir.experiments.guessing import ATOMS, dimension_counter
+    from couloir.experiments.grids import ATOMS, dimension_counter
 
     parameters, title = parameter_count(widths), "Guesses that a grid needs"
     dimensions = sorted({round(n) for n in np.geomspace(1, max(parameters, 1000) * 1.6, 60)})
