@@ -16,6 +16,7 @@ from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import random_plane
 from couloir.landscapes.slices import loss_slice
 from couloir.model.predictor import from_network, softmax
+from couloir.model.signals import signals
 from couloir.runs import ledger
 from couloir.selection import evaluation
 from couloir.selection.problem import Conditions, Problem, prepare
@@ -243,17 +244,17 @@ class Networks(Room):
         wanted = asking.read(Probe, arguments)
         live, _ = self._seen(wanted.epoch, wanted.member)
         scene = self._stage(self._settings.rows_used).scene
-        inputs = scene.prepared(np.array([[wanted.x, wanted.y]])).T
+        inputs = scene.prepared(np.array([[wanted.x, wanted.y]]))
         network = live.network(wanted.epoch, wanted.member)
-        *hidden, outputs = pictures.signals(network, inputs, live.members[wanted.member].activation)
+        *hidden, outputs = signals(network, inputs, live.members[wanted.member].activation)
         values: dict[str, Any] = {
-            "inputs": inputs[:, 0],
-            "neurons": np.concatenate([*hidden, np.zeros((0, 1))])[:, 0],
+            "inputs": inputs[0],
+            "neurons": np.concatenate([*hidden, np.zeros((1, 0))], axis=1)[0],
         }
         if scene.classes:
-            values["chances"] = softmax(outputs.T)[0]
+            values["chances"] = softmax(outputs)[0]
         else:
-            values["value"] = float(scene.problem.preparation.restore(outputs[0])[0])
+            values["value"] = float(scene.problem.preparation.restore(outputs[:, 0])[0])
         return Answer(values)
 
     def ask_surface(self, arguments: Mapping[str, Any]) -> Answer:
