@@ -22,7 +22,7 @@ from couloir.studio.rooms import Surroundings
 from couloir.studio.rooms.race import Race
 from couloir.studio.wire import Answer
 from couloir.surfaces import evaluation
-from couloir.surfaces.endings import ENDINGS, endings_along, finish_of
+from couloir.surfaces.endings import ENDINGS, endings_along, finishes
 from couloir.surfaces.formulas import from_formula
 from couloir.surfaces.functions import SURFACES
 from couloir.surfaces.microscope import magnify
@@ -337,8 +337,7 @@ def test_far_starts_and_wild_settings_are_answered() -> None:
 def test_endings_over_blocks_are_those_of_the_race() -> None:
     found = ask(room(), "advance", surface="hills", first=0, steps=256)
     whole = engine("hills", [(256, {}, 0.0)])
-    for runner in range(8):
-        finish = finish_of(whole, runner, whole.surface.minima, 0.0)
+    for runner, finish in enumerate(finishes(whole, whole.surface.minima)):
         assert ENDINGS[found.arrays["endings"][runner, -1]] == finish.ending
 
 

@@ -1,4 +1,4 @@
-"""Races on surfaces: an equal budget of tuning, and every kind of ending on ground where it is certain."""
+"""Surface races: an equal budget of tuning, and every kind of ending on ground where it is certain."""
 
 from __future__ import annotations
 

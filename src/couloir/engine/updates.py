@@ -48,7 +48,7 @@ def changes_of(
         each rule's change, each one's next state, and what `gradients_at` gave besides the gradients.
     """
     parts = list(segments(layout))
-    own = [cut(params, places) for _, places in parts]
+    own = [cut(params, slots) for _, slots in parts]
     asked = [
         part if rule.look_ahead is None else jax.vmap(rule.look_ahead)(state, part, hyper)
         for (rule, _), state, part, hyper in zip(parts, states, own, hypers, strict=True)
@@ -56,16 +56,16 @@ def changes_of(
     elsewhere = any(rule.look_ahead is not None for rule, _ in parts)
     besides, gradients = gradients_at(joined(asked) if elsewhere else params)
     changes, updated = [], []
-    for (rule, places), state, part, hyper in zip(parts, states, own, hypers, strict=True):
-        change, state = jax.vmap(rule.update)(cut(gradients, places), state, part, hyper)
+    for (rule, slots), state, part, hyper in zip(parts, states, own, hypers, strict=True):
+        change, state = jax.vmap(rule.update)(cut(gradients, slots), state, part, hyper)
         changes.append(change)
         updated.append(state)
     return changes, tuple(updated), besides
 
 
-def cut(tree: Any, places: slice) -> Any:
+def cut(tree: Any, slots: slice) -> Any:
     """Every leaf's part of the member axis."""
-    return jax.tree.map(lambda leaf: leaf[places], tree)
+    return jax.tree.map(lambda leaf: leaf[slots], tree)
 
 
 def joined(trees: Sequence[Any]) -> Any:

@@ -97,7 +97,7 @@ def summed(
 
     Args:
         sums: for a call's rows; runs a compiled program.
-        calls: from `in_calls`; as many run at a time as there are lanes.
+        calls: from `in_calls`; as many run at a time as there are workers.
         precision: that the program computes in.
         on_progress: told of every call that is done.
     """

@@ -187,7 +187,7 @@ def begin(
         stance.losses[back, None],
         np.empty((count, 0, 2), precision),
         np.empty((count, 0, 2), precision),
-        _by_runner(stance.states, layout, back, lambda leaf, place: leaf[place : place + 1]),
+        _by_runner(stance.states, layout, back, lambda leaf, slot: leaf[slot : slot + 1]),
         tuple({name: np.empty(0) for name in runner.settings()} for runner in runners),
         (None,) * count,
         seed=seed,
@@ -294,11 +294,11 @@ def _stance(paths: Paths, layout: Layout, order: Sequence[int]) -> Stance:
 
 
 def _by_runner(states: Sequence[State], layout: Layout, back: np.ndarray, pick: Any) -> tuple[State, ...]:
-    """Each runner's own state out of those of the rules: ``pick(leaf, place)``."""
-    places = [(segment, place) for segment, (_, count) in enumerate(layout) for place in range(count)]
+    """Each runner's own state out of those of the rules: ``pick(leaf, slot)``."""
+    slots = [(segment, slot) for segment, (_, count) in enumerate(layout) for slot in range(count)]
     return tuple(
-        jax.tree.map(lambda leaf, place=place: pick(leaf, place), states[segment])
-        for segment, place in (places[number] for number in back)
+        jax.tree.map(lambda leaf, slot=slot: pick(leaf, slot), states[segment])
+        for segment, slot in (slots[number] for number in back)
     )
 
 
@@ -310,7 +310,7 @@ def _longer(before: Paths, after: Paths, layout: Layout, order: Sequence[int], d
     def longer(known: np.ndarray, new: np.ndarray) -> np.ndarray:
         return np.concatenate([known, np.moveaxis(new, 0, 1)[back]], axis=1)
 
-    further = _by_runner(states, layout, back, lambda leaf, place: leaf[:, place])
+    further = _by_runner(states, layout, back, lambda leaf, slot: leaf[:, slot])
     lasted = alive.sum(axis=0)[back].tolist()
     fell = [before.steps + steps + 1 if steps < count else None for steps in lasted]
     return replace(

@@ -20,16 +20,7 @@ from couloir.engine.optimizers import RULES, Rule
 from couloir.engine.population import find_rule
 from couloir.errors import InputError
 from couloir.surfaces import functions
-from couloir.surfaces.endings import (
-    ENDINGS,
-    EVEN,
-    SMALL,
-    Finish,
-    arrival,
-    finish_of,
-    median_gradient,
-    minima_of,
-)
+from couloir.surfaces.endings import ENDINGS, EVEN, Finish, arrival, finishes, minima_of
 from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths, Runner, follow
 from couloir.text import number
@@ -242,7 +233,7 @@ def _tuned(paths: Paths) -> tuple[TriedRate, ...]:
             runner.rule.name,
             runner.learning_rate,
             float(end),
-            None if lost else arrival(points, minima, paths.surface)[0],
+            None if lost else arrival(points, minima, paths.surface),
             lost,
             chosen=False,
         )
@@ -258,18 +249,22 @@ def _tuned(paths: Paths) -> tuple[TriedRate, ...]:
 
 
 def _finished(paths: Paths, tuning: tuple[TriedRate, ...], notes: tuple[str, ...]) -> SurfaceRace:
-    surface, minima = paths.surface, minima_of(paths)
-    small = SMALL * median_gradient(surface)
+    minima = minima_of(paths)
     rates: dict[str, list[float]] = {}
     for tried in tuning:
         rates.setdefault(tried.rule, []).append(tried.learning_rate)
-    runners = tuple(
-        finish_of(paths, place, minima, small, rates.get(runner.rule.name, ()))
-        for place, runner in enumerate(paths.runners)
-    )
-    start = (float(paths.points[0, 0, 0]), float(paths.points[0, 0, 1]))
+    x, y = paths.points[0, 0].tolist()
     return SurfaceRace(
-        surface, start, paths.steps, paths.noise, paths.seed, runners, paths, tuning, minima, notes
+        paths.surface,
+        (x, y),
+        paths.steps,
+        paths.noise,
+        paths.seed,
+        finishes(paths, minima, rates),
+        paths,
+        tuning,
+        minima,
+        notes,
     )
 
 
