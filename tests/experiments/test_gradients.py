@@ -79,7 +79,9 @@ def test_a_nudge_is_what_it_says():
     expected = (numpy_loss((Layer(w1, b1), Layer(nudged, b2)), rows) - numpy_loss(network, rows)) / 0.1
     place = np.array([w1.size + b1.size + 1 * 6 + 2])
     with jax.enable_x64(True):
-        found = gradients.differences(network, rows, place, np.float64(0.1), "tanh", "cross_entropy")
+        found = gradients.differences(
+            network, gradients.columns(rows), place, np.float64(0.1), "tanh", "cross_entropy"
+        )
     assert float(found[0]) == pytest.approx(expected, rel=1e-11)
 
 

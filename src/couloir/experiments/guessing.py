@@ -228,7 +228,19 @@ def random_search(
         began = time.perf_counter()
         found = np.concatenate(list(_calls(score, key, guesses, groups * size, on_progress)))
     seconds = time.perf_counter() - began
-    return _summed_up(found[:guesses], tuple(widths), activation, loss, scales, part, seed, seconds)
+    losses = np.where(np.isfinite(found), found, np.inf)[:guesses]
+    return RandomSearch(
+        tuple(widths),
+        activation,
+        loss,
+        len(losses),
+        _improvements(losses, scales),
+        {float(s): float(losses[n :: len(scales)].min(initial=np.inf)) for n, s in enumerate(scales)},
+        float(np.median(losses)),
+        constant_loss(part.targets, loss),
+        seed,
+        seconds,
+    )
 
 
 def _groups(guesses: int, size: int) -> int:
@@ -258,38 +270,10 @@ def _calls(
             return
 
 
-def _summed_up(
-    found: np.ndarray,
-    widths: tuple[int, ...],
-    activation: str,
-    loss: str,
-    scales: Sequence[float],
-    part: Part,
-    seed: int,
-    seconds: float,
-) -> RandomSearch:
-    losses = np.where(np.isfinite(found), found, np.inf)
-    running = np.minimum.accumulate(losses)
-    better = np.flatnonzero(np.diff(running, prepend=np.inf) < 0)
-    improvements = [Best(n, float(losses[n]), float(scales[n % len(scales)])) for n in better.tolist()]
-    by_scale = {
-        float(scale): float(losses[place :: len(scales)].min(initial=np.inf))
-        for place, scale in enumerate(scales)
-    }
-    constant = constant_loss(part.targets, loss)
-    median = float(np.median(losses))
-    return RandomSearch(
-        widths,
-        activation,
-        loss,
-        len(losses),
-        improvements or [Best(0, math.inf, float(scales[0]))],
-        by_scale,
-        median,
-        constant,
-        seed,
-        seconds,
-    )
+def _improvements(losses: np.ndarray, scales: Sequence[float]) -> list[Best]:
+    """Every guess better than all before it; the first one where none has a loss."""
+    better = np.flatnonzero(np.diff(np.minimum.accumulate(losses), prepend=np.inf) < 0).tolist() or [0]
+    return [Best(number, float(losses[number]), float(scales[number % len(scales)])) for number in better]
 
 
 def constant_loss(targets: np.ndarray, loss: str) -> float | None:
