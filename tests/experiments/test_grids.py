@@ -10,7 +10,7 @@ import pytest
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.errors import InputError
 from couloir.experiments.grids import dimension_counter, grid_points
-from couloir.figures.experiments import guessing as drawn
+from couloir.figures.experiments import grids as drawn
 
 
 @pytest.mark.parametrize("segments", [2, 7, 10, 99, 100])

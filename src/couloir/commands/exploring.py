@@ -34,12 +34,8 @@ from couloir.figures.experiments.gradients import (
     gradient_agreement,
     gradient_cost,
 )
-from couloir.figures.experiments.guessing import (
-    contest_words,
-    guesses_needed,
-    plain_power,
-    search_against_descent,
-)
+from couloir.figures.experiments.grids import guesses_needed, plain_power
+from couloir.figures.experiments.guessing import contest_words, search_against_descent
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
 from couloir.selection.problem import Conditions, Problem, prepare

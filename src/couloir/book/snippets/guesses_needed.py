@@ -2,7 +2,7 @@
 
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.experiments.grids import dimension_counter
-from couloir.figures.experiments.guessing import guesses_needed
+from couloir.figures.experiments.grids import guesses_needed
 
 widths = (784, 15, 10)
 parameters, biases = parameter_count(widths), sum(widths[1:])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from couloir.figures.surfaces.contours import bowl
+from couloir.figures.surfaces.bowl import bowl
 from couloir.surfaces.evaluation import slope_and_curvature
 from couloir.surfaces.functions import surface
 
