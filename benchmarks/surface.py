@@ -31,8 +31,9 @@ import numpy as np
 from _shared import machine, mnist_rows, table, write_json
 
 from couloir.engine.architectures.mlp import Network, initialise
+from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import Plane, random_plane
-from couloir.landscapes.slices import Measure, loss_slice
+from couloir.landscapes.slices import loss_slice
 
 WIDTHS, BATCH = (784, 15, 10), 128
 BARS = {"NumPy": 5.0, "PyTorch data loader": 30.0}

@@ -48,9 +48,9 @@ MODULES = (
     "couloir.export.graph",
     "couloir.export.feeding",
     "couloir.figures",
-    *(f"couloir.surfaces.{name}" for name in SURFACES),
-    *(f"couloir.landscapes.{name}" for name in ("planes", "slices", "curvature")),
-    *(f"couloir.experiments.{name}" for name in EXPERIMENTS),
+    *(f"couloir.surfaces.{name}" for name in ("evaluation", *SURFACES)),
+    *(f"couloir.landscapes.{name}" for name in ("planes", "measuring", "slices", "curvature")),
+    *(f"couloir.experiments.{name}" for name in (*EXPERIMENTS, "grids")),
     "couloir.book",
 )
 """The modules that get a page, in the order of the list beside every page."""

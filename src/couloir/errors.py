@@ -6,7 +6,10 @@ Everything else that is raised is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
+from numbers import Real
+from typing import Any
 
 
 class InputError(ValueError):
@@ -37,3 +40,17 @@ def nearest(value: object, choices: Iterable[str]) -> str | None:
 def listed(names: Sequence[str]) -> str:
     """The first twenty names, and how many more there are."""
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def check_whole(what: str, value: Any, least: int = 1) -> None:
+    """Raise an InputError where a value is no whole number, or below the least one."""
+    whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
+    if not whole or value < least:
+        raise InputError(f"The {what} {value!r} cannot be used: give a whole number of at least {least}.")
+
+
+def check_number(what: str, value: float, least: float = 0.0, excluded: bool = False) -> None:
+    """Raise an InputError where a value is not finite, below the least, or that one if it is excluded."""
+    if not math.isfinite(value) or value < least or (excluded and value == least):
+        wanted = f"above {least:g}" if excluded else f"of at least {least:g}"
+        raise InputError(f"The {what} {value!r} cannot be used: give a number {wanted}.")

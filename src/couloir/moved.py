@@ -33,6 +33,8 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cross_validation": ("selection.cross_validation",),
         "figures.surface_races": ("figures.surfaces.race",),
         **{f"landscapes.{name}": (f"surfaces.{name}",) for name in SURFACES},
+        "landscapes.functions": ("surfaces.functions", "surfaces.evaluation"),
+        "landscapes.guessing": ("experiments.guessing", "experiments.grids"),
         **{f"landscapes.{name}": (f"experiments.{name}",) for name in EXPERIMENTS},
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Iterable
 
 METRIC_NAMES = {
     "log_loss": "log loss",
@@ -22,27 +23,46 @@ LOSS_NAMES = {
 SHARES = ("accuracy", "balanced_accuracy")
 HIGHER_IS_BETTER = (*SHARES, "r2")
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits: 0.0712, 1,257, 4.1×10⁻⁷; "–" where there is none."""
+def superscript(exponent: int | str) -> str:
+    """An exponent as it stands above the line: ⁻⁷."""
+    return str(exponent).translate(_RAISED)
+
+
+def subscript(index: int) -> str:
+    """An index as it stands below the line: ₁₂."""
+    return str(index).translate(_LOWERED)
+
+
+def number(value: float | None, digits: int = 3, missing: str = "–") -> str:
+    """A number with so many significant digits: 0.0712, −1,257, 4.1×10⁻⁷, ∞; `missing` for none."""
     if value is None or math.isnan(value):
-        return "–"
+        return missing
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    exponent = int(power)
     if exponent < -4 or exponent >= 9:
-        mantissa = f"{value / 10.0**exponent:.{digits - 1}f}".rstrip("0").rstrip(".")
-        return _signed(f"{mantissa}×10{str(exponent).translate(_SUPERSCRIPTS)}")
-    text = f"{value:,.{max(0, digits - 1 - exponent)}f}"
-    return _signed(text.rstrip("0").rstrip(".") if "." in text else text)
-
-
-def _signed(text: str) -> str:
+        text = f"{_trimmed(mantissa)}×10{superscript(exponent)}"
+    else:
+        text = _trimmed(f"{value:,.{max(0, digits - 1 - exponent)}f}")
     return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def _trimmed(text: str) -> str:
+    """Digits without the zeros that end a fraction."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def point(values: Iterable[float], digits: int = 3) -> str:
+    """A point or a vector: (3, −0.5). Thousands have no comma there: it would pass for the one between."""
+    shown = (number(float(value), digits, "not a number").replace(",", "") for value in values)
+    return f"({', '.join(shown)})"
 
 
 def count(value: int, noun: str, plural: str | None = None) -> str:

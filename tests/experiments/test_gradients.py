@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from couloir.engine.architectures.mlp import Layer, forward, initialise, parameter_count
+from couloir.engine.epochs import Part
 from couloir.errors import InputError
 from couloir.experiments import gradients
 from couloir.experiments.gradients import (
     EPSILONS,
     Cost,
-    Rows,
     agreement,
     costs,
     error_curves,
@@ -31,13 +31,13 @@ SHAPE = (4, 6, 3)
 def problem(activation: str = "tanh", widths=SHAPE, rows: int = 30):
     random = np.random.default_rng(0)
     network = initialise((0, 0), widths, activation, np.float64)
-    return network, Rows(random.normal(size=(widths[0], rows)), random.integers(0, widths[-1], rows))
+    return network, Part(random.normal(size=(rows, widths[0])), random.integers(0, widths[-1], rows))
 
 
 def numpy_loss(network, rows) -> float:
     """Cross-entropy of a tanh network with one hidden layer, in plain NumPy."""
     (w1, b1), (w2, b2) = network
-    outputs = w2 @ np.tanh(w1 @ rows.inputs + b1[:, None]) + b2[:, None]
+    outputs = w2 @ np.tanh(w1 @ rows.inputs.T + b1[:, None]) + b2[:, None]
     outputs = outputs - outputs.max(axis=0)
     shares = np.exp(outputs) / np.exp(outputs).sum(axis=0)
     return float(np.mean(-np.log(shares[rows.targets, np.arange(len(rows.targets))])))
@@ -46,12 +46,12 @@ def numpy_loss(network, rows) -> float:
 def numpy_gradient(network, rows):
     """Its gradient by the chain rule, written out; as one vector, layer by layer, weights first."""
     (w1, b1), (w2, b2) = network
-    hidden = np.tanh(w1 @ rows.inputs + b1[:, None])
+    hidden = np.tanh(w1 @ rows.inputs.T + b1[:, None])
     outputs = w2 @ hidden + b2[:, None]
     shares = np.exp(outputs) / np.exp(outputs).sum(axis=0)
     error = (shares - np.eye(len(b2))[:, rows.targets]) / len(rows.targets)
     back = (w2.T @ error) * (1 - hidden**2)
-    parts = (back @ rows.inputs.T, back.sum(axis=1), error @ hidden.T, error.sum(axis=1))
+    parts = (back @ rows.inputs, back.sum(axis=1), error @ hidden.T, error.sum(axis=1))
     return np.concatenate([part.ravel() for part in parts])
 
 
@@ -79,7 +79,9 @@ def test_a_nudge_is_what_it_says():
     expected = (numpy_loss((Layer(w1, b1), Layer(nudged, b2)), rows) - numpy_loss(network, rows)) / 0.1
     place = np.array([w1.size + b1.size + 1 * 6 + 2])
     with jax.enable_x64(True):
-        found = gradients.differences(network, rows, place, np.float64(0.1), "tanh", "cross_entropy")
+        found = gradients.differences(
+            network, gradients.columns(rows), place, np.float64(0.1), "tanh", "cross_entropy"
+        )
     assert float(found[0]) == pytest.approx(expected, rel=1e-11)
 
 
@@ -117,7 +119,7 @@ def test_what_nudging_may_take_is_bounded(monkeypatch):
 
 def test_single_precision_rows_are_checked_in_double():
     _, rows = problem()
-    single = Rows(rows.inputs.astype(np.float32), rows.targets.astype(np.int32))
+    single = Part(rows.inputs.astype(np.float32), rows.targets.astype(np.int32))
     found = agreement(initialise((0, 0), SHAPE, "tanh", np.float32), single, "tanh", "cross_entropy")
     assert found.gradient.dtype == np.float64
     assert found.largest_central < 1e-5
@@ -144,7 +146,7 @@ def test_on_a_quadratic_loss_both_errors_are_known():
     random = np.random.default_rng(2)
     x, y = random.normal(size=(1, 20)), random.normal(size=(1, 20))
     network = (Layer(np.array([[0.3]]), np.array([0.0])),)
-    found = error_curves(network, Rows(x, y), "linear", "mse", epsilons=(0.1, 0.01))
+    found = error_curves(network, Part(x.T, y.T), "linear", "mse", epsilons=(0.1, 0.01))
     halves = np.array([np.mean(x**2), 1.0])  # J''/2 of the weight and of the bias
     residual = 0.3 * x - y
     gradient = np.array([2 * np.mean(residual * x), 2 * np.mean(residual)])

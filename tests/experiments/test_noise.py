@@ -10,7 +10,7 @@ from scipy import optimize, stats
 
 import couloir
 from couloir.experiments import noise, stall
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation, functions
 from problems import SEVEN_POINTS
 
 # Paths ------------------------------------------------------------------------------------------------
@@ -92,9 +92,9 @@ def test_the_two_wells_have_the_minima_that_the_cubic_says() -> None:
     roots = np.sort(np.roots([1, 0, -1, 0.25]).real)
     wells = noise.TWO_WELLS
     np.testing.assert_allclose([place[0] for place in wells.minima], roots[[0, 2]], rtol=1e-12)
-    heights = functions.values(wells, wells.minima)
+    heights = evaluation.values(wells, wells.minima)
     assert heights[0] == pytest.approx(wells.least, rel=1e-14)
-    assert heights[0] < heights[1] < functions.values(wells, [(roots[1], 0)])[0]
+    assert heights[0] < heights[1] < evaluation.values(wells, [(roots[1], 0)])[0]
     low = optimize.minimize(
         lambda at: at[0] ** 4 / 4 - at[0] ** 2 / 2 + at[0] / 4 + at[1] ** 2 / 2, (-1, 0.1)
     ).x
@@ -178,7 +178,7 @@ def test_mistakes_are_told() -> None:
         "batch of 0": lambda: noise.gradient_cloud((0,)),
         "draws 0": lambda: noise.gradient_cloud(draws=0),
         "divide the 256": lambda: noise.escapes((3,)),
-        "one run": lambda: noise.escapes(runs=0),
+        "runs 0": lambda: noise.escapes(runs=0),
         "gradient above 0": lambda: stall.effective_steps(((0.0, 5),)),
     }.items():
         with pytest.raises(couloir.InputError, match=message):

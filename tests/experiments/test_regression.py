@@ -182,7 +182,7 @@ def test_standardised_variables_curve_alike():
         (lambda: regression([1, np.nan], [1, 2]), "not finite"),
         (lambda: solve(line_fit(), "qrr"), "did you mean 'qr'"),
         (lambda: descend(line_fit(), -0.1, 5), "above 0"),
-        (lambda: descend(line_fit(), 0.1, 0), "1 or more"),
+        (lambda: descend(line_fit(), 0.1, 0), "at least 1"),
         (lambda: descend(line_fit(), 0.1, 5, (1, 2, 3)), "2 coefficients"),
     ],
 )

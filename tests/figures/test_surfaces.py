@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import math
@@ -12,9 +13,13 @@ import pytest
 
 from couloir.engine.optimizers import RULES
 from couloir.figures import animation, heights, theme
-from couloir.figures.surfaces import contours as surfaces
 from couloir.figures.surfaces import race as surface_races
+from couloir.figures.surfaces.bowl import bowl
+from couloir.figures.surfaces.contours import contour
+from couloir.figures.surfaces.losses import DEEPEST, path_losses
 from couloir.figures.surfaces.microscope import angle, arrows, microscope, window
+from couloir.figures.surfaces.tracks import SMALLEST, tracks, view
+from couloir.surfaces.formulas import from_formula
 from couloir.surfaces.functions import surface
 from couloir.surfaces.microscope import magnify
 from couloir.surfaces.paths import Runner, follow
@@ -111,11 +116,19 @@ def test_round_numbers_are_multiples_of_1_2_or_5():
         assert low <= found[0] <= found[-1] <= high
 
 
+@pytest.mark.parametrize(("middle", "span"), [(0.0, 1e-14), (0.5, 2e-16), (3.0, 0.0)])
+def test_nearly_level_ground_has_level_lines_too(middle, span):
+    """As around a step that has all but arrived: losses differ in their last digits."""
+    levels = heights.scale(middle + span * np.linspace(-1, 1, 5), None).contours()
+    assert levels["size"] > 0
+    assert (levels["end"] - levels["start"]) / levels["size"] <= 1.4 * heights.LEVELS
+
+
 # Level lines ----------------------------------------------------------------------------------------------
 
 
 def test_level_lines_are_those_of_the_function(paths):
-    (levels,) = traces(surfaces.contour(surface("beale"), paths).figure, "contour")
+    (levels,) = traces(contour(surface("beale"), paths).figure, "contour")
     x, y = np.meshgrid(levels.x, levels.y)
     np.testing.assert_allclose(levels.customdata, beale(x, y), rtol=1e-6)
     scale = heights.scale(beale(x, y), 0.0)
@@ -124,7 +137,7 @@ def test_level_lines_are_those_of_the_function(paths):
 
 
 def test_a_path_is_drawn_point_by_point_in_its_rules_style(paths):
-    figure = surfaces.contour(surface("beale"), paths).figure
+    figure = contour(surface("beale"), paths).figure
     expected, _ = momentum_path(surface("beale").start)
     (line,) = named(figure, "momentum")
     np.testing.assert_allclose(np.transpose([line.x, line.y]), expected, rtol=1e-5)
@@ -137,36 +150,36 @@ def test_a_path_is_drawn_point_by_point_in_its_rules_style(paths):
 
 
 def test_the_picture_holds_every_point_and_the_lowest_minimum(paths):
-    ground, drawn = surface("beale"), surfaces.tracks(paths)
-    (a, b), (c, d) = surfaces.view(ground, drawn).domain
+    ground, drawn = surface("beale"), tracks(paths)
+    (a, b), (c, d) = view(ground, drawn).domain
     places = [*paths.points.reshape(-1, 2), (3.0, 0.5)]
     assert all(a <= x <= b and c <= y <= d for x, y in places)
     assert a >= -4.5
     assert d <= 4.5
-    assert b - a >= 9 * surfaces.SMALLEST - 1e-9
-    assert surfaces.view(ground, []).domain == ground.domain
+    assert b - a >= 9 * SMALLEST - 1e-9
+    assert view(ground, []).domain == ground.domain
 
 
 def test_the_same_rule_twice_has_two_looks_and_its_rates_for_names():
     runners = [Runner(RULES["sgd"], rate) for rate in (0.001, 0.01, 0.3)]
     found = follow("beale", runners, 20)
-    drawn = surfaces.tracks(found)
+    drawn = tracks(found)
     assert [track.label for track in drawn] == ["sgd, rate 0.001", "sgd, rate 0.01", "sgd, rate 0.3"]
     assert len({track.style for track in drawn}) == 3
     assert all(track.style.colour in {light for light, _ in theme.PALETTE.values()} for track in drawn)
     starts = [Runner(RULES["sgd"], 0.01, start=place) for place in ((1.0, 1.0), (-1.0, 0.5))]
-    labels = [track.label for track in surfaces.tracks(follow("beale", starts, 5))]
+    labels = [track.label for track in tracks(follow("beale", starts, 5))]
     assert labels == ["sgd from (1, 1)", "sgd from (−1, 0.5)"]
-    assert [t.label for t in surfaces.tracks(found, ["low", "right", "high"])] == ["low", "right", "high"]
+    assert [t.label for t in tracks(found, ["low", "right", "high"])] == ["low", "right", "high"]
 
 
 def test_a_path_that_diverged_ends_where_it_was_lost():
     found = follow("beale", [Runner(RULES["sgd"], 0.3), Runner(RULES["adam"], 0.1)], 20)
-    lost, kept = surfaces.tracks(found)
+    lost, kept = tracks(found)
     assert found.diverged[0] is not None
     assert lost.last == found.diverged[0] - 1
     assert kept.last == 20
-    chart = surfaces.contour(surface("beale"), found)
+    chart = contour(surface("beale"), found)
     (line,) = named(chart.figure, "sgd")
     assert len(line.x) == found.diverged[0]
     assert f"Diverged: sgd at step {found.diverged[0]}." in chart.sentence
@@ -174,7 +187,7 @@ def test_a_path_that_diverged_ends_where_it_was_lost():
 
 
 def test_the_sentence_has_the_losses_at_the_end_lowest_first(paths):
-    sentence = surfaces.contour(surface("beale"), paths).sentence
+    sentence = contour(surface("beale"), paths).sentence
     told = re.findall(r"(\w+) ([\d.]+)(?=,| and|\.)", sentence.split("Loss after 60 steps: ")[1])
     ends = {r.rule.name: beale(*p) for r, p in zip(paths.runners, paths.points[:, -1], strict=True)}
     assert [name for name, _ in told] == sorted(ends, key=ends.__getitem__)
@@ -183,13 +196,13 @@ def test_the_sentence_has_the_losses_at_the_end_lowest_first(paths):
 
 
 def test_of_many_minima_only_the_lowest_is_marked():
-    figure = surfaces.contour(surface("rastrigin")).figure
+    figure = contour(surface("rastrigin")).figure
     (mark,) = named(figure, "minimum", "markers")
     assert (mark.x[0], mark.y[0]) == (0, 0)
 
 
 def test_a_path_in_space_lies_just_above_the_surface(paths):
-    chart = surfaces.bowl(surface("beale"), paths)
+    chart = bowl(surface("beale"), paths)
     (ground,) = traces(chart.figure, "surface")
     scale = heights.scale(ground.customdata, 0.0)
     lines = {trace.name: trace for trace in traces(chart.figure, "scatter3d")}
@@ -203,7 +216,7 @@ def test_a_path_in_space_lies_just_above_the_surface(paths):
 
 def test_a_path_in_space_stops_where_it_leaves_the_domain():
     found = follow("saddle", [Runner(RULES["sgd"], 0.1)], 60)
-    chart = surfaces.bowl(surface("saddle"), found)
+    chart = bowl(surface("saddle"), found)
     (line,) = traces(chart.figure, "scatter3d")
     outside = np.abs(found.points[0, :, 1]) > surface("saddle").domain[1][1]
     assert outside.any()
@@ -212,7 +225,7 @@ def test_a_path_in_space_stops_where_it_leaves_the_domain():
 
 def test_losses_are_drawn_above_the_least():
     found = follow("camel", [Runner(RULES["sgd"], 0.01)], 30)
-    figure = surfaces.path_losses(surface("camel"), found).figure
+    figure = path_losses(surface("camel"), found).figure
     (line,) = named(figure, "sgd")
     x, y = found.points[0].T
     loss = (4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + (4 * y**2 - 4) * y**2
@@ -254,7 +267,7 @@ def test_frames_are_few_and_show_the_step_they_are_called_after(raced):
             assert figure.data[frame.traces[2 * number]].name == finish.name
             losses = frame.data[6 + 2 * number]
             assert losses.x[-1] == now
-            assert losses.y[-1] == pytest.approx(max(finish.losses[now], surfaces.DEEPEST), rel=1e-3)
+            assert losses.y[-1] == pytest.approx(max(finish.losses[now], DEEPEST), rel=1e-3)
 
 
 def test_what_a_page_plays_is_whole_and_without_plotlys_own_controls(raced):
@@ -306,6 +319,15 @@ def test_the_response_marks_the_rate_that_raced_and_leaves_out_what_diverged():
     assert f"sgd at {lost} of {len(found.tuning) // 2}" in chart.sentence
     given = race("ravine", ["sgd"], 5, 0.01)
     assert surface_races.race_response(given).figure is None
+
+
+def test_without_a_known_least_loss_the_response_names_no_range():
+    """Ten times a best loss below 0 is no range around it."""
+    bent = from_formula("x^2 + y^2 - 5", ((-2, 2), (-1, 1)))
+    found = race(dataclasses.replace(bent, minima=(), least=None), ["sgd", "adam"], 20)
+    chart = surface_races.race_response(found)
+    assert chart.sentence.startswith("The large mark is the rate that raced.")
+    assert "span a factor" not in chart.sentence
 
 
 # The microscope -------------------------------------------------------------------------------------------
@@ -381,8 +403,8 @@ def test_a_step_of_no_length_is_drawn_too():
 
 def test_every_colour_has_a_dark_partner(paths, raced):
     charts = [
-        surfaces.contour(surface("beale"), paths),
-        surfaces.bowl(surface("beale"), paths),
+        contour(surface("beale"), paths),
+        bowl(surface("beale"), paths),
         surface_races.surface_race(raced),
         microscope(magnify(paths, 2, 4)),
     ]

@@ -10,8 +10,9 @@ import pytest
 from couloir.engine.architectures.mlp import Layer, Network
 from couloir.errors import InputError
 from couloir.landscapes.curvature import Derivatives, curvature, lanczos
+from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import flattened, shaped
-from couloir.landscapes.slices import Measure, heights_of
+from couloir.landscapes.slices import heights_of
 
 ROWS = 300  # more than a block holds
 

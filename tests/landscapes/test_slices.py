@@ -14,6 +14,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import train_population
 from couloir.errors import InputError
+from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import (
     Plane,
     flattened,
@@ -23,7 +24,7 @@ from couloir.landscapes.planes import (
     shaped,
     solutions_plane,
 )
-from couloir.landscapes.slices import Measure, heights, heights_of, loss_slice
+from couloir.landscapes.slices import heights, heights_of, loss_slice
 from couloir.landscapes.visits import visited
 from couloir.model.forward import ACTIVATIONS
 from couloir.model.predictor import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from couloir.studio.rooms.race.running import runners
 from couloir.studio.rooms.race.setup import first_settings
 from couloir.surfaces import functions
-from couloir.surfaces.functions import Point, Surface
+from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths, follow, go_on
 
 Segment = tuple[int, dict[str, dict[str, float]], float]

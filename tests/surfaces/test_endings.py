@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from couloir.engine.optimizers import RULES
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation, functions
 from couloir.surfaces.endings import (
     ENDINGS,
-    SMALL,
     endings_along,
-    finish_of,
-    median_gradient,
+    finishes,
     minima_in_domain,
 )
 from couloir.surfaces.formulas import from_formula
@@ -33,12 +31,9 @@ def test_the_ending_at_a_step_is_that_of_a_race_of_so_many_steps(name: str) -> N
     surface = functions.surface(name)
     paths = follow(surface, [Runner(RULES[rule], rate, start=start) for rule, rate in rates.items()], steps)
     endings, places = endings_along(paths, surface.minima)
-    small = SMALL * median_gradient(surface)
     seen = set()
     for step in range(steps + 1):
-        cut = paths.until(step)
-        for runner in range(len(rates)):
-            finish = finish_of(cut, runner, surface.minima, small, {})
+        for runner, finish in enumerate(finishes(paths.until(step), surface.minima)):
             assert ENDINGS[endings[runner, step]] == finish.ending, (step, runner)
             place = places[runner, step]
             assert finish.minimum == (None if place < 0 else surface.minima[place])
@@ -65,7 +60,7 @@ def test_the_minima_looked_for_are_those_known(name: str) -> None:
     if known:
         gaps = np.abs(np.array(found)[:, None] - np.array(known)).max(axis=2)
         np.testing.assert_allclose(gaps.min(axis=0), 0, atol=1e-8)
-        assert np.all(np.diff(functions.values(surface, found)) >= -1e-12)
+        assert np.all(np.diff(evaluation.values(surface, found)) >= -1e-12)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import couloir
 from couloir.engine.optimizers import RULES
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation, functions
 from couloir.surfaces.formulas import (
     CONSTANTS,
     FUNCTIONS,
@@ -145,9 +145,9 @@ BY_HAND: dict[str, Callable[[Any, Any], Any]] = {
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_formulas_mean_what_people_mean(text: str) -> None:
     points = np.random.default_rng(3).uniform(-2, 2, (50, 2))
-    surface = functions.from_function(parse(text), SQUARE, (0.5, 0.5))
+    surface = evaluation.from_function(parse(text), SQUARE, (0.5, 0.5))
     np.testing.assert_allclose(
-        functions.values(surface, points), BY_HAND[text](*points.T), rtol=1e-12, atol=1e-14
+        evaluation.values(surface, points), BY_HAND[text](*points.T), rtol=1e-12, atol=1e-14
     )
 
 
@@ -156,7 +156,7 @@ def test_the_equations_of_shipped_surfaces_can_be_typed(name: str) -> None:
     known = functions.surface(name)
     typed = from_formula(known.equation, known.domain, known.start)
     np.testing.assert_allclose(
-        functions.grid(typed, 31).z, functions.grid(known, 31).z, rtol=1e-12, atol=1e-12
+        evaluation.grid(typed, 31).z, evaluation.grid(known, 31).z, rtol=1e-12, atol=1e-12
     )
     rate = {"beale": 1e-4, "rosenbrock": 1e-4, "himmelblau": 1e-3}.get(name, 0.01)
     runners = [Runner(rule, rate) for rule in RULES.values()]
@@ -167,9 +167,9 @@ def test_the_equations_of_shipped_surfaces_can_be_typed(name: str) -> None:
 
 def test_slopes_of_whole_powers_are_right_at_0_and_below() -> None:
     surface = from_formula("x^3 + y^2 + x^-2·0 + pow(x, 2)", ((0.5, 2), (-1, 1)))
-    np.testing.assert_allclose(functions.slopes(surface, [(0.7, 0.0), (0.6, -1.0)])[:, 1], [0, -2])
-    below = functions.from_function(parse("x^2 + x^3"), SQUARE, (0.0, 0.0))
-    np.testing.assert_allclose(functions.slopes(below, [(-1.0, 0.0), (0.0, 0.0)])[:, 0], [1, 0])
+    np.testing.assert_allclose(evaluation.slopes(surface, [(0.7, 0.0), (0.6, -1.0)])[:, 1], [0, -2])
+    below = evaluation.from_function(parse("x^2 + x^3"), SQUARE, (0.0, 0.0))
+    np.testing.assert_allclose(evaluation.slopes(below, [(-1.0, 0.0), (0.0, 0.0)])[:, 0], [1, 0])
 
 
 def test_the_same_text_is_the_same_surface_and_compiles_once() -> None:

@@ -12,8 +12,9 @@ import pytest
 from scipy import optimize, special
 
 import couloir
-from couloir.surfaces import functions
-from couloir.surfaces.functions import SURFACES, Surface, grid, surface
+from couloir.surfaces import evaluation, functions
+from couloir.surfaces.evaluation import Surface, grid
+from couloir.surfaces.functions import SURFACES, surface
 from problems import SEVEN_POINTS as LINE
 from references import central_difference
 
@@ -69,7 +70,7 @@ def test_every_surface_of_the_list_is_there() -> None:
 def test_heights_are_those_of_the_formula(name: str) -> None:
     points = random_points(SURFACES[name])
     expected = np.array([FORMULAS[name](*point) for point in points])
-    np.testing.assert_allclose(functions.values(SURFACES[name], points), expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(evaluation.values(SURFACES[name], points), expected, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SURFACES)
@@ -78,11 +79,11 @@ def test_slopes_and_curvatures_are_the_differences_of_the_formula(name: str) -> 
         return FORMULAS[name](*at)
 
     points = random_points(SURFACES[name], 5)
-    slopes = functions.slopes(SURFACES[name], points)
+    slopes = evaluation.slopes(SURFACES[name], points)
     for point, slope in zip(points, slopes, strict=True):
         scale = 1 + abs(formula(point)) + np.abs(slope).max()
         np.testing.assert_allclose(slope, central_difference(formula, point), atol=1e-7 * scale)
-        gradient, hessian = functions.slope_and_curvature(SURFACES[name], point)
+        gradient, hessian = evaluation.slope_and_curvature(SURFACES[name], point)
         np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-12 * scale)
         rows = [
             central_difference(lambda at, k=k: central_difference(formula, at, 1e-3)[k], point, 1e-3)
@@ -146,15 +147,15 @@ def test_at_a_minimum_the_ground_is_flat_and_the_first_is_the_lowest(name: str) 
     heights = np.array([FORMULAS[name](*place) for place in each.minima])
     assert heights[0] == pytest.approx(each.least, abs=1e-13, rel=1e-13)
     assert heights[0] <= heights.min() + 1e-13
-    steepest = np.abs(functions.slopes(each, random_points(each))).max()
-    assert np.abs(functions.slopes(each, np.array(each.minima))).max() < 1e-13 * max(steepest, 1)
+    steepest = np.abs(evaluation.slopes(each, random_points(each))).max()
+    assert np.abs(evaluation.slopes(each, np.array(each.minima))).max() < 1e-13 * max(steepest, 1)
     for place in each.minima:
-        assert np.linalg.eigvalsh(functions.slope_and_curvature(each, place)[1])[0] > 0
+        assert np.linalg.eigvalsh(evaluation.slope_and_curvature(each, place)[1])[0] > 0
 
 
 def test_the_saddle_is_flat_at_0_with_a_curvature_of_either_sign_and_has_no_least_value() -> None:
     saddle = surface("saddle")
-    gradient, hessian = functions.slope_and_curvature(saddle, (0, 0))
+    gradient, hessian = evaluation.slope_and_curvature(saddle, (0, 0))
     assert gradient.tolist() == [0, 0]
     assert np.linalg.eigvalsh(hessian).tolist() == [-2, 2]
     assert (saddle.minima, saddle.least, saddle.bounded) == ((), None, False)
@@ -167,16 +168,16 @@ def test_the_line_fit_is_the_least_squares_line_with_the_known_curvatures() -> N
     slope, intercept = np.linalg.lstsq(np.column_stack([x, np.ones(7)]), y, rcond=None)[0]
     np.testing.assert_allclose(fit.minima[0], (slope, intercept), rtol=1e-12)
     assert fit.least == pytest.approx(0.018052, abs=5e-7)
-    curvatures = np.linalg.eigvalsh(functions.slope_and_curvature(fit, (0, 0))[1])
+    curvatures = np.linalg.eigvalsh(evaluation.slope_and_curvature(fit, (0, 0))[1])
     np.testing.assert_allclose(curvatures, np.linalg.eigvalsh(LINE.hessian), rtol=1e-11)
     assert curvatures == pytest.approx([0.0924, 29.18], rel=1e-3)
-    candidates = functions.values(fit, [(0.92, -1.0), (-0.11, 2.5), (0.52, 0.1)])
+    candidates = evaluation.values(fit, [(0.92, -1.0), (-0.11, 2.5), (0.52, 0.1)])
     assert candidates.round(3).tolist() == [0.338, 0.160, 0.043]
 
 
 @pytest.mark.parametrize("condition", [1.0, 8.0, 3000.0])
 def test_a_ravine_has_the_condition_number_asked_for(condition: float) -> None:
-    hessian = functions.slope_and_curvature(functions.ravine(condition), (0.3, -0.2))[1]
+    hessian = evaluation.slope_and_curvature(functions.ravine(condition), (0.3, -0.2))[1]
     assert np.linalg.cond(hessian) == pytest.approx(condition, rel=1e-12)
     assert functions.ravine(condition) is functions.ravine(condition)
 
@@ -187,7 +188,7 @@ def test_between_the_neurons_minima_the_ground_rises_and_bends_downwards() -> No
     heights = np.array([FORMULAS["neuron"](*place) for place in segment])
     assert heights.max() > max(heights[0], heights[-1]) + 0.02
     top = segment[int(heights.argmax())]
-    least, greatest = np.linalg.eigvalsh(functions.slope_and_curvature(surface("neuron"), top)[1])
+    least, greatest = np.linalg.eigvalsh(evaluation.slope_and_curvature(surface("neuron"), top)[1])
     assert least < 0 < greatest
 
 
@@ -214,10 +215,10 @@ def test_a_grid_has_rows_of_y_and_columns_of_x_in_float64() -> None:
 
 
 def test_a_surface_of_any_function() -> None:
-    made = functions.from_function(lambda at: jnp.sum(at**4), ((-1, 1), (0, 2)), (0.5, 1), name="quartic")
+    made = evaluation.from_function(lambda at: jnp.sum(at**4), ((-1, 1), (0, 2)), (0.5, 1), name="quartic")
     assert (made.name, made.domain, made.start) == ("quartic", ((-1, 1), (0, 2)), (0.5, 1))
     assert (made.minima, made.least, made.size) == ((), None, (2, 2))
-    assert functions.values(made, [(1, 2)]).tolist() == [17]
+    assert evaluation.values(made, [(1, 2)]).tolist() == [17]
 
 
 def test_what_is_no_surface_is_said_so() -> None:
@@ -226,11 +227,11 @@ def test_what_is_no_surface_is_said_so() -> None:
     with pytest.raises(couloir.InputError, match="at least 1"):
         functions.ravine(0.5)
     with pytest.raises(couloir.InputError, match="x0 < x1"):
-        functions.from_function(jnp.sum, ((1, 1), (0, 2)), (0, 0))
+        evaluation.from_function(jnp.sum, ((1, 1), (0, 2)), (0, 0))
     with pytest.raises(couloir.InputError, match="two numbers"):
-        functions.from_function(jnp.sum, ((0, 1), (0, 2)), (0, 0, 0))  # type: ignore[arg-type]
+        evaluation.from_function(jnp.sum, ((0, 1), (0, 2)), (0, 0, 0))  # type: ignore[arg-type]
     with pytest.raises(couloir.InputError, match=r"shape \(2,\)"):
-        functions.from_function(jnp.sin, ((0, 1), (0, 2)), (0, 0))
+        evaluation.from_function(jnp.sin, ((0, 1), (0, 2)), (0, 0))
     with pytest.raises(couloir.InputError, match="at least 2"):
         grid(surface("beale"), 1)
     with pytest.raises(couloir.InputError, match="different x"):

@@ -10,10 +10,10 @@ import pytest
 import couloir
 import references
 from couloir.engine.optimizers import RULES
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation, functions
 from couloir.surfaces.microscope import Microscope, magnify, microscope
 from couloir.surfaces.paths import Paths, Runner, follow
-from couloir.surfaces.wording import number, point
+from couloir.text import point
 
 RATE = {"adadelta": 1.0, "momentum": 0.001, "nesterov": 0.001}
 LOOKED_AT = (1, 2, 7)
@@ -33,7 +33,7 @@ def remembered(rule: str, step: int, start: np.ndarray) -> tuple[np.ndarray, dic
     reference, settings = references.reference(references.RULES, rule), settings_of(rule)
     w, memory = start, reference.start(start)
     for _ in range(step - 1):
-        g = functions.slopes(functions.surface("beale"), reference.place(w, memory, settings)[None])[0]
+        g = evaluation.slopes(functions.surface("beale"), reference.place(w, memory, settings)[None])[0]
         change, memory = reference.step(w, g, memory, settings, np.ones(2, bool))
         w = w + change
     return w, memory
@@ -50,7 +50,7 @@ def test_the_numbers_are_those_of_the_formulas(paths: Paths, rule: str, step: in
     reference = references.RULES[rule]
     w, memory = remembered(rule, step, np.array([1.0, 1.5]))
     asked = reference.place(w, memory, settings)
-    g = functions.slopes(functions.surface("beale"), asked[None])[0]
+    g = evaluation.slopes(functions.surface("beale"), asked[None])[0]
     change, after = reference.step(w, g, memory, settings, np.ones(2, bool))
     for actual, expected in (
         (one.point, w),
@@ -66,7 +66,7 @@ def test_the_numbers_are_those_of_the_formulas(paths: Paths, rule: str, step: in
         np.testing.assert_allclose(one.squares, after["square"], rtol=1e-10)
     assert (one.step, one.learning_rate, one.hyper) == (step, settings["learning_rate"], settings)
     np.testing.assert_allclose(
-        [one.loss, one.next_loss], functions.values(one.surface, [one.point, one.next_point]), rtol=1e-13
+        [one.loss, one.next_loss], evaluation.values(one.surface, [one.point, one.next_point]), rtol=1e-13
     )
 
 
@@ -112,7 +112,7 @@ def test_a_step_alone_is_that_of_a_longer_path(paths: Paths) -> None:
     np.testing.assert_allclose(alone.next_point, seen(paths, "adam", 7).next_point, rtol=1e-12)
     moved = microscope("beale", "sgd", 0.01, 1, start=(0.5, 0.5), noise=0.1, seed=3)
     assert moved.point == (0.5, 0.5)
-    exact = functions.slopes(functions.surface("beale"), [(0.5, 0.5)])[0]
+    exact = evaluation.slopes(functions.surface("beale"), [(0.5, 0.5)])[0]
     assert 0 < np.abs(np.array(moved.gradient) - exact).max() < 0.5
 
 
@@ -128,19 +128,3 @@ def test_mistakes_are_told(paths: Paths) -> None:
     lost = follow("ravine", [Runner(RULES["sgd"], 1.0)], 20)
     with pytest.raises(couloir.InputError, match=f"could not take step {lost.diverged[0]}"):
         magnify(lost, 0, 20)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"), (3, "3"), (-0.5, "−0.5"), (0.07116, "0.0712"), (1257.4, "1,257"), (4.1e-7, "4.1×10⁻⁷"),
-        (-2e12, "−2×10¹²"), (99950, "99,950"), (0.99996, "1"), (9.9999e-5, "0.0001"), (float("inf"), "∞"),
-        (float("nan"), "not a number"),
-    ],
-)  # fmt: skip
-def test_numbers_in_sentences(value: float, text: str) -> None:
-    assert number(value) == text
-
-
-def test_a_point_has_one_comma() -> None:
-    assert point((1234.5, -0.25)) == "(1234, −0.25)"

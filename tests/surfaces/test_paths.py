@@ -15,7 +15,7 @@ import pytest
 import couloir
 import references
 from couloir.engine.optimizers import RULES, find_rule
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation
 from couloir.surfaces.paths import REACH, Paths, Runner, follow, noise_table
 
 STEPS = 500
@@ -203,9 +203,9 @@ def test_a_path_does_not_depend_on_company_or_place() -> None:
 def test_losses_are_the_heights_of_the_points_and_gradients_those_asked_for() -> None:
     paths = follow("himmelblau", [Runner(RULES["nesterov"], 0.005)], 20)
     points = paths.points[0]
-    np.testing.assert_allclose(paths.losses[0], functions.values(paths.surface, points), rtol=1e-13)
+    np.testing.assert_allclose(paths.losses[0], evaluation.values(paths.surface, points), rtol=1e-13)
     np.testing.assert_allclose(
-        paths.gradients[0], functions.slopes(paths.surface, paths.asked[0]), rtol=1e-12
+        paths.gradients[0], evaluation.slopes(paths.surface, paths.asked[0]), rtol=1e-12
     )
     assert np.abs(paths.asked[0, 1:] - points[1:-1]).max() > 0.01
     assert paths.points.dtype == np.float64
@@ -215,7 +215,7 @@ def test_losses_are_the_heights_of_the_points_and_gradients_those_asked_for() ->
 def test_noise_is_the_same_for_every_runner_and_normal_with_the_size_asked_for() -> None:
     runners = [Runner(RULES[rule], 1e-4) for rule in ("sgd", "adam", "nesterov")]
     noisy = follow("ravine", runners, 400, noise=0.5, seed=7)
-    added = noisy.gradients - functions.slopes(noisy.surface, noisy.asked.reshape(-1, 2)).reshape(3, 400, 2)
+    added = noisy.gradients - evaluation.slopes(noisy.surface, noisy.asked.reshape(-1, 2)).reshape(3, 400, 2)
     np.testing.assert_allclose(added[1:], added[:1].repeat(2, axis=0), atol=1e-12)
     # 800 numbers of standard deviation 0.5: four standard errors of mean and of deviation.
     assert abs(added[0].mean()) < 4 * 0.5 / np.sqrt(800)
@@ -252,8 +252,8 @@ def test_a_runner_that_diverges_stays_where_it_was_and_is_marked() -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_a_runner_too() -> None:
-    cliff = functions.from_function(lambda at: -jnp.sqrt(at[0]) + at[1] ** 2, ((0, 1), (-1, 1)), (0.5, 0.5))
-    uphill = functions.from_function(lambda at: jnp.sqrt(at[0]) + at[1] ** 2, ((0, 1), (-1, 1)), (0.5, 0.5))
+    cliff = evaluation.from_function(lambda at: -jnp.sqrt(at[0]) + at[1] ** 2, ((0, 1), (-1, 1)), (0.5, 0.5))
+    uphill = evaluation.from_function(lambda at: jnp.sqrt(at[0]) + at[1] ** 2, ((0, 1), (-1, 1)), (0.5, 0.5))
     runner = [Runner(RULES["sgd"], 0.3)]
     assert follow(cliff, runner, 30).diverged == (None,)
     lost = follow(uphill, runner, 30)

@@ -1,4 +1,4 @@
-"""Races on surfaces: an equal budget of tuning, and every kind of ending on ground where it is certain."""
+"""Surface races: an equal budget of tuning, and every kind of ending on ground where it is certain."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 import couloir
 import references
 from couloir.engine.optimizers import RULES
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation, functions
+from couloir.surfaces.endings import NEAR
 from couloir.surfaces.paths import Runner, follow
-from couloir.surfaces.race import NEAR, RATES, SADDLE_RATES, SurfaceRace, race, saddle_race
+from couloir.surfaces.race import RATES, SADDLE_RATES, SurfaceRace, race, saddle_race
 from problems import SEVEN_POINTS
 
 STEPS = 120
@@ -121,7 +122,7 @@ def test_a_higher_minimum_is_called_local(hills: SurfaceRace) -> None:
     descended, still = hills.runners
     assert descended.ending == "in a local minimum"
     assert descended.minimum == functions.surface("hills").minima[1]
-    above = functions.values(functions.surface("hills"), functions.surface("hills").minima[:2])
+    above = evaluation.values(functions.surface("hills"), functions.surface("hills").minima[:2])
     assert f"{above[1] - above[0]:.3g} above the lowest" in descended.sentence
     assert still.ending == "on its way"
     assert still.arrived is None
@@ -141,12 +142,12 @@ def test_a_rate_beyond_the_critical_one_diverges() -> None:
 
 
 def test_minima_of_a_function_nothing_is_known_of_are_found() -> None:
-    bowl = functions.from_function(
+    bowl = evaluation.from_function(
         lambda at: (at[0] - 0.3) ** 2 + 3 * (at[1] + 0.2) ** 4 + at[1] ** 2, ((-1, 1), (-1, 1)), (0.9, 0.9)
     )
     raced = race(bowl, ["sgd", "adam"], steps=200)
     assert len(raced.minima) == 1
-    slope, hessian = functions.slope_and_curvature(bowl, raced.minima[0])
+    slope, hessian = evaluation.slope_and_curvature(bowl, raced.minima[0])
     assert np.abs(slope).max() < 1e-12
     assert np.linalg.eigvalsh(hessian)[0] > 0
     assert {runner.ending for runner in raced.runners} == {"arrived"}
@@ -154,7 +155,7 @@ def test_minima_of_a_function_nothing_is_known_of_are_found() -> None:
 
 def test_a_valley_floor_without_a_flat_point_is_no_saddle() -> None:
     """A gutter that falls gently and is curved downwards along its length: small gradient, no saddle."""
-    gutter = functions.from_function(
+    gutter = evaluation.from_function(
         lambda at: 500 * at[0] ** 2 - 0.1 * at[1] - 0.05 * at[1] ** 2 + 2e-3 * at[1] ** 4,
         ((-2, 2), (-2, 2)),
         (0.5, 0.5),
@@ -209,7 +210,7 @@ def test_rates_may_be_given_for_some_rules_and_the_others_are_tuned() -> None:
 
 
 def test_the_best_rate_at_the_edge_of_those_tried_is_marked() -> None:
-    flat = functions.from_function(lambda at: 1e-4 * jnp.sum(at**2), ((-1, 1), (-1, 1)), (0.5, 0.5))
+    flat = evaluation.from_function(lambda at: 1e-4 * jnp.sum(at**2), ((-1, 1), (-1, 1)), (0.5, 0.5))
     raced = race(flat, ["sgd", "adam"], steps=20)
     assert raced.runner("sgd").at_edge
     assert raced.runner("sgd").learning_rate == RATES[-1]

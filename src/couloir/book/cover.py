@@ -8,7 +8,8 @@ import numpy as np
 def picture(rows: int = 34) -> str:
     """The hills of figure 12 from the side, row behind row, with the paths of two descents, as SVG."""
     from couloir.engine.optimizers import RULES
-    from couloir.surfaces.functions import grid, surface, values
+    from couloir.surfaces.evaluation import grid, values
+    from couloir.surfaces.functions import surface
     from couloir.surfaces.paths import Runner, follow
 
     hills = surface("hills")

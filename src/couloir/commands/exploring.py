@@ -26,7 +26,7 @@ from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.epochs import Part
 from couloir.engine.member import Member, initial_network
 from couloir.errors import InputError
-from couloir.experiments import gradients, guessing
+from couloir.experiments import gradients, grids, guessing
 from couloir.figures.experiments.gradients import (
     agreement_words,
     cost_words,
@@ -35,12 +35,8 @@ from couloir.figures.experiments.gradients import (
     gradient_agreement,
     gradient_cost,
 )
-from couloir.figures.experiments.guessing import (
-    contest_words,
-    guesses_needed,
-    plain_power,
-    search_against_descent,
-)
+from couloir.figures.experiments.grids import guesses_needed, plain_power
+from couloir.figures.experiments.guessing import contest_words, search_against_descent
 from couloir.options import GRADCHECK, GUESS
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
@@ -116,7 +112,7 @@ def gradcheck(
     widths, settings = problem.widths(member), (member.activation, member.loss)
     rows = _sampled(problem.data.train, samples, seed)
     network = initial_network(member, seed, widths[0], widths[-1], np.float64)
-    sizes = gradients.ladder(widths, rows.inputs.shape[1])
+    sizes = gradients.ladder(widths, len(rows.inputs))
     with stages.timed("check"):
         observer.stage("nudging every weight")
         agreement = gradients.agreement(network, rows, *settings)
@@ -128,20 +124,20 @@ def gradcheck(
     found = _Checked(agreement, curves, costs)
     result = Exploration(
         _record("gradcheck", problem, member, seed, command or as_code("gradcheck", given))
-        | _check_record(found, rows.inputs.shape[1]),
+        | _check_record(found, len(rows.inputs)),
         _check_tables(found),
         charts=[difference_errors(curves), gradient_agreement(agreement), gradient_cost(costs)],
-        lines=[*_opening(problem, member, rows.inputs.shape[1]), *_check_lines(found)],
+        lines=[*_opening(problem, member, len(rows.inputs)), *_check_lines(found)],
         table=_check_table(agreement),
     )
     return _finished(result, out, observer, stages)
 
 
-def _sampled(part: Part, samples: int, seed: int) -> gradients.Rows:
-    """Training rows drawn at random, as columns."""
+def _sampled(part: Part, samples: int, seed: int) -> Part:
+    """Training rows drawn at random."""
     count = len(part.inputs)
     chosen = np.sort(seeds.generator(seeds.CHECKED, seed).permutation(count)[:samples])
-    return gradients.Rows(part.inputs[chosen].T, part.targets[chosen].T)
+    return Part(part.inputs[chosen], part.targets[chosen])
 
 
 def _check_record(found: _Checked, rows: int) -> dict[str, Any]:
@@ -297,7 +293,7 @@ def _guess_record(search: RandomSearch, descent: CountedDescent) -> dict[str, An
             "reached": descent.reached(search.best.loss),
             "gradient_cost": guessing.GRADIENT_COST,
         },
-        "grid": guessing.dimension_counter(search.parameters).text,
+        "grid": grids.dimension_counter(search.parameters).text,
     }
 
 
@@ -308,7 +304,7 @@ def _guess_lines(search: RandomSearch, descent: CountedDescent) -> Lines:
         f"{words.count(search.guesses, 'guess', 'guesses')} in {search.seconds:.1f} s, {pace} a second",
     )
     yield "result", contest_words(search, descent)
-    grid = plain_power(guessing.dimension_counter(search.parameters).text)
+    grid = plain_power(grids.dimension_counter(search.parameters).text)
     yield "grid", f"ten values for each of {search.parameters:,} weights and biases make {grid} guesses"
 
 

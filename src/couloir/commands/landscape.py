@@ -29,6 +29,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import find_rule
 from couloir.errors import InputError
 from couloir.landscapes.curvature import Derivatives, Eigenpairs, curvature
+from couloir.landscapes.measuring import Measure, OnProgress
 from couloir.landscapes.planes import (
     Plane,
     eigenvector_plane,
@@ -38,7 +39,7 @@ from couloir.landscapes.planes import (
     random_plane,
     solutions_plane,
 )
-from couloir.landscapes.slices import Measure, OnProgress, Slice, heights, heights_of, loss_slice
+from couloir.landscapes.slices import Slice, heights, heights_of, loss_slice
 from couloir.landscapes.visits import Visits, visited
 from couloir.options import LANDSCAPE
 from couloir.runs import stored as runs

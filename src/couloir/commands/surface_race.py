@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from couloir.engine.optimizers import Rule
     from couloir.surfaces.endings import Finish
-    from couloir.surfaces.functions import Surface
+    from couloir.surfaces.evaluation import Surface
     from couloir.surfaces.race import SurfaceRace
 
 STEPS = 500

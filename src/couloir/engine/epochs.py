@@ -9,7 +9,6 @@ compiled for many networks is compiled here alone; an architecture is written fo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from couloir.engine.machine import ROWS_SCORED_AT_ONCE, SIGNALS_SCORED_AT_ONCE
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.optimizers import Rule
 from couloir.engine.randomness import dropout_key, standard_normal, step_key
+from couloir.engine.updates import changes_of, chosen, cut, joined, segments
 
 
 class Part(NamedTuple):
@@ -196,27 +196,6 @@ class EpochScores(NamedTuple):
     finite: Bool[Array, "slot"]
 
 
-def segments(layout: Sequence[tuple[Rule, int]]) -> Iterator[tuple[Rule, slice]]:
-    """Each rule with the slice of the member axis that is its own."""
-    start = 0
-    for rule, size in layout:
-        yield rule, slice(start, start + size)
-        start += size
-
-
-def _cut(tree: Any, slots: slice) -> Any:
-    return jax.tree.map(lambda leaf: leaf[slots], tree)
-
-
-def _joined(trees: Sequence[Any]) -> Any:
-    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
-
-
-def _chosen(mask: Bool[Array, "slot"], yes: Any, no: Any) -> Any:
-    """Members' leaves of one tree where the mask holds, of the other elsewhere."""
-    return jax.tree.map(lambda a, b: jnp.where(jnp.expand_dims(mask, tuple(range(1, a.ndim))), a, b), yes, no)
-
-
 def step(
     program: Program, settings: Settings, state: PopulationState, now: EpochSteps, train: Part
 ) -> tuple[PopulationState, Float[Array, "slot"]]:
@@ -225,30 +204,22 @@ def step(
     The gradients of all members come from one program over the whole member axis; the updates run rule
     by rule, each on its static slice.
     """
-    parts = list(segments(program.layout))
     hypers = [
         {**hyper, "learning_rate": now.rates[slots]}
-        for hyper, (_, slots) in zip(settings.hyper, parts, strict=True)
+        for hyper, (_, slots) in zip(settings.hyper, segments(program.layout), strict=True)
     ]
-    networks = [_cut(state.networks, slots) for _, slots in parts]
-    asked = [
-        network if rule.look_ahead is None else jax.vmap(rule.look_ahead)(rule_state, network, hyper)
-        for (rule, _), rule_state, network, hyper in zip(
-            parts, state.rule_states, networks, hypers, strict=True
-        )
-    ]
-    asks_elsewhere = any(rule.look_ahead is not None for rule, _ in parts)
-    losses, gradients = _gradients(
-        program, settings, _joined(asked) if asks_elsewhere else state.networks, now, train
+    changes, rule_states, losses = changes_of(
+        program.layout,
+        state.networks,
+        state.rule_states,
+        hypers,
+        lambda asked: _gradients(program, settings, asked, now, train),
     )
-    changed, rule_states = [], []
-    for (rule, slots), rule_state, network, hyper in zip(
-        parts, state.rule_states, networks, hypers, strict=True
-    ):
-        change, rule_state = jax.vmap(rule.update)(_cut(gradients, slots), rule_state, network, hyper)
-        changed.append(jax.tree.map(jnp.add, network, change))
-        rule_states.append(rule_state)
-    return state._replace(networks=_joined(changed), rule_states=tuple(rule_states)), losses
+    networks = [
+        jax.tree.map(jnp.add, cut(state.networks, slots), change)
+        for (_, slots), change in zip(segments(program.layout), changes, strict=True)
+    ]
+    return state._replace(networks=joined(networks), rule_states=rule_states), losses
 
 
 def _gradients(
@@ -336,13 +307,13 @@ def _with_best(
     A diverged member stays in its slot, where its learning rate is 0 from the next epoch on: what is
     finite then stays so, and no NaN travels on.
     """
-    best = _chosen(improved, state.networks, state.best_networks)
+    best = chosen(improved, state.networks, state.best_networks)
     rule_states = tuple(
-        _chosen(finite[slots], rule_state, jax.tree.map(jnp.zeros_like, rule_state))
+        chosen(finite[slots], rule_state, jax.tree.map(jnp.zeros_like, rule_state))
         for (_, slots), rule_state in zip(segments(program.layout), state.rule_states, strict=True)
     )
     return PopulationState(
-        networks=_chosen(finite, state.networks, best),
+        networks=chosen(finite, state.networks, best),
         rule_states=rule_states,
         best_networks=best,
         best_score=jnp.where(improved, ranking, state.best_score),

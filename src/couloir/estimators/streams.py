@@ -30,8 +30,8 @@ from couloir.engine.training import advance, engine
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.fitting import Scaling
-from couloir.experiments.answering import outputs
 from couloir.model.predictor import softmax
+from couloir.model.signals import signals
 from couloir.selection.problem import Conditions, chosen_metric
 
 STREAM_CHUNK = 16
@@ -203,7 +203,7 @@ def _judge_before(
 
 def _loss(layers: Sequence[Any], activation: str, data: TrainingData, asked: np.ndarray) -> float:
     """A network's weighted mean log loss, or squared error in standardised units, on the rows."""
-    answers = outputs(tuple(layers), asked, activation)
+    answers = signals(layers, np.asarray(asked, np.float64), activation)[-1]
     if data.task == "classification":
         chosen = softmax(answers)[np.arange(len(answers)), data.train.targets]
         losses = -np.log(np.maximum(chosen, np.finfo(float).tiny))

@@ -31,6 +31,7 @@ from jaxtyping import Array, Float
 
 from couloir.engine.architectures.mlp import Network, forward, initialise, parameter_count
 from couloir.engine.compilation import cached
+from couloir.engine.epochs import Part
 from couloir.engine.losses import LOSSES
 from couloir.errors import InputError
 
@@ -59,29 +60,27 @@ TOGETHER = 64
 """Nudged networks that are evaluated side by side."""
 
 
-class Rows(NamedTuple):
-    """What the loss is the mean over: inputs [feature, sample], targets as the loss wants them."""
-
-    inputs: Any
-    targets: Any
+Batch = tuple[Array, Array]
+"""What the loss is the mean over: inputs [feature, sample], and targets as the loss wants them."""
 
 
-def mean_loss(network: Network, rows: Rows, activation: str, loss: str) -> Float[Array, ""]:
-    """J: the mean of a loss over all rows."""
-    return jnp.mean(LOSSES[loss].per_sample(forward(network, rows.inputs, activation), rows.targets))
+def mean_loss(network: Network, batch: Batch, activation: str, loss: str) -> Float[Array, ""]:
+    """J: the mean of a loss over a batch."""
+    inputs, targets = batch
+    return jnp.mean(LOSSES[loss].per_sample(forward(network, inputs, activation), targets))
 
 
 @partial(jax.jit, static_argnames=("activation", "loss"))
-def backpropagated(network: Network, rows: Rows, activation: str, loss: str) -> tuple[Array, Array]:
+def backpropagated(network: Network, batch: Batch, activation: str, loss: str) -> tuple[Array, Array]:
     """J, and its gradient by backpropagation as one vector [parameter]: layer by layer, weights first."""
-    value, gradient = jax.value_and_grad(mean_loss)(network, rows, activation, loss)
+    value, gradient = jax.value_and_grad(mean_loss)(network, batch, activation, loss)
     return value, ravel_pytree(gradient)[0]
 
 
 @partial(jax.jit, static_argnames=("activation", "loss", "central"))
 def differences(
     network: Network,
-    rows: Rows,
+    batch: Batch,
     places: Array,
     epsilon: Array,
     activation: str,
@@ -97,9 +96,9 @@ def differences(
 
     def at(place: Array, nudge: Array) -> tuple[Array, Array]:
         moved = vector.at[place].add(nudge)
-        return mean_loss(rebuilt(moved), rows, activation, loss), moved[place]
+        return mean_loss(rebuilt(moved), batch, activation, loss), moved[place]
 
-    here = mean_loss(network, rows, activation, loss)
+    here = mean_loss(network, batch, activation, loss)
 
     def one(place: Array) -> Array:
         above, right = at(place, epsilon)
@@ -181,7 +180,7 @@ class Agreement:
         return max(layer.central for layer in self.layers)
 
 
-def agreement(network: Network, rows: Rows, activation: str, loss: str, most: int | None = None) -> Agreement:
+def agreement(network: Network, rows: Part, activation: str, loss: str, most: int | None = None) -> Agreement:
     """Compare numerical gradients with backpropagation's.
 
     Args:
@@ -193,13 +192,13 @@ def agreement(network: Network, rows: Rows, activation: str, loss: str, most: in
     """
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network))
     if most is None:
-        most = min(MOST_WEIGHTS, max(100, int(MOST_WORK / (parameters * rows.inputs.shape[1]))))
+        most = min(MOST_WEIGHTS, max(100, int(MOST_WORK / (parameters * len(rows.inputs)))))
     places = np.unique(np.linspace(0, parameters - 1, min(most, parameters)).round().astype(np.int64))
     with jax.enable_x64(True), cached():
-        network, rows = _doubled(network), _doubled(rows)
-        value, gradient = backpropagated(network, rows, activation, loss)
+        network, batch = _doubled(network), columns(rows)
+        value, gradient = backpropagated(network, batch, activation, loss)
         ahead, around = (
-            np.asarray(differences(network, rows, places, jnp.float64(step), activation, loss, central))
+            np.asarray(differences(network, batch, places, jnp.float64(step), activation, loss, central))
             for step, central in ((FORWARD_STEP, False), (CENTRAL_STEP, True))
         )
     exact = np.asarray(gradient)[places]
@@ -229,6 +228,12 @@ def _by_layer(
             largest = float(np.abs(exact[own]).max())
             found.append(LayerAgreement(number, (outputs, inputs), int(own.sum()), largest, *worst))
     return found
+
+
+def columns(rows: Part) -> Batch:
+    """Rows as a batch, in float64."""
+    batch: Batch = _doubled((rows.inputs.T, rows.targets.T))
+    return batch
 
 
 def _doubled(tree: Any) -> Any:
@@ -288,7 +293,7 @@ def _slope(epsilons: np.ndarray, errors: np.ndarray) -> float | None:
 
 def error_curves(
     network: Network,
-    rows: Rows,
+    rows: Part,
     activation: str,
     loss: str,
     epsilons: Sequence[float] = EPSILONS,
@@ -300,12 +305,12 @@ def error_curves(
     chosen = np.random.default_rng(seed).permutation(parameters)[: min(weights, parameters)]
     places = np.sort(chosen).astype(np.int64)
     with jax.enable_x64(True), cached():
-        network, rows = _doubled(network), _doubled(rows)
-        exact = np.asarray(backpropagated(network, rows, activation, loss)[1])[places]
+        network, batch = _doubled(network), columns(rows)
+        exact = np.asarray(backpropagated(network, batch, activation, loss)[1])[places]
         size = float(np.linalg.norm(exact)) or 1.0
 
         def error(epsilon: float, central: bool) -> float:
-            found = differences(network, rows, places, jnp.float64(epsilon), activation, loss, central)
+            found = differences(network, batch, places, jnp.float64(epsilon), activation, loss, central)
             return float(np.linalg.norm(np.asarray(found) - exact)) / size
 
         ahead = np.array([error(epsilon, False) for epsilon in epsilons])
@@ -365,7 +370,7 @@ def ladder(widths: Sequence[int], samples: int, most_work: float = MOST_WORK) ->
 
 
 def costs(
-    networks: Sequence[Sequence[int]], rows: Rows, activation: str, loss: str, repeats: int = 5, seed: int = 0
+    networks: Sequence[Sequence[int]], rows: Part, activation: str, loss: str, repeats: int = 5, seed: int = 0
 ) -> list[Cost]:
     """Measure what gradients cost, for networks of several sizes.
 
@@ -377,8 +382,8 @@ def costs(
         seed: of the weights.
     """
     with jax.enable_x64(True), cached():
-        doubled = _doubled(rows)
-        return [_cost(tuple(widths), doubled, activation, loss, repeats, seed) for widths in networks]
+        batch = columns(rows)
+        return [_cost(tuple(widths), batch, activation, loss, repeats, seed) for widths in networks]
 
 
 INSIDE = 16
@@ -390,7 +395,9 @@ PAIRS = 4
 
 
 @partial(jax.jit, static_argnames=("activation", "loss", "gradient"))
-def _again(network: Network, rows: Rows, nothing: Array, activation: str, loss: str, gradient: bool) -> Array:
+def _again(
+    network: Network, batch: Batch, nothing: Array, activation: str, loss: str, gradient: bool
+) -> Array:
     """The loss `INSIDE` times over, with its gradient or without.
 
     Each time the weights hang on the time before, by an addition of 0 that the compiler cannot foresee: it
@@ -400,21 +407,21 @@ def _again(network: Network, rows: Rows, nothing: Array, activation: str, loss: 
     def once(before: Array, _: None) -> tuple[Array, None]:
         same = jax.tree.map(lambda leaf: leaf + nothing * before, network)
         if not gradient:
-            return mean_loss(same, rows, activation, loss), None
-        value, slopes = jax.value_and_grad(mean_loss)(same, rows, activation, loss)
+            return mean_loss(same, batch, activation, loss), None
+        value, slopes = jax.value_and_grad(mean_loss)(same, batch, activation, loss)
         return value + nothing * jnp.sum(ravel_pytree(slopes)[0]), None
 
     return jax.lax.scan(once, jnp.zeros_like(nothing), None, length=INSIDE)[0]
 
 
-def _cost(widths: tuple[int, ...], rows: Rows, activation: str, loss: str, repeats: int, seed: int) -> Cost:
+def _cost(widths: tuple[int, ...], batch: Batch, activation: str, loss: str, repeats: int, seed: int) -> Cost:
     network = jax.device_put(initialise((seed, 0), widths, activation, np.float64))
     count, nothing = parameter_count(widths), jnp.float64(0)
     places, epsilon = jnp.arange(count), jnp.float64(FORWARD_STEP)
     ways: list[Callable[[], Any]] = [
-        lambda: _again(network, rows, nothing, activation, loss, gradient=False),
-        lambda: _again(network, rows, nothing, activation, loss, gradient=True),
-        lambda: differences(network, rows, places, epsilon, activation, loss),
+        lambda: _again(network, batch, nothing, activation, loss, gradient=False),
+        lambda: _again(network, batch, nothing, activation, loss, gradient=True),
+        lambda: differences(network, batch, places, epsilon, activation, loss),
     ]
     calls = [_calls_for(way) for way in ways]
     # Taken in turn, so that other work on the machine falls on all three; the short ones more often.

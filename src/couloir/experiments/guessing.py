@@ -1,4 +1,4 @@
-"""Guessing weights: random search and grids, and how soon there are too many of them.
+"""Guessing weights: random search, beside gradient descent at the same expense.
 
 Random search draws all parameters of a network at once, scores the network on the training rows, and keeps
 the best. Guesses are a population: a program draws and scores many of them side by side. Guess number i
@@ -9,7 +9,7 @@ Guesses are drawn as initial weights are (`couloir.engine.architectures.mlp.init
 one of `SCALES` in turn; biases, which start at 0 in training, are drawn like the weights of their layer, or
 nobody would search over them.
 
-Source: Rastrigin 1963 (random search); Bellman 1957 (the curse of dimensionality).
+Source: Rastrigin 1963.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -37,12 +36,10 @@ from couloir.engine.losses import LOSSES
 from couloir.engine.optimizers import RULES, customary_rates
 from couloir.engine.randomness import key_of, standard_normal, uniform
 from couloir.errors import InputError
+from couloir.landscapes.measuring import ROWS_AT_ONCE, RowBlocks, in_blocks
 
 SCALES = (0.5, 1.0, 2.0, 4.0)
 """What the customary initial weights are multiplied by, guess by guess in turn."""
-
-ROWS_AT_ONCE = 256
-"""Rows in a block when guesses are scored."""
 
 NUMBERS_AT_ONCE = 2**19
 """Signals and parameters of the guesses that are scored side by side, about: they stay in the cache."""
@@ -82,36 +79,19 @@ def guess(
     return tuple(layers)
 
 
-class Rows(NamedTuple):
-    """Training rows in blocks: inputs [block, feature, row], targets by loss, weights [block, row]."""
-
-    inputs: Any
-    targets: Any
-    weights: Any
-
-
-def in_blocks(part: Part, most: int = ROWS_AT_ONCE) -> Rows:
-    """Rows as columns in blocks of one size; what fills the last one up has weight 0. Weights sum to 1."""
+def rows_of(part: Part) -> RowBlocks:
+    """All rows in blocks of one size; their weights sum to 1."""
     count = len(part.inputs)
-    blocks = math.ceil(count / most)
-    size = math.ceil(count / blocks)
-    spare = blocks * size - count
-    inputs = np.pad(part.inputs, ((0, spare), (0, 0)))
-    targets = np.pad(part.targets, ((0, spare), *((0, 0),) * (part.targets.ndim - 1)))
-    weights = np.pad(np.full(count, 1 / count, part.inputs.dtype), (0, spare))
-    targets = targets.reshape(blocks, size, *targets.shape[1:])
-    return Rows(
-        inputs.reshape(blocks, size, -1).swapaxes(1, 2),
-        targets.swapaxes(1, 2) if targets.ndim == 3 else targets,
-        weights.reshape(blocks, size),
-    )
+    blocks = math.ceil(count / ROWS_AT_ONCE)
+    rows = in_blocks(part.inputs, part.targets, blocks, math.ceil(count / blocks))
+    return rows._replace(weights=rows.weights / rows.weights.dtype.type(count))
 
 
 @partial(jax.jit, static_argnames=("widths", "activation", "loss", "scales", "groups", "size"))
 def guess_losses(
     key: Array,
     first: Array,
-    rows: Rows,
+    rows: RowBlocks,
     widths: tuple[int, ...],
     activation: str,
     loss: str,
@@ -126,10 +106,10 @@ def guess_losses(
         draw = partial(guess, key, widths=widths, activation=activation, scales=scales, dtype=dtype)
         networks = jax.vmap(draw)(numbers)
 
-        def add(total: Array, block: Rows) -> tuple[Array, None]:
+        def add(total: Array, block: RowBlocks) -> tuple[Array, None]:
             def one(network: Network) -> Array:
-                outputs = forward(network, block.inputs, activation)
-                return jnp.sum(LOSSES[loss].per_sample(outputs, block.targets) * block.weights)
+                outputs = forward(network, block.inputs.T, activation)
+                return jnp.sum(LOSSES[loss].per_sample(outputs, block.targets.T) * block.weights)
 
             return total + jax.vmap(one)(networks), None
 
@@ -231,7 +211,7 @@ def random_search(
         raise InputError(f"The number of guesses {guesses!r} cannot be used: give 1 to 2^32 - 1.")
     key, size = key_of(seed), together(widths, len(part.inputs))
     groups = _groups(guesses, size)
-    rows = jax.device_put(in_blocks(part))
+    rows = jax.device_put(rows_of(part))
     score = partial(
         guess_losses,
         rows=rows,
@@ -247,7 +227,19 @@ def random_search(
         began = time.perf_counter()
         found = np.concatenate(list(_calls(score, key, guesses, groups * size, on_progress)))
     seconds = time.perf_counter() - began
-    return _summed_up(found[:guesses], tuple(widths), activation, loss, scales, part, seed, seconds)
+    losses = np.where(np.isfinite(found), found, np.inf)[:guesses]
+    return RandomSearch(
+        tuple(widths),
+        activation,
+        loss,
+        len(losses),
+        _improvements(losses, scales),
+        {float(s): float(losses[n :: len(scales)].min(initial=np.inf)) for n, s in enumerate(scales)},
+        float(np.median(losses)),
+        constant_loss(part.targets, loss),
+        seed,
+        seconds,
+    )
 
 
 def _groups(guesses: int, size: int) -> int:
@@ -277,38 +269,10 @@ def _calls(
             return
 
 
-def _summed_up(
-    found: np.ndarray,
-    widths: tuple[int, ...],
-    activation: str,
-    loss: str,
-    scales: Sequence[float],
-    part: Part,
-    seed: int,
-    seconds: float,
-) -> RandomSearch:
-    losses = np.where(np.isfinite(found), found, np.inf)
-    running = np.minimum.accumulate(losses)
-    better = np.flatnonzero(np.diff(running, prepend=np.inf) < 0)
-    improvements = [Best(n, float(losses[n]), float(scales[n % len(scales)])) for n in better.tolist()]
-    by_scale = {
-        float(scale): float(losses[place :: len(scales)].min(initial=np.inf))
-        for place, scale in enumerate(scales)
-    }
-    constant = constant_loss(part.targets, loss)
-    median = float(np.median(losses))
-    return RandomSearch(
-        widths,
-        activation,
-        loss,
-        len(losses),
-        improvements or [Best(0, math.inf, float(scales[0]))],
-        by_scale,
-        median,
-        constant,
-        seed,
-        seconds,
-    )
+def _improvements(losses: np.ndarray, scales: Sequence[float]) -> list[Best]:
+    """Every guess better than all before it; the first one where none has a loss."""
+    better = np.flatnonzero(np.diff(np.minimum.accumulate(losses), prepend=np.inf) < 0).tolist() or [0]
+    return [Best(number, float(losses[number]), float(scales[number % len(scales)])) for number in better]
 
 
 def constant_loss(targets: np.ndarray, loss: str) -> float | None:
@@ -416,62 +380,3 @@ def counted_descent(
         capped=steps == most_steps and (steps + 1) * price <= evaluations,
         seconds=seconds,
     )
-
-
-# Grids -----------------------------------------------------------------------------------------------------
-
-ATOMS = 80
-"""Power of ten of the number of atoms in the observable universe, about."""
-
-EXACT_DIGITS = 15
-"""Numbers of at most so many digits are written in full, larger ones as a power of ten."""
-
-
-@dataclass(frozen=True)
-class GridSize:
-    """How many guesses a grid takes.
-
-    Attributes:
-        parameters: N, the number of axes.
-        segments: g, into how many parts each axis is cut.
-        logarithm: log₁₀ g^N.
-        text: g^N in plain characters: "1,000", "10^11935", "3.27×10^150".
-    """
-
-    parameters: int
-    segments: int
-    logarithm: float
-    text: str
-
-
-def dimension_counter(parameters: int, segments: int = 10) -> GridSize:
-    """g^N, the points of a grid with g segments on each of N axes, however many digits it has.
-
-    Raises:
-        InputError: fewer than one axis or segment.
-    """
-    for what, value in (("parameters", parameters), ("segments", segments)):
-        if not isinstance(value, int) or value < 1:
-            raise InputError(
-                f"The number of {what} {value!r} cannot be used: give a whole number, 1 or more."
-            )
-    with localcontext() as context:
-        context.prec = 30  # log10 g^N loses as many digits as N has, and three of the mantissa are shown
-        logarithm = Decimal(segments).log10() * parameters
-        exponent = int(logarithm)
-        mantissa = Decimal(10) ** (logarithm - exponent)
-    if logarithm < EXACT_DIGITS:
-        text = f"{segments**parameters:,}"
-    else:
-        shown = f"{mantissa:.2f}"
-        if shown == "10.00":
-            shown, exponent = "1.00", exponent + 1
-        text = f"10^{exponent}" if mantissa == 1 else f"{shown}×10^{exponent}"
-    return GridSize(parameters, segments, float(logarithm), text)
-
-
-def grid_points(dimensions: int, segments: int) -> np.ndarray:
-    """The grid itself in the unit cube: the middles of its cells, [segments^dimensions, dimensions]."""
-    middles = (np.arange(segments) + 0.5) / segments
-    axes = np.meshgrid(*[middles] * dimensions, indexing="ij")
-    return np.stack([axis.ravel() for axis in axes], axis=1)

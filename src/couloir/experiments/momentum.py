@@ -14,7 +14,8 @@ import numpy as np
 
 from couloir.engine.optimizers import RULES
 from couloir.errors import InputError
-from couloir.surfaces.functions import Point, Surface, ravine, slope_and_curvature
+from couloir.surfaces.evaluation import Point, Surface, slope_and_curvature
+from couloir.surfaces.functions import ravine
 from couloir.surfaces.paths import Runner, follow
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 1.9, 2.1, 2.5, 2.9, 3.1, 3.5, 3.7, 3.9)

@@ -17,9 +17,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from couloir.engine import compilation
-from couloir.errors import InputError
-from couloir.surfaces import functions
-from couloir.surfaces.functions import SEVEN_POINTS, Function, Point, Surface
+from couloir.errors import InputError, check_number, check_whole
+from couloir.surfaces import evaluation, functions
+from couloir.surfaces.evaluation import Function, Point, Surface
+from couloir.surfaces.functions import SEVEN_POINTS
 
 # Batch, mini-batch, stochastic ------------------------------------------------------------------------
 
@@ -90,8 +91,8 @@ def batch_paths(
     surface, rows = functions.line_fit(points), np.asarray(points, float)
     sizes = (len(rows), len(rows) // 2, 1) if batch_sizes is None else tuple(batch_sizes)
     _check_sizes(sizes, len(rows))
-    if epochs < 1 or not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise InputError("A path needs at least one epoch and a learning rate above 0: give those.")
+    check_whole("number of epochs", epochs)
+    check_number("learning rate", learning_rate, excluded=True)
     begin = surface.start if start is None else start
     paths = [
         _batch_path(surface, rows, size, learning_rate, epochs, begin, seed)
@@ -112,7 +113,7 @@ def _batch_path(
         samples.append(seen)
     name = "batch" if size == len(rows) else "stochastic" if size == 1 else "mini-batch"
     path, counted = np.array(points), np.array(samples)
-    return BatchPath(size, name, path, functions.values(surface, path), counted, counted / len(rows))
+    return BatchPath(size, name, path, evaluation.values(surface, path), counted, counted / len(rows))
 
 
 def _batches(rows: int, size: int, epochs: int, random: np.random.Generator) -> Iterator[np.ndarray]:
@@ -192,8 +193,7 @@ def gradient_cloud(
     """
     rows = np.asarray(many_points() if points is None else points, float)
     _check_sizes(batch_sizes, len(rows))
-    if draws < 1:
-        raise InputError(f"The draws {draws!r} cannot be used: give a whole number of at least 1.")
+    check_whole("draws", draws)
     place, random = np.asarray(point, float), np.random.default_rng(seed)
     own = np.array([line_gradient(place, row[None]) for row in rows])
     exact = line_gradient(place, rows)
@@ -317,8 +317,8 @@ def escapes(
     _check_sizes(batch_sizes, samples)
     if any(samples % size for size in batch_sizes):
         raise InputError(f"Every batch size has to divide the {samples} samples: give such sizes.")
-    if runs < 1 or steps < 1:
-        raise InputError("Escapes need at least one run and one step: give those.")
+    check_whole("number of runs", runs)
+    check_whole("number of steps", steps)
     tilts = np.random.default_rng(seed).normal(0, 1, (samples, 2))
     tilts = TILT * (tilts - tilts.mean(axis=0)) / tilts.std(axis=0)
     noises = {size: batch_noise(tilts, size, runs, steps, seed) for size in batch_sizes}

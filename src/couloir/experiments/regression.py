@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from couloir.errors import InputError, unknown
+from couloir.errors import InputError, check_number, check_whole, unknown
 from couloir.surfaces.functions import SEVEN_POINTS
 
 CANDIDATES = ((0.92, -1.0), (-0.11, 2.5), (0.52, 0.1))
@@ -233,10 +233,8 @@ def descend(problem: Regression, learning_rate: float, steps: int, start: Any = 
         InputError: a rate that is not above 0, fewer than one step, a start of another length.
     """
     point = _started(problem, start)
-    if not (np.isfinite(learning_rate) and learning_rate > 0):
-        raise InputError(f"The learning rate {learning_rate!r} cannot be used: give a number above 0.")
-    if steps < 1:
-        raise InputError(f"The number of steps {steps!r} cannot be used: give 1 or more.")
+    check_number("learning rate", learning_rate, excluded=True)
+    check_whole("number of steps", steps)
     path = np.empty((steps + 1, len(point)))
     path[0] = point
     with np.errstate(over="ignore", invalid="ignore"):

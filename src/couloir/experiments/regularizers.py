@@ -24,7 +24,7 @@ from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome
 from couloir.engine.training import Precision, Progress, train_population
-from couloir.errors import InputError, unknown
+from couloir.errors import InputError, check_whole, unknown
 from couloir.model.predictor import from_network
 from couloir.selection.problem import Conditions, Problem, prepare
 
@@ -127,7 +127,9 @@ def compare_regularizers(
     Raises:
         InputError: an unknown regularizer, no seed, or a member that diverged.
     """
-    _check(strengths, seeds)
+    check_whole("number of seeds", seeds)
+    if strangers := [name for name in strengths if name not in STRENGTHS]:
+        raise unknown("regularizer", strangers[0], STRENGTHS)
     problems = [
         prepare(dataset, Conditions(seed + number, split, precision=precision)) for number in range(seeds)
     ]
@@ -143,7 +145,7 @@ def compare_regularizers(
     )
     tried = [("none", math.nan), *((name, each) for name, values in strengths.items() for each in values)]
     members = [_member(plain, name, value) for name, value in tried]
-    trained = _trained(members, problems, seed, epochs, precision)
+    trained = _trained(members, problems, seed, precision)
     found = {
         name: [_treated(name, problem, tried, *fold) for problem, fold in zip(problems, trained, strict=True)]
         for name in ("none", *strengths, "early_stopping")
@@ -161,27 +163,19 @@ def compare_regularizers(
     )
 
 
-def _check(strengths: Mapping[str, Sequence[float]], seeds: int) -> None:
-    for name in strengths:
-        if name not in STRENGTHS:
-            raise unknown("regularizer", name, STRENGTHS)
-    if seeds < 1:
-        raise InputError(f"{seeds} seeds leave nothing to compare: give 1 or more.")
-
-
 def _member(plain: Member, name: str, strength: float) -> Member:
     changed: dict[str, Any] = {} if name == "none" else {name: strength}
     return replace(plain, **changed)
 
 
 def _trained(
-    members: Sequence[Member], problems: Sequence[Problem], seed: int, epochs: int, precision: Precision
+    members: Sequence[Member], problems: Sequence[Problem], seed: int, precision: Precision
 ) -> list[tuple[list[Outcome], list[Network]]]:
     """Per seed every member's outcome, whose weights are those of its best epoch, and its last weights."""
     last: list[dict[int, Network]] = []
 
     def keep(progress: Progress) -> None:
-        if progress.epoch == epochs:
+        if progress.epoch == progress.epochs:
             last.extend(progress.networks(number) for number in range(len(problems)))
 
     trained = train_population(

@@ -8,7 +8,7 @@ see it, at the rate that suits the frequent ones; rules with a step size for eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from couloir.engine.optimizers import RULES, find_rule
 from couloir.engine.outcomes import Outcome
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError
-from couloir.experiments.answering import outputs
+from couloir.model.signals import signals
 
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop", "adam", "adamw")
 """The rules with a step size of its own for every weight."""
@@ -146,28 +146,22 @@ def sparse_race(
         raise InputError(f"{rates} learning rates cannot be compared: give 2 or more.")
     named = [find_rule(name) for name in (rules or RULES)]
     law, (train, validation, fresh) = _rows(frequent, rare, chance, weight, rows, seed)
+    logistic = Member(RULES["sgd"], 1.0, hidden=(), activation="linear", batch_size=batch_size, epochs=epochs)
     members = [
-        Member(
-            rule,
-            float(rule.defaults["learning_rate"] * factor),
-            hidden=(),
-            activation="linear",
-            batch_size=batch_size,
-            epochs=epochs,
-        )
+        replace(logistic, rule=rule, learning_rate=float(rule.defaults["learning_rate"] * factor))
         for rule in named
         for factor in 10 ** np.linspace(-1.5, 2.5, rates)
     ]
     data = TrainingData("classification", 2, Part(*train[:2]), Part(*validation[:2]))
     trained = train_population(members, data, seed=seed, patience=None, precision=precision)
-    found = [
-        _entry(rule.name, trained.outcomes[number * rates : (number + 1) * rates], fresh)
+    found = {
+        rule.name: _entry(rule.name, trained.outcomes[number * rates : (number + 1) * rates], fresh)
         for number, rule in enumerate(named)
-    ]
+    }
     rarely, least = fresh.present > 0, _losses(fresh.inputs @ law.weights, fresh.targets)
     return SparseRace(
-        tuple(sorted((entry for entry in found if entry is not None), key=lambda entry: entry.rare_loss)),
-        tuple(rule.name for rule, entry in zip(named, found, strict=True) if entry is None),
+        tuple(sorted(filter(None, found.values()), key=lambda entry: entry.rare_loss)),
+        tuple(name for name, entry in found.items() if entry is None),
         frequent + rare,
         rare,
         chance,
@@ -194,7 +188,7 @@ def _rows(
 
 def log_losses(network: Network, rows: SparseRows) -> np.ndarray:
     """−log p(true class) of every row, [row], in float64."""
-    logits = outputs(network, rows.inputs, "linear")
+    logits = signals(network, rows.inputs, "linear")[-1]
     return _losses(logits[:, 1] - logits[:, 0], rows.targets)
 
 

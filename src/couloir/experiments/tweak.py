@@ -14,6 +14,7 @@ import numpy as np
 
 from couloir.engine.architectures.mlp import Layer, Network, initialise
 from couloir.errors import InputError
+from couloir.model.signals import signals
 
 WIDTHS = (3, 5, 5, 4, 2)
 """A network with three hidden layers, small enough to be drawn."""
@@ -54,15 +55,6 @@ class Tweak:
         return tuple(int(np.count_nonzero(change)) for change in self.changes)
 
 
-def signals(network: Network, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The signal of every layer of a tanh network for one row, in float64: inputs first, outputs last."""
-    found = [np.asarray(inputs, np.float64)]
-    for number, layer in enumerate(network):
-        value = np.asarray(layer.weight) @ found[-1] + np.asarray(layer.bias)
-        found.append(value if number == len(network) - 1 else np.tanh(value))
-    return tuple(found)
-
-
 def tweak(
     widths: Sequence[int] = WIDTHS,
     layer: int = 0,
@@ -89,9 +81,11 @@ def tweak(
             f"{tuple(widths)}: all are counted from 0."
         )
     network = initialise((seed, 0), widths, "tanh", np.float64)
-    inputs = np.random.default_rng([seed, 1]).uniform(-1, 1, widths[0])
+    row = np.random.default_rng([seed, 1]).uniform(-1, 1, widths[0])
     weight = np.array(network[layer].weight)
     weight[target, source] += amount
     changed = (*network[:layer], Layer(weight, network[layer].bias), *network[layer + 1 :])
-    before, after = signals(network, inputs), signals(changed, inputs)
+    before, after = (
+        (row, *(signal[0] for signal in signals(layers, row[None], "tanh"))) for layers in (network, changed)
+    )
     return Tweak(network, layer, source, target, amount, before, after)

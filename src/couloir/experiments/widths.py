@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError
-from couloir.experiments.answering import outputs
+from couloir.model.signals import signals
 
 GOOD = 0.01
 """A final loss below this share of the target's variance counts as good."""
@@ -121,12 +120,9 @@ def losses_of_widths(
     data = TrainingData("regression", 1, Part(inputs, targets), None)
     trained = train_population(members, data, seed=seed, patience=None, precision=precision)
     losses = [
-        np.nan if outcome.status == "diverged" else _loss(outcome.network, inputs, targets)
+        np.nan
+        if outcome.status == "diverged"
+        else np.mean((targets - signals(outcome.network, inputs, "tanh")[-1]) ** 2)
         for outcome in trained.outcomes
     ]
     return WidthLosses(teacher, np.array(ordered), np.reshape(losses, (len(ordered), seeds)), GOOD, epochs)
-
-
-def _loss(network: Network, inputs: np.ndarray, targets: np.ndarray) -> float:
-    """Mean squared error of one student over all rows, in float64."""
-    return float(np.mean((targets - outputs(network, inputs, "tanh")) ** 2))

@@ -18,7 +18,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError, unknown
-from couloir.experiments.answering import outputs
+from couloir.model.signals import signals
 
 Penalty = Literal["l2", "l1"]
 """λ·½Σw², or λ·Σ|w|."""
@@ -131,7 +131,7 @@ def calm(
 
 def answers(network: Network, x: np.ndarray, activation: str) -> np.ndarray:
     """What a network with one output says at x [point], in float64."""
-    return outputs(network, REACH * np.asarray(x)[:, None], activation)[:, 0]
+    return signals(network, REACH * np.asarray(x)[:, None], activation)[-1][:, 0]
 
 
 def _measured(

@@ -10,7 +10,8 @@ from couloir.figures.comparison.race import race_curves, race_standing, race_ste
 from couloir.figures.comparison.rates import race_rates
 from couloir.figures.experiments.dropping import dropped_network
 from couloir.figures.experiments.gradients import difference_errors, gradient_agreement, gradient_cost
-from couloir.figures.experiments.guessing import grid_samples, guesses_needed, search_against_descent
+from couloir.figures.experiments.grids import grid_samples, guesses_needed
+from couloir.figures.experiments.guessing import search_against_descent
 from couloir.figures.experiments.momentum import momentum_in_bowl
 from couloir.figures.experiments.noise import batch_comparison, escape_shares, gradient_clouds
 from couloir.figures.experiments.overfitting import polynomial_fits
@@ -34,7 +35,9 @@ from couloir.figures.landscapes.slices import slice_bowl, slice_contour, slice_p
 from couloir.figures.scores import TableRun
 from couloir.figures.search.parameters import best_trials, parameter_importance, search_slices
 from couloir.figures.search.trials import search_curves, search_history, search_rungs
-from couloir.figures.surfaces.contours import bowl, contour, path_losses
+from couloir.figures.surfaces.bowl import bowl
+from couloir.figures.surfaces.contours import contour
+from couloir.figures.surfaces.losses import path_losses
 from couloir.figures.surfaces.microscope import microscope
 from couloir.figures.surfaces.race import race_losses, race_response, surface_race
 from couloir.figures.theme import recoloured

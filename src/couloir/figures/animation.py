@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.figures import theme
+from couloir.figures.sliders import SLIDER, button_row
+from couloir.figures.traces import short
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -69,15 +71,8 @@ def keep_levels(figure: go.Figure, point: Sequence[float]) -> None:
     When Plotly draws only some traces anew it takes away all that are not lines, save one that stands just
     before a line that is filled towards it. So an invisible line of one point stands there.
     """
-    figure.add_scatter(
-        x=[point[0]],
-        y=[point[1]],
-        mode="lines",
-        fill=KEEPER,
-        showlegend=False,
-        hoverinfo="skip",
-        name="",
-    )
+    x, y = point
+    figure.add_scatter(x=[x], y=[y], mode="lines", fill=KEEPER, showlegend=False, hoverinfo="skip", name="")
 
 
 def animate(figure: go.Figure, trails: Sequence[Trail], steps: int) -> None:
@@ -120,16 +115,12 @@ def _at(figure: go.Figure, trails: Sequence[Trail], step: int) -> list[dict[str,
         line = figure.data[trail.line]
         # Where the line ended before this step its mark stays at its end.
         now = min(step, trail.kept[-1])
-        kept = [*(place for place in trail.kept if place < now), now]
-        x, y = ([_short(values[place]) for place in kept] for values in (line.x, line.y))
+        kept = [*(at for at in trail.kept if at < now), now]
+        # Frames repeat their points: four digits are as exact as a screen.
+        x, y = (short(values[at] for at in kept) for values in (line.x, line.y))
         found.append({"type": "scatter", "x": x, "y": y})
         found.append({"type": "scatter", "x": [line.x[now]], "y": [line.y[now]]})
     return found
-
-
-def _short(value: float) -> float:
-    # Frames repeat their points: four digits are as exact as a screen.
-    return float(f"{value:.4g}")
 
 
 def _timing(milliseconds: int) -> dict[str, Any]:
@@ -148,38 +139,16 @@ def _buttons() -> dict[str, Any]:
         {"label": label, "method": "animate", "args": [None, _timing(pause)]} for label, pause in SPEEDS
     ]
     buttons.append({"label": "Pause", "method": "animate", "args": [[None], _timing(0)]})
-    return {
-        "type": "buttons",
-        "direction": "right",
-        "showactive": False,
-        "x": 0,
-        "xanchor": "left",
-        "y": 0,
-        "yanchor": "top",
-        "pad": {"t": 64, "r": 8},
-        "bgcolor": theme.colour("blank"),
-        "bordercolor": theme.colour("quiet"),
-        "font": {"color": theme.colour("ink"), "size": 13},
-        "buttons": buttons,
-    }
+    return button_row(buttons, 0, showactive=False, pad={"t": 64, "r": 8})
 
 
 def _slider(steps: Sequence[int]) -> dict[str, Any]:
-    return {
+    return SLIDER | {
         "active": len(steps) - 1,
-        "x": 0,
-        "len": 1,
-        "y": 0,
-        "yanchor": "top",
         "pad": {"t": 108, "b": 6},
         "currentvalue": {"prefix": "step ", "font": {"color": theme.colour("ink"), "size": 13}},
         "font": {"color": theme.colour("quiet"), "size": 12},
-        "bgcolor": theme.colour("grid"),
-        "bordercolor": theme.colour("quiet"),
-        "tickcolor": theme.colour("quiet"),
-        "activebgcolor": theme.colour("right"),
         "ticklen": 0,
-        "minorticklen": 0,
         "steps": [
             {"label": str(step), "method": "animate", "args": [[str(step)], _timing(0)]} for step in steps
         ],

@@ -71,6 +71,17 @@ def new_figure(title: str, x: str, y: str, height: int = 420) -> go.Figure:
     )
 
 
+def title_on_top(lines: int) -> dict[str, Any]:
+    """Settings of the layout that keep the title off a legend of so many lines.
+
+    On a phone every entry of a legend has a line of its own.
+    """
+    return {
+        "margin": {"t": 46 + 24 * lines},
+        "title": {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}},
+    }
+
+
 def logarithmic_where_wide(values: list[float], ratio: float = 5.0, fine: float = 150.0) -> dict[str, Any]:
     """Axis settings: logarithmic where positive values span more than the ratio, linear otherwise.
 

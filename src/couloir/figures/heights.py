@@ -145,4 +145,6 @@ def _round_numbers(low: float, high: float, most: int) -> list[float]:
     rough = span / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(step * power for step in (1, 2, 5, 10) if step * power >= rough)
-    return [round(k * step, 12) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    digits = max(12, 2 - math.floor(math.log10(step)))  # 0.3, not 0.30000000000000004
+    numbers = [round(k * step, digits) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return list(dict.fromkeys(numbers))  # fewer where they are as close as numbers can be

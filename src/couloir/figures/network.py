@@ -10,14 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from couloir.figures import theme
-from couloir.figures.chart import new_figure
-from couloir.figures.titles import title_on_top
+from couloir.figures.chart import new_figure, title_on_top
+from couloir.figures.traces import add_note, add_trace, line, mark
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 Edge = tuple[int, int, int]
 """A weight: its layer from 0, the unit it comes from, the neuron it leads to."""
@@ -36,11 +33,6 @@ class Layout:
     def place(self, layer: int, unit: int) -> tuple[float, float]:
         """Where a neuron stands; unit 0 is on top."""
         return float(layer), (self.widths[layer] - 1) / 2 - unit
-
-    def layer(self, layer: int) -> tuple[list[float], list[float]]:
-        """x and y of all neurons of a layer."""
-        places = [self.place(layer, unit) for unit in range(self.widths[layer])]
-        return [x for x, _ in places], [y for _, y in places]
 
     def edges(self, chosen: Iterable[Edge] | None = None) -> tuple[list[float | None], list[float | None]]:
         """x and y of the lines of some weights, with gaps between; None: of all."""
@@ -62,13 +54,12 @@ class Layout:
         ]
 
 
-def network_figure(title: str, widths: Sequence[int], names: Sequence[str] | None = None) -> go.Figure:
+def network_figure(title: str, widths: Sequence[int]) -> go.Figure:
     """An empty figure that fits a network, with a name under each layer and no axes.
 
     Args:
         title: of the figure.
         widths: units of every layer, from the inputs to the outputs.
-        names: of the layers; None: inputs, hidden 1, …, outputs.
     """
     figure = new_figure(title, "", "", height=170 + 62 * max(widths))
     half = (max(widths) - 1) / 2
@@ -78,14 +69,8 @@ def network_figure(title: str, widths: Sequence[int], names: Sequence[str] | Non
         hovermode="closest",
         **title_on_top(3),
     )
-    for layer, name in enumerate(names or layer_names(len(widths))):
-        figure.add_annotation(
-            x=layer,
-            y=-half - 0.95,
-            text=name,
-            showarrow=False,
-            font={"size": 13, "color": theme.colour("quiet")},
-        )
+    for layer, name in enumerate(layer_names(len(widths))):
+        add_note(figure, layer, -half - 0.95, name)
     return figure
 
 
@@ -98,15 +83,14 @@ def layer_names(layers: int) -> list[str]:
 def add_edges(
     figure: go.Figure,
     layout: Layout,
+    name: str,
     chosen: Iterable[Edge] | None = None,
     role: str = "grid",
     width: float = 1.2,
     **settings: Any,
 ) -> None:
     """The lines of some weights as one trace, in the colour of a role; None: of all."""
-    x, y = layout.edges(chosen)
-    line = {"color": theme.colour(role), "width": width}
-    figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", **settings)
+    add_trace(figure, *layout.edges(chosen), name, line(role, width), **settings)
 
 
 def add_neurons(
@@ -116,17 +100,8 @@ def add_neurons(
     name: str,
     hover: Sequence[str],
     filled: bool = True,
-    **settings: Any,
 ) -> None:
     """Neurons as one trace: discs in the colour of a role, or rings around paper."""
-    inside = theme.colour(role) if filled else theme.colour("paper")
-    figure.add_scatter(
-        x=[x for x, _ in places],
-        y=[y for _, y in places],
-        mode="markers",
-        name=name,
-        marker={"size": 24, "color": inside, "line": {"width": 2.5, "color": theme.colour(role)}},
-        text=list(hover),
-        hovertemplate="%{text}<extra></extra>",
-        **settings,
-    )
+    x, y = [x for x, _ in places], [y for _, y in places]
+    discs = mark(role if filled else "paper", 24, edge=(2.5, role))
+    add_trace(figure, x, y, name, marker=discs, hover="%{text}", text=list(hover))

@@ -1,4 +1,4 @@
-"""A slider under a figure that exchanges what its traces show: nothing plays, and nothing is computed anew.
+"""Sliders and buttons of a figure: they exchange what its traces show, and nothing is computed anew.
 
 Every position restyles the same traces. Two sliders of one figure work together where one sets the traces'
 points and the other which of them is visible.
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 HEIGHT = 92
 """Pixels that a slider takes below the figure."""
+
+SLIDER = {
+    "x": 0,
+    "len": 1,
+    "y": 0,
+    "yanchor": "top",
+    "bgcolor": theme.colour("grid"),
+    "bordercolor": theme.colour("quiet"),
+    "tickcolor": theme.colour("quiet"),
+    "activebgcolor": theme.colour("right"),
+    "minorticklen": 0,
+}
+"""What all sliders look like."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +66,32 @@ def add_slider(
 def _slider(
     prefix: str, traces: list[int], positions: Sequence[Position], active: int, above: int
 ) -> dict[str, Any]:
-    return {
+    return SLIDER | {
         "active": active,
-        "x": 0,
-        "len": 1,
-        "y": 0,
-        "yanchor": "top",
         "pad": {"t": 62 + HEIGHT * above, "b": 4, "l": 4, "r": 4},
         "currentvalue": {"prefix": prefix, "font": {"color": theme.colour("ink"), "size": 14}},
         # The labels stand in what the slider says at the moment; below it there is no room for them all.
         "font": {"color": theme.colour("paper"), "size": 1},
-        "bgcolor": theme.colour("grid"),
-        "bordercolor": theme.colour("quiet"),
-        "tickcolor": theme.colour("quiet"),
-        "activebgcolor": theme.colour("right"),
         "ticklen": 5,
-        "minorticklen": 0,
         "steps": [
             {"label": position.label, "method": "restyle", "args": [position.settings, traces]}
             for position in positions
         ],
+    }
+
+
+def button_row(buttons: Sequence[dict[str, Any]], y: float, **settings: Any) -> dict[str, Any]:
+    """Settings of buttons side by side, whose upper edge stands at a share of the figure's height."""
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "x": 0,
+        "xanchor": "left",
+        "y": y,
+        "yanchor": "top",
+        "bgcolor": theme.colour("blank"),
+        "bordercolor": theme.colour("quiet"),
+        "font": {"color": theme.colour("ink"), "size": 13},
+        "buttons": list(buttons),
+        **settings,
     }

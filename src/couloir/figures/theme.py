@@ -165,6 +165,11 @@ def powers(step: float | None = None) -> dict[str, Any]:
     return axis if step is None else axis | {"dtick": step}
 
 
+def decades(**settings: Any) -> dict[str, Any]:
+    """Settings of a logarithmic axis that is marked 0.01, 0.1, 1, 10."""
+    return {"type": "log", "dtick": 1, "tickformat": ",.3~r", **settings}
+
+
 def exchange(value: Any, key: str = "") -> Any:
     """A figure's content with every light colour exchanged for its dark partner.
 

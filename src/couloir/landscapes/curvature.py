@@ -8,7 +8,6 @@ needs nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,11 +20,10 @@ from jaxtyping import Array, Float
 from couloir.engine import compilation, seeds
 from couloir.engine.architectures.mlp import Network, forward
 from couloir.engine.losses import LOSSES
-from couloir.engine.machine import Machine
 from couloir.engine.training import numerics
 from couloir.errors import InputError
+from couloir.landscapes.measuring import Measure, RowBlocks, in_calls, summed
 from couloir.landscapes.planes import flattened, shaped
-from couloir.landscapes.slices import Measure, Rows, row_blocks
 
 Product = Callable[[np.ndarray], np.ndarray]
 """A symmetric matrix times a vector, both [parameter] float64."""
@@ -154,7 +152,7 @@ class Derivatives:
         """
         self.network, self.measure = network, measure
         with numerics(measure.precision):
-            self.rows = [jax.tree.map(jnp.asarray, call) for call in row_blocks(measure)]
+            self.rows = [jax.tree.map(jnp.asarray, call) for call in in_calls(measure)]
 
     def gradient(self) -> np.ndarray:
         """∇J [parameter]."""
@@ -174,28 +172,25 @@ class Derivatives:
             at, direction = device(self.network), device(shaped(vector, self.network))
             sums = partial(_sums_on_rows, at, direction, activation=measure.activation, loss=measure.loss)
 
-            def summed(rows: Rows) -> np.ndarray:
-                with numerics(measure.precision):  # JAX's settings are each thread's own
-                    return np.stack([flattened(tree) for tree in sums(rows)])
+            def flat(rows: RowBlocks) -> np.ndarray:
+                return np.stack([flattened(tree) for tree in sums(rows)])
 
-            with ThreadPoolExecutor(Machine.here().workers) as pool:
-                # The calls are added up in double precision, in their order.
-                first, second = np.sum(list(pool.map(summed, self.rows)), axis=0)
+            first, second = summed(flat, self.rows, measure.precision)
         factor = measure.scale / len(measure.inputs)
         return factor * first, factor * second
 
 
 @partial(jax.jit, static_argnames=("activation", "loss"))
 def _sums_on_rows(
-    network: Network, direction: Network, rows: Rows, *, activation: str, loss: str
+    network: Network, direction: Network, rows: RowBlocks, *, activation: str, loss: str
 ) -> tuple[Any, Any]:
     """The gradient of the loss summed over some rows, and its derivative along a direction."""
 
-    def total(some: Network, block: Rows) -> Float[Array, ""]:
+    def total(some: Network, block: RowBlocks) -> Float[Array, ""]:
         losses = LOSSES[loss].per_sample(forward(some, block.inputs.T, activation), block.targets.T)
         return jnp.sum(losses * block.weights)
 
-    def add(so_far: Any, block: Rows) -> tuple[Any, None]:
+    def add(so_far: Any, block: RowBlocks) -> tuple[Any, None]:
         gradient = jax.grad(partial(total, block=block))
         return jax.tree.map(jnp.add, so_far, jax.jvp(gradient, (network,), (direction,))), None
 

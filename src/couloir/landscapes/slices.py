@@ -13,10 +13,9 @@ cache while all points pass over them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,55 +24,19 @@ from jaxtyping import Array, Float
 
 from couloir.engine import compilation
 from couloir.engine.activations import ACTIVATIONS
-from couloir.engine.architectures.layers import by_layer
-from couloir.engine.architectures.mlp import Network, forward
+from couloir.engine.architectures.layers import BETWEEN, by_layer
+from couloir.engine.architectures.mlp import Layer, Network, forward
 from couloir.engine.losses import LOSSES
-from couloir.engine.machine import Machine
-from couloir.engine.training import Precision, numerics
+from couloir.engine.training import numerics
 from couloir.errors import InputError
+from couloir.landscapes.measuring import ROWS_AT_ONCE, Measure, OnProgress, RowBlocks, in_calls, summed
 from couloir.landscapes.planes import Plane
-
-ROWS_AT_ONCE = 256
-"""Rows in a block."""
-
-BLOCKS_AT_ONCE = 8
-"""Blocks in one call of the compiled program: progress is reported, and threads share, call by call."""
 
 MOST_NUMBERS = 2**18
 """Numbers in the widest layer's signals of the points that pass a block together: 1 MiB in float32."""
 
 MOST_POINTS = 64
 """Points that pass a block together, at most."""
-
-OnProgress = Callable[[int, int], None]
-"""Told how many points are measured, and of how many."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What the loss is measured on, and how.
-
-    Attributes:
-        inputs: prepared rows [sample, feature].
-        targets: class numbers [sample], or standardised values [sample, output].
-        activation: of the hidden layers.
-        loss: a name in `couloir.engine.losses.LOSSES`; it is averaged over the rows, without penalties.
-        scale: what the mean is multiplied by: for squared errors in target units, the square of what one
-            standardised unit is.
-        precision: that the network is evaluated in.
-    """
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    activation: str
-    loss: str
-    scale: float = 1.0
-    precision: Precision = "float32"
-
-    @property
-    def classes(self) -> bool:
-        """Whether the targets are class numbers, so that there is an accuracy."""
-        return LOSSES[self.loss].task == "classification"
 
 
 class Heights(NamedTuple):
@@ -194,56 +157,16 @@ def heights_of(networks: Sequence[Network], measure: Measure) -> Heights:
         return _over_rows(sums, measure, len(networks), None)
 
 
-class Rows(NamedTuple):
-    """Some blocks of rows: inputs [block, row, feature], targets [block, row, …], weights [block, row].
-
-    A weight is 1, and 0 for what only fills a block up.
-    """
-
-    inputs: Any
-    targets: Any
-    weights: Any
-
-
-def row_blocks(measure: Measure) -> list[Rows]:
-    """All rows, in calls of equally many blocks; few rows are a single block."""
-    count = len(measure.inputs)
-    size = min(count, ROWS_AT_ONCE)
-    blocks = -(-count // size)
-    calls = -(-blocks // BLOCKS_AT_ONCE)
-    each = -(-blocks // calls)
-
-    def cut(values: np.ndarray, dtype: Any) -> list[np.ndarray]:
-        filled = np.zeros((calls * each * size, *values.shape[1:]), dtype)
-        filled[:count] = values
-        return list(filled.reshape(calls, each, size, *values.shape[1:]))
-
-    kind = np.int32 if measure.classes else measure.precision
-    parts = (
-        cut(measure.inputs, measure.precision),
-        cut(measure.targets, kind),
-        cut(np.ones(count), measure.precision),
-    )
-    return [Rows(*some) for some in zip(*parts, strict=True)]
-
-
 def _over_rows(
-    sums: Callable[[Rows], Array], measure: Measure, points: int, on_progress: OnProgress | None
+    sums: Callable[[RowBlocks], Array], measure: Measure, points: int, on_progress: OnProgress | None
 ) -> Heights:
-    """Means over all rows of what is summed over some, as many calls at a time as there are lanes."""
-    parts, total = row_blocks(measure), np.zeros((2, points))
+    """Means over all rows of what a program sums over blocks of them, [2, block, …]."""
 
-    def summed(rows: Rows) -> np.ndarray:
-        with numerics(measure.precision):  # JAX's settings are each thread's own
-            found = np.asarray(sums(jax.tree.map(jnp.asarray, rows)), np.float64)
-            return found.sum(axis=1).reshape(2, -1)[:, :points]  # over the blocks, in double precision
+    def over_blocks(rows: RowBlocks) -> np.ndarray:
+        found = np.asarray(sums(jax.tree.map(jnp.asarray, rows)), np.float64)
+        return found.sum(axis=1).reshape(2, -1)[:, :points]  # over the blocks, in double precision
 
-    with ThreadPoolExecutor(Machine.here().workers) as pool:
-        first = summed(parts[0])  # compiles the program for the others
-        for done, found in enumerate((first, *pool.map(summed, parts[1:])), start=1):
-            total += found
-            if on_progress is not None:
-                on_progress(done, len(parts))
+    total = summed(over_blocks, in_calls(measure), measure.precision, on_progress)
     means = total / len(measure.inputs)
     return Heights(means[0] * measure.scale, means[1] if measure.classes else None)
 
@@ -255,7 +178,7 @@ def _over_rows(
 def _sums_on_plane(
     layers: Sequence[tuple[Array, Array]],
     chunks: Float[Array, "chunk point 2"],
-    rows: Rows,
+    rows: RowBlocks,
     *,
     activation: str,
     loss: str,
@@ -265,18 +188,19 @@ def _sums_on_plane(
     `layers` hold weights [3, output, input] and biases [3, output]: centre, first, second direction.
     """
     (weights, biases), *upper = layers
-    functions = [ACTIVATIONS[name] for name in by_layer(activation, len(upper))]
+    names = by_layer(activation, len(upper))
 
     def at(leaf: Array, point: Float[Array, "2"]) -> Array:
         return leaf[0] + point[0] * leaf[1] + point[1] * leaf[2]
 
-    def over_block(block: Rows) -> Array:
+    def over_block(block: RowBlocks) -> Array:
         products = jnp.einsum("koi,ri->kor", weights, block.inputs) + biases[:, :, None]
 
         def of_point(point: Float[Array, "2"]) -> Array:
             signal = at(products, point)
-            for (weight, bias), function in zip(upper, functions, strict=True):
-                signal = at(weight, point) @ function(signal) + at(bias, point)[:, None]
+            if upper:
+                above = tuple(Layer(at(weight, point), at(bias, point)) for weight, bias in upper)
+                signal = forward(above, ACTIVATIONS[names[0]](signal), BETWEEN.join(names[1:]))
             return _judged(signal, block, loss)
 
         return jax.lax.map(jax.vmap(of_point), chunks)
@@ -286,11 +210,11 @@ def _sums_on_plane(
 
 @partial(jax.jit, static_argnames=("activation", "loss"))
 def _sums_of_networks(
-    networks: Network, rows: Rows, *, activation: str, loss: str
+    networks: Network, rows: RowBlocks, *, activation: str, loss: str
 ) -> Float[Array, "2 block network"]:
     """The same for networks that have nothing in common."""
 
-    def over_block(block: Rows) -> Array:
+    def over_block(block: RowBlocks) -> Array:
         def of_network(network: Network) -> Array:
             return _judged(forward(network, block.inputs.T, activation), block, loss)
 
@@ -299,7 +223,7 @@ def _sums_of_networks(
     return jnp.moveaxis(jax.lax.map(over_block, rows), -1, 0)
 
 
-def _judged(outputs: Float[Array, "output row"], block: Rows, loss: str) -> Float[Array, "2"]:
+def _judged(outputs: Float[Array, "output row"], block: RowBlocks, loss: str) -> Float[Array, "2"]:
     """Sums over a block's rows of the loss and, for classes, of whether the largest output is right.
 
     As `argmax` has it, the first of equal outputs counts as the largest: written as comparisons, which

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir import text as words
 from couloir.figures import Chart
-from couloir.figures.surfaces.contours import bowl, losses_title, place_words
+from couloir.figures.surfaces.bowl import bowl
+from couloir.figures.surfaces.losses import losses_title
 from couloir.figures.surfaces.microscope import microscope, microscope_words
 from couloir.figures.surfaces.race import race_response, race_words, surface_race
 from couloir.report import summary
 from couloir.report.tables import row
-from couloir.text import count, number
+from couloir.text import count, number, point
 
 if TYPE_CHECKING:
     from couloir.surfaces.endings import Finish
@@ -90,7 +91,7 @@ def summarise(run: SurfaceRun) -> dict[str, Any]:
 
 def _opening(race: SurfaceRace) -> str:
     rules = count(len(race.runners), "update rule")
-    text = f"{rules} {'goes' if len(race.runners) == 1 else 'race'} down from {place_words(race.start)} "
+    text = f"{rules} {'goes' if len(race.runners) == 1 else 'race'} down from {point(race.start)} "
     return text + f"for {count(race.steps, 'step')}, {_rates_words(race)}."
 
 
@@ -130,12 +131,12 @@ def _surface_facts(race: SurfaceRace) -> list[tuple[str, str]]:
     facts = [
         ("function", surface.equation or surface.name),
         ("domain", f"{x} from {number(a)} to {number(b)}, {y} from {number(c)} to {number(d)}"),
-        ("start", place_words(race.start)),
-        ("minima", "; ".join(place_words(m) for m in race.minima[:6]) or "none is known"),
+        ("start", point(race.start)),
+        ("minima", "; ".join(point(m) for m in race.minima[:6]) or "none is known"),
         ("least loss", number(surface.least, 5) if surface.least is not None else "none"),
     ]
     if len(race.minima) > 6:
-        facts[3] = ("minima", f"{len(race.minima)}, the lowest at {place_words(race.minima[0])}")
+        facts[3] = ("minima", f"{len(race.minima)}, the lowest at {point(race.minima[0])}")
     noise = f"standard deviation {number(race.noise)}, seed {race.seed}" if race.noise else "none"
     return [*facts, ("gradient noise", noise), ("source", surface.source or "–")]
 

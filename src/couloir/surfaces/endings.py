@@ -14,10 +14,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from couloir.surfaces import functions
-from couloir.surfaces.functions import Point, Surface
+from couloir.surfaces import evaluation
+from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths
-from couloir.surfaces.wording import number, point
+from couloir.text import number, point
 
 NEAR = 0.01
 """A runner is at a minimum within this distance of it, both coordinates in units of the domain's sides."""
@@ -40,17 +40,17 @@ ENDINGS = ("arrived", "in a local minimum", "escaped", "stuck at a saddle", "div
 
 @dataclass(frozen=True, eq=False)
 class Finish:
-    """One rule's race.
+    """How one rule ran in a surface race.
 
     Attributes:
         name: the rule's name.
-        learning_rate: its α in this race.
+        learning_rate: its α.
         tuned: whether α was chosen among rates that were tried; otherwise it was given or stated, or is the
             rule's own.
         at_edge: whether the chosen α is the least or the greatest of those tried.
         path: [step + 1, 2], the start first.
         losses: [step + 1].
-        arrived: the step from which on it stayed at a minimum, of whatever height; None: at none.
+        arrived: the step from which on it stayed at a minimum, of whatever height; None: it is at none.
         minimum: that minimum.
         escaped: the first step with |y| > 1 on a surface without a bottom.
         diverged: the step it could not take.
@@ -89,7 +89,7 @@ def minima_in_domain(surface: Surface, resolution: int = 101) -> tuple[Point, ..
     Newton's method from every point of a grid that is no higher than its eight neighbours, at most `MOST` of
     them: a hollow that falls through the grid is not found.
     """
-    x, y, z = functions.grid(surface, resolution)
+    x, y, z = evaluation.grid(surface, resolution)
     padded = np.pad(np.where(np.isfinite(z), z, np.inf), 1, constant_values=np.inf)
     around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).min(axis=(2, 3))
     rows, columns = np.nonzero(np.isfinite(z) & (z <= around))
@@ -99,8 +99,8 @@ def minima_in_domain(surface: Surface, resolution: int = 101) -> tuple[Point, ..
     found = [
         at for at in _polished(surface, hollows, 3 / (resolution - 1)) if np.all((low <= at) & (at <= high))
     ]
-    heights = functions.values(surface, np.reshape(found, (-1, 2)))
-    return tuple(found[place] for place in np.argsort(heights, kind="stable"))
+    heights = evaluation.values(surface, np.reshape(found, (-1, 2)))
+    return tuple(found[index] for index in np.argsort(heights, kind="stable"))
 
 
 def _polished(surface: Surface, ends: np.ndarray, reach: float, rounds: int = 20) -> tuple[Point, ...]:
@@ -108,7 +108,7 @@ def _polished(surface: Surface, ends: np.ndarray, reach: float, rounds: int = 20
     size, places = np.asarray(surface.size), ends.astype(float)
     near = np.ones(len(places), bool)
     for _ in range(rounds if len(places) else 0):
-        slopes, hessians = functions.slopes_and_curvatures(surface, places)
+        slopes, hessians = evaluation.slopes_and_curvatures(surface, places)
         near &= np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(slopes).all(axis=1)
         hessians = np.where(near[:, None, None], hessians, np.eye(2))
         near &= np.linalg.eigvalsh(hessians)[:, 0] > 0
@@ -131,14 +131,14 @@ def _distances(points: np.ndarray, minima: Sequence[Point], surface: Surface) ->
     return np.hypot(gaps[..., 0], gaps[..., 1])
 
 
-def arrival(points: np.ndarray, minima: Sequence[Point], surface: Surface) -> tuple[int | None, Point | None]:
-    """The step from which on a path [step + 1, 2] stays near a minimum, and that minimum."""
+def arrival(points: np.ndarray, minima: Sequence[Point], surface: Surface) -> int | None:
+    """The step from which on a path [step + 1, 2] stays near the minimum that it ends at; None: at none."""
     ending = _distances(points[-1:], minima, surface)[0]
     if not minima or ending.min() > NEAR:
-        return None, None
-    minimum = minima[int(np.argmin(ending))]
-    outside = np.flatnonzero(_distances(points, [minimum], surface)[:, 0] > NEAR)
-    return int(outside[-1]) + 1 if len(outside) else 0, minimum
+        return None
+    away = _distances(points, [minima[int(np.argmin(ending))]], surface)[:, 0]
+    outside = np.flatnonzero(away > NEAR)
+    return int(outside[-1]) + 1 if len(outside) else 0
 
 
 @lru_cache(maxsize=64)
@@ -146,61 +146,51 @@ def median_gradient(surface: Surface, resolution: int = 41) -> float:
     """The middle size of the gradient over the domain."""
     x, y = (np.linspace(low, high, resolution) for low, high in surface.domain)
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    return float(np.median(np.linalg.norm(functions.slopes(surface, places), axis=1)))
+    return float(np.median(np.linalg.norm(evaluation.slopes(surface, places), axis=1)))
 
 
-def finish_of(
-    paths: Paths, place: int, minima: tuple[Point, ...], small: float, tried: Mapping[str, Sequence[float]]
-) -> Finish:
-    """How one of the runners ended.
+def finishes(
+    paths: Paths, minima: tuple[Point, ...], tried: Mapping[str, Sequence[float]] | None = None
+) -> tuple[Finish, ...]:
+    """How every runner ended.
 
     Args:
         paths: of all runners.
-        place: the runner's number.
         minima: the surface's minima, known or found.
-        small: below this size a gradient is small.
         tried: the learning rates that were tried, by the rule's name; a rule that is not here was not tuned.
     """
-    runner, surface, points = paths.runners[place], paths.surface, paths.points[place]
-    slope, hessian = functions.slope_and_curvature(surface, points[-1])
-    least, greatest = np.linalg.eigvalsh(hessian) if np.all(np.isfinite(hessian)) else (np.nan, np.nan)
-    arrived, minimum = arrival(points, minima, surface)
-    rates = tried.get(runner.rule.name, ())
-    finish = Finish(
-        name=runner.rule.name,
-        learning_rate=runner.learning_rate,
-        tuned=bool(rates),
-        at_edge=bool(rates) and runner.learning_rate in (min(rates), max(rates)),
-        path=points,
-        losses=paths.losses[place],
-        arrived=arrived,
-        minimum=minimum,
-        escaped=_escaped(points, surface),
-        diverged=paths.diverged[place],
-        ending="on its way",
-        gradient=float(np.linalg.norm(slope)),
-        curvatures=(float(least), float(greatest)),
-        sentence="",
-    )
-    flat = _at_saddle(slope[None], hessian[None], surface, small)[0]
-    return _told(_ended(finish, surface, minima, bool(flat)), surface, minima)
+    surface, found = paths.surface, []
+    endings, at = (columns[:, 0] for columns in endings_along(paths, minima, paths.steps))
+    slopes, hessians = evaluation.slopes_and_curvatures(surface, paths.points[:, -1])
+    for number_, runner in enumerate(paths.runners):
+        points, hessian = paths.points[number_], hessians[number_]
+        minimum = None if at[number_] < 0 else minima[at[number_]]
+        rates = (tried or {}).get(runner.rule.name, ())
+        least, greatest = np.linalg.eigvalsh(hessian) if np.isfinite(hessian).all() else (np.nan, np.nan)
+        finish = Finish(
+            name=runner.rule.name,
+            learning_rate=runner.learning_rate,
+            tuned=bool(rates),
+            at_edge=bool(rates) and runner.learning_rate in (min(rates), max(rates)),
+            path=points,
+            losses=paths.losses[number_],
+            arrived=None if minimum is None else arrival(points, [minimum], surface),
+            minimum=minimum,
+            escaped=_escaped(points, surface),
+            diverged=paths.diverged[number_],
+            ending=ENDINGS[endings[number_]],
+            gradient=float(np.linalg.norm(slopes[number_])),
+            curvatures=(float(least), float(greatest)),
+            sentence="",
+        )
+        found.append(replace(finish, sentence=_sentence(finish, surface, minima)))
+    return tuple(found)
 
 
 def _escaped(points: np.ndarray, surface: Surface) -> int | None:
     """The first step outside the saddle; None on a surface with a bottom."""
     beyond = np.flatnonzero(np.abs(points[:, 1]) > ESCAPED)
     return int(beyond[0]) if len(beyond) and not surface.bounded else None
-
-
-def _ended(finish: Finish, surface: Surface, minima: tuple[Point, ...], flat: bool) -> Finish:
-    """The finish with its ending; one that left again has arrived nowhere."""
-    if finish.escaped is not None or finish.diverged is not None:
-        ending = "diverged" if finish.escaped is None else "escaped"
-        return replace(finish, ending=ending, arrived=None, minimum=None)
-    if finish.minimum is not None:
-        local = _is_local(surface, minima, finish.minimum)
-        return replace(finish, ending="in a local minimum" if local else "arrived")
-    return replace(finish, ending="stuck at a saddle" if flat else "on its way")
 
 
 def _at_saddle(slopes: np.ndarray, hessians: np.ndarray, surface: Surface, small: float) -> np.ndarray:
@@ -227,8 +217,8 @@ def endings_along(paths: Paths, minima: tuple[Point, ...], first: int = 0) -> tu
         first: from which step on this is asked.
 
     Returns:
-        Places in `ENDINGS`, [runner, step from ``first`` on], and the place in ``minima`` of the one that the
-        runner is at, −1 where it is at none.
+        Indices in `ENDINGS`, [runner, step from ``first`` on], and the index in ``minima`` of the one that
+        the runner is at, −1 where it is at none.
     """
     surface, points = paths.surface, paths.points[:, first:].reshape(-1, 2)
     nearest = np.full(len(points), -1)
@@ -236,8 +226,9 @@ def endings_along(paths: Paths, minima: tuple[Point, ...], first: int = 0) -> tu
         gaps = _distances(points, minima, surface)
         nearest = np.where(gaps.min(axis=1) <= NEAR, gaps.argmin(axis=1), -1)
     at: np.ndarray = nearest.reshape(len(paths.runners), -1)
-    local = np.array([_is_local(surface, minima, minimum) for minimum in minima] + [False])[at]
-    slopes, hessians = functions.slopes_and_curvatures(surface, points)
+    higher = _heights_above(surface, minima) > EVEN * max(1.0, abs(surface.least or 0.0))
+    local = np.append(higher, False)[at]
+    slopes, hessians = evaluation.slopes_and_curvatures(surface, points)
     saddle = _at_saddle(slopes, hessians, surface, SMALL * median_gradient(surface)).reshape(at.shape)
     found = np.select(
         [(at >= 0) & local, at >= 0, saddle],
@@ -253,47 +244,31 @@ def endings_along(paths: Paths, minima: tuple[Point, ...], first: int = 0) -> tu
     return found, at
 
 
-def _height_above(surface: Surface, minima: tuple[Point, ...], minimum: Point) -> float:
-    """How far above the least value, known or found, a minimum lies."""
-    heights = _heights(surface, minima)
-    least = surface.least if surface.least is not None else min(heights)
-    return heights[minima.index(minimum)] - least
-
-
 @lru_cache(maxsize=64)
-def _heights(surface: Surface, minima: tuple[Point, ...]) -> tuple[float, ...]:
-    return tuple(functions.values(surface, minima).tolist())
+def _heights_above(surface: Surface, minima: tuple[Point, ...]) -> np.ndarray:
+    """How far above the least value, known or found, each minimum lies, [minimum]."""
+    if not minima:
+        return np.zeros(0)
+    heights = evaluation.values(surface, minima)
+    return heights - (heights.min() if surface.least is None else surface.least)
 
 
-def _is_local(surface: Surface, minima: tuple[Point, ...], minimum: Point) -> bool:
-    """Whether a minimum lies higher than the lowest, beyond rounding."""
-    return _height_above(surface, minima, minimum) > EVEN * max(1.0, abs(surface.least or 0.0))
-
-
-def _told(finish: Finish, surface: Surface, minima: tuple[Point, ...]) -> Finish:
-    """The finish with its sentence."""
+def _sentence(finish: Finish, surface: Surface, minima: tuple[Point, ...]) -> str:
+    """How a runner ended, in words."""
     steps, name = len(finish.losses) - 1, finish.name
+    gradient = number(finish.gradient, missing="not a number")
     if finish.ending == "escaped":
-        text = f"{name} left the saddle: |y| > {number(ESCAPED)} after {finish.escaped:,} steps."
-    elif finish.ending == "diverged":
-        text = f"{name} diverged: it could not take step {finish.diverged:,}."
-    elif finish.ending == "arrived":
-        text = f"{name} arrived at the minimum {point(finish.minimum or ())} at step {finish.arrived:,}."
-    elif finish.ending == "in a local minimum" and finish.minimum is not None:
-        above = _height_above(surface, minima, finish.minimum)
-        text = (
-            f"{name} is in the local minimum {point(finish.minimum)} since step {finish.arrived:,}, "
-            f"{number(above)} above the lowest."
-        )
-    elif finish.ending == "stuck at a saddle":
-        text = (
-            f"{name} is stuck at a saddle: after {steps:,} steps the gradient is {number(finish.gradient)}, "
-            f"though the curvature along one direction is {number(finish.curvatures[0])}."
-        )
-    else:
-        text = (
-            f"{name} is on its way: after {steps:,} steps it is at {point(finish.path[-1])}, "
-            f"where the loss is {number(float(finish.losses[-1]))} "
-            f"and the gradient {number(finish.gradient)}."
-        )
-    return replace(finish, sentence=text)
+        return f"{name} left the saddle: |y| > {number(ESCAPED)} after {finish.escaped:,} steps."
+    if finish.ending == "diverged":
+        return f"{name} diverged: it could not take step {finish.diverged:,}."
+    if finish.minimum is not None and finish.ending == "arrived":
+        return f"{name} arrived at the minimum {point(finish.minimum)} at step {finish.arrived:,}."
+    if finish.minimum is not None:
+        above = float(_heights_above(surface, minima)[minima.index(finish.minimum)])
+        text = f"{name} is in the local minimum {point(finish.minimum)} since step {finish.arrived:,}, "
+        return f"{text}{number(above)} above the lowest."
+    if finish.ending == "stuck at a saddle":
+        text = f"{name} is stuck at a saddle: after {steps:,} steps the gradient is {gradient}, "
+        return f"{text}though the curvature along one direction is {number(finish.curvatures[0])}."
+    text = f"{name} is on its way: after {steps:,} steps it is at {point(finish.path[-1])}, "
+    return f"{text}where the loss is {number(float(finish.losses[-1]))} and the gradient {gradient}."

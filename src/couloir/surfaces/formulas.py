@@ -27,9 +27,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from couloir.errors import InputError
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation
 from couloir.surfaces.endings import minima_in_domain
-from couloir.surfaces.functions import Domain, Point, Surface
+from couloir.surfaces.evaluation import Domain, Point, Surface
 
 LONGEST = 500
 """Characters of the longest formula."""
@@ -155,12 +155,12 @@ def _surface(formula: Formula, domain: Domain, start: Point | None) -> Surface:
     (x0, x1), (y0, y1) = domain
     corner = (x0 + 0.2 * (x1 - x0), y0 + 0.8 * (y1 - y0))
     begin = start or (float(f"{corner[0]:.4g}"), float(f"{corner[1]:.4g}"))
-    made = functions.from_function(formula, domain, begin, name="formula")
+    made = evaluation.from_function(formula, domain, begin, name="formula")
     text = str(formula)
-    heights = functions.grid(made, 21).z
+    heights = evaluation.grid(made, 21).z
     if np.mean(np.isfinite(heights)) < 0.5:
         raise InputError(f"The formula {text} has no finite value in most of the domain: choose another one.")
-    if not np.isfinite(functions.values(made, [begin])[0]):
+    if not np.isfinite(evaluation.values(made, [begin])[0]):
         raise InputError(f"The formula {text} has no finite value at the start {begin}: start elsewhere.")
     return replace(made, title=text, equation=text, minima=minima_in_domain(made))
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from couloir.engine.optimizers import Rule, find_rule
 from couloir.errors import InputError
-from couloir.surfaces.functions import Point, Surface
+from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths, Runner, follow
-from couloir.surfaces.wording import number, point
+from couloir.text import number, point, superscript
 
 DIGITS = 4
 """Significant digits in the filled-in formulas."""
@@ -157,7 +157,7 @@ def _pair(value: Any) -> Point:
 
 
 def _plain(value: float) -> str:
-    return number(float(value), DIGITS)
+    return number(float(value), DIGITS, "not a number")
 
 
 def _vector(value: Any) -> str:
@@ -326,8 +326,8 @@ def _adam(n: _Numbers) -> _Inside:
         n.start_line,
         _averaged("m", beta1, n.before["mean"], mean, _vector(n.gradient)),
         _averaged("v", beta2, n.before["square"], square, f"{_vector(n.gradient)}²"),
-        f"m̂ = m/(1 − {_plain(beta1)}{_power(t)}) = {_vector(unbiased_mean)}",
-        f"v̂ = v/(1 − {_plain(beta2)}{_power(t)}) = {_vector(unbiased_square)}",
+        f"m̂ = m/(1 − {_plain(beta1)}{superscript(t)}) = {_vector(unbiased_mean)}",
+        f"v̂ = v/(1 − {_plain(beta2)}{superscript(t)}) = {_vector(unbiased_square)}",
         _descent_line(n, f"{_vector(effective)} ⊙ {_vector(unbiased_mean)}"),
     ]
     return _Inside(rows, lines, velocity=unbiased_mean, squares=unbiased_square, effective=effective)
@@ -350,10 +350,6 @@ def _further(n: _Numbers) -> _Inside:
     """A rule from elsewhere: what goes in and what comes out."""
     line = f"W ← {_vector(n.point)} + {_vector(n.change)} = {_vector(n.next_point)}"
     return _Inside([*n.start_rows, *n.end_rows], [n.start_line, line])
-
-
-def _power(exponent: int) -> str:
-    return str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 _INSIDE: Mapping[str, Callable[[_Numbers], _Inside]] = {

@@ -8,6 +8,7 @@ step one can `go_on`, with other settings if one likes. The program is in `coulo
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,10 +20,11 @@ from jaxtyping import Array, Float
 
 from couloir.engine import compilation
 from couloir.engine.optimizers import Rule, State
-from couloir.errors import InputError, unknown
-from couloir.surfaces import functions, stepping
-from couloir.surfaces.functions import Point, Surface
-from couloir.surfaces.stepping import BATCH, Hyper, Layout, Limits, Record, Stance
+from couloir.engine.updates import Layout, segments
+from couloir.errors import InputError, check_number, check_whole, unknown
+from couloir.surfaces import evaluation, functions, stepping
+from couloir.surfaces.evaluation import Point, Surface
+from couloir.surfaces.stepping import BATCH, Hyper, Limits, Stance, Steps
 
 REACH = 1e6
 """A runner that goes further from the middle of the domain than so many of its larger side has diverged."""
@@ -173,10 +175,10 @@ def begin(
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     ground = functions.surface(surface)
-    order, layout = _order(runners), _layout(runners)
+    order, layout = _laid_out(runners)
     starts = np.array([_start(ground, runners[number]) for number in order], precision)
     with jax.enable_x64(precision == "float64"), compilation.cached():
-        stance = jax.device_get(stepping.begin(functions.traceable(ground.function), layout, starts))
+        stance = jax.device_get(stepping.begin(evaluation.traceable(ground.function), layout, starts))
     back, count = np.argsort(order), len(runners)
     return Paths(
         ground,
@@ -185,7 +187,7 @@ def begin(
         stance.losses[back, None],
         np.empty((count, 0, 2), precision),
         np.empty((count, 0, 2), precision),
-        _by_runner(stance.states, layout, back, lambda leaf, place: leaf[place : place + 1]),
+        _by_runner(stance.states, layout, back, lambda leaf, slot: leaf[slot : slot + 1]),
         tuple({name: np.empty(0) for name in runner.settings()} for runner in runners),
         (None,) * count,
         seed=seed,
@@ -214,10 +216,10 @@ def go_on(
     level = paths.noise if noise is None else noise
     _check(steps, level)
     runners = _changed(paths.runners, changed or {})
-    order, layout = _order(runners), _layout(runners)
+    order, layout = _laid_out(runners)
     precision = paths.points.dtype.name
     with jax.enable_x64(precision == "float64"), compilation.cached():
-        function, limits = functions.traceable(paths.surface.function), _limits(paths.surface, precision)
+        function, limits = evaluation.traceable(paths.surface.function), _limits(paths.surface, precision)
         hyper, key = _hyper(runners, layout, order, precision), jax.random.key(paths.seed)
         stance, records = _stance(paths, layout, order), []
         for first in range(paths.steps, paths.steps + steps, BATCH):
@@ -234,10 +236,8 @@ def noise_table(seed: int, steps: int, precision: str = "float64") -> Float[Arra
 
 
 def _check(steps: int, noise: float) -> None:
-    if isinstance(steps, bool) or steps != int(steps) or steps < 1:
-        raise InputError(f"The steps {steps!r} cannot be used: give a whole number of at least 1.")
-    if not (math.isfinite(noise) and noise >= 0):
-        raise InputError(f"The noise {noise!r} cannot be used: give a number of at least 0.")
+    check_whole("steps", steps)
+    check_number("noise", noise)
 
 
 def _start(surface: Surface, runner: Runner) -> Point:
@@ -259,25 +259,19 @@ def _changed(runners: Sequence[Runner], changed: Mapping[str, Mapping[str, float
 # Between runners in their own order and a rule's runners side by side -----------------------------------
 
 
-def _order(runners: Sequence[Runner]) -> list[int]:
-    """The runners' numbers with those of a rule side by side."""
+def _laid_out(runners: Sequence[Runner]) -> tuple[list[int], Layout]:
+    """The runners' numbers with those of a rule side by side, and each rule with how many are its own."""
     rules = [runner.rule for runner in runners]
-    return sorted(range(len(rules)), key=lambda number: rules.index(rules[number]))
-
-
-def _layout(runners: Sequence[Runner]) -> Layout:
-    """Each rule with its number of runners."""
-    counts: dict[Rule, int] = {}
-    for runner in runners:
-        counts[runner.rule] = counts.get(runner.rule, 0) + 1
-    return tuple(counts.items())
+    order = sorted(range(len(rules)), key=lambda number: rules.index(rules[number]))
+    return order, tuple(Counter(rules).items())
 
 
 def _hyper(runners: Sequence[Runner], layout: Layout, order: Sequence[int], precision: str) -> Hyper:
     """Each rule's settings as arrays [runner]."""
-    parts = stepping.split(layout, [runners[number].settings() for number in order])
+    settings = [runners[number].settings() for number in order]
     return tuple(
-        {name: np.array([each[name] for each in part], precision) for name in part[0]} for part in parts
+        {name: np.array([each[name] for each in settings[own]], precision) for name in rule.defaults}
+        for rule, own in segments(layout)
     )
 
 
@@ -293,31 +287,30 @@ def _stance(paths: Paths, layout: Layout, order: Sequence[int]) -> Stance:
     def together(states: Sequence[State]) -> State:
         return jax.tree.map(lambda *leaves: np.stack([leaf[-1] for leaf in leaves]), *states)
 
-    parts = stepping.split(layout, [paths.states[number] for number in order])
+    ordered = [paths.states[number] for number in order]
+    states = tuple(together(ordered[own]) for _, own in segments(layout))
     alive = np.array([paths.diverged[number] is None for number in order])
-    return Stance(
-        paths.points[order, -1], paths.losses[order, -1], tuple(together(part) for part in parts), alive
-    )
+    return Stance(paths.points[order, -1], paths.losses[order, -1], states, alive)
 
 
 def _by_runner(states: Sequence[State], layout: Layout, back: np.ndarray, pick: Any) -> tuple[State, ...]:
-    """Each runner's own state out of those of the rules: ``pick(leaf, place)``."""
-    places = [(segment, place) for segment, (_, count) in enumerate(layout) for place in range(count)]
+    """Each runner's own state out of those of the rules: ``pick(leaf, slot)``."""
+    slots = [(segment, slot) for segment, (_, count) in enumerate(layout) for slot in range(count)]
     return tuple(
-        jax.tree.map(lambda leaf, place=place: pick(leaf, place), states[segment])
-        for segment, place in (places[number] for number in back)
+        jax.tree.map(lambda leaf, slot=slot: pick(leaf, slot), states[segment])
+        for segment, slot in (slots[number] for number in back)
     )
 
 
-def _longer(before: Paths, after: Paths, layout: Layout, order: Sequence[int], done: Record) -> Paths:
-    """``after``, which is ``before`` with new settings, with the steps of a record [step, place, ...]."""
+def _longer(before: Paths, after: Paths, layout: Layout, order: Sequence[int], done: Steps) -> Paths:
+    """``after``, which is ``before`` with new settings, with further steps [step, runner, ...]."""
     back, count = np.argsort(order), len(done.asked)
     (points, losses, states, alive), asked, gradients = done
 
     def longer(known: np.ndarray, new: np.ndarray) -> np.ndarray:
         return np.concatenate([known, np.moveaxis(new, 0, 1)[back]], axis=1)
 
-    further = _by_runner(states, layout, back, lambda leaf, place: leaf[:, place])
+    further = _by_runner(states, layout, back, lambda leaf, slot: leaf[:, slot])
     lasted = alive.sum(axis=0)[back].tolist()
     fell = [before.steps + steps + 1 if steps < count else None for steps in lasted]
     return replace(

@@ -1,4 +1,4 @@
-"""A race of rules over a surface: rates tuned on an equal budget, and how every runner ended.
+"""Surface races: rules down one surface from one start, at rates tuned on an equal budget.
 
 Each rule tries the same learning rates, `RATES`, from the same start for the same number of steps, and runs
 with the one that ends lowest. AdaDelta is not tuned: Zeiler's rule takes the size of its steps from its own
@@ -19,20 +19,10 @@ import numpy as np
 from couloir.engine.optimizers import RULES, Rule, find_rule
 from couloir.errors import InputError
 from couloir.surfaces import functions
-from couloir.surfaces.endings import (
-    ENDINGS,
-    EVEN,
-    SMALL,
-    Finish,
-    arrival,
-    finish_of,
-    median_gradient,
-    minima_of,
-)
-from couloir.surfaces.endings import NEAR as NEAR
-from couloir.surfaces.functions import Point, Surface
+from couloir.surfaces.endings import ENDINGS, EVEN, Finish, arrival, finishes, minima_of
+from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths, Runner, follow
-from couloir.surfaces.wording import number
+from couloir.text import number
 
 RATES = tuple(float(f"{10 ** (k / 6):.3g}") for k in range(-24, 7))
 """The learning rates that every rule tries: 31 from 1e-4 to 10, six to a decade."""
@@ -59,7 +49,7 @@ Rates = Mapping[str, float] | float | None
 """One learning rate for all rules, or one by rule's name; None: tuned."""
 
 
-class Trial(NamedTuple):
+class TriedRate(NamedTuple):
     """One learning rate that a rule tried, and where it led.
 
     Attributes:
@@ -68,7 +58,7 @@ class Trial(NamedTuple):
         loss: the surface's height after the last step; not finite where the runner diverged.
         arrived: the step from which on it was at a minimum; None: it was not at the end.
         diverged: the step it could not take; None: it took all.
-        chosen: whether the race was run with this rate.
+        chosen: whether the rule raced with this rate.
     """
 
     rule: str
@@ -102,12 +92,12 @@ class SurfaceRace:
     seed: int
     runners: tuple[Finish, ...]
     paths: Paths
-    tuning: tuple[Trial, ...]
+    tuning: tuple[TriedRate, ...]
     minima: tuple[Point, ...]
     notes: tuple[str, ...]
 
     def runner(self, name: str) -> Finish:
-        """One rule's race, by the rule's name."""
+        """How one rule ran, by the rule's name."""
         return {each.name: each for each in self.runners}[name]
 
     @property
@@ -136,7 +126,7 @@ def race(
     precision: str = "float64",
     hyper: Mapping[str, Mapping[str, float]] | None = None,
 ) -> SurfaceRace:
-    """Race rules over a surface from one start, with tuned or given learning rates.
+    """A surface race: rules from one start, with tuned or given learning rates.
 
     Args:
         surface: a surface or its name.
@@ -159,11 +149,11 @@ def race(
     run = partial(follow, ground, steps=steps, noise=noise, seed=seed, precision=precision)
     tuned = [rule for rule in racing if rule.name not in given]
     runner = partial(_runner, hyper or {}, begin)
-    tries = [runner(rule, rate) for rule in tuned for rate in RATES]
-    trials = _tuned(run(tries)) if tries else ()
-    chosen = {**given, **{trial.rule: trial.learning_rate for trial in trials if trial.chosen}}
+    candidates = [runner(rule, rate) for rule in tuned for rate in RATES]
+    tuning = _tuned(run(candidates)) if candidates else ()
+    chosen = {**given, **{tried.rule: tried.learning_rate for tried in tuning if tried.chosen}}
     runners = [runner(rule, chosen[rule.name]) for rule in racing]
-    return _finished(run(runners), trials, _notes(ground, racing, tuned, rates, steps))
+    return _finished(run(runners), tuning, _notes(ground, racing, tuned, rates, steps))
 
 
 def _runner(hyper: Mapping[str, Mapping[str, float]], start: Point, rule: Rule, rate: float) -> Runner:
@@ -230,45 +220,50 @@ def _notes(
 # Tuning -----------------------------------------------------------------------------------------------
 
 
-def _tuned(paths: Paths) -> tuple[Trial, ...]:
+def _tuned(paths: Paths) -> tuple[TriedRate, ...]:
     """What every rate led to, the best of each rule marked."""
-    minima = minima_of(paths)
-    ends = paths.losses[:, -1]
-    least = np.inf if paths.surface.least is None else paths.surface.least
-    lowest = min([least, paths.losses[0, 0], *ends[[lost is None for lost in paths.diverged]]])
+    minima, first = minima_of(paths), float(paths.losses[0, 0])
+    ends = np.where([lost is None for lost in paths.diverged], paths.losses[:, -1], np.inf)
+    lowest = min(first, float(ends.min()), np.inf if paths.surface.least is None else paths.surface.least)
     # Heights that differ by rounding alone would choose a rate at random: there the earlier arrival decides.
-    floor = float(lowest + EVEN * (paths.losses[0, 0] - lowest))
-    trials = []
-    for number_, runner in enumerate(paths.runners):
-        lost = paths.diverged[number_]
-        arrived, _ = arrival(paths.points[number_], minima, paths.surface)
-        loss = float("inf") if lost is not None else float(ends[number_])
-        trials.append(
-            Trial(runner.rule.name, runner.learning_rate, loss, None if lost else arrived, lost, False)
+    floor = lowest + EVEN * (first - lowest)
+    tuning = [
+        TriedRate(
+            runner.rule.name,
+            runner.learning_rate,
+            float(end),
+            None if lost else arrival(points, minima, paths.surface),
+            lost,
+            chosen=False,
         )
+        for runner, end, points, lost in zip(paths.runners, ends, paths.points, paths.diverged, strict=True)
+    ]
 
-    def score(trial: Trial) -> tuple[bool, float, int, float]:
-        arrived = paths.steps + 1 if trial.arrived is None else trial.arrived
-        return trial.diverged is not None, max(trial.loss, floor), arrived, trial.learning_rate
+    def score(tried: TriedRate) -> tuple[bool, float, int, float]:
+        arrived = paths.steps + 1 if tried.arrived is None else tried.arrived
+        return tried.diverged is not None, max(tried.loss, floor), arrived, tried.learning_rate
 
-    best: dict[str, Trial] = {}
-    for trial in trials:
-        if trial.rule not in best or score(trial) < score(best[trial.rule]):
-            best[trial.rule] = trial
-    return tuple(trial._replace(chosen=trial is best[trial.rule]) for trial in trials)
+    best = {tried.rule: tried for tried in sorted(tuning, key=score, reverse=True)}
+    return tuple(tried._replace(chosen=tried is best[tried.rule]) for tried in tuning)
 
 
-def _finished(paths: Paths, trials: tuple[Trial, ...], notes: tuple[str, ...]) -> SurfaceRace:
-    surface, minima = paths.surface, minima_of(paths)
-    small = SMALL * median_gradient(surface)
-    tried: dict[str, list[float]] = {}
-    for trial in trials:
-        tried.setdefault(trial.rule, []).append(trial.learning_rate)
-    places = range(len(paths.runners))
-    runners = tuple(finish_of(paths, place, minima, small, tried) for place in places)
-    start = (float(paths.points[0, 0, 0]), float(paths.points[0, 0, 1]))
+def _finished(paths: Paths, tuning: tuple[TriedRate, ...], notes: tuple[str, ...]) -> SurfaceRace:
+    minima = minima_of(paths)
+    rates: dict[str, list[float]] = {}
+    for tried in tuning:
+        rates.setdefault(tried.rule, []).append(tried.learning_rate)
+    x, y = paths.points[0, 0].tolist()
     return SurfaceRace(
-        surface, start, paths.steps, paths.noise, paths.seed, runners, paths, trials, minima, notes
+        paths.surface,
+        (x, y),
+        paths.steps,
+        paths.noise,
+        paths.seed,
+        finishes(paths, minima, rates),
+        paths,
+        tuning,
+        minima,
+        notes,
     )
 
 
@@ -276,7 +271,7 @@ def _finished(paths: Paths, trials: tuple[Trial, ...], notes: tuple[str, ...]) -
 
 
 class SaddleRace(NamedTuple):
-    """The race from a saddle, run three times.
+    """Three surface races from a saddle.
 
     Attributes:
         beside: from (1, 0.001), a short way beside the ridge: who leaves, and when.

@@ -1,34 +1,30 @@
 """The compiled program of runners on a surface: `BATCH` steps of all of them, from wherever they stand.
 
-Gradients are taken for all runners together, and each rule updates its own slice, as in training. The program
-has the same number of steps however many are wanted: those beyond are computed and dropped. So it compiles
+Gradients are taken for all runners together, and each rule updates its own slice, as in training
+(`couloir.engine.updates`). The program
+has the same number of steps however many are wanted: those beyond are computed and left out. So it compiles
 once for a surface and a layout, and a way of many steps is the same numbers, bit for bit, wherever it is
 interrupted. Everything else is traced: starts, settings, noise, and what the surface's function carries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from couloir.engine.optimizers import Rule, State
-from couloir.surfaces.functions import Function
+from couloir.engine.optimizers import State
+from couloir.engine.updates import Layout, changes_of, chosen, joined, segments
+from couloir.surfaces.evaluation import Function
 
 BATCH = 64
 """Steps of one call."""
 
-Layout = tuple[tuple[Rule, int], ...]
-"""Each rule with its number of runners; they stand side by side in this order."""
-
 Hyper = tuple[dict[str, Any], ...]
 """For each rule of the layout every setting it reads, [runner]."""
-
-T = TypeVar("T")
 
 
 class Stance(NamedTuple):
@@ -47,7 +43,7 @@ class Stance(NamedTuple):
     alive: Any
 
 
-class Record(NamedTuple):
+class Steps(NamedTuple):
     """What steps did, every array [step, runner, ...]: the stances after each, and what each used.
 
     Attributes:
@@ -71,8 +67,7 @@ class Limits(NamedTuple):
 @partial(jax.jit, static_argnames="layout")
 def begin(function: Function, layout: Layout, starts: Float[Array, "runner 2"]) -> Stance:
     """Runners before their first step."""
-    parts = split(layout, starts)
-    states = tuple(jax.vmap(rule.init)(part) for (rule, _), part in zip(layout, parts, strict=True))
+    states = tuple(jax.vmap(rule.init)(starts[places]) for rule, places in segments(layout))
     return Stance(starts, jax.vmap(function)(starts), states, jnp.ones(len(starts), bool))
 
 
@@ -84,7 +79,7 @@ def advance(
     stance: Stance,
     noise: Float[Array, "step 2"],
     limits: Limits,
-) -> tuple[Stance, Record]:
+) -> tuple[Stance, Steps]:
     """`BATCH` steps onwards.
 
     Args:
@@ -97,19 +92,25 @@ def advance(
     """
     height, slope = jax.vmap(function), jax.vmap(jax.grad(function))
 
-    def step(stance: Stance, added: Array) -> tuple[Stance, Record]:
+    def step(stance: Stance, added: Array) -> tuple[Stance, Steps]:
         points, losses, states, alive = stance
-        asked = _asked(layout, states, points, hyper)
-        gradients = jax.vmap(lambda g: g + added)(slope(asked))
-        changes, updated = _updated(layout, gradients, states, points, hyper)
-        reached = points + changes
+
+        def gradients_at(asked: Array) -> tuple[tuple[Array, Array], Array]:
+            gradients = jax.vmap(lambda g: g + added)(slope(asked))
+            return (asked, gradients), gradients
+
+        changes, updated, used = changes_of(layout, points, states, hyper, gradients_at)
+        reached = points + joined(changes)
         heights = height(reached)
         near = jax.vmap(lambda p: jnp.linalg.norm(p - limits.middle) <= limits.reach)(reached)
         alive = alive & jnp.isfinite(heights) & near
-        points = jnp.where(alive[:, None], reached, points)
-        losses = jnp.where(alive, heights, losses)
-        after = Stance(points, losses, _kept(layout, alive, updated, states), alive)
-        return after, Record(after, asked, gradients)
+        states = tuple(
+            chosen(alive[places], new, old)
+            for (_, places), new, old in zip(segments(layout), updated, states, strict=True)
+        )
+        points, losses = chosen(alive, (reached, heights), (points, losses))
+        after = Stance(points, losses, states, alive)
+        return after, Steps(after, *used)
 
     return jax.lax.scan(step, stance, noise)
 
@@ -124,48 +125,3 @@ def normal(key: Any, steps: Int[Array, "step"], precision: Any) -> Float[Array, 
     """Two standard normal numbers for every step, each from a key of its own: fold_in(key, step)."""
     keys = jax.vmap(partial(jax.random.fold_in, key))(steps)
     return jax.vmap(lambda each: jax.random.normal(each, (2,), precision))(keys)
-
-
-def split(layout: Layout, values: T) -> list[T]:
-    """The slice of every rule, of an array or a sequence [runner, ...]."""
-    return list(_slices(layout, values))
-
-
-def _slices(layout: Layout, values: Any) -> Iterator[Any]:
-    end = 0
-    for _, count in layout:
-        end += count
-        yield values[end - count : end]
-
-
-def _asked(layout: Layout, states: Sequence[State], points: Array, hyper: Hyper) -> Array:
-    """Where each runner's rule wants the gradient."""
-    places = []
-    for (rule, _), state, part, settings in zip(layout, states, split(layout, points), hyper, strict=True):
-        places.append(part if rule.look_ahead is None else jax.vmap(rule.look_ahead)(state, part, settings))
-    return jnp.concatenate(places)
-
-
-def _updated(
-    layout: Layout, gradients: Array, states: Sequence[State], points: Array, hyper: Hyper
-) -> tuple[Array, tuple[State, ...]]:
-    """Every rule's update on its own slice: the changes, and the next states."""
-    slices = zip(layout, split(layout, gradients), states, split(layout, points), hyper, strict=True)
-    done = [
-        jax.vmap(rule.update)(gradient, state, part, settings)
-        for (rule, _), gradient, state, part, settings in slices
-    ]
-    return jnp.concatenate([change for change, _ in done]), tuple(state for _, state in done)
-
-
-def _kept(layout: Layout, alive: Array, updated: Any, states: Any) -> tuple[State, ...]:
-    """The new states of those that took the step, the old ones of the others."""
-
-    def choose(mask: Array, new: Array, old: Array) -> Array:
-        return jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
-
-    masks = split(layout, alive)
-    return tuple(
-        jax.tree.map(partial(choose, mask), new, old)
-        for mask, new, old in zip(masks, updated, states, strict=True)
-    )

@@ -21,8 +21,8 @@ from couloir.studio.rooms.race import running
 from couloir.studio.rooms.race.room import RaceRoom
 from couloir.studio.rooms.race.setup import RANGES, TRIAL_STEPS, first_settings
 from couloir.studio.wire import Answer
-from couloir.surfaces import functions
-from couloir.surfaces.endings import ENDINGS, endings_along, finish_of
+from couloir.surfaces import evaluation
+from couloir.surfaces.endings import ENDINGS, endings_along, finishes
 from couloir.surfaces.formulas import from_formula
 from couloir.surfaces.functions import SURFACES
 from couloir.surfaces.microscope import magnify
@@ -69,8 +69,8 @@ def test_with_the_rates_it_begins_with_every_rule_descends(name: str) -> None:
 def test_a_surface_is_told_with_its_pictures() -> None:
     found = ask(room(), "surface", surface="himmelblau")
     surface = SURFACES["himmelblau"]
-    np.testing.assert_array_equal(found.arrays["contour"], functions.grid(surface, 101).z)
-    np.testing.assert_array_equal(found.arrays["relief"], functions.grid(surface, 51).z)
+    np.testing.assert_array_equal(found.arrays["contour"], evaluation.grid(surface, 101).z)
+    np.testing.assert_array_equal(found.arrays["relief"], evaluation.grid(surface, 51).z)
     assert found.values["least"] == 0
     assert [tuple(each[:2]) for each in found.values["minima"]] == list(surface.minima)
     assert found.values["settings"]["adam"]["beta1"] == 0.9
@@ -335,8 +335,7 @@ def test_far_starts_and_wild_settings_are_answered() -> None:
 def test_endings_over_blocks_are_those_of_the_race() -> None:
     found = ask(room(), "advance", surface="hills", first=0, steps=256)
     whole = engine("hills", [(256, {}, 0.0)])
-    for runner in range(8):
-        finish = finish_of(whole, runner, whole.surface.minima, 0.0, {})
+    for runner, finish in enumerate(finishes(whole, whole.surface.minima)):
         assert ENDINGS[found.arrays["endings"][runner, -1]] == finish.ending
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from couloir.experiments.regression import descend, line_fit, regression, solve
 from couloir.figures.experiments.regression import line_contour
-from couloir.figures.surfaces.contours import bowl
+from couloir.figures.surfaces.bowl import bowl
 from couloir.surfaces.functions import surface
 
 (slope, intercept), least = line_fit().minimum, line_fit().least

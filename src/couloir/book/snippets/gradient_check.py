@@ -2,12 +2,12 @@
 
 import couloir
 from couloir.engine.architectures.mlp import initialise
-from couloir.experiments.gradients import Rows, agreement, costs, error_curves, ladder
+from couloir.experiments.gradients import agreement, costs, error_curves, ladder
 from couloir.figures.experiments.gradients import difference_errors, gradient_cost
 from couloir.selection.problem import Conditions, prepare
 
 part = prepare(couloir.load("digits"), Conditions()).data.train
-rows = Rows(part.inputs[:400].T, part.targets[:400])
+rows = part._replace(inputs=part.inputs[:400], targets=part.targets[:400])
 widths, settings = (64, 16, 10), ("tanh", "cross_entropy")
 network = initialise((0, 0), widths, "tanh", "float64")
 

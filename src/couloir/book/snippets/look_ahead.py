@@ -1,7 +1,8 @@
 """One step of Nesterov's rule: where the velocity leads, and the slope that is asked for there."""
 
 from couloir.figures.surfaces.microscope import microscope as drawn
-from couloir.surfaces.functions import slope_and_curvature, surface
+from couloir.surfaces.evaluation import slope_and_curvature
+from couloir.surfaces.functions import surface
 from couloir.surfaces.microscope import microscope
 
 ravine = surface("ravine")

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from couloir.figures.surfaces.contours import bowl
-from couloir.surfaces.functions import slope_and_curvature, surface
+from couloir.figures.surfaces.bowl import bowl
+from couloir.surfaces.evaluation import slope_and_curvature
+from couloir.surfaces.functions import surface
 
 neuron, where = surface("neuron"), (-1.0, -1.0)
 curvatures = np.linalg.eigvalsh(slope_and_curvature(neuron, where)[1])

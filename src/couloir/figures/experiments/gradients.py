@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from couloir import text as words
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
-from couloir.figures.titles import title_on_top
-from couloir.text import number
+from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.traces import add_trace, line, mark, short
+from couloir.text import count, number
 
 if TYPE_CHECKING:
     from couloir.experiments.gradients import Agreement, Cost, ErrorCurves
@@ -24,14 +23,14 @@ def difference_errors(curves: ErrorCurves) -> Chart:
     title = "Error against the nudge"
     figure = new_figure(title, "nudge ε, shrinking", "relative error", height=460)
     for kind, role, dash, symbol in KINDS:
-        figure.add_scatter(
-            x=curves.epsilons.tolist(),
-            y=[value or None for value in getattr(curves, kind).tolist()],
-            mode="lines+markers",
-            name=f"{kind} difference",
-            line={"color": theme.colour(role), "dash": dash, "width": 2.5},
-            marker={"symbol": symbol, "size": 7, "color": theme.colour(role)},
-            hovertemplate=f"{kind}: error %{{y:.2~e}} at ε = %{{x:.2~e}}<extra></extra>",
+        add_trace(
+            figure,
+            curves.epsilons.tolist(),
+            [value or None for value in getattr(curves, kind).tolist()],
+            f"{kind} difference",
+            line(role, 2.5, dash),
+            mark(role, 7, symbol),
+            f"{kind}: error %{{y:.2~e}} at ε = %{{x:.2~e}}",
         )
     figure.update_layout(
         xaxis=theme.powers(2) | {"autorange": "reversed", "tickangle": 0},
@@ -39,7 +38,7 @@ def difference_errors(curves: ErrorCurves) -> Chart:
         **title_on_top(2),
     )
     sentence = " ".join(error_words(curves, kind) for kind, *_ in KINDS)
-    sentence += f" Measured on {words.count(curves.weights, 'weight')} in double precision."
+    sentence += f" Measured on {count(curves.weights, 'weight')} in double precision."
     return Chart("difference-errors", title, sentence, f"Two lines shaped like a V. {sentence}", figure)
 
 
@@ -66,62 +65,50 @@ def gradient_agreement(found: Agreement) -> Chart:
     chosen = np.linspace(0, len(found.places) - 1, min(len(found.places), 1500)).round().astype(int)
     x, y = found.gradient[chosen], found.central[chosen]
     ends = [float(min(x.min(), y.min())), float(max(x.max(), y.max()))]
-    line = {"color": theme.colour("quiet"), "width": 1.2, "dash": "dot"}
-    figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line=line, hoverinfo="skip")
-    figure.add_scatter(
-        x=[float(f"{value:.5g}") for value in x],
-        y=[float(f"{value:.5g}") for value in y],
-        mode="markers",
-        name="one weight",
-        marker={"color": theme.colour("right"), "size": 5, "opacity": 0.6},
-        hovertemplate="%{x:.4~g} and %{y:.4~g}<extra></extra>",
-    )
+    add_trace(figure, ends, ends, "equal", line("quiet", 1.2, "dot"))
+    dots = mark("right", 5, opacity=0.6)
+    add_trace(figure, short(x, 5), short(y, 5), "one weight", marker=dots, hover="%{x:.4~g} and %{y:.4~g}")
     sentence = agreement_words(found)
     return Chart("gradient-agreement", title, sentence, f"Points on a diagonal. {sentence}", figure)
 
 
 def agreement_words(found: Agreement) -> str:
     """Whether nudging and backpropagation agree, and how closely."""
-    largest = [number(value, 2) for value in (found.largest_central, found.largest_forward)]
-    closely = f"by at most {largest[0]} with central differences and {largest[1]} with forward ones"
     if found.apart:
-        text = f"At {words.count(found.apart, 'weight')} of {len(found.places):,} both differences are more "
+        text = f"At {count(found.apart, 'weight')} of {len(found.places):,} both differences are more "
         return f"{text}than 1\u202f% away from backpropagation's derivative."
+    text = f"All {len(found.places):,} derivatives agree"
     if found.kinks:
-        where = words.count(found.kinks, "weight")
-        text = f"All {len(found.places):,} derivatives agree; at {where} the longer "
-        return f"{text}nudge of the central difference switches a rectified unit on or off."
-    return f"All {len(found.places):,} derivatives agree: they differ, relatively, {closely}."
+        text += f"; at {count(found.kinks, 'weight')} the longer nudge of the central difference switches a "
+        return f"{text}rectified unit on or off."
+    central, forward = (number(value, 2) for value in (found.largest_central, found.largest_forward))
+    text += f": they differ, relatively, by at most {central} with central differences and {forward} with "
+    return f"{text}forward ones."
 
 
 def gradient_cost(costs: Sequence[Cost]) -> Chart:
     """Seconds for a gradient against the number of weights: nudging each, and backpropagation."""
     title = "What a gradient costs"
     figure = new_figure(title, "weights and biases", "milliseconds", height=460)
-    lines = (
+    for name, field, role, dash, symbol in (
         ("numerical gradient", "numerical_seconds", "further-4", "dash", "square"),
         ("backpropagation", "backprop_seconds", "right", "solid", "circle"),
         ("the loss alone", "loss_seconds", "quiet", "dot", "diamond"),
-    )
-    for name, field, role, dash, symbol in lines:
-        figure.add_scatter(
-            x=[cost.parameters for cost in costs],
-            y=[1000 * getattr(cost, field) for cost in costs],
-            mode="lines+markers",
-            name=name,
-            line={"color": theme.colour(role), "dash": dash, "width": 2.5},
-            marker={"symbol": symbol, "size": 9, "color": theme.colour(role)},
-            hovertemplate=f"{name}: %{{y:.3~g}} ms, %{{x:,}} weights<extra></extra>",
+    ):
+        add_trace(
+            figure,
+            [cost.parameters for cost in costs],
+            [1000 * getattr(cost, field) for cost in costs],
+            name,
+            line(role, 2.5, dash),
+            mark(role, 9, symbol),
+            f"{name}: %{{y:.3~g}} ms, %{{x:,}} weights",
         )
-    figure.update_layout(
-        **title_on_top(3),
-        xaxis={"type": "log", "dtick": "D2", "tickformat": ",d"},
-        yaxis={"type": "log", "dtick": 1, "tickformat": ",.3~r"},
-    )
+    sizes = {"type": "log", "dtick": "D2", "tickformat": ",d"}
+    figure.update_layout(**title_on_top(3), xaxis=sizes, yaxis=theme.decades())
     sentence = cost_words(costs)
-    return Chart(
-        "gradient-cost", title, sentence, f"Three rising lines on logarithmic axes. {sentence}", figure
-    )
+    alt = f"Three rising lines on logarithmic axes. {sentence}"
+    return Chart("gradient-cost", title, sentence, alt, figure)
 
 
 def cost_words(costs: Sequence[Cost]) -> str:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from couloir import text as words
 from couloir.figures import theme
 from couloir.figures.chart import Chart, new_figure
-from couloir.text import number
+from couloir.figures.traces import add_trace, mark
+from couloir.text import METRIC_NAMES, count, joined, number, plain, share
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,55 +28,60 @@ NAMES = {
 
 def regularizers_compared(found: Regularizers) -> Chart:
     """Test loss of each treatment: a dot a seed, a bar at the mean; hollow the training loss."""
-    title = f"Regularizers compared on {words.plain(found.data)}"
-    loss = words.METRIC_NAMES[found.metric]
-    unit = "nats" if found.metric == "log_loss" else f"{words.plain(found.target, 18)}²"
-    figure = new_figure(title, f"{loss} ({unit})", "", height=130 + 62 * len(found.treatments))
-    shift = np.linspace(-0.13, 0.13, found.seeds) if found.seeds > 1 else np.zeros(1)
-    # Drawn from top to bottom in the order given.
-    for part, name, role, symbol in (
-        ("training", "training, mean", "quiet", "line-ns-open"),
-        ("test", "test, one seed", "right", "circle"),
-    ):
-        _add_part(figure, found, part, name, role, symbol, shift)
-    _add_means(figure, found)
-    figure.update_layout(
-        yaxis={
-            "tickvals": list(range(len(found.treatments))),
-            "ticktext": [NAMES[treatment.name] for treatment in found.treatments],
-            "range": [len(found.treatments) - 0.5, -0.5],
-            "ticklabelstandoff": 6,
-            "showgrid": False,
-            "tickfont": {"color": theme.colour("ink")},
-        },
-        xaxis={"rangemode": "tozero"},
+    title, treatments = f"Regularizers compared on {plain(found.data)}", found.treatments
+    loss = METRIC_NAMES[found.metric]
+    unit = "nats" if found.metric == "log_loss" else f"{plain(found.target, 18)}²"
+    figure = new_figure(title, f"{loss} ({unit})", "", height=130 + 62 * len(treatments))
+    rows = list(range(len(treatments)))  # drawn from top to bottom in the order given
+    add_trace(
+        figure,
+        [float(treatment.training.mean()) for treatment in treatments],
+        [float(row) for row in rows],
+        "training, mean",
+        marker=mark("quiet", 16, "line-ns-open", (2.5, "quiet"), opacity=1.0),
+        hover="training loss %{x:.4~g}<br>%{customdata}",
+        customdata=["mean" for _ in rows],
     )
+    _add_seeds(figure, found)
+    add_trace(
+        figure,
+        [float(treatment.test.mean()) for treatment in treatments],
+        rows,
+        "test, mean",
+        marker=mark("wrong", 30, "line-ns-open", (3, "wrong")),
+        hover="mean test loss %{x:.4~g}, spread %{customdata}",
+        customdata=[number(spread(treatment.test)) for treatment in treatments],
+    )
+    _lay_out(figure, [NAMES[treatment.name] for treatment in treatments])
     return Chart("regularizers", title, _sentence(found, loss), _alt(found, loss), figure)
 
 
-def _add_part(
-    figure: go.Figure, found: Regularizers, part: str, name: str, role: str, symbol: str, shift: np.ndarray
-) -> None:
-    """Every seed's test loss, or the mean training loss of each treatment."""
-    x: list[float] = []
-    y: list[float] = []
-    notes: list[str] = []
-    for place, treatment in enumerate(found.treatments):
-        values = getattr(treatment, part)
-        if part == "training":
-            values, shifts = values.mean(keepdims=True), np.zeros(1)
-        else:
-            shifts = shift
-        x += [float(value) for value in values]
-        y += [float(place + move) for move in shifts]
-        notes += [_note(treatment, seed) for seed in range(len(values))] if part == "test" else ["mean"]
-    marker = {"color": theme.colour(role), "symbol": symbol, "size": 8, "opacity": 0.75}
-    if part == "training":
-        marker |= {"size": 16, "opacity": 1.0, "line": {"width": 2.5, "color": theme.colour(role)}}
-    figure.add_scatter(
-        x=x, y=y, customdata=notes, name=name, mode="markers", marker=marker,
-        hovertemplate=f"{part} loss %{{x:.4~g}}<br>%{{customdata}}<extra></extra>",
-    )  # fmt: skip
+def _lay_out(figure: go.Figure, names: list[str]) -> None:
+    """One row for each name."""
+    rows = {
+        "tickvals": list(range(len(names))),
+        "ticktext": names,
+        "range": [len(names) - 0.5, -0.5],
+        "ticklabelstandoff": 6,
+        "showgrid": False,
+        "tickfont": {"color": theme.colour("ink")},
+    }
+    figure.update_layout(yaxis=rows, xaxis={"rangemode": "tozero"})
+
+
+def _add_seeds(figure: go.Figure, found: Regularizers) -> None:
+    """Every seed's test loss, a little apart."""
+    shifts = np.linspace(-0.13, 0.13, found.seeds) if found.seeds > 1 else np.zeros(1)
+    every = [(row, each, seed) for row, each in enumerate(found.treatments) for seed in range(found.seeds)]
+    add_trace(
+        figure,
+        [float(treatment.test[seed]) for _, treatment, seed in every],
+        [float(row + shifts[seed]) for row, _, seed in every],
+        "test, one seed",
+        marker=mark("right", 8, opacity=0.75),
+        hover="test loss %{x:.4~g}<br>%{customdata}",
+        customdata=[_note(treatment, seed) for _, treatment, seed in every],
+    )
 
 
 def _note(treatment: Treatment, seed: int) -> str:
@@ -87,54 +92,28 @@ def _note(treatment: Treatment, seed: int) -> str:
     return f"seed {seed}, {what} {number(float(value))}"
 
 
-def _add_means(figure: go.Figure, found: Regularizers) -> None:
-    means = [float(treatment.test.mean()) for treatment in found.treatments]
-    figure.add_scatter(
-        x=means,
-        y=list(range(len(means))),
-        customdata=[number(spread(treatment.test)) for treatment in found.treatments],
-        name="test, mean",
-        mode="markers",
-        marker={
-            "color": theme.colour("wrong"),
-            "symbol": "line-ns-open",
-            "size": 30,
-            "line": {"width": 3, "color": theme.colour("wrong")},
-        },
-        hovertemplate="mean test loss %{x:.4~g}, spread %{customdata}<extra></extra>",
-    )
-
-
 def spread(values: np.ndarray) -> float:
     """The standard deviation over seeds; NaN for a single one."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def _sentence(found: Regularizers, loss: str) -> str:
-    plain = found.treatment("none")
-    ordered = sorted(found.treatments, key=lambda treatment: treatment.test.mean())
-    best, base = ordered[0], float(plain.test.mean())
-    text = (
-        f"Held back by nothing the network's {loss} is {number(float(plain.training.mean()))} on the rows it "
-    )
-    text += (
-        f"learnt from and {number(base)} on test rows, in the mean over {words.count(found.seeds, 'seed')}. "
-    )
-    if best.name == "none":
+    nothing, seeds = found.treatment("none"), count(found.seeds, "seed")
+    best = min(found.treatments, key=lambda treatment: treatment.test.mean())
+    base, lowest = float(nothing.test.mean()), float(best.test.mean())
+    text = f"Held back by nothing the network's {loss} is {number(float(nothing.training.mean()))} on the "
+    text += f"rows it learnt from and {number(base)} on test rows, in the mean over {seeds}. "
+    if best is nothing:
         return f"{text}No treatment does better."
-    text += f"{_capital(NAMES[best.name])} does best on test rows: {number(float(best.test.mean()))}, "
-    text += f"{words.share(1 - float(best.test.mean()) / base)} less. "
+    name = NAMES[best.name]
+    text += f"{name[0].upper()}{name[1:]} does best on test rows: {number(lowest)}, "
+    text += f"{share(1 - lowest / base)} less. "
     better = [
-        f"{NAMES[treatment.name]} in {int(np.sum(treatment.test < plain.test))}"
+        f"{NAMES[treatment.name]} in {int(np.sum(treatment.test < nothing.test))}"
         for treatment in found.treatments
-        if treatment.name != "none"
+        if treatment is not nothing
     ]
-    text += f"Of {words.count(found.seeds, 'seed')}, paired, better than nothing: {words.joined(better)}."
-    return text
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+    return f"{text}Of {seeds}, paired, better than nothing: {joined(better)}."
 
 
 def _alt(found: Regularizers, loss: str) -> str:
@@ -142,4 +121,4 @@ def _alt(found: Regularizers, loss: str) -> str:
         f"{NAMES[each.name]} {number(float(each.test.mean()))} ± {number(spread(each.test), 2)}"
         for each in found.treatments
     ]
-    return f"Dots of test {loss} by treatment, one a seed. Mean and spread: {words.joined(listed, limit=8)}."
+    return f"Dots of test {loss} by treatment, one a seed. Mean and spread: {joined(listed, limit=8)}."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from couloir import text as words
 from couloir.figures import theme
 from couloir.figures.chart import Chart, new_figure
-from couloir.text import number
+from couloir.figures.traces import add_trace, mark
+from couloir.text import count, joined, number, plain, share
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -20,14 +20,23 @@ def sparse_rules(found: SparseRace) -> Chart:
 
     Bars: rows with rare features. Diamonds: the other rows.
     """
-    title = "Rare features: each rule at its best rate"
-    if not found.entries:
+    title, entries = "Rare features: each rule at its best rate", found.entries
+    if not entries:
         return Chart("sparse", title, "No rule can be drawn: all diverged at every rate.")
-    figure = new_figure(
-        title, "log loss above the law's own (nats)", "", height=150 + 44 * len(found.entries)
-    )
+    figure = new_figure(title, "log loss above the law's own (nats)", "", height=150 + 44 * len(entries))
     _add_bars(figure, found)
-    _add_others(figure, found)
+    add_trace(
+        figure,
+        [entry.common_loss - found.common_floor for entry in entries],
+        [plain(entry.rule) for entry in entries],
+        "rows without",
+        marker=mark("paper", 11, "diamond", (2, "ink")),
+        hover="%{y}: %{customdata}<extra>rows without rare features</extra>",
+        customdata=[number(entry.common_loss) for entry in entries],
+    )
+    # Bars of many colours have no entry of their own in the legend.
+    ink = {"color": theme.colour("ink")}
+    figure.add_bar(x=[None], y=[plain(entries[0].rule)], name="with rare features", marker=ink)
     figure.update_layout(
         bargap=0.3,
         yaxis={"autorange": "reversed", "showgrid": False, "ticklabelstandoff": 6},
@@ -39,7 +48,7 @@ def sparse_rules(found: SparseRace) -> Chart:
 def _add_bars(figure: go.Figure, found: SparseRace) -> None:
     figure.add_bar(
         x=[entry.rare_loss - found.floor for entry in found.entries],
-        y=[words.plain(entry.rule) for entry in found.entries],
+        y=[plain(entry.rule) for entry in found.entries],
         orientation="h",
         customdata=[[number(entry.learning_rate), number(entry.rare_loss)] for entry in found.entries],
         name="rows with rare features",
@@ -58,58 +67,27 @@ def _add_bars(figure: go.Figure, found: SparseRace) -> None:
     )
 
 
-def _add_others(figure: go.Figure, found: SparseRace) -> None:
-    figure.add_scatter(
-        x=[entry.common_loss - found.common_floor for entry in found.entries],
-        y=[words.plain(entry.rule) for entry in found.entries],
-        customdata=[number(entry.common_loss) for entry in found.entries],
-        name="rows without",
-        mode="markers",
-        marker={
-            "color": theme.colour("paper"),
-            "symbol": "diamond",
-            "size": 11,
-            "line": {"width": 2, "color": theme.colour("ink")},
-        },
-        hovertemplate="%{y}: %{customdata}<extra>rows without rare features</extra>",
-    )
-    # Bars of many colours have no entry of their own.
-    figure.add_bar(
-        x=[None],
-        y=[words.plain(found.entries[0].rule)],
-        name="with rare features",
-        marker={"color": theme.colour("ink")},
-    )
-
-
 def _sentence(found: SparseRace) -> str:
     adaptive = [entry for entry in found.entries if entry.adaptive]
     others = [entry for entry in found.entries if not entry.adaptive]
-    text = f"{found.rare} of {words.count(found.features, 'feature')} are there in "
-    text += f"{words.share(found.chance)} of the rows each. "
+    text = f"{found.rare} of {count(found.features, 'feature')} are there in "
+    text += f"{share(found.chance)} of the rows each. "
     if adaptive and others:
-        best, worst, first = adaptive[0], adaptive[-1], others[0]
-        text += f"On fresh rows that have one, the adaptive rules end between {number(best.rare_loss)} "
-        text += f"({best.rule}) and {number(worst.rare_loss)} ({worst.rule}), "
-        text += f"the others between {number(first.rare_loss)} ({first.rule}) and "
-        text += f"{number(others[-1].rare_loss)} ({others[-1].rule}). "
-        ahead = worst.rare_loss < first.rare_loss
+        text += f"On fresh rows that have one, the adaptive rules end between {_told(adaptive[0])} and "
+        text += f"{_told(adaptive[-1])}, the others between {_told(others[0])} and {_told(others[-1])}. "
+        ahead = adaptive[-1].rare_loss < others[0].rare_loss
         text += "Every adaptive rule is ahead of every other. " if ahead else "The two groups overlap. "
     else:
-        text += (
-            f"Best on rows that have one is {found.entries[0].rule}, {number(found.entries[0].rare_loss)}. "
-        )
+        best = found.entries[0]
+        text += f"Best on rows that have one is {best.rule}, {number(best.rare_loss)}. "
     text += f"The law that made the rows scores {number(found.floor)} there."
-    return text + _edges(found.entries) + _lost(found)
+    if edge := [entry.rule for entry in found.entries if entry.at_edge]:
+        text += f" At an end of the rates tried: {joined(edge)}."
+    return text + (f" Diverged at every rate: {joined(list(found.lost))}." if found.lost else "")
 
 
-def _edges(entries: tuple[RuleOnSparse, ...]) -> str:
-    edge = [entry.rule for entry in entries if entry.at_edge]
-    return f" At an end of the rates tried: {words.joined(edge)}." if edge else ""
-
-
-def _lost(found: SparseRace) -> str:
-    return f" Diverged at every rate: {words.joined(list(found.lost))}." if found.lost else ""
+def _told(entry: RuleOnSparse) -> str:
+    return f"{number(entry.rare_loss)} ({entry.rule})"
 
 
 def _alt(found: SparseRace) -> str:
@@ -118,5 +96,5 @@ def _alt(found: SparseRace) -> str:
     ]
     return (
         "Bars by rule, best first. Log loss of rows with and without rare features: "
-        f"{words.joined(listed, limit=12)}."
+        f"{joined(listed, limit=12)}."
     )

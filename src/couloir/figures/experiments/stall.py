@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from couloir import text as words
 from couloir.figures import theme
 from couloir.figures.chart import Chart, new_figure
-from couloir.text import number
+from couloir.figures.traces import add_note, add_trace, line, short
+from couloir.text import count, joined, number, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,21 +23,16 @@ def effective_step_sizes(found: EffectiveSteps) -> Chart:
     figure = new_figure(title, "step", "effective step", height=460)
     _add_phases(figure, found)
     for rule, values in found.steps.items():
-        style = theme.rule_style(rule)
-        figure.add_scatter(
-            x=list(range(1, len(values) + 1)),
-            y=[float(f"{value:.5g}") for value in values],
-            name=words.plain(rule),
-            mode="lines",
-            line={"color": style.colour, "width": 2.5, "dash": style.dash},
-            hovertemplate=f"{words.plain(rule)}, step %{{x}}: %{{y:.3~g}}<extra></extra>",
-        )
+        style, name = theme.rule_style(rule), plain(rule)
+        steps = list(range(1, len(values) + 1))
+        own = line(style.colour, 2.5, style.dash)
+        add_trace(figure, steps, short(values, 5), name, own, hover=f"{name}, step %{{x}}: %{{y:.3~g}}")
     everything = np.concatenate(list(found.steps.values()))
     low, high = np.log10(everything.min()), np.log10(everything.max())
     figure.update_layout(
         xaxis={"range": [0, len(found.gradients)]},
         # Above the lines there is room for the sizes of the gradient.
-        yaxis={"type": "log", "dtick": 1, "tickformat": ",.3~r", "range": [low - 0.15, high + 0.7]},
+        yaxis=theme.decades(range=[low - 0.15, high + 0.7]),
     )
     return Chart("stall", title, _sentence(found), _alt(found), figure)
 
@@ -45,35 +40,26 @@ def effective_step_sizes(found: EffectiveSteps) -> Chart:
 def _add_phases(figure: go.Figure, found: EffectiveSteps) -> None:
     """A line where the gradient changes, and its size in each phase."""
     begin = 0
-    for place, (size, steps) in enumerate(found.phases):
+    for number_, (size, steps) in enumerate(found.phases):
         if begin:
-            line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
-            figure.add_vline(x=begin, line=line)
-        figure.add_annotation(
-            x=begin + steps / 2,
-            # Every other one stands lower: on a phone there is no room side by side.
-            y=1 - 0.07 * (place % 2),
-            yref="paper",
-            yanchor="top",
-            showarrow=False,
-            text=f"g = {number(size)}",
-            font={"color": theme.colour("quiet"), "size": 13},
-        )
+            figure.add_vline(x=begin, line=line("quiet", 1, "dash"))
+        # Every other one stands lower: on a phone there is no room side by side.
+        height = 1 - 0.07 * (number_ % 2)
+        add_note(figure, begin + steps / 2, height, f"g = {number(size)}", yref="paper", yanchor="top")
         begin += steps
 
 
 def _sentence(found: EffectiveSteps) -> str:
     shrinking = [rule for rule, values in found.steps.items() if np.all(np.diff(values) <= 0)]
     others = [rule for rule in found.steps if rule not in shrinking]
-    sizes = words.joined([f"{number(size)} for {words.count(steps, 'step')}" for size, steps in found.phases])
+    sizes = joined([f"{number(size)} for {count(steps, 'step')}" for size, steps in found.phases])
     text = f"The gradient is {sizes}. "
     for rule in shrinking:
-        values = found.steps[rule]
-        text += f"The effective step of {rule} only shrinks, from {number(float(values[0]))} to "
-        text += f"{number(float(values[-1]))}. "
+        first, last = (number(float(found.steps[rule][place])) for place in (0, -1))
+        text += f"The effective step of {rule} only shrinks, from {first} to {last}. "
     if others:
         regained = [f"{rule} {number(found.regained(rule))} times" for rule in others]
-        text += f"At the end the others have recovered from their least: {words.joined(regained)} it."
+        text += f"At the end the others have recovered from their least: {joined(regained)} it."
     return text.strip()
 
 
@@ -83,4 +69,4 @@ def _alt(found: EffectiveSteps) -> str:
         f"to {number(float(values[-1]))}"
         for rule, values in found.steps.items()
     ]
-    return f"Line chart of effective steps, first, least and last: {words.joined(listed)}."
+    return f"Line chart of effective steps, first, least and last: {joined(listed)}."

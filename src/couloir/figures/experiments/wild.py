@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from couloir import text as words
 from couloir.figures import theme
 from couloir.figures.chart import Chart, new_figure
+from couloir.figures.experiments.fitted import add_errors, add_rings, decimals
 from couloir.figures.sliders import HEIGHT, Position, add_slider
-from couloir.text import number
+from couloir.figures.traces import add_trace, line, mark, split, titled
+from couloir.text import joined, number, share
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -27,22 +28,24 @@ def calmed_curve(found: WildCurve) -> Chart:
     best = int(np.argmin(found.truth))
     _add_curves(figure, found)
     _add_errors(figure, found)
+    add_rings(figure, "right", ["bottom center", "top center"])
     _lay_out(figure, found)
-    curve, ring = 3, len(figure.data) - 1
-    places = _places(found)
+    errors = np.stack([found.training, found.truth], axis=1).tolist()
     positions = [
         Position(
-            _strength(strength),
+            number(strength),
             {
-                "x": [_short(found.grid), [places[at]] * 2],
-                "y": [_short(found.curves[at]), [float(found.training[at]), float(found.truth[at])]],
-                "text": [None, [number(found.training[at], 2), number(found.truth[at], 2)]],
+                "x": [decimals(found.grid), [place] * 2],
+                "y": [decimals(curve), both],
+                "text": [None, [number(error, 2) for error in both]],
             },
         )
-        for at, strength in enumerate(found.strengths)
+        for strength, place, curve, both in zip(
+            found.strengths, _places(found), found.curves, errors, strict=True
+        )
     ]
     # It opens where the curve is nearest to the law; the wild one stays beside it as a dotted line.
-    add_slider(figure, "λ = ", [curve, ring], positions, best)
+    add_slider(figure, "λ = ", [3, len(figure.data) - 1], positions, best)
     return Chart(f"wild-curve-{found.penalty}", title, _sentence(found, best), _alt(found), figure)
 
 
@@ -52,137 +55,71 @@ def _places(found: WildCurve) -> list[float]:
     return [float(s) if s > 0 else (above[0] / 10 if above else 1.0) for s in found.strengths]
 
 
-def _strength(value: float) -> str:
-    return number(float(value)) if value else "0"
-
-
-def _short(values: np.ndarray) -> list[float]:
-    return [round(float(value), 4) for value in values]
-
-
 def _add_curves(figure: go.Figure, found: WildCurve) -> None:
     """The law, the wildest curve, the points, and the curve that the slider changes."""
-    quiet = {"color": theme.colour("quiet"), "width": 1.5, "dash": "dash"}
-    unpenalised = {"color": theme.colour("wrong"), "width": 1.5, "dash": "dot"}
-    figure.add_scatter(
-        x=_short(found.grid), y=_short(found.law), name="law", mode="lines", line=quiet, hoverinfo="skip"
-    )
-    figure.add_scatter(
-        x=_short(found.grid),
-        y=_short(found.curves[0]),
-        name=f"λ = {_strength(found.strengths[0])}",
-        mode="lines",
-        line=unpenalised,
-        hoverinfo="skip",
-    )
-    figure.add_scatter(
-        x=_short(found.x),
-        y=_short(found.y),
-        name="points",
-        mode="markers",
-        marker={"color": theme.colour("ink"), "size": 8},
-        hovertemplate="%{x:.2f}, %{y:.2f}<extra></extra>",
-    )
-    figure.add_scatter(
-        name="network",
-        mode="lines",
-        line={"color": theme.colour("right"), "width": 3},
-        hovertemplate="%{x:.2f}, %{y:.2f}<extra></extra>",
-    )
+    grid, points = decimals(found.grid), mark("ink", 8)
+    add_trace(figure, grid, decimals(found.law), "law", line("quiet", 1.5, "dash"))
+    name = f"λ = {number(found.strengths[0])}"
+    add_trace(figure, grid, decimals(found.curves[0]), name, line("wrong", 1.5, "dot"))
+    hover = "%{x:.2f}, %{y:.2f}"
+    add_trace(figure, decimals(found.x), decimals(found.y), "points", marker=points, hover=hover)
+    add_trace(figure, None, None, "network", line("right", 3), hover=hover)
 
 
 def _add_errors(figure: go.Figure, found: WildCurve) -> None:
-    places = _places(found)
-    for name, values, dash in (
-        ("on the points", found.training, "dot"),
-        ("from the law", found.truth, "solid"),
+    """Both errors against λ; the lower of the two lines has its name below."""
+    second = min(1, len(found.strengths) - 1)
+    for name, values, other, dash in (
+        ("on the points", found.training, found.truth, "dot"),
+        ("from the law", found.truth, found.training, "solid"),
     ):
-        figure.add_scatter(
-            x=places,
-            y=[float(value) for value in values],
-            customdata=[_strength(strength) for strength in found.strengths],
-            text=[name if place == 1 else "" for place in range(len(places))],
-            # The lower of two lines has its name below.
-            textposition="top right"
-            if values[1] == max(found.training[1], found.truth[1])
-            else "bottom right",
-            textfont={"color": theme.colour("quiet"), "size": 13},
-            name=name,
-            showlegend=False,
-            mode="lines+markers+text",
-            line={"color": theme.colour("quiet"), "width": 2, "dash": dash},
-            marker={"size": 6},
-            xaxis="x2",
-            yaxis="y2",
-            hovertemplate=f"λ = %{{customdata}}: {name} %{{y:.3~g}}<extra></extra>",
-        )
-    figure.add_scatter(
-        mode="markers+text",
-        textposition=["bottom center", "top center"],
-        textfont={"color": theme.colour("right"), "size": 14},
-        showlegend=False,
-        xaxis="x2",
-        yaxis="y2",
-        marker={"color": theme.colour("right"), "symbol": "circle-open", "size": 14, "line": {"width": 2.5}},
-        hoverinfo="skip",
-    )
+        side = "top right" if values[second] >= other[second] else "bottom right"
+        hover = f"λ = %{{customdata}}: {name} %{{y:.3~g}}"
+        add_errors(figure, _places(found), values.tolist(), name, dash, side, hover, found.strengths, 6)
 
 
 def _lay_out(figure: go.Figure, found: WildCurve) -> None:
-    places, strengths = _places(found), list(found.strengths)
+    strengths = _places(found)
     # A label at every fourth strength: on a phone there is no room for more.
-    shown = [0, *range(3, len(places), 4)]
+    shown = [0, *range(3, len(strengths), 4)]
     errors = np.concatenate([found.training, found.truth])
-    reach = 0.15 * float(np.ptp(found.y))
-    axis: dict[str, Any] = {
-        "anchor": "y2",
+    x = {
         "type": "log",
-        "title": {"text": "λ"},
-        "tickvals": [places[at] for at in shown],
-        "ticktext": [_strength(strengths[at]) for at in shown],
+        "tickvals": [strengths[at] for at in shown],
+        "ticktext": [number(found.strengths[at]) for at in shown],
         "tickangle": 0,
     }
+    ends = [float(np.log10(min(errors))) - 0.9, float(np.log10(max(errors))) + 0.5]
+    split(figure, titled("λ", **x), titled("squared error", **theme.decades(range=ends)), 0.29, 0.47)
+    room = 0.3 * float(np.ptp(found.y))
     figure.update_layout(
-        yaxis={"domain": [0.47, 1], "range": [found.y.min() - 2 * reach, found.y.max() + 2 * reach]},
-        xaxis2=axis,
-        yaxis2={
-            "domain": [0, 0.29],
-            "anchor": "x2",
-            "type": "log",
-            "title": {"text": "squared error"},
-            "dtick": 1,
-            "tickformat": ",.3~r",
-            "range": [float(np.log10(min(errors))) - 0.9, float(np.log10(max(errors))) + 0.5],
-        },
-        margin={"b": HEIGHT + 60},
+        yaxis={"range": [found.y.min() - room, found.y.max() + room]}, margin={"b": HEIGHT + 60}
     )
 
 
 def _sentence(found: WildCurve, best: int) -> str:
-    text = f"At λ = {_strength(found.strengths[0])} the network follows the noise: error "
+    text = f"At λ = {number(found.strengths[0])} the network follows the noise: error "
     text += f"{number(found.training[0])} on the points, {number(found.truth[0])} from the law. "
-    text += f"It is nearest to the law at λ = {_strength(found.strengths[best])}, "
+    text += f"It is nearest to the law at λ = {number(found.strengths[best])}, "
     text += f"{number(found.truth[best])} away"
-    last = len(found.strengths) - 1
-    text += (
-        f", though its error on the points has risen to {number(found.training[best])}. " if best else ". "
-    )
+    if best:
+        text += f", though its error on the points has risen to {number(found.training[best])}"
     size, weights = ("norm √Σw²", found.norm) if found.penalty == "l2" else ("sum Σ|w|", found.absolute)
-    text += f"From first to last the curve's total variation falls from {number(found.variation[0])} to "
-    text += f"{number(found.variation[last])} and the weights' {size} from {number(weights[0])} to "
-    text += f"{number(weights[last])}"
+    text += f". From first to last the curve's total variation falls from {number(found.variation[0])} to "
+    text += f"{number(found.variation[-1])} and the weights' {size} from {number(weights[0])} to "
+    text += f"{number(weights[-1])}"
     if found.penalty == "l1":
-        text += f"; at λ = {_strength(found.strengths[best])} {words.share(found.zeros[best])} "
+        text += f"; at λ = {number(found.strengths[best])} {share(found.zeros[best])} "
         text += "of the weights are below a thousandth"
     return text + "."
 
 
 def _alt(found: WildCurve) -> str:
     listed = [
-        f"λ {_strength(strength)}: {number(training)} and {number(truth)}"
+        f"λ {number(strength)}: {number(training)} and {number(truth)}"
         for strength, training, truth in zip(found.strengths, found.training, found.truth, strict=True)
     ]
     return (
         "A network's curve through noisy points, with a slider over the penalty's strength. Error on the "
-        f"points and distance to the law: {words.joined(listed, limit=14)}."
+        f"points and distance to the law: {joined(listed, limit=14)}."
     )

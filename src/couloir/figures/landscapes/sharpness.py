@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from couloir import text as words
 from couloir.figures import theme
 from couloir.figures.chart import Chart, new_figure
 from couloir.figures.landscapes.slices import loss_axis
 from couloir.figures.scores import TableRun, finite, rows
-from couloir.text import number
+from couloir.figures.traces import add_trace, line, mark
+from couloir.text import joined, number, subscript
 
 NO_CURVATURE = "The curvature was not asked for."
-
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def slice_spectrum(run: TableRun) -> Chart:
@@ -22,19 +20,13 @@ def slice_spectrum(run: TableRun) -> Chart:
     if not found:
         return Chart("spectrum", title, NO_CURVATURE)
     values = [*found["eigenvalues"], found["lowest"]]
-    labels = [f"λ{str(place + 1).translate(_SUBSCRIPTS)}" for place in range(len(found["eigenvalues"]))]
+    labels = [f"λ{subscript(place + 1)}" for place in range(len(found["eigenvalues"]))]
     labels.append("lowest")
     figure = new_figure(title, "curvature (eigenvalue of the Hessian)", "", height=110 + 44 * len(values))
     for place, (label, value) in enumerate(zip(labels, values, strict=True)):
-        shade = theme.colour("wrong" if value < 0 else "right")
-        figure.add_scatter(
-            x=[0, value],
-            y=[place, place],
-            mode="lines+markers",
-            line={"color": shade, "width": 3},
-            marker={"color": shade, "size": [0, 11], "opacity": 1},
-            hovertemplate=f"{label} = {number(value)}<extra></extra>",
-        )
+        role, told = "wrong" if value < 0 else "right", f"{label} = {number(value)}"
+        end = mark(role, [0, 11], opacity=1)
+        add_trace(figure, [0, value], [place, place], None, line(role, 3), end, told)
     figure.update_layout(
         showlegend=False,
         yaxis={
@@ -46,7 +38,7 @@ def slice_spectrum(run: TableRun) -> Chart:
         },
         xaxis={"zeroline": True, "zerolinecolor": theme.colour("quiet")},
     )
-    listed = words.joined([f"{n} {number(v)}" for n, v in zip(labels, values, strict=True)], 12)
+    listed = joined([f"{n} {number(v)}" for n, v in zip(labels, values, strict=True)], 12)
     return Chart("spectrum", title, _sharpness_words(found), f"Dot chart of eigenvalues: {listed}.", figure)
 
 
@@ -79,14 +71,14 @@ def slice_profile(run: TableRun) -> Chart:
     for direction, shade in ((1, "right"), (2, "wrong")):
         own = [row for row in table if row["direction"] == direction]
         for column, dash, what in (("loss", "solid", "measured"), ("parabola", "dot", "parabola")):
-            ordinal = {1: "sharpest", 2: "second"}[direction]
-            figure.add_scatter(
-                x=[row["distance"] for row in own],
-                y=[row[column] for row in own],
-                mode="lines",
-                name=f"{ordinal}, {what}",
-                line={"color": theme.colour(shade), "width": 2.5 if dash == "solid" else 2, "dash": dash},
-                hovertemplate=f"{ordinal}, {what}: %{{y:.4~g}}<br>at %{{x:.3~g}}<extra></extra>",
+            name = f"{ {1: 'sharpest', 2: 'second'}[direction] }, {what}"
+            add_trace(
+                figure,
+                [row["distance"] for row in own],
+                [row[column] for row in own],
+                name,
+                line(shade, 2.5 if dash == "solid" else 2, dash),
+                hover=f"{name}: %{{y:.4~g}}<br>at %{{x:.3~g}}",
             )
     sentence = _parabola_words(table)
     return Chart(

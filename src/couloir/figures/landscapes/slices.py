@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from couloir import text as words
-from couloir.figures import theme
+from couloir.figures import relief, theme
 from couloir.figures.chart import Chart, logarithmic_where_wide, new_figure
 from couloir.figures.heights import Scale
+from couloir.figures.relief import space_axis
 from couloir.figures.scores import TableRun, finite, rows
-from couloir.text import number
+from couloir.figures.traces import add_note, add_trace, line, mark
+from couloir.text import LOSS_NAMES, joined, number, plain, share
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,12 +34,12 @@ NO_PATHS = "No paths were trained for this plane: couloir landscape RUN --plane 
 
 def loss_words(run: TableRun) -> str:
     """The loss in words: "cross-entropy"."""
-    return words.LOSS_NAMES.get(run.record["loss"], run.record["loss"])
+    return LOSS_NAMES.get(run.record["loss"], run.record["loss"])
 
 
 def loss_axis(run: TableRun) -> str:
     """The title of an axis that shows the loss, with its unit; short, for phones."""
-    loss, target = run.record["loss"], words.plain(run.record["data"]["target"], 18)
+    loss, target = run.record["loss"], plain(run.record["data"]["target"], 18)
     units = {"cross_entropy": " (nats)", "mse": f" ({target}²)", "mae": f" ({target})"}
     return f"{'MSE' if loss == 'mse' else loss_words(run)}{units.get(loss, '')}"
 
@@ -67,10 +68,6 @@ def _paths(run: TableRun) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _described(run: TableRun, rule: str) -> dict[str, Any]:
-    return next(path for path in run.record["paths"] if path["rule"] == rule)
-
-
 # The slice -------------------------------------------------------------------------------------------
 
 
@@ -84,8 +81,8 @@ def slice_contour(run: TableRun) -> Chart:
         return Chart("slice", title, "Nothing can be drawn: no loss on this plane is finite.")
     heights = _heights(losses)
     across, up = run.record["plane"]["titles"]
-    figure = new_figure(title, words.plain(across, 60), words.plain(up, 60), height=HEIGHT)
-    _add_levels(figure, run, (x, y, losses), heights)
+    figure = new_figure(title, plain(across, 60), plain(up, 60), height=HEIGHT)
+    relief.add_levels(figure, x, y, losses, heights, _place_told(run))
     for rule, path in _paths(run).items():
         _add_path(figure, rule, path)
     _add_marks(figure, run)
@@ -99,81 +96,48 @@ def slice_contour(run: TableRun) -> Chart:
     return Chart("slice", title, _slice_sentence(run, heights), alt.strip(), figure)
 
 
-def _add_levels(figure: go.Figure, run: TableRun, grid: tuple[np.ndarray, ...], heights: Scale) -> None:
-    """Shade and level lines, the lower the darker; the bar beside them names losses."""
-    x, y, losses = grid
-    figure.add_contour(
-        x=x,
-        y=y,
-        # Single precision halves the page, and differences below it cannot be seen.
-        z=heights.height(losses).astype(np.float32),
-        customdata=losses.astype(np.float32),
-        hovertemplate=f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)} %{{customdata:.4~g}}<extra></extra>",
-        **heights.levels(),
-    )
+def _place_told(run: TableRun) -> str:
+    """What is told of a point of the grid, before its loss."""
+    return f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)}"
 
 
 def _add_path(figure: go.Figure, rule: str, path: list[dict[str, Any]]) -> None:
     """A path as a line with a point an epoch; its hover tells the true loss beside the plane's."""
-    style, name = theme.rule_style(rule), words.plain(rule)
+    style, name = theme.rule_style(rule), plain(rule)
     shown = [
         f"epoch {row['epoch']}<br>true loss {number(row['loss'])}, on the plane {number(row['projected'])}"
         for row in path
     ]
-    x, y = ([row[name] for row in path] for name in ("x", "y"))
-    halo = {"color": theme.colour("paper"), "width": 5}  # keeps the line apart from a shade like its own
-    figure.add_scatter(
-        x=x, y=y, mode="lines", line=halo, legendgroup=name, showlegend=False, hoverinfo="skip"
-    )
-    figure.add_scatter(
-        x=x,
-        y=y,
+    x, y = ([row[axis] for row in path] for axis in ("x", "y"))
+    halo = line("paper", 5)  # keeps the line apart from a shade like its own
+    add_trace(figure, x, y, line=halo, legendgroup=name, showlegend=False)
+    further = len(path) - 1
+    add_trace(
+        figure,
+        x,
+        y,
+        name,
+        line(style.colour, 2.5, style.dash),
+        mark(style.colour, [5] * further + [12], style.symbol, ([0] * further + [1.5], "paper"), opacity=1),
+        f"{name}, %{{customdata}}",
         customdata=shown,
         legendgroup=name,
-        mode="lines+markers",
-        name=name,
-        line={"color": style.colour, "width": 2.5, "dash": style.dash},
-        marker={
-            "color": style.colour,
-            "symbol": style.symbol,
-            "size": [5] * (len(path) - 1) + [12],
-            "opacity": 1,
-            "line": {"width": [0] * (len(path) - 1) + [1.5], "color": theme.colour("paper")},
-        },
-        hovertemplate=f"{name}, %{{customdata}}<extra></extra>",
     )
 
 
 def _add_marks(figure: go.Figure, run: TableRun) -> None:
     """The named points, with their names beside them, and where the paths begin."""
-    marks, ink = dict(run.record["plane"]["marks"]), theme.colour("ink")
+    marks = dict(run.record["plane"]["marks"])
     starts = {(row["x"], row["y"]) for row in rows(run, "path") if row["epoch"] == 0}
     if starts and "the start" not in marks:
         marks["start"] = next(iter(starts))
     for name, (x, y) in marks.items():
         begins = name.endswith("start")
-        figure.add_scatter(
-            x=[x],
-            y=[y],
-            mode="markers",
-            name=words.plain(name),
-            showlegend=False,
-            marker={
-                "symbol": "circle-open" if begins else "x-thin",
-                "size": 12,
-                "color": ink,
-                "line": {"width": 2, "color": ink},
-            },
-            hovertemplate=f"{words.plain(name)}<br>(%{{x:.3~g}}, %{{y:.3~g}})<extra></extra>",
-        )
-        figure.add_annotation(
-            x=x,
-            y=y,
-            text=words.plain(name.removeprefix("the ")),
-            showarrow=False,
-            yshift=16 if begins else -16,  # paths leave the start downwards on most planes
-            font={"size": 13, "color": ink},
-        )
+        marker = mark("ink", 12, "circle-open" if begins else "x-thin", (2, "ink"))
+        hover = f"{plain(name)}<br>(%{{x:.3~g}}, %{{y:.3~g}})"
+        add_trace(figure, [x], [y], plain(name), marker=marker, hover=hover, showlegend=False)
+        shift = 16 if begins else -16  # paths leave the start downwards on most planes
+        add_note(figure, x, y, plain(name.removeprefix("the ")), "ink", yshift=shift)
 
 
 def _slice_sentence(run: TableRun, heights: Scale) -> str:
@@ -204,20 +168,20 @@ def _random_words(record: dict[str, Any]) -> str:
 def _principal_words(record: dict[str, Any]) -> str:
     first, second = record["plane"]["explained"]
     text = "The plane goes through the trained network along the two directions in which the paths spread "
-    text += f"most: they hold {words.share(first + second)} of the squared distances from it."
-    shares = [f"{path['rule']} {words.share(path['shown'])}" for path in record["paths"]]
-    return f"{text} Of each path it shows: {words.joined(shares, 12)}." if len(shares) > 1 else text
+    text += f"most: they hold {share(first + second)} of the squared distances from it."
+    shares = [f"{path['rule']} {share(path['shown'])}" for path in record["paths"]]
+    return f"{text} Of each path it shows: {joined(shares, 12)}." if len(shares) > 1 else text
 
 
 def _solutions_words(record: dict[str, Any]) -> str:
     names = list(record["plane"]["marks"])
-    return f"The plane goes through {words.joined(names)}."
+    return f"The plane goes through {joined(names)}."
 
 
 def _ends_words(run: TableRun) -> str:
     """The true loss at the end of each path."""
     ends = [f"{rule} {number(path[-1]['loss'])}" for rule, path in _paths(run).items()]
-    return f"Loss at the ends of the paths: {words.joined(ends, 12)}." if ends else ""
+    return f"Loss at the ends of the paths: {joined(ends, 12)}." if ends else ""
 
 
 def _line_chart(run: TableRun) -> Chart:
@@ -227,29 +191,16 @@ def _line_chart(run: TableRun) -> Chart:
     curve = losses[0]
     if not np.isfinite(curve).any():
         return Chart("slice", title, "Nothing can be drawn: no loss on this line is finite.")
-    figure = new_figure(title, words.plain(run.record["plane"]["titles"][0], 60), loss_axis(run))
-    figure.add_scatter(
-        x=x,
-        y=curve,
-        mode="lines",
-        line={"color": theme.colour("right"), "width": 2.5},
-        hovertemplate=f"at %{{x:.2f}}<br>{loss_words(run)} %{{y:.4~g}}<extra></extra>",
-    )
+    figure = new_figure(title, plain(run.record["plane"]["titles"][0], 60), loss_axis(run))
+    hover = f"at %{{x:.2f}}<br>{loss_words(run)} %{{y:.4~g}}"
+    add_trace(figure, x, curve, line=line("right"), hover=hover)
     ends = {
         name: float(np.interp(point[0], x, curve)) for name, point in run.record["plane"]["marks"].items()
     }
     for name, (place, _) in run.record["plane"]["marks"].items():
-        figure.add_vline(x=place, line={"color": theme.colour("quiet"), "width": 1, "dash": "dot"})
-        figure.add_annotation(
-            x=place,
-            y=1,
-            yref="paper",
-            yanchor="top",
-            text=words.plain(name.removeprefix("the "), 24),
-            showarrow=False,
-            bgcolor=theme.colour("paper"),
-            font={"size": 13, "color": theme.colour("ink")},
-        )
+        figure.add_vline(x=place, line=line("quiet", 1, "dot"))
+        text, paper = plain(name.removeprefix("the "), 24), theme.colour("paper")
+        add_note(figure, place, 1, text, "ink", yref="paper", yanchor="top", bgcolor=paper)
     figure.update_layout(
         showlegend=False, yaxis=logarithmic_where_wide([value for value in curve if math.isfinite(value)])
     )
@@ -266,7 +217,7 @@ def _barrier_words(ends: dict[str, float], x: np.ndarray, curve: np.ndarray) -> 
     if top > higher * (1 + 1e-6):
         place = float(x[(x >= 0) & (x <= 1)][int(np.nanargmax(between))])
         text += f"Between them it rises to {number(top, 4)}, at {number(place, 2)} of the way and "
-        return f"{text}{words.share(top / higher - 1)} above the higher of the two: a ridge divides them."
+        return f"{text}{share(top / higher - 1)} above the higher of the two: a ridge divides them."
     return f"{text}On the straight way between them nothing is higher: no ridge divides them."
 
 
@@ -283,19 +234,7 @@ def slice_bowl(run: TableRun) -> Chart:
         return Chart("bowl", title, "Nothing can be drawn: no loss on this plane is finite.")
     heights = _heights(losses)
     figure = new_figure(title, "", "", height=HEIGHT)
-    figure.add_surface(
-        x=x.astype(np.float32),
-        y=y.astype(np.float32),
-        z=heights.height(losses).astype(np.float32),
-        customdata=losses.astype(np.float32),
-        hovertemplate=f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)} %{{customdata:.4~g}}<extra></extra>",
-        colorscale=theme.shades(),
-        showscale=False,
-        opacity=0.92,
-        contours={"z": heights.contours() | {"show": True, "color": theme.colour("quiet"), "width": 1}},
-        lighting={"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9},
-        name="",
-    )
+    relief.add_surface(figure, x, y, losses, heights, _place_told(run), 0.92)
     for rule, path in _paths(run).items():
         _add_path_above(figure, rule, path, heights)
     figure.update_layout(scene=_scene(run, heights), legend={"itemsizing": "constant"})
@@ -310,54 +249,32 @@ def slice_bowl(run: TableRun) -> Chart:
 def _add_path_above(figure: go.Figure, rule: str, path: list[dict[str, Any]], heights: Scale) -> None:
     style = theme.rule_style(rule)
     seen = [row for row in path if finite(row["projected"]) and row["projected"] > 0]
-    lift = 0.012 * (heights.high - heights.low)  # so that the line is not swallowed by the surface
+    lift = relief.LIFT * (heights.high - heights.low)
     figure.add_scatter3d(
         x=[row["x"] for row in seen],
         y=[row["y"] for row in seen],
         z=(heights.height([row["projected"] for row in seen]) + lift).tolist(),
         mode="lines+markers",
-        name=words.plain(rule),
+        name=plain(rule),
         line={"color": style.colour, "width": 6},
         marker={"color": style.colour, "size": [2.5] * (len(seen) - 1) + [6], "opacity": 1},
         customdata=[[row["epoch"], number(row["projected"])] for row in seen],
-        hovertemplate=f"{words.plain(rule)}, epoch %{{customdata[0]}}<br>"
-        "loss %{customdata[1]}<extra></extra>",
+        hovertemplate=f"{plain(rule)}, epoch %{{customdata[0]}}<br>loss %{{customdata[1]}}<extra></extra>",
     )
 
 
 def _scene(run: TableRun, heights: Scale) -> dict[str, Any]:
-    axis = {
-        "gridcolor": theme.colour("grid"),
-        "zerolinecolor": theme.colour("grid"),
-        "showbackground": False,
-        "tickfont": {"size": 11, "color": theme.colour("quiet")},
-        "nticks": 5,
-    }
     positions, labels = heights.ticks()
-    low, high = heights.low, heights.high
-    z = {
-        "title": {"text": "loss"},
-        "tickvals": positions,
-        "ticktext": labels,
-        "range": [low - 0.02 * (high - low), high + 0.05 * (high - low)],
-    }
+    z = space_axis("loss", tickvals=positions, ticktext=labels)
     # The axes of the level lines carry the whole names; here they would run into each other.
-    x, y = {"title": {"text": "first"}}, {"title": {"text": "second"}}
-    return {
-        "xaxis": axis | x,
-        "yaxis": axis | y,
-        "zaxis": axis | z,
-        "aspectmode": "manual",
-        "aspectratio": {"x": 1.2, "y": 1.2, "z": 0.8},
-        "camera": {"eye": _eye(run), "center": {"x": 0, "y": 0, "z": -0.15}},
-    }
+    return relief.scene(heights, space_axis("first"), space_axis("second"), z, _eye(run))
 
 
-def _eye(run: TableRun) -> dict[str, float]:
+def _eye(run: TableRun) -> tuple[float, float, float]:
     """From where to look: from the side on which the paths start, so that they go away from the eye."""
     start = next(iter(rows(run, "path")), {"x": 1.0, "y": -1.0})
     right, far = (start[axis] >= sum(run.record["grid"][axis]) / 2 for axis in ("x", "y"))
-    return {"x": 1.3 if right else -1.3, "y": 1.2 if far else -1.2, "z": 1.1}
+    return 1.3 if right else -1.3, 1.2 if far else -1.2, 1.1
 
 
 # The paths' losses -----------------------------------------------------------------------------------
@@ -372,24 +289,23 @@ def slice_paths(run: TableRun) -> Chart:
     if run.record["plane"]["kind"] == "line":
         return Chart("path-losses", title, "A line shows nothing of a path but its end.")
     figure = new_figure(title, "epoch", loss_axis(run))
-    quiet = theme.colour("quiet")
     for kind, dash in (("the network itself", "solid"), ("its place on the plane", "dot")):
-        figure.add_scatter(x=[None], y=[None], mode="lines", name=kind, line={"color": quiet, "dash": dash})
+        figure.add_scatter(x=[None], y=[None], mode="lines", name=kind, line=line("quiet", 2, dash))
     values = []
     for rule, path in paths.items():
-        style, name = theme.rule_style(rule), words.plain(rule)
+        style, name = theme.rule_style(rule), plain(rule)
         for column, dash, kind in (("loss", "solid", "true"), ("projected", "dot", "on the plane")):
             values += [row[column] for row in path if finite(row[column])]
-            figure.add_scatter(
-                x=[row["epoch"] for row in path],
-                y=[row[column] for row in path],
-                mode="lines+markers" if column == "loss" else "lines",
-                name=name,
+            add_trace(
+                figure,
+                [row["epoch"] for row in path],
+                [row[column] for row in path],
+                name,
+                line(style.colour, 2.2, dash),
+                mark(style.colour, 6, style.symbol) if column == "loss" else None,
+                f"{name}, epoch %{{x}}<br>{kind}: %{{y:.4~g}}",
                 legendgroup=name,
                 showlegend=column == "loss",
-                line={"color": style.colour, "dash": dash, "width": 2.2},
-                marker={"color": style.colour, "symbol": style.symbol, "size": 6},
-                hovertemplate=f"{name}, epoch %{{x}}<br>{kind}: %{{y:.4~g}}<extra></extra>",
             )
     figure.update_layout(yaxis=logarithmic_where_wide(values))
     sentence = _apart_words(paths)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
-from couloir.figures.heights import scale
-from couloir.figures.surfaces import contours as surfaces
-from couloir.text import number
+from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.surfaces.contours import add_levels, gridded, side
+from couloir.figures.traces import add_trace, line, mark
+from couloir.text import number, point
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from numpy.typing import NDArray
 
-    from couloir.surfaces.functions import Surface
+    from couloir.surfaces.evaluation import Surface
     from couloir.surfaces.microscope import Microscope
 
 RESOLUTION = 33
@@ -29,14 +29,13 @@ SAME = 1e-9
 
 
 class Arrow(NamedTuple):
-    """An arrow between two points, with its name, the role of its colour, and its dash."""
+    """An arrow between two points, with its name, its colour, and the width of its line."""
 
     name: str
     tail: NDArray[np.float64]
     tip: NDArray[np.float64]
     colour: str
-    dash: str
-    width: float
+    width: float = 2.5
 
 
 def microscope(step: Microscope) -> Chart:
@@ -52,46 +51,41 @@ def microscope(step: Microscope) -> Chart:
     drawn = arrows(step)
     title = f"Step {step.step:,} of {step.rule.name}"
     near = window(step, drawn)
-    figure = new_figure(title, near.axes[0], near.axes[1], height=HEIGHT)
-    from couloir.surfaces.functions import grid
-
-    found = grid(near, RESOLUTION)
-    surfaces.add_levels(figure, found, scale(found.z, near.least), near, bar=False)
+    figure = new_figure(title, *near.axes, height=HEIGHT)
+    add_levels(figure, *gridded(near, RESOLUTION), near, bar=False)
     for arrow in drawn:
         _add_arrow(figure, arrow)
     _add_points(figure, step)
     figure.update_layout(
-        xaxis=surfaces.side(near, 0) | {"constrain": "domain", "nticks": 5},
+        xaxis=side(near, 0) | {"constrain": "domain", "nticks": 5},
         # Equal scales: only then a gradient stands upright on its level line.
-        yaxis=surfaces.side(near, 1) | {"scaleanchor": "x", "constrain": "domain", "nticks": 6},
-        **surfaces.room_above(3 if step.asked != step.point else 2),
+        yaxis=side(near, 1) | {"scaleanchor": "x", "constrain": "domain", "nticks": 6},
+        **title_on_top(3 if step.asked != step.point else 2),
     )
     sentence = microscope_words(step)
-    alt = f"Level lines around {surfaces.place_words(step.point)} with arrows. {sentence}"
+    alt = f"Level lines around {point(step.point)} with arrows. {sentence}"
     return Chart(f"microscope-{step.rule.name}-{step.step}", title, sentence, alt, figure)
 
 
 def arrows(step: Microscope) -> list[Arrow]:
     """The arrows of a step, the change last."""
-    point, end, gradient = (np.asarray(v, float) for v in (step.point, step.next_point, step.gradient))
-    change = np.asarray(step.change, float)
-    colour = theme.rule_style(step.rule.name).colour
+    start, end, gradient, change = (
+        np.asarray(v, float) for v in (step.point, step.next_point, step.gradient, step.change)
+    )
+    length = float(np.linalg.norm(change))
     found: list[Arrow] = []
     if step.squares is None and step.effective is not None:
         # change = −α β z − α g, so that the point before the gradient's part is W′ + α g.
         carried = end + step.learning_rate * gradient
-        if np.linalg.norm(carried - point) > SAME * np.linalg.norm(change):
-            found.append(Arrow("−αβz, what the old velocity carries", point, carried, "right", "solid", 2.5))
-            found.append(Arrow("−αg, what the gradient adds", carried, end, "wrong", "solid", 2.5))
+        if np.linalg.norm(carried - start) > SAME * length:
+            found.append(Arrow("−αβz, what the old velocity carries", start, carried, "right"))
+            found.append(Arrow("−αg, what the gradient adds", carried, end, "wrong"))
     elif (size := float(np.linalg.norm(gradient))) > 0:
-        length = float(np.linalg.norm(change))
-        tip = point - gradient / size * length
-        found.append(Arrow("direction of −g", point, tip, "wrong", "solid", 2.5))
+        found.append(Arrow("direction of −g", start, start - gradient / size * length, "wrong"))
         if step.velocity is not None and (mean := float(np.linalg.norm(step.velocity))) > 0:
-            tip = point - np.asarray(step.velocity, float) / mean * length
-            found.append(Arrow("direction of −m̂", point, tip, "right", "solid", 2.5))
-    found = [arrow._replace(colour=theme.colour(arrow.colour)) for arrow in found]
-    return [*found, Arrow("the change", point, end, colour, "solid", 3.5)]
+            tip = start - np.asarray(step.velocity, float) / mean * length
+            found.append(Arrow("direction of −m̂", start, tip, "right"))
+    return [*found, Arrow("the change", start, end, theme.rule_style(step.rule.name).colour, 3.5)]
 
 
 def window(step: Microscope, drawn: Sequence[Arrow]) -> Surface:
@@ -106,38 +100,20 @@ def window(step: Microscope, drawn: Sequence[Arrow]) -> Surface:
 
 
 def _add_arrow(figure: go.Figure, arrow: Arrow) -> None:
-    figure.add_scatter(
-        x=[float(arrow.tail[0]), float(arrow.tip[0])],
-        y=[float(arrow.tail[1]), float(arrow.tip[1])],
-        mode="lines+markers",
-        name=arrow.name,
-        line={"color": arrow.colour, "width": arrow.width, "dash": arrow.dash},
-        marker={
-            "symbol": "arrow",
-            "angleref": "previous",
-            "size": [0, 17],
-            "color": arrow.colour,
-            "opacity": 1,
-        },
-        hovertemplate=f"{arrow.name}<br>(%{{x:.5~g}}, %{{y:.5~g}})<extra></extra>",
-    )
+    x, y = np.stack([arrow.tail, arrow.tip], axis=1).tolist()
+    head = mark(arrow.colour, [0, 17], "arrow", angleref="previous", opacity=1)
+    hover = f"{arrow.name}<br>(%{{x:.5~g}}, %{{y:.5~g}})"
+    add_trace(figure, x, y, arrow.name, line(arrow.colour, arrow.width), head, hover)
 
 
 def _add_points(figure: go.Figure, step: Microscope) -> None:
     """Where the step begins, and where the gradient is taken if that is elsewhere."""
-    ink = theme.colour("ink")
     points = [("the point W", step.point, "circle")]
     if step.asked != step.point:
         points.append(("look-ahead, where g is taken", step.asked, "diamond-open"))
-    for name, place, symbol in points:
-        figure.add_scatter(
-            x=[place[0]],
-            y=[place[1]],
-            mode="markers",
-            name=name,
-            marker={"symbol": symbol, "size": 10, "color": ink, "line": {"width": 2, "color": ink}},
-            hovertemplate=f"{name}<br>(%{{x:.5~g}}, %{{y:.5~g}})<extra></extra>",
-        )
+    for name, (x, y), symbol in points:
+        marks, hover = mark("ink", 10, symbol, (2, "ink")), f"{name}<br>(%{{x:.5~g}}, %{{y:.5~g}})"
+        add_trace(figure, [x], [y], name, marker=marks, hover=hover)
 
 
 # In words -------------------------------------------------------------------------------------------------
@@ -146,7 +122,7 @@ def _add_points(figure: go.Figure, step: Microscope) -> None:
 def microscope_words(step: Microscope) -> str:
     """From where to where, what became of the loss, and how the change lies to the gradient."""
     text = f"Step {step.step:,} of {step.rule.name} at the rate {number(step.learning_rate)} goes from "
-    text += f"{surfaces.place_words(step.point)} to {surfaces.place_words(step.next_point)}; "
+    text += f"{point(step.point)} to {point(step.next_point)}; "
     verb = "rises" if step.next_loss > step.loss else "falls"
     if step.next_loss == step.loss:
         text += f"the loss stays at {number(step.loss, 4)}."

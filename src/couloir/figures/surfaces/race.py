@@ -1,87 +1,81 @@
-"""A race of update rules on a surface: the paths in motion with their losses, and what each rate came to."""
+"""A surface race: the paths in motion with their losses, and what each rate came to."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from couloir import text as words
 from couloir.figures import animation, theme
 from couloir.figures.animation import Trail
-from couloir.figures.chart import Chart, new_figure
-from couloir.figures.surfaces import contours as surfaces
-from couloir.figures.surfaces.contours import Track
-from couloir.text import number
+from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.surfaces.contours import add_levels, add_marks, gridded, side
+from couloir.figures.surfaces.losses import DEEPEST, add_losses, losses_axis, losses_title, path_losses
+from couloir.figures.surfaces.tracks import Track, add_path, tracks, view
+from couloir.figures.traces import BELOW, add_trace, line, mark, split, titled
+from couloir.text import joined, number, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from couloir.surfaces.endings import Finish
-    from couloir.surfaces.functions import Surface
-    from couloir.surfaces.race import SurfaceRace, Trial
+    from couloir.surfaces.evaluation import Surface
+    from couloir.surfaces.race import SurfaceRace, TriedRate
 
-UPPER, LOWER = (0.36, 1.0), (0.0, 0.25)
-"""Where the level lines and the losses stand in the figure, as shares of its height."""
+LOWER, UPPER = 0.25, 0.36
+"""Where the losses end and the level lines begin in the figure, as shares of its height."""
 
 
 def surface_race(race: SurfaceRace) -> Chart:
-    """The paths of a race on the level lines, above their losses, both in motion.
+    """The paths of a surface race on the level lines, above their losses, both in motion.
 
     Args:
         race: what `couloir.surfaces.race.race` returns.
     """
     surface = dataclasses.replace(race.surface, minima=race.minima)
-    drawn, title = surfaces.tracks(race.paths), f"Race: {surface.title}"
-    figure = new_figure(title, surface.axes[0], surface.axes[1], height=760)
-    trails = _draw(figure, surface, drawn)
-    seen = surfaces.view(surface, drawn)
-    layout = surfaces.room_above(3 if len(drawn) > 3 else 1)
+    drawn, title = tracks(race.paths), f"Race: {surface.title}"
+    figure = new_figure(title, *surface.axes, height=760)
+    seen = view(surface, drawn)
+    trails = _draw(figure, surface, seen, drawn)
     steps = len(drawn[0].losses) - 1
+    losses = losses_axis(surface, drawn, marks=4) | titled(losses_title(surface))
+    step = {"range": [0, 1.02 * steps], "title": {"text": "step", "standoff": 4}}
+    split(figure, step, losses, LOWER, UPPER)
+    figure.update_layout(**title_on_top(3 if len(drawn) > 3 else 1))
     figure.update_layout(
-        margin=layout["margin"] | {"b": 150},
-        title=layout["title"],
-        xaxis=surfaces.side(seen, 0) | {"anchor": "y", "title": {"standoff": 4}},
-        yaxis=surfaces.side(seen, 1) | {"domain": UPPER},
-        xaxis2=_losses_side(steps),
-        yaxis2=surfaces.losses_axis(surface, drawn, marks=4)
-        | {"domain": LOWER, "anchor": "x2", "title": {"text": surfaces.losses_title(surface)}},
+        margin={"b": 150},
+        xaxis=side(seen, 0) | {"anchor": "y", "title": {"standoff": 4}},
+        yaxis=side(seen, 1),
     )
     animation.animate(figure, trails, steps)
+    sentence = race_words(race)
     alt = f"Level lines of {surface.title} with the path of each rule, above a line chart of the loss by "
-    alt += f"step. {race_words(race)}"
-    return Chart("race", title, race_words(race), alt, figure)
+    return Chart("race", title, sentence, f"{alt}step. {sentence}", figure)
 
 
-def _losses_side(steps: int) -> dict[str, Any]:
-    return {"anchor": "y2", "range": [0, 1.02 * steps], "title": {"text": "step", "standoff": 4}}
-
-
-def _draw(figure: go.Figure, surface: Surface, drawn: Sequence[Track]) -> list[Trail]:
+def _draw(figure: go.Figure, surface: Surface, seen: Surface, drawn: Sequence[Track]) -> list[Trail]:
     """Level lines, paths, losses and marks; what moves of them."""
-    seen = surfaces.view(surface, drawn)
-    found, heights = surfaces.gridded(seen)
-    surfaces.add_levels(figure, found, heights, seen)
-    figure.data[-1].colorbar.update(len=UPPER[1] - UPPER[0], y=UPPER[1], yanchor="top")
+    add_levels(figure, *gridded(seen), seen)
+    figure.data[-1].colorbar.update(len=1 - UPPER, y=1.0, yanchor="top")
     animation.keep_levels(figure, surface.start)
-    trails, spans = [], seen.size
+    trails = []
     for track in drawn:
         first = len(figure.data)
-        surfaces.add_path(figure, track)
-        trails.append(Trail(first, first + 1, animation.told_apart(track.points[: track.last + 1], spans)))
+        add_path(figure, track)
+        kept = animation.told_apart(track.points[: track.last + 1], seen.size)
+        trails.append(Trail(first, first + 1, kept))
     shown = animation.frame_steps(len(drawn[0].losses) - 1)
     for track in drawn:
         first = len(figure.data)
-        surfaces.add_losses(figure, track, surface, legend=False, xaxis="x2", yaxis="y2")
-        kept = sorted({min(step, track.last) for step in shown})
-        trails.append(Trail(first, first + 1, kept))
-    surfaces.add_marks(figure, seen, drawn)
+        add_losses(figure, track, surface, legend=False, **BELOW)
+        trails.append(Trail(first, first + 1, sorted({min(step, track.last) for step in shown})))
+    add_marks(figure, seen, drawn)
     return trails
 
 
 def race_losses(race: SurfaceRace) -> Chart:
-    """Loss against step of each rule of a race, on its own."""
-    return surfaces.path_losses(race.surface, race.paths)
+    """Loss against step of each rule of a surface race, on its own."""
+    return path_losses(race.surface, race.paths)
 
 
 # What happened, in words ----------------------------------------------------------------------------------
@@ -98,20 +92,20 @@ ENDINGS = (
 
 def race_words(race: SurfaceRace) -> str:
     """Who came first, who came later, who is stuck, who diverged and who is on its way."""
-    steps = {each.name: _goal(each) for each in race.standing}
-    reached = [(name, step) for name, step in steps.items() if step is not None]
+    goals = {each.name: _goal(each) for each in race.standing}
+    reached = [(name, step) for name, step in goals.items() if step is not None]
     text = ""
     if reached:
         name, step = reached[0]
         goal = "arrive" if race.surface.bounded else "leave the saddle"
-        opening = "Alone" if len(steps) == 1 else f"First to {goal}"
+        opening = "Alone" if len(goals) == 1 else f"First to {goal}"
         text = f"{opening} is {name}, at step {step:,}"
         later = [f"{other} at {step:,}" for other, step in reached[1:]]
-        text += f", then {words.joined(later, 12)}." if later else "."
+        text += f", then {joined(later, 12)}." if later else "."
     for ending, one, several in ENDINGS:
         names = [each.name for each in race.standing if each.ending == ending]
         if names:
-            text += f" {words.joined(names, 12)} {one if len(names) == 1 else several}."
+            text += f" {joined(names, 12)} {one if len(names) == 1 else several}."
     if race.noise:
         text += f" All gradients carry noise of {number(race.noise)}."
     return text.strip()
@@ -133,62 +127,62 @@ def race_response(race: SurfaceRace) -> Chart:
     title, surface = "Loss at the end against the learning rate", race.surface
     if not race.tuning:
         return Chart("response", title, "The learning rates were not tuned: there is nothing to show.")
-    figure = new_figure(title, "learning rate", surfaces.losses_title(surface), height=480)
-    by_rule = _trials(race)
-    for rule, found in by_rule.items():
-        _add_response(figure, rule, found, surface.least or 0.0)
+    figure = new_figure(title, "learning rate", losses_title(surface), height=480)
+    by_rule = _tried(race)
+    for rule, tried in by_rule.items():
+        _add_response(figure, rule, tried, surface)
     figure.update_layout(
         xaxis=theme.powers(1),
         yaxis=theme.powers() if surface.least is not None else {},
-        **surfaces.room_above(2),
+        **title_on_top(2),
     )
-    sentence = _response_sentence(by_rule, surface.least or 0.0)
+    sentence = _response_sentence(by_rule, surface)
     alt = f"Line chart of the loss after {race.steps:,} steps against the learning rate. {sentence}"
     return Chart("response", title, sentence, alt, figure)
 
 
-def _trials(race: SurfaceRace) -> dict[str, list[Trial]]:
+def _tried(race: SurfaceRace) -> dict[str, list[TriedRate]]:
     """What every tuned rule tried, by its name, the least rate first."""
-    found: dict[str, list[Trial]] = {}
-    for trial in sorted(race.tuning, key=lambda trial: trial.learning_rate):
-        found.setdefault(trial.rule, []).append(trial)
-    return {each.name: found[each.name] for each in race.runners if each.name in found}
+    found: dict[str, list[TriedRate]] = {each.name: [] for each in race.runners}
+    for tried in sorted(race.tuning, key=lambda tried: tried.learning_rate):
+        found[tried.rule].append(tried)
+    return {rule: tried for rule, tried in found.items() if tried}
 
 
-def _add_response(figure: go.Figure, rule: str, found: list[Trial], least: float) -> None:
-    style, name = theme.rule_style(rule), words.plain(rule)
-    drawn = [trial for trial in found if trial.diverged is None]
-    figure.add_scatter(
-        x=[trial.learning_rate for trial in drawn],
-        y=[_above(trial, least) for trial in drawn],
-        mode="lines+markers",
-        name=name,
-        line={"color": style.colour, "width": 2, "dash": style.dash},
-        marker={
-            "color": style.colour,
-            "symbol": style.symbol,
-            "size": [14 if trial.chosen else 6 for trial in drawn],
-            "opacity": 1,
-            "line": {"width": 1, "color": theme.colour("paper")},
-        },
-        hovertemplate=f"{name} at rate %{{x:.3~g}}: %{{y:.3~g}}<extra></extra>",
+def _finished(tried: list[TriedRate], surface: Surface) -> list[tuple[TriedRate, float]]:
+    """The rates that did not diverge, each with its loss above the least where one is known."""
+    least = surface.least
+    return [
+        (each, each.loss if least is None else max(each.loss - least, DEEPEST))
+        for each in tried
+        if each.diverged is None
+    ]
+
+
+def _add_response(figure: go.Figure, rule: str, tried: list[TriedRate], surface: Surface) -> None:
+    style, name, drawn = theme.rule_style(rule), plain(rule), _finished(tried, surface)
+    sizes = [14.0 if each.chosen else 6.0 for each, _ in drawn]
+    add_trace(
+        figure,
+        [each.learning_rate for each, _ in drawn],
+        [loss for _, loss in drawn],
+        name,
+        line(style.colour, 2, style.dash),
+        mark(style.colour, sizes, style.symbol, (1, "paper"), opacity=1),
+        f"{name} at rate %{{x:.3~g}}: %{{y:.3~g}}",
     )
 
 
-def _above(trial: Trial, least: float) -> float:
-    return max(trial.loss - least, surfaces.DEEPEST) if least or trial.loss >= 0 else trial.loss
-
-
-def _response_sentence(by_rule: dict[str, list[Trial]], least: float) -> str:
+def _response_sentence(by_rule: dict[str, list[TriedRate]], surface: Surface) -> str:
     """Over how wide a range of rates each rule comes within ten times its best loss above the least."""
     widths, lost = {}, []
-    for rule, found in by_rule.items():
-        drawn = [trial for trial in found if trial.diverged is None]
-        if len(drawn) < len(found):
-            lost.append(f"{rule} at {len(found) - len(drawn)} of {len(found)}")
-        if drawn:
-            best = min(_above(trial, least) for trial in drawn)
-            near = [trial.learning_rate for trial in drawn if _above(trial, least) <= 10 * best]
+    for rule, tried in by_rule.items():
+        drawn = _finished(tried, surface)
+        if len(drawn) < len(tried):
+            lost.append(f"{rule} at {len(tried) - len(drawn)} of {len(tried)}")
+        best = min((loss for _, loss in drawn), default=0.0)
+        if best > 0:  # below 0 lie losses of which no least is known
+            near = [each.learning_rate for each, loss in drawn if loss <= 10 * best]
             widths[rule] = max(near) / min(near)
     text = "The large mark is the rate that raced."
     if len(widths) > 1:
@@ -196,4 +190,4 @@ def _response_sentence(by_rule: dict[str, list[Trial]], least: float) -> str:
         text += " The rates that lead to within ten times the best loss span a factor of "
         text += f"{number(widths[widest], 2)} with {widest} and of {number(widths[narrowest], 2)} with "
         text += f"{narrowest}."
-    return text + (f" Diverged: {words.joined(lost, 12)} rates." if lost else "")
+    return text + (f" Diverged: {joined(lost, 12)} rates." if lost else "")

@@ -18,14 +18,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Array
 
-from couloir.engine.architectures.layers import by_layer
 from couloir.engine.architectures.mlp import Network, dropout
 from couloir.engine.folds import epoch_batches
 from couloir.engine.member import Member
 from couloir.engine.randomness import dropout_key, member_key, step_key
 from couloir.engine.training import Precision, numerics
-from couloir.model.forward import ACTIVATIONS
 from couloir.model.predictor import softmax
+from couloir.model.signals import signals
 from couloir.selection.problem import Problem
 
 NEURON, OUTPUT, SMALL = 24, 96, 32
@@ -60,11 +59,11 @@ class Scene:
         return len(self.problem.dataset.classes or ())
 
     def _grid(self, side: int) -> np.ndarray:
-        """The middles of a picture's points as a network's inputs, [feature, point]."""
+        """The middles of a picture's points as a network's inputs, [point, feature]."""
         left, right, bottom, top = self.bounds
         middles = (np.arange(side) + 0.5) / side
         x, y = np.meshgrid(left + middles * (right - left), bottom + middles * (top - bottom))
-        return self.prepared(np.column_stack([x.ravel(), y.ravel()])).T
+        return self.prepared(np.column_stack([x.ravel(), y.ravel()]))
 
     def prepared(self, positions: np.ndarray) -> np.ndarray:
         """Positions [point, 2] in the columns' units as a network's inputs [point, feature]."""
@@ -73,14 +72,14 @@ class Scene:
 
     def input_pictures(self) -> tuple[np.ndarray, np.ndarray]:
         """Every input's picture [input, y, x] and scale [input]."""
-        return _signed(self._inputs[NEURON], NEURON)
+        return _signed(self._inputs[NEURON].T, NEURON)
 
     def neuron_pictures(self, network: Network, activation: str) -> tuple[np.ndarray, np.ndarray]:
         """Every hidden neuron's picture [neuron, y, x] and scale [neuron], layer by layer."""
         hidden = signals(network, self._inputs[NEURON], activation)[:-1]
         if not hidden:
             return np.zeros((0, NEURON, NEURON), np.uint8), np.zeros(0, np.float32)
-        return _signed(np.concatenate(hidden), NEURON)
+        return _signed(np.concatenate(hidden, axis=1).T, NEURON)
 
     def decision(self, network: Network, activation: str, side: int = OUTPUT) -> np.ndarray:
         """The network's decision over the plane, [y, x]."""
@@ -88,25 +87,16 @@ class Scene:
         return self._shades(outputs).reshape(side, side)
 
     def _shades(self, outputs: np.ndarray) -> np.ndarray:
-        """Outputs [output, point] as the bytes of a decision."""
+        """Outputs [point, output] as the bytes of a decision."""
         count = self.classes
         if not count:
-            share = (_finite(outputs[0]) - self.low) / max(self.high - self.low, 1e-12)
+            share = (_finite(outputs[:, 0]) - self.low) / max(self.high - self.low, 1e-12)
             return np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
         levels = 256 // count
-        chances = softmax(_finite(outputs.T))
+        chances = softmax(_finite(outputs))
         first = np.argmax(chances, axis=1)
         sure = (np.max(chances, axis=1) - 1 / count) / (1 - 1 / count)
         return (first * levels + np.rint(np.clip(sure, 0, 1) * (levels - 1))).astype(np.uint8)
-
-
-def signals(network: Network, inputs: np.ndarray, activation: str) -> list[np.ndarray]:
-    """What each layer after the inputs gives for inputs [feature, point]: hidden signals, then outputs."""
-    found, signal = [], inputs
-    for layer, name in zip(network[:-1], by_layer(activation, len(network) - 1), strict=True):
-        signal = ACTIVATIONS[name](layer.weight @ signal + layer.bias[:, None])
-        found.append(signal)
-    return [*found, network[-1].weight @ signal + network[-1].bias[:, None]]
 
 
 def _finite(answers: np.ndarray) -> np.ndarray:

@@ -10,9 +10,11 @@ import numpy as np
 from couloir.data.sources.planar import planar
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.errors import InputError
+from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import random_plane
-from couloir.landscapes.slices import Measure, loss_slice
+from couloir.landscapes.slices import loss_slice
 from couloir.model.predictor import from_network, softmax
+from couloir.model.signals import signals
 from couloir.runs import ledger
 from couloir.selection import evaluation
 from couloir.selection.problem import Conditions, Problem, prepare
@@ -195,17 +197,17 @@ class NetworkRoom(Room):
         """What every neuron of a member gives for one point of the plane, in the columns' units."""
         live, _ = self._seen(epoch, member)
         scene = self._stage(self._settings.rows_used).scene
-        inputs = scene.prepared(np.array([[x, y]])).T
+        inputs = scene.prepared(np.array([[x, y]]))
         network = live.network(epoch, member)
-        *hidden, outputs = pictures.signals(network, inputs, live.members[member].activation)
+        *hidden, outputs = signals(network, inputs, live.members[member].activation)
         values: dict[str, Any] = {
-            "inputs": inputs[:, 0],
-            "neurons": np.concatenate([*hidden, np.zeros((0, 1))])[:, 0],
+            "inputs": inputs[0],
+            "neurons": np.concatenate([*hidden, np.zeros((1, 0))], axis=1)[0],
         }
         if scene.classes:
-            values["chances"] = softmax(outputs.T)[0]
+            values["chances"] = softmax(outputs)[0]
         else:
-            values["value"] = float(scene.problem.preparation.restore(outputs[0])[0])
+            values["value"] = float(scene.problem.preparation.restore(outputs[:, 0])[0])
         return Answer(values)
 
     def ask_surface(

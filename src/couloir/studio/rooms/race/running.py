@@ -9,7 +9,7 @@ import numpy as np
 
 from couloir.engine.optimizers import RULES
 from couloir.studio.rooms.race.setup import LONGEST, RaceSetup, RuleSettings, Segment
-from couloir.surfaces.functions import Point
+from couloir.surfaces.evaluation import Point
 from couloir.surfaces.paths import Paths, Runner, begin, go_on
 
 

@@ -19,8 +19,9 @@ from couloir.engine.optimizers import RULES
 from couloir.errors import InputError
 from couloir.studio import asking
 from couloir.surfaces import functions
+from couloir.surfaces.evaluation import Domain, Point, Surface
 from couloir.surfaces.formulas import from_formula
-from couloir.surfaces.functions import SURFACES, Domain, Point, Surface
+from couloir.surfaces.functions import SURFACES
 from couloir.surfaces.paths import Runner, follow
 from couloir.surfaces.race import RATES, UNTUNED
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from couloir.figures.heights import scale
 from couloir.studio.rooms import drawing
-from couloir.surfaces import functions
-from couloir.surfaces.functions import Surface
+from couloir.surfaces import evaluation
+from couloir.surfaces.evaluation import Surface
 
 CONTOUR, RELIEF = 101, 51
 """Points along each side of the grids for the picture from above and for the one in space."""
@@ -19,13 +19,13 @@ def least_known(surface: Surface) -> float | None:
     """The least value of a surface, else that of the lowest of its minima; None where neither is known."""
     if surface.least is not None or not surface.minima:
         return surface.least
-    return float(functions.values(surface, surface.minima).min())
+    return float(evaluation.values(surface, surface.minima).min())
 
 
 def surface_values(surface: Surface) -> dict[str, Any]:
     """What is known of a surface, and the scale that its pictures share, as plain JSON."""
     least = least_known(surface)
-    heights = functions.values(surface, surface.minima).tolist() if surface.minima else []
+    heights = evaluation.values(surface, surface.minima).tolist() if surface.minima else []
     return {
         "equation": surface.equation,
         "source": surface.source,
@@ -45,5 +45,5 @@ def surface_arrays(surface: Surface) -> dict[str, np.ndarray]:
 
 
 def _losses(surface: Surface, resolution: int) -> np.ndarray:
-    z = functions.grid(surface, resolution).z
+    z = evaluation.grid(surface, resolution).z
     return np.where(np.isfinite(z), z, np.nan)

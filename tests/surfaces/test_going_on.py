@@ -14,7 +14,7 @@ from jax.tree_util import Partial
 import couloir
 import references
 from couloir.engine.optimizers import RULES
-from couloir.surfaces import functions
+from couloir.surfaces import evaluation
 from couloir.surfaces.microscope import magnify
 from couloir.surfaces.paths import Paths, Runner, begin, follow, go_on
 
@@ -105,7 +105,7 @@ def test_the_microscope_reads_the_settings_of_its_step() -> None:
 def test_noise_turned_on_and_off_is_that_of_the_steps_number() -> None:
     quiet = follow("ravine", RUNNERS[:1], 40, seed=9)
     paths = go_on(go_on(quiet, 30, noise=0.5), 30, noise=0.0)
-    added = paths.gradients[0] - functions.slopes(paths.surface, paths.asked[0].reshape(-1, 2)).reshape(
+    added = paths.gradients[0] - evaluation.slopes(paths.surface, paths.asked[0].reshape(-1, 2)).reshape(
         100, 2
     )
     with jax.enable_x64(True):
@@ -136,18 +136,18 @@ def test_no_setting_and_no_number_of_steps_traces_anything() -> None:
         traced.append(condition)
         return at[0] ** 2 + condition * at[1] ** 2
 
-    def bowl(condition: float) -> functions.Surface:
-        return functions.from_function(Partial(steep, condition), ((-1, 1), (-1, 1)), (0.5, 0.5))
+    def bowl(condition: float) -> evaluation.Surface:
+        return evaluation.from_function(Partial(steep, condition), ((-1, 1), (-1, 1)), (0.5, 0.5))
 
     first, second = bowl(3.0), bowl(50.0)
     paths = go_on(follow(first, RUNNERS, 10), 300, {"adam": {"learning_rate": 0.7}}, noise=0.3)
-    functions.grid(first, 5)
+    evaluation.grid(first, 5)
     before = len(traced)
     assert before < 20
     elsewhere = [Runner(runner.rule, 0.5, start=(1.0, 1.0)) for runner in RUNNERS]
     other = follow(second, elsewhere, 77, seed=3)
     go_on(paths.until(130), 1)
-    assert functions.values(second, np.ones((25, 2)))[0] == 51
+    assert evaluation.values(second, np.ones((25, 2)))[0] == 51
     assert len(traced) == before
     assert other.losses[0, 0] == 51
 
