@@ -43,6 +43,7 @@ MODULES = (
     "couloir.data.preparation",
     "couloir.selection.search.space",
     "couloir.model.predictor",
+    "couloir.model.files",
     "couloir.export",
     "couloir.export.graph",
     "couloir.export.feeding",

@@ -22,8 +22,9 @@ from couloir.data.preparation import Preparation
 from couloir.errors import InputError
 from couloir.export import export
 from couloir.export.feeding import onnx_inputs
+from couloir.model.files import load_model
 from couloir.model.forward import ACTIVATIONS
-from couloir.model.predictor import Ensemble, Model, Predictor, load_model
+from couloir.model.predictor import Ensemble, Model, Predictor
 
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")

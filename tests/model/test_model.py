@@ -17,7 +17,8 @@ from couloir.data.preparation import Preparation
 from couloir.engine.architectures import mlp as networks
 from couloir.errors import InputError
 from couloir.model import forward
-from couloir.model.predictor import Ensemble, Model, from_network, load_model, scaled
+from couloir.model.files import load_model
+from couloir.model.predictor import Ensemble, Model, from_network, scaled
 
 
 def test_the_activations_are_those_of_the_networks() -> None:
