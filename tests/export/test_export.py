@@ -141,6 +141,16 @@ def test_an_average_of_networks_with_preparations_of_their_own_agrees(tmp_path: 
     assert_agreement(values, tmp_path / "model.onnx", "diabetes")
 
 
+def test_an_average_is_fed_the_columns_that_any_of_its_networks_uses(tmp_path: Path) -> None:
+    """The average's own preparation may have left out what another's uses."""
+    frame = every_kind(300)
+    _, without = fitted(frame, target="t", drop=["number", "day", "size", "colour"])
+    _, with_all = fitted(frame, target="t")
+    model = Ensemble(without, (network(without), network(with_all)), (0.5, 0.5))
+    assert {"number", "day", "size", "colour"} <= set(model.preparation.raw_kinds)
+    assert_agreement(model, tmp_path / "model.onnx", frame)
+
+
 @pytest.mark.parametrize("more", [{}, {"cv": 3}, {"ensemble": 3}], ids=["one", "cv", "ensemble"])
 def test_runs_agree(more: dict[str, int], tmp_path: Path) -> None:
     rates = [0.01, 0.003]
