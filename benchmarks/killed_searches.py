@@ -130,7 +130,7 @@ def found(run: Any) -> dict[str, Any]:
     costs = [{name: cost[name] for name in ("generation", "trials")} for cost in search["costs"]]
     record["search"] = {**search, "costs": costs}
     record.pop("ledger", None)
-    networks = run.model._networks()
+    networks = run.model.all_networks()
     return {
         "record": record,
         "history": run.history.to_dict(as_series=False),

@@ -12,7 +12,7 @@ from couloir.data.preparation import Preparation
 from couloir.model.predictor import Ensemble, Model, Predictor
 
 MODEL_VERSION = 2
-"""Version of the files that are written; `load_model` reads this one only."""
+"""Version of the files that are written; `load_model` reads the one before, too."""
 
 
 def stored(model: Predictor) -> tuple[bytes, bytes]:
@@ -56,9 +56,11 @@ def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
     from safetensors.numpy import load_file
 
     description = json.loads((folder / f"{name}.json").read_text("utf-8"))
-    if description["model_version"] != MODEL_VERSION:
-        raise ValueError(f"model version {description['model_version']!r} is not {MODEL_VERSION}")
     tensors = load_file(folder / f"{name}.safetensors")
+    if description["model_version"] == 1:
+        description, tensors = _from_version_1(description, tensors)
+    if description["model_version"] != MODEL_VERSION:
+        raise ValueError(f"model version {description['model_version']!r} is not 1 or {MODEL_VERSION}")
     preparations = [Preparation.from_json(each) for each in description["preparations"]]
     networks = []
     for number, own in enumerate(description["networks"]):
@@ -69,6 +71,15 @@ def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
         return networks[0]
     weights = tuple(description["weights"])
     return Ensemble(preparations[0], tuple(networks), weights, description["temperature"])
+
+
+def _from_version_1(
+    description: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What version 1 wrote of the one network that it knew, as version 2 has it."""
+    network = {"activation": description["activation"], "layers": description["layers"], "preparation": 0}
+    found = {"model_version": 2, "networks": [network], "preparations": [description["preparation"]]}
+    return found, {f"network0.{name}": tensor for name, tensor in tensors.items()}
 
 
 def _names(network: int, layer: int) -> tuple[str, str]:
