@@ -131,7 +131,7 @@ def found(run: Any) -> dict[str, Any]:
     asked = {name: value for name, value in search["asked"].items() if name != "command"}
     record["search"] = {**search, "costs": costs, "asked": asked}
     record.pop("ledger", None)
-    networks = run.model._networks()
+    networks = run.model.all_networks()
     return {
         "record": record,
         "history": run.history.to_dict(as_series=False),

@@ -44,6 +44,7 @@ MODULES = (
     "couloir.data.encodings.column",
     "couloir.selection.search.space",
     "couloir.model.predictor",
+    "couloir.model.files",
     "couloir.export",
     "couloir.export.graph",
     "couloir.export.feeding",

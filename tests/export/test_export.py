@@ -22,8 +22,9 @@ from couloir.data.preparation import Preparation
 from couloir.errors import InputError
 from couloir.export import export
 from couloir.export.feeding import onnx_inputs
+from couloir.model.files import load_model
 from couloir.model.forward import ACTIVATIONS
-from couloir.model.predictor import Ensemble, Model, Predictor, load_model
+from couloir.model.predictor import Ensemble, Model, Predictor
 
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
@@ -138,6 +139,16 @@ def test_an_average_of_networks_with_preparations_of_their_own_agrees(tmp_path: 
     preparations = [Preparation.fit(data, np.arange(i, 442, 3)) for i in range(3)]
     values = Ensemble(preparations[0], tuple(map(network, preparations)), (0.2, 0.3, 0.5))
     assert_agreement(values, tmp_path / "model.onnx", "diabetes")
+
+
+def test_an_average_is_fed_the_columns_that_any_of_its_networks_uses(tmp_path: Path) -> None:
+    """The average's own preparation may have left out what another's uses."""
+    frame = every_kind(300)
+    _, without = fitted(frame, target="t", drop=["number", "day", "size", "colour"])
+    _, with_all = fitted(frame, target="t")
+    model = Ensemble(without, (network(without), network(with_all)), (0.5, 0.5))
+    assert {"number", "day", "size", "colour"} <= set(model.preparation.raw_kinds)
+    assert_agreement(model, tmp_path / "model.onnx", frame)
 
 
 @pytest.mark.parametrize("more", [{}, {"cv": 3}, {"ensemble": 3}], ids=["one", "cv", "ensemble"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import save_file
 
 import couloir
 from couloir.data.loading import load_features
@@ -17,7 +19,8 @@ from couloir.data.preparation import Preparation
 from couloir.engine.architectures import mlp as networks
 from couloir.errors import InputError
 from couloir.model import forward
-from couloir.model.predictor import Ensemble, Model, from_network, load_model, scaled
+from couloir.model.files import load_model
+from couloir.model.predictor import Ensemble, Model, from_network, scaled
 
 
 def test_the_activations_are_those_of_the_networks() -> None:
@@ -136,9 +139,24 @@ def test_a_model_of_another_version_is_refused(tmp_path: Path) -> None:
     _, ours = trained("iris")
     ours.save(tmp_path)
     path = tmp_path / "model.json"
-    path.write_text(path.read_text("utf-8").replace('"model_version": 2', '"model_version": 1'), "utf-8")
-    with pytest.raises(ValueError, match="model version 1 is not 2"):
+    path.write_text(path.read_text("utf-8").replace('"model_version": 2', '"model_version": 3'), "utf-8")
+    with pytest.raises(ValueError, match="model version 3 is not 1 or 2"):
         load_model(tmp_path)
+
+
+def test_a_model_of_version_1_is_read(tmp_path: Path) -> None:
+    """It knew one network, and named neither it nor its preparation."""
+    data, ours = trained("iris")
+    tensors = {
+        f"layer{number}.{name}": values
+        for number, layer in enumerate(ours.layers)
+        for name, values in zip(("weight", "bias"), layer, strict=True)
+    }
+    description = {"model_version": 1, "activation": "tanh", "layers": 2}
+    description["preparation"] = ours.preparation.to_json()
+    save_file(tensors, tmp_path / "model.safetensors")
+    (tmp_path / "model.json").write_text(json.dumps(description), "utf-8")
+    assert np.array_equal(load_model(tmp_path).answers(data.features), ours.answers(data.features))
 
 
 def test_new_rows_are_read_with_the_columns_that_any_network_of_an_average_uses(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from couloir.commands import train as workflow
 from couloir.engine.outcomes import Trained
 from couloir.engine.training import train_population
 from couloir.errors import InputError
-from couloir.model.predictor import Ensemble, Model, load_model
+from couloir.model.files import load_model
+from couloir.model.predictor import Ensemble, Model
 from couloir.report import render
 from couloir.selection import choosing
 from couloir.selection import problem as planning

@@ -8,7 +8,7 @@
   programs of one's own: `network0.layer0.weight` is [output, input], the JSON's `preparations` say what is
   done to each raw column (`couloir.data.encodings.column.ColumnPreparation` explains every entry), `networks`
   which preparation and activation each network has, and `weights` and `temperature`, where they are there,
-  how several are averaged. `couloir.model.predictor.load_model` reads the pair back.
+  how several are averaged. `couloir.model.load_model` reads the pair back.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from couloir.errors import InputError
+from couloir.model.files import stored
 
 if TYPE_CHECKING:
     from couloir.model.predictor import Predictor
@@ -59,7 +60,7 @@ def export(model: Predictor, path: str | Path, *, float32: bool = False) -> list
                 f"The file '{path.name}' holds weights as they were trained, whose type cannot be chosen: "
                 "leave out float32, or write an .onnx file."
             )
-        contents[path], contents[path.with_suffix(".json")] = model.stored()
+        contents[path], contents[path.with_suffix(".json")] = stored(model)
     for file, content in contents.items():
         _replace(file, content)
     return list(contents)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from couloir.data.columns import WRITTEN_KINDS
+from couloir.data.columns import WRITTEN_KINDS, numbers_of
 from couloir.data.loading import load_features
 from couloir.data.preparation import Preparation
 
@@ -34,10 +34,9 @@ def onnx_inputs(preparation: Preparation, source: Any, *, float32: bool = False)
     assert not isinstance(features, np.ndarray), "a table's rows are a frame"
     inputs = {}
     for name, kind in preparation.raw_kinds.items():
-        column = next(each for each in preparation.columns if each.name == name)
         if kind in WRITTEN_KINDS:
             cells = np.array(["" if text is None else str(text) for text in features[name]], object)
         else:
-            cells = column.numbers(features[name]).astype(real)
+            cells = numbers_of(features[name]).astype(real)
         inputs[name] = cells.reshape(-1, 1)
     return inputs

@@ -33,6 +33,7 @@ from couloir.data.cells import missing_numbers
 from couloir.data.columns import WRITTEN_KINDS
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.layers import by_layer
+from couloir.export.activations import ACTIVATIONS
 from couloir.export.nodes import Nodes
 from couloir.export.preparing import prepared
 from couloir.model.predictor import Ensemble, Model, Predictor
@@ -131,7 +132,7 @@ def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> 
         factor = np.ascontiguousarray(factor if number else factor[order])
         signal = nodes.add("MatMul", signal, nodes.constant(factor))
         signal = nodes.add("Add", signal, nodes.constant(np.asarray(bias, np.float64)))
-        signal = _activation(nodes, name, signal)
+        signal = ACTIVATIONS[name](nodes, signal)
     preparation = network.preparation
     if preparation.classes is not None:
         return _softmax(nodes, signal)
@@ -141,57 +142,6 @@ def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> 
 
 def _softmax(nodes: Nodes, logits: str) -> str:
     return nodes.add("Softmax", logits, axis=1)
-
-
-def _activation(nodes: Nodes, name: str, x: str) -> str:
-    """One of `couloir.model.predictor.ACTIVATIONS`; those that runtimes lack in float64 are put together."""
-    if name == "linear":
-        return x
-    if name in ("sigmoid", "tanh", "relu"):
-        return nodes.add(name.capitalize(), x)
-    if name == "leaky_relu":
-        return nodes.add("Max", x, nodes.add("Mul", x, nodes.constant(0.01)))
-    if name == "silu":
-        return nodes.add("Mul", x, nodes.add("Sigmoid", x))
-    if name == "gelu":
-        return _gelu(nodes, x)
-    zero, one = nodes.constant(0.0), nodes.constant(1.0)
-    if name == "elu":
-        below = nodes.add("Sub", nodes.add("Exp", nodes.add("Min", x, zero)), one)
-        return nodes.add("Add", nodes.add("Max", x, zero), below)
-    assert name == "softplus", f"the activation {name} is not exported"
-    tail = nodes.add("Exp", nodes.add("Neg", nodes.add("Abs", x)))
-    return nodes.add("Add", nodes.add("Max", x, zero), nodes.add("Log", nodes.add("Add", one, tail)))
-
-
-def _gelu(nodes: Nodes, x: str) -> str:
-    """x erfc(-x / √2) / 2, without ONNX's Erf, which runtimes have in float32 only.
-
-    erfc(z) = exp(-z²) t P(2t - 1) for z ≥ 0, with t = 2 / (2 + z) and a polynomial P (after Press et al.,
-    Numerical Recipes, 3rd ed., 6.2.2, who interpolate its logarithm).
-    """
-    one, half, two = (nodes.constant(value) for value in (1.0, 0.5, 2.0))
-    z = nodes.add("Abs", nodes.add("Mul", x, nodes.constant(float(np.sqrt(0.5)))))
-    t = nodes.add("Div", two, nodes.add("Add", two, z))
-    place = nodes.add("Sub", nodes.add("Mul", two, t), one)
-    first, *others = (nodes.constant(float(each)) for each in reversed(_complement()))
-    polynomial = first
-    for coefficient in others:
-        polynomial = nodes.add("Add", nodes.add("Mul", polynomial, place), coefficient)
-    tail = nodes.add("Mul", t, nodes.add("Exp", nodes.add("Neg", nodes.add("Mul", z, z))))
-    tail = nodes.add("Mul", half, nodes.add("Mul", tail, polynomial))
-    above = nodes.add("Greater", x, nodes.constant(0.0))
-    return nodes.add("Mul", x, nodes.add("Where", above, nodes.add("Sub", one, tail), tail))
-
-
-def _complement() -> np.ndarray:
-    """Coefficients of P in `_gelu`, lowest power first; erfc comes out right to 2e-14."""
-    from numpy.polynomial import chebyshev
-    from scipy.special import erfcx
-
-    places = chebyshev.chebpts1(21)
-    t = (places + 1) / 2
-    return chebyshev.cheb2poly(chebyshev.chebfit(places, erfcx(2 / t - 2) / t, 20))
 
 
 def _outputs(nodes: Nodes, model: Predictor, answers: str, real: int) -> list[onnx.ValueInfoProto]:

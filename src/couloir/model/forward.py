@@ -1,16 +1,13 @@
-"""The forward pass in NumPy: prepared rows in, outputs out, each row's the same alone and in any batch."""
+"""The forward pass in NumPy: nothing is compiled, and no JAX imported."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from couloir.engine.architectures.layers import by_layer
-from couloir.model.blocks import Blocks, one_thread
-from couloir.model.products import Product, plain, quick_alone
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -39,40 +36,21 @@ ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType
 """Those of `couloir.engine.activations`, for predicting; some write over the array that they are given."""
 
 
-@dataclass(frozen=True, eq=False)
-class Forward:
-    """A network as it is computed here.
+def signals(
+    network: Sequence[tuple[np.ndarray, np.ndarray]], inputs: np.ndarray, activation: str
+) -> list[np.ndarray]:
+    """What each layer after the inputs answers, [row, unit] each: hidden signals, then outputs.
 
-    Attributes:
-        products: each layer's, first to last.
-        activations: what each layer's sums go through, by name.
-        blocks: how its rows are cut.
+    A row's answers in a batch and alone are equal to rounding: a matrix product may add in another order.
+
+    Args:
+        network: layers (weight [output, input], bias [output]), first to last.
+        inputs: prepared rows [row, feature]; where they are in float64, so is all that follows.
+        activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
     """
-
-    products: tuple[Product, ...]
-    activations: tuple[str, ...]
-    blocks: Blocks
-
-    @classmethod
-    def of(cls, layers: Sequence[tuple[np.ndarray, np.ndarray]], activation: str) -> Forward:
-        """A network with these layers (weight [output, input], bias [output]) and hidden activations."""
-        plain_ones = [plain(*layer, first=number == 0) for number, layer in enumerate(layers)]
-        with one_thread():
-            products = [quick_alone(product) for product in plain_ones]
-            blocks = Blocks.of([product.shape for product in products])
-            if blocks.small in (
-                rows
-                for product, rows in zip(products, blocks.largest, strict=True)
-                if product.lanes is not None
-            ):  # its rows alone get what middle blocks get, and these are not what its small ones get
-                products = plain_ones
-                blocks = Blocks.of([product.shape for product in products])
-        return cls(tuple(products), (*by_layer(activation, len(layers) - 1), "linear"), blocks)
-
-    def __call__(self, inputs: np.ndarray) -> Iterator[np.ndarray]:
-        """The outputs [block, row, output], large blocks first and the smallest last; zeros' at the end."""
-        for signal in self.blocks.cut(inputs):
-            for number, (product, name) in enumerate(zip(self.products, self.activations, strict=True)):
-                sums = product(self.blocks.for_layer(number, signal), alone=len(inputs) == 1)
-                signal = ACTIVATIONS[name](sums.reshape(-1, *sums.shape[-2:]))
-            yield signal.swapaxes(1, 2)
+    found, signal = [], inputs
+    names = (*by_layer(activation, len(network) - 1), "linear")
+    for (weight, bias), name in zip(network, names, strict=True):
+        signal = ACTIVATIONS[name](signal @ np.asarray(weight).T + np.asarray(bias))
+        found.append(signal)
+    return found

@@ -2,15 +2,14 @@
 
 Plain NumPy in float64: predicting imports no JAX and compiles nothing.
 
-A row gets the same answer, to the last bit, alone and in any batch: see `couloir.model.blocks`. What
-standardises the rows is folded into each network's first layer, where that costs no digits.
+A row gets the same answer alone and in any batch, to rounding: see `couloir.model.forward`. What standardises
+the rows is folded into each network's first layer, where that costs no digits.
 """
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,15 +19,8 @@ import numpy as np
 
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
-from couloir.model.blocks import in_tiles, one_thread
-from couloir.model.forward import Forward
-
-MODEL_VERSION = 2
-"""Version of the files that `Predictor.save` writes; `load_model` reads this one only."""
-
-
-FEW_CLASSES = 16
-"""Up to so many classes, a softmax is computed class by class."""
+from couloir.model.forward import signals
+from couloir.model.tiles import in_tiles
 
 
 class Predictor(ABC):
@@ -47,31 +39,25 @@ class Predictor(ABC):
                 not, the answers to their rows are NaN.
         """
 
-    @property
     @abstractmethod
-    def widest(self) -> int:
-        """The inputs or outputs of the widest layer."""
-
-    @abstractmethod
-    def _networks(self) -> Sequence[Model]:
+    def all_networks(self) -> Sequence[Model]:
         """The networks it consists of."""
 
-    @abstractmethod
-    def _description(self) -> dict[str, Any]:
-        """What is to be written besides the networks."""
+    @property
+    def widest(self) -> int:
+        """The inputs or outputs of the widest layer of all networks."""
+        return max(max(np.shape(weight)) for network in self.all_networks() for weight, _ in network.layers)
 
     @property
     def answer_width(self) -> int:
         """Numbers that a row is answered with: its classes, or its outputs."""
-        return len(self._networks()[0].layers[-1][1])
+        return len(self.all_networks()[0].layers[-1][1])
 
     def answers(self, features: Any) -> np.ndarray:
         """Class probabilities [sample, class], or values in target units, for raw features.
 
         Values are [sample], or [sample, output] of an estimator that was fitted to several outputs.
         """
-        for network in self._networks():
-            network._folded  # noqa: B018  what is kept for all tiles is made once, not by each of their threads
         return in_tiles(self._checked_answers, features, self.widest)
 
     def _checked_answers(self, features: Any) -> np.ndarray:
@@ -102,35 +88,11 @@ class Predictor(ABC):
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` (weights) and `model.json` (everything else)."""
-        weights, description = self.stored()
+        from couloir.model.files import stored  # it reads models back as well, so it knows this module
+
+        weights, description = stored(self)
         (folder / "model.safetensors").write_bytes(weights)
         (folder / "model.json").write_bytes(description)
-
-    def stored(self) -> tuple[bytes, bytes]:
-        """The contents of the two files: safetensors with the weights, JSON with everything else."""
-        from safetensors.numpy import save
-
-        tensors, networks = {}, []
-        preparations = {id(self.preparation): self.preparation}
-        for number, network in enumerate(self._networks()):
-            preparations.setdefault(id(network.preparation), network.preparation)
-            for layer, (weight, bias) in enumerate(network.layers):
-                tensors[f"network{number}.layer{layer}.weight"] = np.ascontiguousarray(weight)
-                tensors[f"network{number}.layer{layer}.bias"] = np.ascontiguousarray(bias)
-            networks.append(
-                {
-                    "activation": network.activation,
-                    "layers": len(network.layers),
-                    "preparation": list(preparations).index(id(network.preparation)),
-                }
-            )
-        description = {
-            "model_version": MODEL_VERSION,
-            **self._description(),
-            "networks": networks,
-            "preparations": [preparation.to_json() for preparation in preparations.values()],
-        }
-        return save(tensors), json.dumps(description, indent=1, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True)
@@ -148,51 +110,43 @@ class Model(Predictor):
     preparation: Preparation
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what was tried out on this machine need not hold on another."""
+        """The fields alone: the folded layers are made anew."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
-    def _forward(self) -> Forward:
-        """The network, for prepared inputs."""
-        return Forward.of(self.layers, self.activation)
+    def _folded(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The layers in float64, with the preparation's scales in the first."""
+        layers = (self.preparation.folded(*self.layers[0]), *self.layers[1:])
+        return [(np.asarray(weight, np.float64), np.asarray(bias, np.float64)) for weight, bias in layers]
 
-    @cached_property
-    def _folded(self) -> Forward:
-        """The network with the preparation's scales in its first layer."""
-        return Forward.of((self.preparation.folded(*self.layers[0]), *self.layers[1:]), self.activation)
-
-    @property
-    def widest(self) -> int:
-        """The inputs or outputs of the widest layer."""
-        return max(max(np.shape(weight)) for weight, _ in self.layers)
+    def all_networks(self) -> Sequence[Model]:
+        """This one."""
+        return [self]
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """What the network answers to prepared inputs [sample, feature]: [sample, output], float64."""
-        forward = self._forward
-        return in_tiles(lambda rows: _in_one(forward, rows), inputs, self.widest)
+        return in_tiles(self._some_outputs, inputs, self.widest)
 
     def predict_prepared(self, inputs: np.ndarray) -> np.ndarray:
         """Class probabilities [sample, class], or values [sample] in target units."""
-        forward = self._forward
-        return in_tiles(lambda rows: self._finished(forward, rows), inputs, self.widest)
+        return in_tiles(lambda rows: self._finished(self._some_outputs(rows)), inputs, self.widest)
 
     def answers_unscaled(self, inputs: np.ndarray) -> np.ndarray:
         """The answers to some rows as `Preparation.unscaled` gives them, few enough to be taken at once."""
-        return self._finished(self._folded, inputs)
+        return self._finished(signals(self._folded, inputs, self.activation)[-1])
 
     def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
         return self.answers_unscaled(self.preparation.unscaled(features, gaps))
 
-    def _finished(self, forward: Forward, inputs: np.ndarray) -> np.ndarray:
-        """The answers to some rows of what the network takes."""
-        answers = _in_one(forward, inputs, softmax if self.preparation.classes else self.preparation.restore)
-        return answers if self.preparation.classes or answers.shape[1] > 1 else answers[:, 0]
+    def _some_outputs(self, inputs: np.ndarray) -> np.ndarray:
+        return signals(self.layers, np.asarray(inputs, np.float64), self.activation)[-1]
 
-    def _networks(self) -> Sequence[Model]:
-        return [self]
-
-    def _description(self) -> dict[str, Any]:
-        return {}
+    def _finished(self, outputs: np.ndarray) -> np.ndarray:
+        """The answers that outputs stand for."""
+        if self.preparation.classes:
+            return softmax(outputs)
+        values = self.preparation.restore(outputs)
+        return values if values.shape[1] > 1 else values[:, 0]
 
 
 @dataclass(frozen=True)
@@ -220,10 +174,9 @@ class Ensemble(Predictor):
             also = (*self.preparation.also_read, *also)
             object.__setattr__(self, "preparation", replace(self.preparation, also_read=also))
 
-    @property
-    def widest(self) -> int:
-        """The inputs or outputs of the widest layer of all networks."""
-        return max(network.widest for network in self.networks)
+    def all_networks(self) -> Sequence[Model]:
+        """Those that are averaged."""
+        return self.networks
 
     def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
         prepared: dict[int, np.ndarray] = {}
@@ -235,55 +188,6 @@ class Ensemble(Predictor):
             total = total + weight * network.answers_unscaled(prepared[id(own)])
         return total if self.temperature == 1.0 else scaled(total, self.temperature)
 
-    def _networks(self) -> Sequence[Model]:
-        return self.networks
-
-    def _description(self) -> dict[str, Any]:
-        return {"weights": list(self.weights), "temperature": self.temperature}
-
-
-def _in_one(
-    forward: Forward, inputs: np.ndarray, finish: Callable[[np.ndarray], np.ndarray] | None = None
-) -> np.ndarray:
-    """What a network makes of some rows [sample, ...], each block of outputs finished before they are one."""
-    with one_thread():
-        parts = [finish(outputs) if finish else outputs for outputs in forward(inputs)]
-    rows = [part.reshape(-1, part.shape[-1]) for part in parts]
-    return (np.concatenate(rows) if len(rows) > 1 else rows[0])[: len(inputs)]
-
-
-def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
-    """Read what `save` or `couloir.export` wrote; what is broken raises what the reading library raises.
-
-    Args:
-        folder: where the two files are.
-        name: theirs, without the endings.
-    """
-    from safetensors.numpy import load_file
-
-    description = json.loads((folder / f"{name}.json").read_text("utf-8"))
-    if description["model_version"] != MODEL_VERSION:
-        raise ValueError(f"model version {description['model_version']!r} is not {MODEL_VERSION}")
-    tensors = load_file(folder / f"{name}.safetensors")
-    preparations = [Preparation.from_json(each) for each in description["preparations"]]
-    networks = tuple(
-        Model(
-            tuple(
-                (
-                    tensors[f"network{number}.layer{layer}.weight"],
-                    tensors[f"network{number}.layer{layer}.bias"],
-                )
-                for layer in range(own["layers"])
-            ),
-            own["activation"],
-            preparations[own["preparation"]],
-        )
-        for number, own in enumerate(description["networks"])
-    )
-    if "weights" not in description:
-        return networks[0]
-    return Ensemble(preparations[0], networks, tuple(description["weights"]), description["temperature"])
-
 
 def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(log p / T), [..., class]: T above 1 makes less sure, below 1 surer; the order is kept."""
@@ -293,19 +197,12 @@ def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 def softmax(outputs: np.ndarray) -> np.ndarray:
     """Probabilities from logits, along the last axis."""
-    if not 0 < outputs.shape[-1] <= FEW_CLASSES:
-        powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
-    # Class by class: NumPy is slow at taking the largest of two numbers, and at adding two, row by row. And
-    # `sum` over the first axis would add in another order where there is but one row.
-    by_class = np.array(np.moveaxis(outputs, -1, 0), order="C")
-    by_class -= by_class.max(axis=0)
-    np.exp(by_class, out=by_class)
-    total = by_class[0].copy()
-    for each in by_class[1:]:
-        total += each
-    by_class /= total
-    return np.ascontiguousarray(np.moveaxis(by_class, 0, -1))
+    # Classes first: NumPy is slow at taking the largest of a few numbers, and at adding them, row by row.
+    powers = np.array(np.moveaxis(outputs, -1, 0), order="C")
+    powers -= powers.max(axis=0)
+    np.exp(powers, out=powers)
+    powers /= powers.sum(axis=0)
+    return np.ascontiguousarray(np.moveaxis(powers, 0, -1))
 
 
 def from_network(network: Sequence[Any], activation: str, preparation: Preparation) -> Model:

@@ -248,7 +248,7 @@ def read(path: str | Path) -> StoredRun:
     """
     import polars as pl
 
-    from couloir.model.predictor import load_model
+    from couloir.model.files import load_model
 
     folder = resolve(path)
     current = "run.json"

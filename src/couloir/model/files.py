@@ -1,0 +1,87 @@
+"""A model as two files, and read back: safetensors with the weights, JSON with everything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from couloir.data.preparation import Preparation
+from couloir.model.predictor import Ensemble, Model, Predictor
+
+MODEL_VERSION = 2
+"""Version of the files that are written; `load_model` reads the one before, too."""
+
+
+def stored(model: Predictor) -> tuple[bytes, bytes]:
+    """The contents of the two files."""
+    from safetensors.numpy import save
+
+    tensors: dict[str, np.ndarray] = {}
+    networks: list[dict[str, Any]] = []
+    preparations = {id(model.preparation): model.preparation}
+    for number, network in enumerate(model.all_networks()):
+        preparations.setdefault(id(network.preparation), network.preparation)
+        for layer, pair in enumerate(network.layers):
+            for name, values in zip(_names(number, layer), pair, strict=True):
+                tensors[name] = np.ascontiguousarray(values)
+        networks.append(
+            {
+                "activation": network.activation,
+                "layers": len(network.layers),
+                "preparation": list(preparations).index(id(network.preparation)),
+            }
+        )
+    average = {}
+    if isinstance(model, Ensemble):
+        average = {"weights": list(model.weights), "temperature": model.temperature}
+    description = {
+        "model_version": MODEL_VERSION,
+        **average,
+        "networks": networks,
+        "preparations": [preparation.to_json() for preparation in preparations.values()],
+    }
+    return save(tensors), json.dumps(description, indent=1, ensure_ascii=False).encode()
+
+
+def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
+    """Read what `Predictor.save` or `couloir.export` wrote; what is broken raises what the library raises.
+
+    Args:
+        folder: where the two files are.
+        name: theirs, without the endings.
+    """
+    from safetensors.numpy import load_file
+
+    description = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    tensors = load_file(folder / f"{name}.safetensors")
+    if description["model_version"] == 1:
+        description, tensors = _from_version_1(description, tensors)
+    if description["model_version"] != MODEL_VERSION:
+        raise ValueError(f"model version {description['model_version']!r} is not 1 or {MODEL_VERSION}")
+    preparations = [Preparation.from_json(each) for each in description["preparations"]]
+    networks = []
+    for number, own in enumerate(description["networks"]):
+        names = [_names(number, layer) for layer in range(own["layers"])]
+        layers = tuple((tensors[weight], tensors[bias]) for weight, bias in names)
+        networks.append(Model(layers, own["activation"], preparations[own["preparation"]]))
+    if "weights" not in description:
+        return networks[0]
+    weights = tuple(description["weights"])
+    return Ensemble(preparations[0], tuple(networks), weights, description["temperature"])
+
+
+def _from_version_1(
+    description: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What version 1 wrote of the one network that it knew, as version 2 has it."""
+    network = {"activation": description["activation"], "layers": description["layers"], "preparation": 0}
+    found = {"model_version": 2, "networks": [network], "preparations": [description["preparation"]]}
+    return found, {f"network0.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _names(network: int, layer: int) -> tuple[str, str]:
+    """What a layer's weight and bias are called in the file."""
+    return f"network{network}.layer{layer}.weight", f"network{network}.layer{layer}.bias"
