@@ -33,12 +33,11 @@ from _shared import SHARED_DATA, machine, table, write_json
 
 import couloir
 from couloir.engine.metrics import DEFAULT_METRIC
-from couloir.engine.outcomes import ranking_key
 from couloir.engine.training import train_population
 from couloir.model.predictor import scaled
-from couloir.selection.averages import POOL, Candidate, averaged, is_kept, validated
+from couloir.selection.averages import averaged, is_kept
+from couloir.selection.candidates import Candidate, best_validated
 from couloir.selection.ensemble import best_temperature, log_loss_of, mse_of, select, select_in_bags
-from couloir.selection.evaluation import Judged
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, plan, prepare
 
@@ -74,10 +73,9 @@ def losses(problem: Problem, pool: Sequence[Candidate]) -> dict[str, float]:
         found[name] = score(mean, true)
         heat = best_temperature(chosen, truth) if classes else 1.0
         found[f"{name}, temperature"] = score(scaled(mean, heat), true) if classes else found[name]
-    average = averaged(problem, pool, problem.split.validation, MOST)
+    average = averaged(pool, problem.preparation, truth, MOST)
     found["in bags, where told"] = score(average.model.answers(raw), true)
-    judged = Judged(problem.split.validation, pool[0].answers)
-    kept = is_kept(average, judged, truth, DEFAULT_METRIC[problem.dataset.task])
+    kept = is_kept(average, answers[0], truth, DEFAULT_METRIC[problem.dataset.task])
     found[KEPT] = found["in bags, where told" if kept else WINNER]
     return {name: float(value) for name, value in found.items()}
 
@@ -92,13 +90,7 @@ def pool_of(problem: Problem, conditions: Conditions, options: Options) -> list[
         patience=conditions.stop_after,
         metric=planned.metric,
     )
-    order = sorted(enumerate(trained.outcomes), key=lambda pair: ranking_key(pair[1], planned.metric))
-    return [
-        Candidate(number, [model], judged.answers)
-        for number, outcome in order[:POOL]
-        if np.isfinite(ranking_key(outcome, planned.metric)[0])
-        for model, judged in [validated(problem, outcome)]
-    ]
+    return best_validated(problem, trained.outcomes, planned.metric)
 
 
 def measured(names: Sequence[str], seeds: int) -> dict[str, Any]:

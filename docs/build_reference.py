@@ -37,6 +37,7 @@ MODULES = (
     "couloir.engine.schedules",
     "couloir.engine.metrics",
     "couloir.engine.member",
+    "couloir.engine.scoring",
     "couloir.selection.cross_validation",
     "couloir.data.loading",
     "couloir.data.dataset",

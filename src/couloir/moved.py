@@ -22,7 +22,7 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "epochs": ("engine.epochs",),
         "losses": ("engine.losses",),
-        "metrics": ("engine.metrics",),
+        "metrics": ("engine.metrics", "engine.scoring"),
         "networks": ("engine.architectures.mlp", "engine.activations"),
         "optimizers": ("engine.optimizers",),
         "outcomes": ("engine.outcomes",),

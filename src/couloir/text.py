@@ -21,7 +21,6 @@ LOSS_NAMES = {
     "huber": "Huber",
 }
 SHARES = ("accuracy", "balanced_accuracy")
-HIGHER_IS_BETTER = (*SHARES, "r2")
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

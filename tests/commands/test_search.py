@@ -24,7 +24,7 @@ from couloir.commands.train import Silent
 from couloir.engine.machine import Machine
 from couloir.errors import InputError
 from couloir.selection import problem as planning
-from couloir.selection.search.loop import Search
+from couloir.selection.search.budget import Budget
 from couloir.selection.search.study import JOURNAL, Study
 from poison import poisoned
 
@@ -207,7 +207,7 @@ def test_a_search_by_minutes_trains_until_the_time_kept_for_the_end(
 ) -> None:
     clock = Ticking()
     monkeypatch.setattr(searching, "time", clock)
-    monkeypatch.setattr(Search, "least_seconds", least)
+    monkeypatch.setattr(Budget, "least_seconds", least)
     found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=2, out=tmp_path)
     assert found.record["status"] == "out of time"
     assert found.record["search"]["trials"] >= (6 if least else 12)

@@ -159,8 +159,8 @@ def test_testing_waits_for_what_is_imported_ahead(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(workflow, "import_module", slow)
     monkeypatch.setattr(workflow, "Run", lambda *parts, **named: steps.append("run"))
-    for name in ("record", "predictions"):
-        monkeypatch.setattr(workflow.results, name, lambda *parts: None)
+    monkeypatch.setattr(workflow.results, "record", lambda *parts: None)
+    monkeypatch.setattr(workflow.tables, "predictions", lambda *parts: None)
     workflow.import_ahead(report=True)
     parts = ["history", "leaderboard", "problem", "judged", "final", "tables"]
     workflow.tested(SimpleNamespace(**dict.fromkeys(parts)))

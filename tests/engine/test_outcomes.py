@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.outcomes import Outcome, Rung, Status, halving, thin_out
+from couloir.engine.outcomes import (
+    Outcome,
+    Rung,
+    Status,
+    eligible,
+    halving,
+    leader,
+    mean_curve,
+    ranking,
+    thin_out,
+)
 
 
 def outcome(score: float, status: Status = "training", metric: str = "log_loss") -> Outcome:
@@ -87,3 +98,32 @@ def test_members_without_a_score_are_the_first_to_leave() -> None:
     assert thin_out([fold], Rung(1, 0.5), "log_loss").cut == 0.9
     assert statuses(fold) == ["left", "training"]
     assert thin_out([[outcome(math.nan)]], Rung(1, 0.5), "log_loss").cut is None
+
+
+# Ranks ----------------------------------------------------------------------------------------------------
+
+
+def scored(accuracy: float, loss: float, status: Status = "finished") -> Outcome:
+    history = [{"accuracy": 0.0, "log_loss": 9.0}, {"accuracy": accuracy, "log_loss": loss}]
+    return Outcome(Member(RULES["sgd"], 0.1), status, 2, accuracy, history, history)
+
+
+def test_equal_scores_are_ranked_by_the_default_metric_and_who_may_not_be_chosen_comes_last() -> None:
+    none = Outcome(Member(RULES["sgd"], 0.1), "finished")
+    outcomes = [scored(0.9, 0.5), scored(1.0, 0.0, "diverged"), none, scored(0.9, 0.4), scored(0.8, 0.1)]
+    assert ranking(outcomes, "accuracy") == [3, 0, 4, 1, 2]
+    assert eligible(outcomes, "accuracy") == [3, 0, 4]
+    assert leader(outcomes, "accuracy") is outcomes[3]
+    assert ranking(outcomes, "log_loss") == [4, 3, 0, 1, 2]
+    assert eligible(outcomes[1:3], "accuracy") == []
+    assert leader(outcomes[1:3], "accuracy") is None
+
+
+def test_a_fold_that_has_ended_goes_on_with_its_last_score() -> None:
+    def fold(*losses: float) -> Outcome:
+        own = [{"log_loss": loss} for loss in losses]
+        return Outcome(Member(RULES["sgd"], 0.1), validation=own, training=[{"log_loss": 1.0} for _ in own])
+
+    folds = [fold(4.0, 2.0), fold(2.0, 1.0, 0.5, 0.0)]
+    np.testing.assert_array_equal(mean_curve(folds, "validation", "log_loss"), [3.0, 1.5, 1.25, 1.0])
+    np.testing.assert_array_equal(mean_curve(folds, "training", "log_loss"), [1.0] * 4)

@@ -302,7 +302,7 @@ def test_bad_arguments_are_told_at_fit(iris: Any) -> None:
         ({"warm_start": "yes"}, "warm start is 'yes': give True or False"),
         ({"minutes": "1"}, "minutes '1'"),
         ({"patience": True}, "patience True"),
-        ({"ensemble": True}, "networks to average True"),
+        ({"ensemble": True}, "ensemble True"),
         ({"optimizer": optax.lion}, "is a function: give its name"),
         ({"optimizer": optax.lion(0.1)}, "is a function: give its name"),
         ({"validation_fraction": 0.0}, "fraction between 0 and 1"),

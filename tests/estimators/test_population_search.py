@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from couloir.errors import InputError
-from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV, trials
+from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV, scoring
 
 SMALL: dict[str, Any] = {
     "optimizer": "sgd",
@@ -211,15 +211,15 @@ def counted(monkeypatch: pytest.MonkeyPatch, fails_after: int | None = None) -> 
         sizes.append(len(members))
         return original(members, *rest, **words)
 
-    original = trials.train_population
-    monkeypatch.setattr(trials, "train_population", train)
+    original = scoring.train_population
+    monkeypatch.setattr(scoring, "train_population", train)
     return sizes
 
 
 def test_a_search_that_was_stopped_goes_on(
     wine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials, "MOST_AT_RISK", 2)  # one candidate, in two folds
+    monkeypatch.setattr(scoring, "MOST_AT_RISK", 2)  # one candidate, in two folds
     words: dict[str, Any] = {"cv": 2, "refit": False, "return_train_score": True}
     folder = tmp_path / "kept"
     whole = PopulationSearchCV(CouloirClassifier(**SMALL), RATES, **words).fit(*wine)

@@ -9,7 +9,7 @@ import pytest
 
 import references
 from couloir.engine.activations import ACTIVATIONS
-from couloir.model.signals import signals
+from couloir.model.forward import signals
 
 WIDTHS = (3, 5, 4, 2)
 

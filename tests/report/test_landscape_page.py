@@ -12,10 +12,11 @@ import polars as pl
 import pytest
 
 import couloir
-from couloir.commands.landscape import PLANES, Landscape, landscape, open_landscape
+from couloir.commands.landscape import Landscape, landscape, open_landscape
 from couloir.errors import InputError
 from couloir.figures.landscapes.sharpness import slice_profile, slice_spectrum
 from couloir.figures.landscapes.slices import slice_bowl, slice_contour, slice_paths
+from couloir.options import PLANES
 from couloir.runs import stored as runs
 from couloir.runs.restoring import member_of, restored
 
@@ -214,8 +215,8 @@ def test_a_run_says_where_its_data_are_or_is_told(stored: runs.StoredRun) -> Non
         ({"plane": "random", "optimizer": "adam"}, "use --plane paths"),
         ({"plane": "path"}, "did you mean 'paths'"),
         ({"samples": 0}, "samples 0 cannot be used"),
-        ({"reach": math.inf}, "range inf cannot be used"),
-        ({"eigenvalues": -1}, "no -1 eigenvalues"),
+        ({"reach": math.inf}, "reach inf cannot be used"),
+        ({"eigenvalues": -1}, "eigenvalues -1 cannot"),
         ({"plane": "line", "optimizer": ["sgd", "momentum"]}, "takes one rule besides the run's own"),
         ({"optimizer": "adan"}, "did you mean 'adam'"),
         ({"resolution": 1}, "grid of 1 points"),

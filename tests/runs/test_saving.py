@@ -14,7 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 import couloir
 from couloir.cli import app as cli
-from couloir.estimators import CouloirRegressor, keeping
+from couloir.estimators import CouloirRegressor
+from couloir.selection import averages
 
 QUICK: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.01, "hidden": 4, "epochs": 3}
 
@@ -107,14 +108,14 @@ def test_a_search_resumed_by_the_link_leaves_the_link_true(
 
 def test_an_estimator_keeps_its_winner_where_the_refit_diverges(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(0).normal(size=(60, 3))
-    train_population = keeping.train_population
+    train_population = averages.train_population
 
     def diverging(*given: Any, **others: Any) -> Any:
         trained = train_population(*given, **others)
         trained.outcomes[0].status = "diverged"
         return trained
 
-    monkeypatch.setattr(keeping, "train_population", diverging)
+    monkeypatch.setattr(averages, "train_population", diverging)
     estimator = CouloirRegressor(**QUICK, random_state=0, refit=True)
     with pytest.warns(ConvergenceWarning, match="The refit on all rows diverged"):
         estimator.fit(x, x[:, 0])

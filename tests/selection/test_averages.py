@@ -3,61 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pytest
 
 import couloir
+import known_candidates
 from couloir.data.preparation import Preparation
 from couloir.engine.member import Member
 from couloir.engine.optimizers import find_rule
 from couloir.model.predictor import Model
-from couloir.selection.averages import Candidate, average_record, averaged, bagged, is_kept, refitted
-from couloir.selection.evaluation import Judged
+from couloir.selection.averages import Average, as_one, average_record, averaged, is_kept, refitted
 from couloir.selection.problem import Conditions, prepare
+from known_candidates import READING, known
 
 ROWS = np.arange(12)
-READING = SimpleNamespace(raw_kinds={"x": "number"})
+TRUTH = ROWS % 3
+sure = partial(known_candidates.sure, TRUTH, 3)
 
 
-def problem(classes: bool = True) -> Any:
-    """What an average needs to know of a problem."""
-    truth = ROWS % 3 if classes else ROWS.astype(float)
-    return SimpleNamespace(
-        dataset=SimpleNamespace(classes=("a", "b", "c") if classes else None),
-        preparation=READING,
-        truth=lambda rows: truth[rows],
-    )
-
-
-def sure(right: float, wrong_rows: tuple[int, ...] = ()) -> np.ndarray:
-    """Probabilities that give the true class so much, but to some rows the class after it."""
-    truth = np.where(np.isin(ROWS, wrong_rows), (ROWS + 1) % 3, ROWS % 3)
-    return np.where(truth[:, None] == np.arange(3), right, (1 - right) / 2)
-
-
-def candidate(number: int, answers: np.ndarray, folds: int = 1) -> Candidate:
-    models = [SimpleNamespace(name=f"{number}.{fold}", preparation=READING) for fold in range(folds)]
-    return Candidate(number, models, answers)  # type: ignore[arg-type]
+def average_of(
+    answers: dict[int, np.ndarray], most: int, folds: int = 1, truth: np.ndarray = TRUTH
+) -> Average:
+    return averaged(known(answers, folds), READING, truth, most)
 
 
 def test_those_that_err_on_different_rows_are_averaged() -> None:
-    pool = [candidate(4, sure(0.8, (0, 1))), candidate(9, sure(0.4)), candidate(2, sure(0.8, (5, 6)))]
-    found = averaged(problem(), pool, ROWS, 10)
+    pool = {4: sure(0.8, (0, 1)), 9: sure(0.4), 2: sure(0.8, (5, 6))}
+    found = average_of(pool, 10)
     assert set(found.shares) >= {4, 2}
-    mean = sum(found.shares.get(each.member, 0) * each.answers for each in pool)
+    mean = sum(found.shares.get(number, 0) * answers for number, answers in pool.items())
     chosen = mean[ROWS, ROWS % 3]
     assert found.validation["log_loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-12)
-    single = min(-np.log(each.answers[ROWS, ROWS % 3]).mean() for each in pool)
+    single = min(-np.log(answers[ROWS, ROWS % 3]).mean() for answers in pool.values())
     assert found.validation["log_loss"] < single
     assert sum(found.shares.values()) == pytest.approx(1)
 
 
 def test_a_member_s_share_is_divided_among_its_folds() -> None:
-    pool = [candidate(4, sure(0.8, (0, 1)), folds=3), candidate(2, sure(0.8, (5, 6)), folds=3)]
-    found = averaged(problem(), pool, ROWS, 10)
+    found = average_of({4: sure(0.8, (0, 1)), 2: sure(0.8, (5, 6))}, 10, folds=3)
     assert found.shares == {4: 0.5, 2: 0.5}
     names = [each.name for each in found.model.networks]  # type: ignore[attr-defined]
     assert names == ["4.0", "4.1", "4.2", "2.0", "2.1", "2.2"]
@@ -66,14 +51,13 @@ def test_a_member_s_share_is_divided_among_its_folds() -> None:
 
 
 def test_of_one_there_is_no_average() -> None:
-    pool = [candidate(4, sure(0.8, (0, 1))), candidate(2, sure(0.7, (5, 6)))]
-    found = averaged(problem(), pool, ROWS, 1)
+    found = average_of({4: sure(0.8, (0, 1)), 2: sure(0.7, (5, 6))}, 1)
     assert found.shares == {4: 1.0}
     assert found.validation["accuracy"] == pytest.approx(10 / 12)
 
 
 def test_the_calibration_of_what_is_right_less_often_than_it_says() -> None:
-    found = averaged(problem(), [candidate(0, sure(0.99, (0, 1, 2, 3, 4, 5)))], ROWS, 1)
+    found = average_of({0: sure(0.99, (0, 1, 2, 3, 4, 5))}, 1)
     assert found.calibration == {"validation_error": pytest.approx(0.99 - 6 / 12)}
     # 6 of 12 rows are right, and a third of one more: at the best temperature each is with that share.
     heated = np.array([0.99, 0.005]) ** (1 / found.model.temperature)
@@ -88,9 +72,9 @@ def test_an_average_is_kept_unless_the_rows_tell_that_the_winner_is_better() -> 
     truth, winner = ROWS % 3, sure(0.8)
 
     def kept(answers: np.ndarray, metric: str = "log_loss", shares: int = 2) -> bool:
-        average = averaged(problem(), [candidate(0, winner), candidate(1, winner)], ROWS, 2)
+        average = average_of({0: winner, 1: winner}, 2)
         given = dict.fromkeys(range(shares), 1 / shares)
-        return is_kept(replace(average, answers=answers, shares=given), Judged(ROWS, winner), truth, metric)
+        return is_kept(replace(average, answers=answers, shares=given), winner, truth, metric)
 
     assert kept(sure(0.9))
     assert not kept(sure(0.9), shares=1), "one alone is no average"
@@ -103,8 +87,8 @@ def test_an_average_is_kept_unless_the_rows_tell_that_the_winner_is_better() -> 
 
 
 def test_values_are_averaged_by_their_squared_error_and_have_no_temperature() -> None:
-    pool = [candidate(0, ROWS + 1.0), candidate(1, ROWS - 1.0), candidate(2, ROWS + 50.0)]
-    found = averaged(problem(classes=False), pool, ROWS, 10)
+    answers = {0: ROWS + 1.0, 1: ROWS - 1.0, 2: ROWS + 50.0}
+    found = average_of(answers, 10, truth=ROWS.astype(float))
     assert found.shares == {0: 0.5, 1: 0.5}
     assert found.validation["mse"] == pytest.approx(0, abs=1e-12)
     assert found.model.temperature == 1.0
@@ -119,7 +103,8 @@ def test_a_bag_gives_every_fold_the_same_weight() -> None:
         rows = np.setdiff1d(np.arange(150), np.arange(150)[fold::3])
         layers = ((generator.normal(size=(3, 4)), generator.normal(size=3)),)
         models.append(Model(layers, "tanh", Preparation.fit(data, rows)))
-    bag = bagged(SimpleNamespace(preparation=whole), models)  # type: ignore[arg-type]
+    assert as_one(whole, models[:1]) is models[0]
+    bag = as_one(whole, models)
     expected = np.mean([model.answers(data.features) for model in models], axis=0)
     np.testing.assert_allclose(bag.answers(data.features), expected, rtol=1e-12)
     assert bag.preparation is whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,24 @@ import pytest
 from sklearn.metrics import log_loss
 
 import couloir
+import known_candidates
 from couloir.commands import train as workflow
+from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Trained
 from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.model.files import load_model
 from couloir.model.predictor import Ensemble, Model
 from couloir.report import render
-from couloir.selection import choosing
 from couloir.selection import problem as planning
 from couloir.selection import testing as results
-from couloir.selection.choosing import choose
+from couloir.selection.candidates import Candidate, best_validated
+from couloir.selection.choosing import choose, choose_trained, shortlist
+from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, plan, prepare
 from couloir.selection.testing import Choice, Finalist
+from known_candidates import READING, known, named
 from poison import poisoned
 
 OPTIONS: dict[str, Any] = {
@@ -61,7 +66,7 @@ def case(data: Any, precision: Any = "float64", **conditions: Any) -> Case:
     trained = train_population(
         planned.members, planned.problem.trained_on, metric=planned.metric, precision=precision
     )
-    return Case(planned, under, trained, choose(planned, under, trained, "test"))
+    return Case(planned, under, trained, choose_trained(planned, under, trained, "test"))
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +94,7 @@ def test_the_list_is_the_winner_its_refit_and_the_average(
     way: str, which: str, request: pytest.FixtureRequest
 ) -> None:
     found: Case = request.getfixturevalue(which)[way]
-    order = ["winner", "ensemble", "refitted"] if way == "validation" else ["winner", "refitted", "ensemble"]
-    assert [each.name for each in found.choice.finalists] == order
+    assert [each.name for each in found.choice.finalists] == ["winner", "refitted", "ensemble"]
     split = found.planned.problem.split
     rest = np.sort(np.concatenate([split.train, split.validation]))
     learnt = split.train if way == "validation" else rest
@@ -212,7 +216,7 @@ def test_the_average_has_at_most_so_many_members(values: dict[str, Case]) -> Non
 
     def size(most: int) -> int:
         under = replace(found.conditions, ensemble=most)
-        return len(choose(found.planned, under, found.trained, "test").more["ensemble"])
+        return len(choose_trained(found.planned, under, found.trained, "test").more["ensemble"])
 
     assert size(50) > 1, "the case shows nothing"
     assert size(1) == 1
@@ -293,44 +297,105 @@ def test_what_is_stored_of_an_average_predicts_the_same(
 # Which is the headline --------------------------------------------------------------------------------------
 
 
+TRUTH = np.arange(12) % 2
+"""Classes of rows that made-up candidates are judged on."""
+
+sure = partial(known_candidates.sure, TRUTH, 2)
+HALVES = known({0: sure(0.8, (0, 1)), 1: sure(0.8, (6, 7))})
+"""Two that err in other rows than each other: their average beats both."""
+
+SOME = (0, 1, 2, 3, 4)
+FLATTERED = known({0: sure(0.501), 1: sure(0.95, SOME), 2: sure(0.95, SOME)})
+"""The first is right everywhere, by a hair, and so the best by accuracy; the others, better by log loss in
+other rows, are wrong in the same five."""
+
+AGAIN = named("again")
+
+
+@pytest.mark.parametrize(
+    ("refit", "headline"), [(None, "winner"), (lambda: AGAIN, "refitted"), (lambda: None, "winner")]
+)
+def test_without_an_average_the_refit_is_kept_unless_it_diverged(refit: Any, headline: str) -> None:
+    found = shortlist(HALVES, "log_loss", READING, TRUTH, refit=refit)
+    names = ["winner", "refitted"] if headline == "refitted" else ["winner"]
+    assert list(found.models) == names
+    assert (found.headline, found.average) == (headline, None)
+    assert found.models[headline].name == ("again" if headline == "refitted" else "0.0")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("refit", [None, lambda: AGAIN])
+def test_an_average_that_errs_less_is_kept_before_the_refit(refit: Any) -> None:
+    found = shortlist(HALVES, "log_loss", READING, TRUTH, refit=refit, ensemble=5)
+    assert list(found.models)[-1] == found.headline == "ensemble"
+    assert found.average is not None
+    assert found.models["ensemble"] is found.average.model
+    assert set(found.average.shares) == {0, 1}
+
+
+def test_an_average_that_is_told_worse_is_on_the_list_and_not_kept() -> None:
+    found = shortlist(FLATTERED, "accuracy", READING, TRUTH, refit=lambda: AGAIN, ensemble=2)
+    assert list(found.models) == ["winner", "refitted", "ensemble"]
+    assert found.average is not None
+    assert len(found.average.shares) > 1, "one alone would be no average"
+    wrong = found.average.answers.argmax(axis=1) != TRUTH
+    assert wrong.sum() == 5
+    assert found.headline == "refitted"
+    assert (
+        shortlist(FLATTERED, "accuracy", READING, TRUTH, ensemble=2, prefer_average=True).headline
+        == "ensemble"
+    )
+
+
 @pytest.mark.parametrize("which", ["cases", "values"])
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("good", [True, False])
-def test_the_average_is_the_headline_unless_it_was_worse_where_both_were_chosen(
-    good: bool, way: str, which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+def test_the_headline_of_a_run_is_the_shortlist_s(
+    way: str, which: str, request: pytest.FixtureRequest
 ) -> None:
+    """By hand: the average, unless it is one member alone or loses by more than two standard errors."""
     found: Case = request.getfixturevalue(which)[way]
-    averaged = choosing.averaged
+    problem, judged = found.planned.problem, found.choice.judged
+    truth, rows = problem.truth(judged.rows), np.arange(len(judged.rows))
+    if which == "cases":
+        answers, _ = answers_where_chosen(found)
+        order = (
+            np.argsort(np.concatenate([f.rows.held_out for f in problem.folds])) if problem.folds else rows
+        )
+        lost = np.log(judged.answers[rows, truth]) - np.log(answers[order][rows, truth])
+    else:
+        own = {each.number: each.answers for each in candidates_of(found)}
+        mean = sum(entry["weight"] * own[entry["member"]] for entry in found.choice.more["ensemble"])
+        lost = (mean - truth) ** 2 - (judged.answers - truth) ** 2
+    told = lost.mean() > 2 * lost.std(ddof=1) / np.sqrt(len(lost))
+    several = len(found.choice.more["ensemble"]) > 1
+    name = found.choice.finalists[found.choice.headline].name
+    assert name == ("ensemble" if several and not told else "refitted")
 
-    def moved(problem: Any, pool: Any, rows: np.ndarray, most: int) -> Any:
-        average, truth = averaged(problem, pool, rows, most), problem.truth(rows)
-        right = truth if average.answers.ndim == 1 else np.eye(average.answers.shape[1])[truth]
-        shares = {0: 0.5, 1: 0.5}  # one alone is no average, and these few may have chosen one
-        return replace(average, shares=shares, answers=right if good else np.roll(right, 1, axis=-1))
 
-    monkeypatch.setattr(choosing, "averaged", moved)
-    choice = choose(found.planned, found.conditions, found.trained, "test")
-    assert choice.finalists[choice.headline].name == ("ensemble" if good else "refitted")
+def candidates_of(found: Case) -> list[Candidate]:
+    problem, metric = found.planned.problem, found.planned.metric
+    if problem.folds:
+        return CrossValidation(problem, found.trained, metric).candidates()
+    return best_validated(problem, found.trained.outcomes, metric)
 
 
 def test_without_a_refit_or_an_average_the_winner_is_kept(cases: dict[str, Case]) -> None:
     found = cases["validation"]
     plain = replace(found.conditions, refit=False, ensemble=None)
-    choice = choose(found.planned, plain, found.trained, "test")
+    choice = choose_trained(found.planned, plain, found.trained, "test")
     assert [each.name for each in choice.finalists] == ["winner"]
     assert choice.final is choice.finalists[0].model
     assert choice.winner.refit_epochs is None
 
 
-def test_where_the_refit_diverges(cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choosing, "refitted", lambda *_: None)
-    found = cases["folds"]
-    alone = replace(found.conditions, ensemble=None)
-    choice = choose(found.planned, alone, found.trained, "test")
-    assert [each.name for each in choice.finalists] == ["winner"]
-    assert choice.winner.refit_epochs is None
-    found = cases["validation"]
-    choice = choose(found.planned, replace(found.conditions, ensemble=None), found.trained, "test")
+def test_where_the_refit_diverges(values: dict[str, Case]) -> None:
+    """Trained again, the winner would take steps without bound."""
+    found = values["validation"]
+    told = {name: getattr(found.choice, name) for name in ("members", "cohorts", "counts", "command")}
+    told |= {name: getattr(found.choice, name) for name in ("samples_per_second", "history", "leaderboard")}
+    (first, *_) = candidates_of(found)
+    exploding = replace(first, member=replace(first.member, rule=RULES["sgd"], learning_rate=1e300))
+    problem, metric = found.planned.problem, found.planned.metric
+    choice = choose(problem, found.conditions, metric, [exploding], refit=True, more={}, **told)
     assert [each.name for each in choice.finalists] == ["winner"]
     assert choice.headline == 0
     assert choice.winner.refit_epochs is None
@@ -346,7 +411,7 @@ def test_where_every_member_diverged(way: str, cases: dict[str, Case]) -> None:
     with pytest.raises(
         InputError, match="All 4 members diverged" + (" in some fold" if way == "folds" else "")
     ):
-        choose(found.planned, found.conditions, replace(found.trained, folds=folds), "test")
+        choose_trained(found.planned, found.conditions, replace(found.trained, folds=folds), "test")
 
 
 # What had a say --------------------------------------------------------------------------------------------

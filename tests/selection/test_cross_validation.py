@@ -21,7 +21,8 @@ from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.selection import evaluation
 from couloir.selection import problem as planning
-from couloir.selection.cross_validation import CrossValidation, fold_importance, median_epochs, summary
+from couloir.selection.candidates import importance
+from couloir.selection.cross_validation import CrossValidation, summary
 from poison import poisoned
 
 SMALL: dict[str, Any] = {
@@ -210,20 +211,13 @@ def test_the_record_and_the_table_hold_every_fold(crossed: CrossValidation) -> N
     assert record["median_best_epochs"] == sorted(best)[1] == crossed.best_epochs(member)
 
 
-@pytest.mark.parametrize(
-    ("best", "expected"), [([7], 7), ([1, 9, 4], 4), ([3, 5], 4), ([1, 2], 2), ([0, 0, 8], 1)]
-)
-def test_the_median_of_the_best_epochs(best: list[int], expected: int) -> None:
-    assert median_epochs(best) == expected
-
-
 def test_one_fold_has_no_spread() -> None:
     assert summary([0.25]) == {"mean": 0.25, "spread": 0.0, "values": [0.25]}
 
 
 def test_importance_is_the_mean_over_the_folds(crossed: CrossValidation) -> None:
     problem, models = crossed.problem, crossed.models(0)
-    found = {entry["column"]: entry for entry in fold_importance(problem, models, 0)}
+    found = {entry["column"]: entry for entry in importance(problem, models, 0) or []}
     assert list(found) == sorted(found, key=lambda name: -found[name]["increase"])
     own = []
     for model, fold in zip(models, problem.folds, strict=True):

@@ -23,6 +23,7 @@ from couloir import text as words
 from couloir.cli import standings
 from couloir.cli.standings import shown
 from couloir.commands.progress import data_lines, seconds_left
+from couloir.engine.metrics import METRICS
 
 if TYPE_CHECKING:
     from couloir.commands.exploring import Exploration
@@ -367,7 +368,7 @@ def leaderboard(run: Run) -> Table:
         table.add_row(
             rule,
             words.number(best["learning_rate"]),
-            *(shown(metric, best[_column(metric)]) for metric in metrics),
+            *(shown(metric, best[METRICS[metric].column("validation")]) for metric in metrics),
             "–" if best["best_epoch"] is None else str(best["best_epoch"]),
             str(best["status"]),
             f"{lost} of {len(rows)}",
@@ -388,10 +389,6 @@ def _by_rule(run: Run) -> dict[str, list[dict[str, Any]]]:
 def _varies(run: Run, key: str) -> bool:
     # Momentum is none for rules that have none, which is no difference to show.
     return run.leaderboard[key].drop_nulls().n_unique() > 1
-
-
-def _column(metric: str) -> str:
-    return "validation_loss" if metric in ("log_loss", "mse") else f"validation_{metric}"
 
 
 def _shown_metrics(run: Run) -> list[str]:

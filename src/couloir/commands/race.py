@@ -22,13 +22,14 @@ from couloir.engine.training import Progress
 from couloir.errors import InputError
 from couloir.options import RACE, SURFACE, taken_by
 from couloir.runs.files import check_folder
-from couloir.selection import evaluation
+from couloir.selection import tables
 from couloir.selection import testing as results
-from couloir.selection.averages import validated
+from couloir.selection.candidates import validated
+from couloir.selection.choosing import choose
 from couloir.selection.comparison.race import Race, curves_table, run_race, standing, tuning_table
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, chosen_metric, fitting, prepare
-from couloir.selection.testing import Choice, Finalist, Winner
+from couloir.selection.testing import Choice
 
 ON_A_SURFACE = tuple(name for name, option in taken_by(RACE).items() if option.group == SURFACE)
 """What only a race on a surface takes."""
@@ -130,38 +131,22 @@ def runners(problem: Problem, options: Options) -> list[Member]:
 
 
 def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, command: str) -> Choice:
-    outcome = found.tuned[found.ranking()[0]]
-    model, judged = validated(problem, outcome)
-    truth = problem.truth(judged.rows)
-    assert problem.data.validation is not None, "a race has a validation part"
+    """The best rule's network, tuned, is the winner; there is nothing else to choose."""
     replicates = len(found.replicas.folds)
     targets = found.targets()[np.isfinite(found.targets())]
     samples = found.tuning.member_samples + found.replicas.member_samples
-    return Choice(
-        problem=problem,
-        conditions=conditions,
-        metric=found.metric,
+    return choose(
+        problem,
+        conditions,
+        found.metric,
+        [validated(problem, found.tuning.outcomes, found.winner)],
         members=len(found.tuning.outcomes),
         cohorts=1,
         counts=results.counts(found.tuning),
         samples_per_second=samples / max(found.tuning.seconds + found.replicas.seconds, 1e-9),
-        winner=Winner(
-            next(i for i, each in enumerate(found.tuning.outcomes) if each is outcome),
-            outcome.member,
-            outcome.best_epoch,
-        ),
-        judged=judged,
-        training=evaluation.scores(
-            model.predict_prepared(problem.data.train.inputs), problem.truth(problem.split.train)
-        ),
-        importance=None
-        if problem.dataset.image_shape
-        else evaluation.importance(model, problem.data.validation.inputs, truth, conditions.seed),
-        finalists=[Finalist("winner", model, problem.split.train, evaluation.scores(judged.answers, truth))],
-        headline=0,
         command=command,
-        history=results.history(found.tuning),
-        leaderboard=results.leaderboard(problem, found.tuning),
+        history=tables.history(found.tuning),
+        leaderboard=tables.leaderboard(found.tuning.outcomes, found.metric, problem.widths),
         kind="race",
         more={
             "standing": standing(found),

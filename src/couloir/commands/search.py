@@ -29,21 +29,20 @@ from couloir.engine.metrics import METRICS
 from couloir.engine.placement import Cohort
 from couloir.engine.training import Progress
 from couloir.errors import InputError
-from couloir.model.predictor import Model
 from couloir.options import SEARCH
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
-from couloir.selection import evaluation
-from couloir.selection.averages import Average, average_record, averaged, bagged, is_kept, refitted
-from couloir.selection.cross_validation import fold_importance, fold_record, median_epochs
-from couloir.selection.evaluation import Judged
+from couloir.selection.choosing import choose
+from couloir.selection.cross_validation import fold_record
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, chosen_metric, prepare
-from couloir.selection.search.loop import PoolEntry, Search
+from couloir.selection.search import tables
+from couloir.selection.search.generation import TrainedTrial
+from couloir.selection.search.loop import Search
 from couloir.selection.search.space import Space
 from couloir.selection.search.storages import quiet
 from couloir.selection.search.study import Study
-from couloir.selection.testing import Choice, Finalist, Winner
+from couloir.selection.testing import Choice, counted
 
 TRIALS = 512
 FOLDS_BELOW = 5000
@@ -53,9 +52,6 @@ would choose by luck among so many."""
 FOLDS = 5
 KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.18, 6.0
 """Share of the minutes that is kept for what follows the search (average, refit, test), and seconds."""
-
-SHOWN = 10
-"""Trials whose curves are kept in the history."""
 
 
 JUDGED_APART = ("cv", "ensemble")
@@ -241,10 +237,8 @@ def _prepared(dataset: Dataset, conditions: Conditions, stages: Stages) -> Probl
 
 
 def _space(space: str | Path | None, problem: Problem) -> Space:
-    rows = min(len(part.train.inputs) for part in problem.trained_on)
-    if space is None:
-        return Space.default(problem.data.task, rows)
-    return Space.read(space, problem.data.task, rows)
+    task, rows = problem.data.task, problem.least_rows
+    return Space.default(task, rows) if space is None else Space.read(space, task, rows)
 
 
 def _same_data(data: Any, header: Mapping[str, Any]) -> Dataset:
@@ -282,14 +276,14 @@ def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Obse
 
         while most is None or len(study.trials) < most:
             left = None if deadline is None else deadline - time.perf_counter()
-            if study.generations and left is not None and left <= under_way.least_seconds:
+            if study.generations and left is not None and left <= under_way.budget.least_seconds:
                 break  # a search of few seconds has one generation all the same
             observer.stage(_headline(under_way))
             count = (
                 asked["generation"] if most is None else min(asked["generation"], most - len(study.trials))
             )
             with stages.timed("generations"):
-                under_way.advance(count, left, on_epoch, dropped=interrupted)
+                under_way.advance(count, left, on_epoch, unwanted=interrupted)
             if interrupted():
                 raise Interrupted(under_way.folder, len(study.trials))
     for name in ("compile_seconds", "seconds"):
@@ -299,7 +293,7 @@ def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Obse
 
 
 def _headline(under_way: Search) -> str:
-    study, best = under_way.study, under_way.best
+    study, best = under_way.study, under_way.pool.best
     text = f"generation {study.generations + 1}"
     if best is not None:
         name = words.METRIC_NAMES[under_way.metric]
@@ -339,92 +333,41 @@ def export(resume: str | Path | None, url: str) -> str:
 
 def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> Choice:
     """Fix the models that will be tested: the winner, the winner refitted, the average."""
-    problem, conditions, best = under_way.problem, under_way.conditions, under_way.best
+    study, best = under_way.study, under_way.pool.best
     if best is None:
         raise InputError("No trial has come to a result: give more trials, or a space with smaller rates.")
-    observer.stage("averaging the best trials")
-    member, judged = under_way.member(best.trial), under_way.judged(best)
-    epochs = under_way.study.trials[best.trial].attributes["best_epochs"]
-    average = averaged(problem, under_way.candidates(), judged.rows, asked["ensemble"])
-    observer.stage("training the winner again on all rows but the test part")
-    rest = np.union1d(problem.split.train, problem.split.validation)
-    refit = refitted(problem, conditions, member, rest, median_epochs(epochs))
-    finalists = _finalists(under_way, best, judged, average, refit, rest)
-    several = is_kept(average, judged, problem.truth(judged.rows), under_way.metric)
-    trials = _trials_table(under_way)
-    return Choice(
-        problem=problem,
-        conditions=conditions,
-        metric=under_way.metric,
-        members=len(under_way.study.trials),
-        cohorts=len({Cohort.of(under_way.member(trial.number)) for trial in under_way.study.trials}),
-        counts={
-            status: sum(trial.status == status for trial in under_way.study.trials)
-            for status in ("finished", "stopped", "left", "diverged")
-        },
+    trials = tables.trials_table(under_way)
+    choice = choose(
+        under_way.problem,
+        under_way.conditions,
+        under_way.metric,
+        under_way.pool.trials,
+        ensemble=asked["ensemble"],
+        refit=True,
+        stage=observer.stage,
+        members=len(study.trials),
+        cohorts=len({Cohort.of(under_way.member(trial.number)) for trial in study.trials}),
+        counts=counted([trial.status for trial in study.trials]),
         samples_per_second=under_way.member_samples / max(sum(c["seconds"] for c in under_way.costs), 1e-9),
-        winner=Winner(best.trial, member, median_epochs(epochs), median_epochs(epochs) if refit else None),
-        judged=judged,
-        training=_training_scores(problem, best),
-        importance=_importance(problem, best, judged, conditions.seed),
-        finalists=finalists,
-        headline=len(finalists) - (1 if several else 2),  # the average stands last
         command=asked["command"],
-        history=_history(under_way),
-        leaderboard=trials.filter(pl.col("value").is_not_null()).sort("value", descending=under_way.sign < 0),
+        history=tables.history(under_way),
+        leaderboard=trials.filter(pl.col("value").is_not_null()).sort(
+            "value", descending=METRICS[under_way.metric].more_is_better
+        ),
         kind="search",
-        more=_more(under_way, best, average_record(average), asked) | {"refit_diverged": refit is None},
-        tables={"trials": trials, "rungs": _rungs_table(under_way)},
+        more=_more(under_way, best, asked),
+        tables={"trials": trials, "rungs": tables.rungs_table(under_way)},
     )
+    for entry in choice.more["ensemble"]:
+        entry["trial"] = entry.pop("member")
+        entry["parameters"] = study.trials[entry["trial"]].parameters
+    return choice
 
 
-def _finalists(
-    under_way: Search,
-    best: PoolEntry,
-    judged: Judged,
-    average: Average,
-    refit: Model | None,
-    rest: np.ndarray,
-) -> list[Finalist]:
-    """The winner, the winner refitted where that did not diverge, and last the average."""
-    problem = under_way.problem
-    scores = evaluation.scores(judged.answers, problem.truth(judged.rows))
-    winner = bagged(problem, best.models) if problem.folds else best.models[0]
-    rows = problem.split.train
-    found = [Finalist("winner", winner, rows, scores, len(best.models))]
-    if refit is not None:
-        found.append(Finalist("refitted", refit, rest))
-    networks = len(average.model.networks)
-    found.append(Finalist("ensemble", average.model, rows, average.validation, networks))
-    return found
-
-
-def _training_scores(problem: Problem, best: PoolEntry) -> evaluation.Scores:
-    """The winner's scores on what it learnt from, averaged over the folds."""
-    parts = [(fold.data, fold.rows.train) for fold in problem.folds] or [(problem.data, problem.split.train)]
-    scores = [
-        evaluation.scores(model.predict_prepared(data.train.inputs), problem.truth(rows))
-        for model, (data, rows) in zip(best.models, parts, strict=True)
-    ]
-    return {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
-
-
-def _importance(problem: Problem, best: PoolEntry, judged: Judged, seed: int) -> list[dict[str, Any]] | None:
-    if problem.dataset.image_shape:
-        return None
-    if problem.folds:
-        return fold_importance(problem, best.models, seed)
-    assert problem.data.validation is not None, "without folds there is a validation part"
-    truth = problem.truth(judged.rows)
-    return evaluation.importance(best.models[0], problem.data.validation.inputs, truth, seed)
-
-
-def _more(
-    under_way: Search, best: PoolEntry, average: dict[str, Any], asked: Mapping[str, Any]
-) -> dict[str, Any]:
+def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What run.json says of a search besides what it says of every run."""
     study, problem = under_way.study, under_way.problem
-    chosen = study.trials[best.trial]
+    chosen = study.trials[best.number]
     found: dict[str, Any] = {
         "search": {
             "generations": study.generations,
@@ -433,17 +376,13 @@ def _more(
             "evaluation": f"{len(problem.folds)} folds" if problem.folds else "validation",
             "metric": under_way.metric,
             "best_value": best.value,
-            "best_trial": best.trial,
+            "best_trial": best.number,
             "rungs": sorted({rung["epoch"] for rung in under_way.rungs}),
             "costs": under_way.costs,
             "space": study.space.show(),
         },
         "importance_of_parameters": _parameter_importance(study),
-        **average,
     }
-    for entry in found["ensemble"]:
-        entry["trial"] = entry.pop("member")
-        entry["parameters"] = study.trials[entry["trial"]].parameters
     if problem.folds:
         scores = chosen.attributes["held_out"]
         epochs = chosen.attributes["best_epochs"]
@@ -461,50 +400,3 @@ def _parameter_importance(study: Study) -> list[dict[str, Any]]:
     with quiet():
         shares = get_param_importances(study.optuna, evaluator=PedAnovaImportanceEvaluator())
     return [{"name": name, "share": float(share)} for name, share in shares.items() if np.isfinite(share)]
-
-
-def _trials_table(under_way: Search) -> pl.DataFrame:
-    """One row a trial: what it was, how it ended, what it took."""
-    rows = []
-    for trial in under_way.study.trials:
-        member = under_way.member(trial.number)
-        described = member.describe()
-        described["hidden"] = "-".join(map(str, member.hidden)) or "none"
-        described.pop("restart")
-        best = trial.attributes["best_epochs"]
-        rows.append(
-            {
-                "number": trial.number,
-                "generation": trial.generation,
-                "status": trial.status,
-                "value": trial.value,
-                "rung_value": trial.rungs[-1][1] if trial.rungs else None,
-                "best_epoch": median_epochs(best) if any(best) else None,
-                "epochs_run": trial.attributes["epochs_run"],
-                "n_parameters": trial.attributes["n_parameters"],
-                **described,
-                **{
-                    name: value
-                    for name, value in trial.parameters.items()
-                    if name in ("rate", "layers", "width")
-                },
-            }
-        )
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _rungs_table(under_way: Search) -> pl.DataFrame:
-    schema = {"generation": pl.Int64, "epoch": pl.Int64, "entered": pl.Int64, "kept": pl.Int64}
-    return pl.DataFrame(under_way.rungs, schema={**schema, "cut": pl.Float64})
-
-
-def _history(under_way: Search) -> pl.DataFrame:
-    """Training and validation loss by epoch of the best trials, averaged over the folds."""
-    columns: dict[str, list[Any]] = {"member": [], "epoch": [], "training_loss": [], "validation_loss": []}
-    for entry in under_way.pool[:SHOWN]:
-        count = entry.curves.shape[1]
-        columns["member"] += [entry.trial] * count
-        columns["epoch"] += range(1, count + 1)
-        for name, values in zip(("training_loss", "validation_loss"), entry.curves, strict=True):
-            columns[name] += [float(value) if np.isfinite(value) else None for value in values]
-    return pl.DataFrame(columns)

@@ -30,8 +30,9 @@ from couloir.engine.training import Progress, train_population
 from couloir.options import TRAIN
 from couloir.runs import stored as runs
 from couloir.runs.files import check_folder
+from couloir.selection import tables
 from couloir.selection import testing as results
-from couloir.selection.choosing import choose
+from couloir.selection.choosing import choose_trained
 from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, Problem, plan, prepare
@@ -155,7 +156,7 @@ def train(
     import_ahead(report=out is not None)
     trained, status = _train(planned, conditions, observer, stages)
     with stages.timed("choose"):
-        choice = choose(planned, conditions, trained, command or as_code("train", given))
+        choice = choose_trained(planned, conditions, trained, command or as_code("train", given))
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(choice)
@@ -208,7 +209,7 @@ def tested(choice: Choice) -> Run:
         results.record(choice),
         choice.history,
         choice.leaderboard,
-        results.predictions(choice.problem, choice.judged),
+        tables.predictions(choice.problem, choice.judged),
         choice.final,
         tables=choice.tables,
     )

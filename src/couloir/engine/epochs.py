@@ -287,8 +287,7 @@ def epoch(
     (state, finite), _ = jax.lax.scan(advance, (state, finite), schedule)
     scores = score(program, state.networks, data.scored, data.target_scale)
     training, validation = ({name: parts[part] for name, parts in scores.items()} for part in (0, -1))
-    sign = -1 if METRICS[program.metric].more_is_better else 1
-    ranking = sign * validation[program.metric]
+    ranking = METRICS[program.metric].sign * validation[program.metric]
     tie = validation[DEFAULT_METRIC[program.task]]
     for leaf in jax.tree.leaves(state.networks):
         finite &= jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim)))

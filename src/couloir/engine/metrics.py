@@ -1,90 +1,56 @@
-"""Scores of one network's outputs, as the training program measures them at the end of every epoch.
+"""The metrics that members are ranked by: the task of each, its direction, the column that holds it.
 
-Members are ranked by these, on validation. They are never penalised, weighted or drawn from a corrupted
-input, so that members trained on different losses can be compared.
+Their functions, which need JAX, are in `couloir.engine.scoring`: tables and figures get by without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-
-from couloir.engine.losses import cross_entropy
-
-Score = Callable[
-    [Float[Array, "output sample"], Array, Float[Array, "output"], Float[Array, "sample"]], Float[Array, ""]
-]
-"""Outputs, targets, unit of each output and weight of each sample to one number; see `Metric`."""
+if TYPE_CHECKING:
+    from couloir.engine.scoring import Score
 
 
 class Metric(NamedTuple):
-    """A score: the task it is for, whether more is better, and its function.
+    """A score: its name, the task it is for, and whether more of it is better."""
 
-    The function takes outputs [output, sample] of one network, targets (class numbers [sample], or
-    standardised values [output, sample]), per output what one standardised unit is in target units, and
-    the weight of every sample, 0 for what only fills an array up.
-    """
-
+    name: str
     task: str
-    more_is_better: bool
-    score: Score
+    more_is_better: bool = False
 
+    @property
+    def sign(self) -> int:
+        """−1 where more is better, else 1: of scores multiplied by it, the lowest is the best."""
+        return -1 if self.more_is_better else 1
 
-def _mean(values: Array, weights: Array) -> Array:
-    """The weighted mean over the last axis."""
-    return jnp.sum(values * weights.astype(values.dtype), axis=-1) / jnp.sum(weights)
+    @property
+    def score(self) -> Score:
+        """Its function, as the training program computes it."""
+        from couloir.engine.scoring import SCORES
 
+        return SCORES[self.name]
 
-def log_loss(outputs: Array, targets: Array, scale: Array, weights: Array) -> Array:
-    """Mean of −log p(true class), in nats."""
-    return _mean(cross_entropy(outputs, targets), weights)
+    def column(self, part: str) -> str:
+        """The column of tables that holds it for a part, "training" or "validation".
 
-
-def accuracy(outputs: Array, targets: Array, scale: Array, weights: Array) -> Array:
-    """Share of samples whose largest logit is the true class."""
-    return _mean((jnp.argmax(outputs, axis=0) == targets).astype(outputs.dtype), weights)
-
-
-def balanced_accuracy(outputs: Array, targets: Array, scale: Array, weights: Array) -> Array:
-    """Mean over the classes present of the share of each that is recognised."""
-    members = (targets[None, :] == jnp.arange(outputs.shape[0])[:, None]) * weights[None, :]
-    right = (jnp.argmax(outputs, axis=0) == targets)[None, :]
-    sizes = jnp.sum(members, axis=1)
-    recalls = jnp.sum(members * right, axis=1) / jnp.where(sizes > 0, sizes, 1)
-    return jnp.sum(recalls) / jnp.sum(sizes > 0, dtype=outputs.dtype)
-
-
-def mean_squared_error(outputs: Array, targets: Array, scale: Array, weights: Array) -> Array:
-    """Mean of (y − f)², in squared target units, averaged over the outputs."""
-    return jnp.mean(_mean(((targets - outputs) * scale[:, None]) ** 2, weights[None, :]))
-
-
-def mean_absolute_error(outputs: Array, targets: Array, scale: Array, weights: Array) -> Array:
-    """Mean of |y − f|, in target units, averaged over the outputs."""
-    return jnp.mean(_mean(jnp.abs((targets - outputs) * scale[:, None]), weights[None, :]))
-
-
-def r2(outputs: Array, targets: Array, scale: Array, weights: Array) -> Array:
-    """1 − Σ(y − f)²/Σ(y − ȳ)², averaged over the outputs; 0 for an output whose target is constant."""
-    shares = weights[None, :]
-    centre = _mean(targets, shares)[:, None]
-    residual = jnp.sum(shares * (targets - outputs) ** 2, axis=1)
-    total = jnp.sum(shares * (targets - centre) ** 2, axis=1)
-    return jnp.mean(jnp.where(total > 0, 1 - residual / jnp.where(total > 0, total, 1), 0))
+        A task's default metric is called its loss: `validation_loss`, but `validation_accuracy`.
+        """
+        return f"{part}_loss" if self.name == DEFAULT_METRIC[self.task] else f"{part}_{self.name}"
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "log_loss": Metric("classification", False, log_loss),
-        "accuracy": Metric("classification", True, accuracy),
-        "balanced_accuracy": Metric("classification", True, balanced_accuracy),
-        "mse": Metric("regression", False, mean_squared_error),
-        "mae": Metric("regression", False, mean_absolute_error),
-        "r2": Metric("regression", True, r2),
+        metric.name: metric
+        for metric in (
+            Metric("log_loss", "classification"),
+            Metric("accuracy", "classification", more_is_better=True),
+            Metric("balanced_accuracy", "classification", more_is_better=True),
+            Metric("mse", "regression"),
+            Metric("mae", "regression"),
+            Metric("r2", "regression", more_is_better=True),
+        )
     }
 )
 """Metrics by name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from couloir.engine.metrics import DEFAULT_METRIC, METRICS
 
 End = Literal["finished", "stopped", "left", "diverged"]
 """At the end of its budget; no longer improving; out at a rung; no longer finite."""
+
+ENDS: tuple[End, ...] = get_args(End)
 
 Status = Literal["training", End]
 """Still at it, or at one of its ends."""
@@ -44,6 +46,11 @@ class Outcome:
     def epochs_run(self) -> int:
         """Epochs that this member was trained for."""
         return len(self.validation)
+
+    @property
+    def eligible(self) -> bool:
+        """Whether it may be chosen: it has a score, and has not diverged."""
+        return bool(self.best_epoch) and self.status != "diverged"
 
     @property
     def diverged_epoch(self) -> int | None:
@@ -74,11 +81,26 @@ class Outcome:
 
 def ranking_key(outcome: Outcome, metric: str) -> tuple[float, float]:
     """What members are sorted by, best first: the metric on validation, then the default metric."""
-    if not outcome.best_epoch or outcome.status == "diverged":
+    if not outcome.eligible:
         return math.inf, math.inf
     scores = outcome.validation[outcome.best_epoch - 1]
-    sign = -1 if METRICS[metric].more_is_better else 1
-    return sign * scores[metric], scores[DEFAULT_METRIC[METRICS[metric].task]]
+    return METRICS[metric].sign * scores[metric], scores[DEFAULT_METRIC[METRICS[metric].task]]
+
+
+def ranking(outcomes: Sequence[Outcome], metric: str) -> list[int]:
+    """The members' numbers, best on validation first, those last that may not be chosen."""
+    return sorted(range(len(outcomes)), key=lambda number: ranking_key(outcomes[number], metric))
+
+
+def eligible(outcomes: Sequence[Outcome], metric: str) -> list[int]:
+    """The numbers of the members that may be chosen, best on validation first."""
+    return [number for number in ranking(outcomes, metric) if outcomes[number].eligible]
+
+
+def leader(outcomes: Sequence[Outcome], metric: str) -> Outcome | None:
+    """The member to choose: best on validation, never one that diverged; None if there is none."""
+    first = min(outcomes, key=lambda outcome: ranking_key(outcome, metric))
+    return first if first.eligible else None
 
 
 def ending(outcomes: Sequence[Outcome]) -> End:
@@ -88,10 +110,19 @@ def ending(outcomes: Sequence[Outcome]) -> End:
     return next(status for status in order if status in ends)
 
 
-def leader(outcomes: Sequence[Outcome], metric: str) -> Outcome | None:
-    """The member to choose: best on validation, never one that diverged; None if there is none."""
-    first = min(outcomes, key=lambda outcome: ranking_key(outcome, metric))
-    return first if math.isfinite(ranking_key(first, metric)[0]) else None
+def mean_curve(
+    outcomes: Sequence[Outcome], part: Literal["training", "validation"], metric: str
+) -> np.ndarray:
+    """A member's scores on a part ("training", "validation") by epoch, [epoch], averaged over the folds.
+
+    A fold that has ended goes on with its last score, since the mean would jump without it.
+    """
+    longest = max(outcome.epochs_run for outcome in outcomes)
+    curves = np.empty((len(outcomes), longest))
+    for fold, outcome in enumerate(outcomes):
+        values = [scores[metric] for scores in getattr(outcome, part)]
+        curves[fold] = values + values[-1:] * (longest - len(values))
+    return np.asarray(curves.mean(axis=0))
 
 
 # Successive halving ---------------------------------------------------------------------------------------
@@ -134,7 +165,7 @@ def thin_out(folds: Sequence[Sequence[Outcome]], rung: Rung, metric: str) -> Run
     A member is judged by the mean over the folds of its best score so far. Those that have stopped by
     themselves compete too, since what they reached stays; those that left before or diverged do not.
     """
-    sign = -1 if METRICS[metric].more_is_better else 1
+    sign = METRICS[metric].sign
     members = [tuple(fold[number] for fold in folds) for number in range(len(folds[0]))]
     there = [
         number

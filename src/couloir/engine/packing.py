@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from couloir.engine.chunks import ChunkTraining, to_be_changed
-from couloir.engine.epochs import segments
 from couloir.engine.folds import Folds
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
@@ -22,6 +21,7 @@ from couloir.engine.placement import (
     plan_chunks,
     redealt,
 )
+from couloir.engine.updates import segments
 
 
 def pack(

@@ -109,6 +109,7 @@ class PopulationEstimator(BaseEstimator):
             precision=self.precision,
             initial=prepared.initial,
             filled=True,
+            machine=prepared.machine,
         )
         keeping.finish(self, prepared, trained.outcomes)
         self.__dict__.pop("_stream", None)

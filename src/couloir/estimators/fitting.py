@@ -13,6 +13,7 @@ from couloir.data.division import take_rows
 from couloir.data.preparation import Preparation
 from couloir.engine import placement, seeds
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.training import Callback
 from couloir.errors import InputError
@@ -72,7 +73,7 @@ class Prepared:
         scaling: of the targets, for regression.
         members: the population.
         metric: what members are stopped and chosen by.
-        data, seed: what they are trained on, and the run seed.
+        data, seed, machine: what they are trained on, the run seed, and what the training is laid out for.
         initial: layers (weight, bias) that each member starts from, for a warm start.
     """
 
@@ -85,6 +86,7 @@ class Prepared:
     metric: str
     data: TrainingData
     seed: int
+    machine: Machine
     initial: list[Any] | None = None
 
 
@@ -117,13 +119,14 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
     return Prepared(
         rows,
         judged is not None and not isinstance(validation, tuple),
-        np.empty(0) if judged is None else judged.targets,
+        train_rows.targets[:0] if judged is None else judged.targets,
         preparation,
         scaling,
         members,
         chosen_metric(data.task, conditions.metric),
         data,
         seed,
+        conditions.machine,
         estimator._networks if warm else None,
     )
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-import polars as pl
 from sklearn.exceptions import ConvergenceWarning
 
 from couloir.data.preparation import Preparation
-from couloir.engine.architectures.mlp import parameter_count
-from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
-from couloir.engine.outcomes import Outcome, leader, ranking_key
-from couloir.engine.training import train_population
-from couloir.errors import InputError
+from couloir.engine.metrics import DEFAULT_METRIC
+from couloir.engine.outcomes import Outcome, eligible
 from couloir.estimators.fitting import Prepared, Scaling, fitted_preparation, task_of, training_data
 from couloir.model.predictor import Ensemble, Model, from_network
-from couloir.selection.averages import POOL
-from couloir.selection.ensemble import log_loss_of, mse_of, select_in_bags, temperature
+from couloir.selection.averages import train_again
+from couloir.selection.candidates import POOL, Candidate
+from couloir.selection.choosing import none_left, shortlist
+from couloir.selection.tables import leaderboard
 
 
 def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> None:
@@ -29,21 +28,61 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
     Raises:
         InputError: every member diverged.
     """
-    winner = leader(outcomes, prepared.metric)
-    if winner is None:
-        raise InputError(
-            f"All {len(outcomes)} members diverged, so that there is none to choose: "
-            "give smaller learning rates."
+    order = eligible(outcomes, prepared.metric)
+    if not order:
+        raise none_left(len(outcomes))
+    winner, scale = outcomes[order[0]], prepared.data.target_scale
+    again = estimator.refit and prepared.held_out
+    listed = shortlist(
+        [_candidate(prepared, outcomes, number) for number in order[:POOL]],
+        prepared.metric,
+        prepared.preparation,
+        prepared.truth if scale is None else _in_a_row(prepared.truth, scale),
+        ensemble=estimator.ensemble if prepared.data.validation is not None else None,
+        refit=partial(_refitted, estimator, prepared, winner) if again else None,
+        # Who asks an estimator for an average gets one: it has no report that would say otherwise.
+        prefer_average=True,
+    )
+    if again and "refitted" not in listed.models:
+        warnings.warn(
+            "The refit on all rows diverged, so that the network is kept that was judged on validation.",
+            ConvergenceWarning,
+            stacklevel=3,
         )
-    model: Model | Ensemble = model_of(winner, prepared.preparation, prepared.scaling)
-    if estimator.refit and prepared.held_out:
-        model = _refitted(estimator, prepared, winner) or model
-    elif estimator.ensemble and prepared.data.validation is not None:
-        model = _averaged(estimator, prepared, outcomes)
-    keep(estimator, prepared.preparation, prepared.scaling, prepared.metric, winner, outcomes, model)
+    keep(
+        estimator,
+        prepared.preparation,
+        prepared.scaling,
+        prepared.metric,
+        winner,
+        outcomes,
+        listed.models[listed.headline],
+    )
     vars(estimator).pop("_networks", None)
     if estimator.warm_start:
         estimator._networks = [plain_layers(outcome) for outcome in outcomes]
+
+
+def _candidate(prepared: Prepared, outcomes: Sequence[Outcome], number: int) -> Candidate:
+    """A member of an estimator's population, judged on its validation rows."""
+    outcome = outcomes[number]
+    model = model_of(outcome, prepared.preparation, prepared.scaling)
+    return Candidate(number, outcome.member, [outcome.best_epoch], [model], partial(_answers, prepared))
+
+
+def _answers(prepared: Prepared, models: Sequence[Model]) -> np.ndarray:
+    """A member's answers for the validation rows."""
+    (model,), data = models, prepared.data
+    assert data.validation is not None, "only with a validation part is there an average"
+    inputs = data.validation.inputs
+    if data.target_scale is None:
+        return model.predict_prepared(inputs)
+    return _in_a_row(model.outputs(inputs), data.target_scale)
+
+
+def _in_a_row(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Values of all outputs, each in units of its own spread, so that none drowns the others."""
+    return np.asarray((values / scale).ravel())
 
 
 def plain_layers(outcome: Outcome) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -72,7 +111,8 @@ def keep(
     estimator.n_iter_ = winner.epochs_run
     estimator.loss_curve_ = [scores[default] for scores in winner.training]
     estimator.validation_curve_ = [scores[metric] for scores in winner.validation]
-    estimator.leaderboard_ = leaderboard(outcomes, metric, task_of(estimator), len(preparation.feature_names))
+    inputs, outputs = len(preparation.feature_names), len(winner.network[-1].bias)
+    estimator.leaderboard_ = leaderboard(outcomes, metric, lambda member: (inputs, *member.hidden, outputs))
 
 
 def model_of(outcome: Outcome, preparation: Preparation, scaling: Scaling | None) -> Model:
@@ -89,84 +129,18 @@ def model_of(outcome: Outcome, preparation: Preparation, scaling: Scaling | None
 
 
 def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model | None:
-    """The winner trained afresh on all rows, for its best number of epochs.
-
-    None, and a warning, where it diverges.
-    """
+    """The winner trained afresh on all rows, for its best number of epochs; None where it diverges."""
     rows = prepared.rows
     preparation = fitted_preparation(estimator, rows)
     scaling = None if prepared.scaling is None else Scaling.of(rows.targets)
     data = training_data(estimator, preparation, scaling, rows, None)
-    (again,) = train_population(
-        [winner.member],
+    again = train_again(
+        winner.member,
         data,
         seed=prepared.seed,
-        patience=None,
-        metric=prepared.metric,
         epochs=winner.best_epoch,
         precision=estimator.precision,
+        machine=prepared.machine,
         filled=True,
-    ).outcomes
-    if leader([again], prepared.metric) is None:
-        warnings.warn(
-            "The refit on all rows diverged, so that the network is kept that was judged on validation.",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-        return None
-    return model_of(again, preparation, scaling)
-
-
-def _averaged(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> Ensemble:
-    """The average of at most `ensemble` members that does best on validation, with its temperature."""
-    order = sorted(outcomes, key=lambda outcome: ranking_key(outcome, prepared.metric))[:POOL]
-    able = [each for each in order if np.isfinite(ranking_key(each, prepared.metric)[0])]
-    models = [model_of(each, prepared.preparation, prepared.scaling) for each in able]
-    assert prepared.data.validation is not None, "only with a validation part is there an average"
-    inputs = prepared.data.validation.inputs
-    if estimator._classifies:
-        truth, score = prepared.truth, log_loss_of
-        answers = np.stack([model.predict_prepared(inputs) for model in models])
-    else:
-        # All outputs in a row, each in units of its own spread, so that none drowns the others.
-        scale = prepared.data.target_scale
-        truth, score = (prepared.truth / scale).ravel(), mse_of
-        answers = np.stack([(model.outputs(inputs) / scale).ravel() for model in models])
-    shares = select_in_bags(answers, truth, score, most=int(estimator.ensemble))
-    heat = temperature(np.tensordot(shares, answers, axes=1), truth) if estimator._classifies else 1.0
-    entered = np.flatnonzero(shares)
-    return Ensemble(
-        prepared.preparation, tuple(models[i] for i in entered), tuple(shares[entered].tolist()), heat
     )
-
-
-def leaderboard(outcomes: Sequence[Outcome], metric: str, task: str, inputs: int) -> pl.DataFrame:
-    """One row per member, best first; diverged ones last. Columns as in a run's leaderboard."""
-    order = sorted(range(len(outcomes)), key=lambda number: ranking_key(outcomes[number], metric))
-    rows = [
-        {"rank": rank, "member": number, **_row(outcomes[number], task, inputs)}
-        for rank, number in enumerate(order, start=1)
-    ]
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _row(outcome: Outcome, task: str, inputs: int) -> dict[str, Any]:
-    member, best = outcome.member, outcome.best_epoch - 1
-    validation = outcome.validation[best] if best >= 0 else {}
-    training = outcome.training[best] if best >= 0 else {}
-    default = DEFAULT_METRIC[task]
-    outputs = len(outcome.network[-1].bias)
-    return {
-        **member.describe(),
-        "hidden": "-".join(map(str, member.hidden)) or "none",
-        "n_parameters": parameter_count((inputs, *member.hidden, outputs)),
-        "best_epoch": outcome.best_epoch or None,
-        "epochs_run": outcome.epochs_run,
-        **{
-            "validation_loss" if name == default else f"validation_{name}": validation.get(name)
-            for name in metrics_of(task)
-        },
-        "training_loss": training.get(default),
-        "status": outcome.status,
-        "diverged_epoch": outcome.diverged_epoch,
-    }
+    return None if again is None else model_of(again, preparation, scaling)

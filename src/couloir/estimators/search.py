@@ -98,7 +98,7 @@ class PopulationSearchCV(BaseSearchCV):
             InputError: the estimator is none of ours, or there are no candidates.
             ValueError: what scikit-learn raises; every fit failed.
         """
-        from couloir.estimators.trials import Trials
+        from couloir.estimators.scoring import CandidateScorer
 
         self._validate_params()
         if y is None:
@@ -118,8 +118,8 @@ class PopulationSearchCV(BaseSearchCV):
                 f"Fitting {len(splits)} folds for each of {len(candidates)} candidates, "
                 f"totalling {len(candidates) * len(splits)} fits"
             )
-        trials = Trials(self, X, y, splits, scorers, routed.estimator.fit, routed.scorer.score)
-        found = trials.scored(candidates)
+        scorer = CandidateScorer(self, X, y, splits, scorers, routed.estimator.fit, routed.scorer.score)
+        found = scorer.scored(candidates)
         results = self._format_results(candidates, len(splits), found)
         self._choose(results, found, refit_metric)
         if self.refit:

@@ -30,8 +30,10 @@ from couloir.engine.training import advance, engine
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.fitting import Scaling
+from couloir.model.forward import signals
 from couloir.model.predictor import softmax
-from couloir.model.signals import signals
+from couloir.selection.choosing import none_left
+from couloir.selection.evaluation import log_losses
 from couloir.selection.problem import Conditions, chosen_metric
 
 STREAM_CHUNK = 16
@@ -205,8 +207,7 @@ def _loss(layers: Sequence[Any], activation: str, data: TrainingData, asked: np.
     """A network's weighted mean log loss, or squared error in standardised units, on the rows."""
     answers = signals(layers, np.asarray(asked, np.float64), activation)[-1]
     if data.task == "classification":
-        chosen = softmax(answers)[np.arange(len(answers)), data.train.targets]
-        losses = -np.log(np.maximum(chosen, np.finfo(float).tiny))
+        losses = log_losses(softmax(answers), data.train.targets)
     else:
         losses = np.mean((answers - data.train.targets) ** 2, axis=1)
     return float(np.average(losses, weights=data.sample_weights))
@@ -231,9 +232,6 @@ def _keep(
         ]
         winner = outcomes[min(alive)[1]] if alive else None
     if winner is None:
-        raise InputError(
-            f"All {len(outcomes)} members diverged, so that there is none to choose: "
-            "give smaller learning rates."
-        )
+        raise none_left(len(outcomes))
     model = keeping.model_of(winner, preparation, scaling)
     keeping.keep(estimator, preparation, scaling, metric, winner, outcomes, model)

@@ -20,7 +20,7 @@ from couloir.engine.optimizers import RULES, find_rule
 from couloir.engine.outcomes import Outcome
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError
-from couloir.model.signals import signals
+from couloir.model.forward import signals
 
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop", "adam", "adamw")
 """The rules with a step size of its own for every weight."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from couloir.engine.architectures.mlp import Layer, Network, initialise
 from couloir.errors import InputError
-from couloir.model.signals import signals
+from couloir.model.forward import signals
 
 WIDTHS = (3, 5, 5, 4, 2)
 """A network with three hidden layers, small enough to be drawn."""

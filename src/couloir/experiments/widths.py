@@ -16,7 +16,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError
-from couloir.model.signals import signals
+from couloir.model.forward import signals
 
 GOOD = 0.01
 """A final loss below this share of the target's variance counts as good."""

@@ -18,7 +18,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import Precision, train_population
 from couloir.errors import InputError, unknown
-from couloir.model.signals import signals
+from couloir.model.forward import signals
 
 Penalty = Literal["l2", "l1"]
 """λ·½Σw², or λ·Σ|w|."""

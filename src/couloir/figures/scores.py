@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir import text as words
+from couloir.engine.metrics import METRICS
 from couloir.figures.chart import logarithmic_where_wide
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def metric_name(metric: str) -> str:
 
 def higher_is_better(metric: str) -> bool:
     """Whether a larger value of the metric is a better one."""
-    return metric in words.HIGHER_IS_BETTER
+    return METRICS[metric].more_is_better
 
 
 def superlative(metric: str) -> str:

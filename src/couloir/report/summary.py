@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from couloir import text as words
-from couloir.figures import Run
+from couloir.figures import Run, scores
 from couloir.report import folds
 from couloir.text import count, number, percent
 
@@ -276,7 +276,7 @@ def _choice(record: dict[str, Any]) -> list[str]:
     data, metric = record["data"], words.METRIC_NAMES[record["metric"]]
     if record.get("cross_validation"):
         return [folds.choice_words(record), *test_words(record)]
-    highest = "highest" if record["metric"] in words.HIGHER_IS_BETTER else "lowest"
+    highest = scores.superlative(record["metric"])
     validation = count(data["split"]["validation"], "validation row")
     text = f"Each member learnt from the {data['split']['train']:,} training rows alone. "
     if record["n_members"] == 1:

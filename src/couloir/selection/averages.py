@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from couloir.data.preparation import Preparation
+from couloir.engine.epochs import TrainingData
+from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome
-from couloir.engine.training import train_population
+from couloir.engine.training import Precision, train_population
 from couloir.model.predictor import Ensemble, Model, from_network
 from couloir.selection import evaluation
+from couloir.selection.candidates import Candidate
 from couloir.selection.ensemble import (
     calibration_error,
     log_loss_of,
@@ -21,23 +25,8 @@ from couloir.selection.ensemble import (
     tells,
     temperature,
 )
-from couloir.selection.evaluation import Judged, Scores
+from couloir.selection.evaluation import Answers, Scores
 from couloir.selection.problem import Conditions, Problem, prepare_rows
-
-POOL = 50
-"""Members that an average is chosen from, at most: the best on validation."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A member that may enter an average: its models (one, or one of each fold) and its answers.
-
-    `answers` are for the rows that members are chosen by, from models that have not seen them.
-    """
-
-    member: int
-    models: Sequence[Model]
-    answers: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,11 +43,27 @@ class Average:
     calibration: dict[str, float]
 
 
-def validated(problem: Problem, outcome: Outcome) -> tuple[Model, Judged]:
-    """A member's model and its answers for the validation part."""
-    assert problem.data.validation is not None, "without folds a problem has a validation part"
-    model = from_network(outcome.network, outcome.member.activation, problem.preparation)
-    return model, Judged(problem.split.validation, model.predict_prepared(problem.data.validation.inputs))
+def train_again(
+    member: Member,
+    data: TrainingData,
+    *,
+    seed: int,
+    epochs: int,
+    precision: Precision,
+    machine: Machine,
+    filled: bool = False,
+) -> Outcome | None:
+    """A member trained afresh, for a number of epochs, on data without validation; None if it diverges."""
+    return train_population(
+        [member],
+        data,
+        seed=seed,
+        patience=None,
+        epochs=epochs,
+        precision=precision,
+        machine=machine,
+        filled=filled,
+    ).winner
 
 
 def refitted(
@@ -66,59 +71,53 @@ def refitted(
 ) -> Model | None:
     """A member's configuration trained afresh on some rows for a number of epochs; None if it diverges."""
     preparation, data = prepare_rows(problem.dataset, rows, None, conditions)
-    trained = train_population(
-        [member],
+    again = train_again(
+        member,
         data,
         seed=conditions.seed,
         epochs=epochs,
         precision=conditions.precision,
         machine=conditions.machine,
     )
-    if trained.winner is None:
-        return None
-    return from_network(trained.winner.network, member.activation, preparation)
+    return None if again is None else from_network(again.network, member.activation, preparation)
 
 
-def bagged(problem: Problem, models: Sequence[Model]) -> Ensemble:
-    """One member's models of all folds, averaged (Breiman 1996)."""
-    return Ensemble(problem.preparation, tuple(models), (1 / len(models),) * len(models))
+def as_one(preparation: Preparation, models: Sequence[Model]) -> Model | Ensemble:
+    """A candidate's one model as it is; its models of all folds averaged (Breiman 1996)."""
+    if len(models) == 1:
+        return models[0]
+    return Ensemble(preparation, tuple(models), (1 / len(models),) * len(models))
 
 
-def averaged(problem: Problem, pool: Sequence[Candidate], rows: np.ndarray, most: int) -> Average:
-    """The average of members that does best on the rows they were chosen by, with its temperature.
+def averaged(pool: Sequence[Candidate], preparation: Preparation, truth: np.ndarray, most: int) -> Average:
+    """The average of candidates that does best on the rows they were judged on, with its temperature.
 
-    By log loss or MSE, whatever members are ranked by: a share of right answers is too coarse to add
-    members by.
+    By log loss or MSE, whatever they are ranked by: a share of right answers is too coarse to add
+    networks by.
 
     Args:
-        problem: the data.
         pool: who may enter.
-        rows: the rows that the candidates' answers are for.
-        most: at most so many different members.
+        preparation: how the average reads new data.
+        truth: class numbers or values of the rows judged on.
+        most: at most so many different candidates.
     """
-    truth, classes = problem.truth(rows), problem.dataset.classes
     answers = np.stack([candidate.answers for candidate in pool])
+    classes = answers.ndim == 3
     weights = select_in_bags(answers, truth, log_loss_of if classes else mse_of, most=most)
     entered = [(each, float(weight)) for each, weight in zip(pool, weights, strict=True) if weight]
     mean = np.tensordot(weights, answers, axes=1)
-    heat = temperature(mean, truth) if classes else 1.0
     model = Ensemble(
-        problem.preparation,
+        preparation,
         tuple(model for candidate, _ in entered for model in candidate.models),
         tuple(weight / len(candidate.models) for candidate, weight in entered for _ in candidate.models),
-        heat,
+        temperature(mean, truth) if classes else 1.0,
     )
     calibration = {"validation_error": calibration_error(mean, truth)} if classes else {}
-    return Average(
-        model,
-        {candidate.member: weight for candidate, weight in entered},
-        mean,
-        evaluation.scores(mean, truth),
-        calibration,
-    )
+    shares = {candidate.number: weight for candidate, weight in entered}
+    return Average(model, shares, mean, evaluation.scores(mean, truth), calibration)
 
 
-def is_kept(average: Average, winner: Judged, truth: np.ndarray, metric: str) -> bool:
+def is_kept(average: Average, winner: Answers, truth: np.ndarray, metric: str) -> bool:
     """Whether an average is the model to keep: unless the rows tell that the winner alone is better.
 
     The winner is the best of many on these very rows, so its score on them flatters it more than the
@@ -126,12 +125,12 @@ def is_kept(average: Average, winner: Judged, truth: np.ndarray, metric: str) ->
 
     Args:
         average: what was chosen.
-        winner: the best single member's answers for the same rows, by models that have not seen them.
+        winner: the best single candidate's answers for the same rows, by networks that have not seen them.
         truth: class numbers or values of these rows.
-        metric: what members are chosen by.
+        metric: what candidates are chosen by.
     """
     more = evaluation.costs(average.answers, truth, metric)
-    less = evaluation.costs(winner.answers, truth, metric)
+    less = evaluation.costs(winner, truth, metric)
     return len(average.shares) > 1 and not tells(more - less)
 
 

@@ -1,181 +1,210 @@
 """Who is kept: the list of models that will be tested, fixed before the test part is looked at.
 
-From a trained population, judged by a validation part or in folds: the winner, the winner refitted, an
-average of several members. Which of them is the headline is decided here too, on the same rows.
+However candidates were judged, the list is the same: the winner, the winner trained again on all rows but the
+test part, the average of several. Which of them is the headline is decided here too, on the same rows.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from couloir.engine.outcomes import Trained, leader, ranking_key
+from couloir.data.preparation import Preparation
+from couloir.engine.outcomes import Trained
 from couloir.errors import InputError
+from couloir.model.predictor import Ensemble, Model
 from couloir.selection import evaluation
-from couloir.selection.averages import (
-    POOL,
-    Average,
-    Candidate,
-    average_record,
-    averaged,
-    bagged,
-    is_kept,
-    refitted,
-    validated,
-)
-from couloir.selection.cross_validation import CrossValidation, fold_importance
+from couloir.selection.averages import Average, as_one, average_record, averaged, is_kept, refitted
+from couloir.selection.candidates import Candidate, best_validated, importance, training_scores
+from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.evaluation import Judged, Scores
 from couloir.selection.problem import Conditions, Plan, Problem
-from couloir.selection.testing import Choice, Finalist, Winner, counts, history, leaderboard, stopping
+from couloir.selection.tables import fold_leaderboard, history, leaderboard
+from couloir.selection.testing import Choice, Finalist, Winner, counts, stopping
+
+Stage = Callable[[str], None]
+"""Told what begins that takes time."""
 
 
-def choose(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
-    """Fix the models that will be tested.
+class Shortlist(NamedTuple):
+    """The models to choose among, by name; the name of the one that is kept; the average, if there is one.
+
+    Names are "winner", "refitted" and "ensemble", in this order.
+    """
+
+    models: dict[str, Model | Ensemble]
+    headline: str
+    average: Average | None
+
+
+def shortlist(
+    candidates: Sequence[Candidate],
+    metric: str,
+    preparation: Preparation,
+    truth: np.ndarray,
+    *,
+    ensemble: int | None = None,
+    refit: Callable[[], Model | None] | None = None,
+    prefer_average: bool = False,
+    stage: Stage = lambda what: None,
+) -> Shortlist:
+    """The models to choose among, and the choice: the average if it is kept, else the winner's refit.
+
+    Args:
+        candidates: best first; the first is the winner, all may enter the average.
+        metric: what they are ranked by.
+        preparation: how several networks together read new data.
+        truth: class numbers or values of the rows judged on.
+        ensemble: average at most so many candidates; None: make no average.
+        refit: trains the winner again on more rows, and returns None where it diverges; None: no refit.
+        prefer_average: keep the average whatever the rows tell (see `is_kept`).
+        stage: told what begins.
+    """
+    winner = candidates[0]
+    models: dict[str, Model | Ensemble] = {"winner": as_one(preparation, winner.models)}
+    average = None
+    if ensemble is not None:
+        stage("averaging the best trials")
+        average = averaged(candidates, preparation, truth, ensemble)
+    if refit is not None:
+        stage("training the winner again on all rows but the test part")
+        if (again := refit()) is not None:
+            models["refitted"] = again
+    headline = "refitted" if "refitted" in models else "winner"
+    if average is not None:
+        models["ensemble"] = average.model
+        if prefer_average or is_kept(average, winner.answers, truth, metric):
+            headline = "ensemble"
+    return Shortlist(models, headline, average)
+
+
+def choose(
+    problem: Problem,
+    conditions: Conditions,
+    metric: str,
+    candidates: Sequence[Candidate],
+    *,
+    ensemble: int | None = None,
+    refit: bool = False,
+    training: Scores | None = None,
+    more: dict[str, Any],
+    stage: Stage = lambda what: None,
+    **told: Any,
+) -> Choice:
+    """Fix the models of a run that will be tested.
+
+    Args:
+        problem: the data, which candidates were judged on.
+        conditions: what was asked for.
+        metric: what candidates are ranked by.
+        candidates: best first; the first is the winner, all may enter the average.
+        ensemble: average at most so many candidates; None: make no average.
+        refit: train the winner again on all rows but the test part.
+        training: the winner's scores on what it learnt from; None: its models are asked.
+        more: what else run.json is to say.
+        stage: told what begins.
+        told: the fields of `Choice` about everybody who was trained, as they are.
+    """
+    winner, truth = candidates[0], problem.truth(problem.judged_rows)
+    rest = np.union1d(problem.split.train, problem.split.validation)
+    listed = shortlist(
+        candidates,
+        metric,
+        problem.preparation,
+        truth,
+        ensemble=ensemble,
+        refit=partial(refitted, problem, conditions, winner.member, rest, winner.epochs) if refit else None,
+        stage=stage,
+    )
+    if listed.average is not None:
+        more = more | average_record(listed.average)
+    if refit:
+        more = more | {"refit_diverged": "refitted" not in listed.models}
+    again = winner.epochs if "refitted" in listed.models else None
+    return Choice(
+        problem=problem,
+        conditions=conditions,
+        metric=metric,
+        winner=Winner(winner.number, winner.member, winner.epochs, again),
+        judged=Judged(problem.judged_rows, winner.answers),
+        training=training or training_scores(problem, winner.models),
+        importance=importance(problem, winner.models, conditions.seed),
+        finalists=_finalists(listed, evaluation.scores(winner.answers, truth), problem.split.train, rest),
+        headline=list(listed.models).index(listed.headline),
+        more=more,
+        **told,
+    )
+
+
+def _finalists(listed: Shortlist, winner: Scores, train: np.ndarray, rest: np.ndarray) -> list[Finalist]:
+    """The models as they are tested: each with the rows it was fitted to, and its scores where it was chosen.
+
+    Args:
+        listed: the models.
+        winner: the winner's scores on the rows that it was chosen by.
+        train, rest: the rows that all others were fitted to, and the refit.
+    """
+    scores = {"winner": winner}
+    if listed.average is not None:
+        scores["ensemble"] = listed.average.validation
+    return [
+        Finalist(
+            name,
+            model,
+            rest if name == "refitted" else train,
+            scores.get(name),
+            len(model.networks) if isinstance(model, Ensemble) else 1,
+        )
+        for name, model in listed.models.items()
+    ]
+
+
+def choose_trained(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
+    """Fix the models that will be tested of a trained population, judged by a validation part or in folds.
 
     Raises:
         InputError: every member diverged.
     """
-    if planned.problem.folds:
-        return _by_folds(planned, conditions, trained, command)
-    return _by_validation(planned, conditions, trained, command)
-
-
-def _by_validation(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
-    problem, winner = planned.problem, leader(trained.outcomes, planned.metric)
-    if winner is None:
-        raise _none_left(trained)
-    number = next(i for i, outcome in enumerate(trained.outcomes) if outcome is winner)
-    chosen, judged = validated(problem, winner)
-    finalists = [Finalist("winner", chosen, problem.split.train, _scores(problem, judged))]
-    headline, epochs = 0, None
-    more: dict[str, Any] = {"stopping": stopping(winner, planned.metric, conditions)}
-    if conditions.ensemble:
-        order = sorted(trained.outcomes, key=lambda outcome: ranking_key(outcome, planned.metric))
-        numbers = {id(outcome): i for i, outcome in enumerate(trained.outcomes)}
-        pool = [
-            Candidate(numbers[id(outcome)], [model], own.answers)
-            for outcome in order[:POOL]
-            if ranking_key(outcome, planned.metric)[0] < np.inf
-            for model, own in [validated(problem, outcome)]
-        ]
-        average = averaged(problem, pool, judged.rows, conditions.ensemble)
-        finalists.append(_average_finalist(average, problem.split.train))
-        more |= average_record(average)
-        headline = int(is_kept(average, judged, problem.truth(judged.rows), planned.metric))
-    if conditions.refit:
-        rows, epochs = np.union1d(problem.split.train, problem.split.validation), winner.best_epoch
-        refit = refitted(problem, conditions, winner.member, rows, epochs)
-        more["refit_diverged"] = refit is None
-        if refit is None:
-            epochs = None
-        else:
-            finalists.append(Finalist("refitted", refit, rows))
-            headline = headline or len(finalists) - 1
-    inputs = problem.data.validation.inputs if problem.data.validation else problem.data.train.inputs
-    importance = (
-        None
-        if problem.dataset.image_shape
-        else evaluation.importance(chosen, inputs, problem.truth(judged.rows), conditions.seed)
-    )
-    answers = chosen.predict_prepared(problem.data.train.inputs)
-    training = evaluation.scores(answers, problem.truth(problem.split.train))
-    won = Winner(number, winner.member, winner.best_epoch, epochs)
-    return Choice(
-        **_common(planned, conditions, trained, command),
-        winner=won,
-        judged=judged,
-        training=training,
-        importance=importance,
-        finalists=finalists,
-        headline=headline,
-        leaderboard=leaderboard(problem, trained),
-        more=more,
+    problem, metric, outcomes = planned.problem, planned.metric, trained.outcomes
+    crossed = CrossValidation(problem, trained, metric) if problem.folds else None
+    candidates = crossed.candidates() if crossed else best_validated(problem, outcomes, metric)
+    if not candidates:
+        raise none_left(len(outcomes), " in some fold" if crossed else "")
+    number = candidates[0].number
+    if crossed:
+        told: dict[str, Any] = {
+            "training": crossed.training(number),
+            "more": {"cross_validation": crossed.record(number)},
+            "leaderboard": fold_leaderboard(crossed),
+            "tables": {"folds": crossed.table()},
+        }
+    else:
+        told = {
+            "more": {"stopping": stopping(outcomes[number], metric, conditions)},
+            "leaderboard": leaderboard(outcomes, metric, problem.widths),
+        }
+    return choose(
+        problem,
+        conditions,
+        metric,
+        candidates,
+        ensemble=conditions.ensemble,
+        refit=conditions.refit or crossed is not None,
+        members=len(planned.members),
+        cohorts=planned.cost.cohorts,
+        counts=counts(trained),
+        samples_per_second=trained.member_samples / max(trained.seconds, 1e-9),
+        command=command,
+        history=history(trained),
+        **told,
     )
 
 
-def _by_folds(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
-    problem = planned.problem
-    crossed = CrossValidation(problem, trained, planned.metric)
-    number = crossed.winner
-    if number is None:
-        raise _none_left(trained)
-    judged, rest, epochs = crossed.judged(number), problem.split.train, crossed.best_epochs(number)
-    bag = bagged(problem, crossed.models(number))
-    finalists = [Finalist("winner", bag, rest, _scores(problem, judged), len(bag.networks))]
-    refit = refitted(problem, conditions, trained.outcomes[number].member, rest, epochs)
-    if refit is not None:
-        finalists.append(Finalist("refitted", refit, rest))
-    headline = len(finalists) - 1
-    more: dict[str, Any] = {
-        "cross_validation": crossed.record(number),
-        "refit_diverged": refit is None,
-    }
-    if conditions.ensemble:
-        pool = [
-            Candidate(member, crossed.models(member), crossed.judged(member).answers)
-            for member in crossed.ranking[:POOL]
-            if crossed.means[member][0] < np.inf
-        ]
-        average = averaged(problem, pool, judged.rows, conditions.ensemble)
-        finalists.append(_average_finalist(average, rest))
-        more |= average_record(average)
-        if is_kept(average, judged, problem.truth(judged.rows), planned.metric):
-            headline = len(finalists) - 1
-    importance = None
-    if not problem.dataset.image_shape:
-        importance = fold_importance(problem, crossed.models(number), conditions.seed)
-    won = Winner(number, trained.outcomes[number].member, epochs, epochs if refit is not None else None)
-    return Choice(
-        **_common(planned, conditions, trained, command),
-        winner=won,
-        judged=judged,
-        training=_fold_training(crossed, number),
-        importance=importance,
-        finalists=finalists,
-        headline=headline,
-        leaderboard=leaderboard(problem, trained, crossed),
-        more=more,
-        tables={"folds": crossed.table()},
-    )
-
-
-def _common(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> dict[str, Any]:
-    """What a choice says of the population, whichever way it was judged."""
-    return {
-        "problem": planned.problem,
-        "conditions": conditions,
-        "metric": planned.metric,
-        "members": len(planned.members),
-        "cohorts": planned.cost.cohorts,
-        "counts": counts(trained),
-        "samples_per_second": trained.member_samples / max(trained.seconds, 1e-9),
-        "command": command,
-        "history": history(trained),
-    }
-
-
-def _none_left(trained: Trained) -> InputError:
-    where = " in some fold" if len(trained.folds) > 1 else ""
+def none_left(members: int, where: str = "") -> InputError:
+    """The error where every member diverged."""
     return InputError(
-        f"All {len(trained.outcomes)} members diverged{where}, so there is none to choose: "
-        "give smaller learning rates."
+        f"All {members} members diverged{where}, so there is none to choose: give smaller learning rates."
     )
-
-
-def _fold_training(crossed: CrossValidation, member: int) -> Scores:
-    """A member's training scores at its best epochs, averaged over the folds."""
-    outcomes = [fold[member] for fold in crossed.trained.folds]
-    best = [outcome.training[outcome.best_epoch - 1] for outcome in outcomes]
-    return {name: float(np.mean([scores[name] for scores in best])) for name in best[0]}
-
-
-# The list of finalists ------------------------------------------------------------------------------
-
-
-def _average_finalist(average: Average, rows: np.ndarray) -> Finalist:
-    return Finalist("ensemble", average.model, rows, average.validation, len(average.model.networks))
-
-
-def _scores(problem: Problem, judged: Judged) -> Scores:
-    return evaluation.scores(judged.answers, problem.truth(judged.rows))

@@ -16,10 +16,11 @@ import numpy as np
 import polars as pl
 
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.engine.outcomes import Outcome, Trained, ranking_key
+from couloir.engine.outcomes import Outcome, Trained, ranking
 from couloir.model.predictor import Model, from_network
 from couloir.selection import evaluation
-from couloir.selection.evaluation import Judged
+from couloir.selection.candidates import POOL, Candidate, median_epochs
+from couloir.selection.evaluation import Judged, Scores
 from couloir.selection.problem import Problem
 
 
@@ -57,7 +58,7 @@ class CrossValidation:
     def model(self, member: int, fold: int) -> Model | None:
         """A member as it was trained in a fold; None if it diverged or left there."""
         outcome = self.trained.folds[fold][member]
-        if outcome.network is None or not outcome.best_epoch or outcome.status in ("diverged", "left"):
+        if not outcome.eligible or outcome.status == "left":
             return None
         return from_network(outcome.network, outcome.member.activation, self.problem.folds[fold].preparation)
 
@@ -81,7 +82,7 @@ class CrossValidation:
         found = []
         for member in range(len(self.trained.outcomes)):
             pair = tuple(
-                (-1 if METRICS[name].more_is_better else 1) * float(np.mean(self.scores[name][member]))
+                METRICS[name].sign * float(np.mean(self.scores[name][member]))
                 for name in (self.metric, DEFAULT_METRIC[self.problem.data.task])
             )
             found.append(pair if np.isfinite(pair).all() else (math.inf, math.inf))
@@ -92,10 +93,28 @@ class CrossValidation:
         """Members' numbers, best mean first."""
         return sorted(range(len(self.means)), key=lambda member: self.means[member])
 
+    @cached_property
+    def eligible(self) -> list[int]:
+        """Those among them that came to their end in every fold."""
+        return [member for member in self.ranking if math.isfinite(self.means[member][0])]
+
     @property
     def winner(self) -> int | None:
         """The member with the best mean over the folds; None when every one diverged somewhere."""
-        return self.ranking[0] if math.isfinite(self.means[self.ranking[0]][0]) else None
+        return self.eligible[0] if self.eligible else None
+
+    def candidates(self) -> list[Candidate]:
+        """The members that may be chosen, best first."""
+        return [
+            Candidate(
+                number,
+                self.trained.outcomes[number].member,
+                [fold[number].best_epoch for fold in self.trained.folds],
+                self.models(number),
+                self.problem.answers,
+            )
+            for number in self.eligible[:POOL]
+        ]
 
     def best_epochs(self, member: int) -> int:
         """The median over the folds of a member's best number of epochs."""
@@ -103,7 +122,13 @@ class CrossValidation:
 
     def judged(self, member: int) -> Judged:
         """A member's answers for all rows that were held out, each by the fold that had not seen it."""
-        return out_of_fold(self.problem, self.models(member))
+        return Judged(self.problem.judged_rows, self.problem.answers(self.models(member)))
+
+    def training(self, member: int) -> Scores:
+        """A member's training scores as they were at its best epochs, averaged over the folds."""
+        outcomes = [fold[member] for fold in self.trained.folds]
+        best = [outcome.training[outcome.best_epoch - 1] for outcome in outcomes]
+        return {name: float(np.mean([scores[name] for scores in best])) for name in best[0]}
 
     @cached_property
     def nested(self) -> dict[str, np.ndarray]:
@@ -124,9 +149,8 @@ class CrossValidation:
     def _inner_choice(self, outcomes: Sequence[Outcome]) -> int | None:
         if self.problem.folds[0].data.validation is None:
             return None
-        keys = [ranking_key(outcome, self.metric) for outcome in outcomes]
-        first = min(range(len(keys)), key=lambda number: keys[number])
-        return first if math.isfinite(keys[first][0]) else None
+        first = ranking(outcomes, self.metric)[0]
+        return first if outcomes[first].eligible else None
 
     def record(self, member: int) -> dict[str, Any]:
         """What run.json says of the cross-validation, with a member's scores."""
@@ -151,34 +175,6 @@ class CrossValidation:
             for fold, outcomes in enumerate(self.trained.folds)
         ]
         return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def out_of_fold(problem: Problem, models: Sequence[Model]) -> Judged:
-    """The answers of one model a fold for all rows that were held out, each by the one without it."""
-    rows = np.concatenate([fold.rows.held_out for fold in problem.folds])
-    answers = [
-        model.predict_prepared(inputs) for model, (inputs, _) in zip(models, problem.held_out, strict=True)
-    ]
-    order = np.argsort(rows, kind="stable")
-    return Judged(rows[order], np.concatenate(answers)[order])
-
-
-def fold_importance(problem: Problem, models: Sequence[Model], seed: int) -> list[dict[str, Any]]:
-    """Permutation importance on what each fold held out, averaged over the folds."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    for model, part in zip(models, problem.held_out, strict=True):
-        for entry in evaluation.importance(model, *part, seed):
-            found.setdefault(entry["column"], []).append((entry["increase"], entry["spread"]))
-    averaged = [
-        {
-            "column": column,
-            # A column that a fold leaves out changes nothing there.
-            "increase": float(sum(rise for rise, _ in pairs) / len(models)),
-            "spread": float(np.sqrt(sum(spread**2 for _, spread in pairs)) / len(models)),
-        }
-        for column, pairs in found.items()
-    ]
-    return sorted(averaged, key=lambda entry: -entry["increase"])
 
 
 def fold_record(
@@ -213,11 +209,6 @@ def fold_record(
             for fold in problem.folds
         ],
     }
-
-
-def median_epochs(best_epochs: Sequence[int]) -> int:
-    """The number of epochs to train again for: the median over the folds, at least 1."""
-    return max(1, round(float(np.median(best_epochs))))
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:

@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from couloir.model.predictor import scaled
+from couloir.selection.evaluation import SMALLEST, log_losses, surprise, true_class
 
 Score = Callable[[np.ndarray, np.ndarray], Any]
 """A number from answers and truth, lower is better."""
-
-SMALLEST = np.finfo(np.float64).tiny
-"""Probabilities are kept above this before their logarithm is taken."""
 
 COLDEST, HOTTEST = 0.05, 20.0
 """The temperatures that are looked at."""
@@ -34,7 +32,7 @@ def log_loss_of(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
         answers: probabilities [..., sample, class].
         truth: class numbers [sample].
     """
-    return _mean_surprise(_true_class(answers, truth))
+    return np.mean(log_losses(answers, truth), axis=-1)
 
 
 def mse_of(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -45,18 +43,6 @@ def mse_of(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
         truth: values [sample].
     """
     return np.mean((answers - truth) ** 2, axis=-1)
-
-
-def _true_class(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    return answers[..., np.arange(len(truth)), truth]
-
-
-def _surprise(chosen: np.ndarray) -> np.ndarray:
-    return -np.log(np.maximum(chosen, SMALLEST))
-
-
-def _mean_surprise(chosen: np.ndarray) -> np.ndarray:
-    return np.mean(_surprise(chosen), axis=-1)
 
 
 def select(
@@ -116,7 +102,7 @@ def select_in_bags(
 
     Greedy selection from many candidates by few rows fits those rows: it finds the few candidates that
     happen to suit them. Here it selects from random halves of the candidates in turn, and the weights are
-    the mean of the bags': who is good in any company counts, who is only lucky beside one other does not.
+    the mean of the bags': who is good beside any others counts, who is only lucky beside one other does not.
     (`benchmarks/small_tables.py` measures what that is worth.) Of few candidates there are no halves, and
     `select` chooses among all.
 
@@ -156,7 +142,7 @@ def _prepared(
     The log loss of an average needs the probability of the true class only.
     """
     if score is log_loss_of:
-        return _true_class(answers, truth).astype(np.float64), _mean_surprise
+        return true_class(answers, truth).astype(np.float64), lambda p: np.mean(surprise(p), axis=-1)
     if score is mse_of:
         return answers.astype(np.float64), lambda means: mse_of(means, truth)
     return answers.astype(np.float64), lambda means: np.array([float(score(mean, truth)) for mean in means])
@@ -190,10 +176,8 @@ def temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
         truth: class numbers [sample].
     """
     found = best_temperature(probabilities, truth)
-    before, after = (
-        _surprise(_true_class(each, truth)) for each in (probabilities, scaled(probabilities, found))
-    )
-    return found if tells(before - after) else 1.0
+    gains = log_losses(probabilities, truth) - log_losses(scaled(probabilities, found), truth)
+    return found if tells(gains) else 1.0
 
 
 def best_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:

@@ -13,10 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from couloir.engine import seeds
+from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.model.predictor import Model, softmax
 
 RESAMPLES = 1000
 """Bootstrap resamples behind an interval."""
+
+SMALLEST = np.finfo(np.float64).tiny
+"""Probabilities are kept above this before their logarithm is taken."""
 
 Answers = np.ndarray
 Scores = dict[str, float]
@@ -90,9 +94,18 @@ def _from_means(means: np.ndarray, classes: bool) -> dict[str, np.ndarray]:
 
 
 def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """−log p(true class) of every sample, in nats; p is kept above the smallest float."""
-    chosen = probabilities[np.arange(len(truth)), truth]
-    return -np.log(np.maximum(chosen, np.finfo(float).tiny))
+    """−log p(true class) of every sample, in nats; leading axes are kept."""
+    return surprise(true_class(probabilities, truth))
+
+
+def true_class(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """What [..., sample, class] gives the true classes [sample], [..., sample]."""
+    return probabilities[..., np.arange(len(truth)), truth]
+
+
+def surprise(chosen: np.ndarray) -> np.ndarray:
+    """−log p, in nats; p is kept above the smallest float."""
+    return -np.log(np.maximum(chosen, SMALLEST))
 
 
 def wilson(successes: int, count: int, z: float = 1.959963984540054) -> tuple[float, float]:
@@ -197,7 +210,7 @@ def importance(model: Model, inputs: np.ndarray, truth: np.ndarray, seed: int = 
     if len(inputs) > MOST_ROWS:
         rows = generator.choice(len(inputs), MOST_ROWS, replace=False)
         inputs, truth = inputs[rows], truth[rows]
-    name = "log_loss" if model.preparation.classes else "mse"
+    name = DEFAULT_METRIC[model.preparation.task]
     before = scores(model.predict_prepared(inputs), truth)[name]
     found = []
     for column, places in list(model.preparation.feature_slices.items())[:MOST_COLUMNS]:

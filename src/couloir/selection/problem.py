@@ -22,6 +22,7 @@ from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.placement import Chunk, plan_chunks
 from couloir.engine.training import Precision
 from couloir.errors import InputError, unknown
+from couloir.model.predictor import Model
 from couloir.selection.members import Options
 
 CUSTOMARY_BATCH = 64
@@ -64,9 +65,24 @@ class Problem:
         """What the population is trained on: the folds, or the training part."""
         return [fold.data for fold in self.folds] or [self.data]
 
+    @property
+    def least_rows(self) -> int:
+        """Rows of the smallest part that members learn from."""
+        return min(len(part.train.inputs) for part in self.trained_on)
+
+    @cached_property
+    def judged_rows(self) -> np.ndarray:
+        """The rows, ascending, that members are chosen by: those that the folds hold out, or validation."""
+        if not self.folds:
+            return self.split.validation
+        return np.sort(np.concatenate([fold.rows.held_out for fold in self.folds]))
+
     @cached_property
     def held_out(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Per fold the prepared inputs [sample, feature] and the truth [sample] of what it held out."""
+        """Per fold, or for the one validation part: prepared inputs [sample, feature] and truth [sample]."""
+        if not self.folds:
+            assert self.data.validation is not None, "without folds a problem has a validation part"
+            return [(self.data.validation.inputs, self.truth(self.split.validation))]
         return [
             (
                 fold.preparation.inputs(self.dataset.rows(fold.rows.held_out), np.float64),
@@ -74,6 +90,15 @@ class Problem:
             )
             for fold in self.folds
         ]
+
+    def answers(self, models: Sequence[Model]) -> np.ndarray:
+        """The answers for `judged_rows` of a model, or of one a fold, each row's by the one without it."""
+        parts = zip(models, self.held_out, strict=True)
+        answers = np.concatenate([model.predict_prepared(inputs) for model, (inputs, _) in parts])
+        if not self.folds:
+            return answers
+        rows = np.concatenate([fold.rows.held_out for fold in self.folds])
+        return answers[np.argsort(rows, kind="stable")]
 
     def truth(self, rows: np.ndarray) -> np.ndarray:
         """Class numbers, or values in target units, of some rows."""
@@ -192,11 +217,10 @@ def plan(problem: Problem, asked: Options, conditions: Conditions) -> Plan:
     Raises:
         InputError: an option cannot be used with these data.
     """
-    task, parts = problem.data.task, problem.trained_on
-    rows = min(len(part.train.inputs) for part in parts)
+    task = problem.data.task
     metric = chosen_metric(task, conditions.metric)
-    members = [fitting(member, rows) for member in asked.members(task, conditions.members)]
-    chunks, predicted = predict(members, parts, conditions.machine)
+    members = [fitting(each, problem.least_rows) for each in asked.members(task, conditions.members)]
+    chunks, predicted = predict(members, problem.trained_on, conditions.machine)
     return Plan(problem, members, chunks, predicted, metric)
 
 
@@ -231,10 +255,14 @@ def chosen_metric(task: str, named: str | None) -> str:
 
 def fitting(member: Member, rows: int) -> Member:
     """The member, if its batches fit the training part; the customary batch shrinks to small data."""
-    if member.batch_size <= rows:
-        return member
-    if member.batch_size == CUSTOMARY_BATCH:
-        return replace(member, batch_size=rows)
-    raise InputError(
-        f"The batch size {member.batch_size} is larger than the {rows} training rows: give {rows} or less."
-    )
+    if member.batch_size > rows and member.batch_size != CUSTOMARY_BATCH:
+        raise InputError(
+            f"The batch size {member.batch_size} is larger than the {rows} training rows: "
+            f"give {rows} or less."
+        )
+    return shrunk(member, rows)
+
+
+def shrunk(member: Member, rows: int) -> Member:
+    """The member, its batches no larger than the rows there are."""
+    return member if member.batch_size <= rows else replace(member, batch_size=rows)

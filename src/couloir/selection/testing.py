@@ -1,4 +1,4 @@
-"""What a run found: run.json's content and the tables beside it.
+"""What a run found: run.json's content.
 
 `_test` is the only function that looks at the test part. It comes last, when every model on its list
 is fixed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -20,13 +21,12 @@ from couloir.data.dataset import Dataset, describe
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.member import Member
-from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.engine.outcomes import Outcome, Trained, ending, ranking_key
+from couloir.engine.metrics import METRICS
+from couloir.engine.outcomes import ENDS, End, Outcome, Trained, ending
 from couloir.model.predictor import Ensemble, Predictor, scaled
 from couloir.runs import ledger
 from couloir.runs import stored as runs
 from couloir.selection import evaluation
-from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.ensemble import calibration_error, reliability
 from couloir.selection.evaluation import Judged
 from couloir.selection.problem import Conditions, Problem
@@ -145,8 +145,12 @@ def record(choice: Choice) -> dict[str, Any]:
 
 def counts(trained: Trained) -> dict[str, int]:
     """How many members ended in which way; in folds, by the worst of a member's ends."""
-    ends = [ending([fold[number] for fold in trained.folds]) for number in range(len(trained.outcomes))]
-    return {status: ends.count(status) for status in ("finished", "stopped", "left", "diverged")}
+    return counted([ending(outcomes) for outcomes in zip(*trained.folds, strict=True)])
+
+
+def counted(ends: Sequence[End]) -> dict[str, int]:
+    """How often there is each end."""
+    return {end: ends.count(end) for end in ENDS}
 
 
 def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> dict[str, Any] | None:
@@ -157,7 +161,7 @@ def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> dict[str,
     """
     if conditions.patience is None or not outcome.validation:
         return None
-    sign = -1 if METRICS[metric].more_is_better else 1
+    sign = METRICS[metric].sign
     scores = [sign * epoch[metric] for epoch in outcome.validation]
     best = stop = 0
     for epoch, score in enumerate(scores):
@@ -316,95 +320,3 @@ def _row_values(dataset: Dataset, row: int) -> dict[str, Any]:
 def _versions() -> dict[str, str]:
     packages = ("couloir", "jax", "numpy", "polars", "scikit-learn", "plotly")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-# Tables ----------------------------------------------------------------------------------------------------
-
-
-def history(trained: Trained) -> pl.DataFrame:
-    """One row per member and epoch, in the first fold; the default metric is called the loss."""
-    columns: dict[str, list[Any]] = {"member": [], "epoch": []}
-    for number, outcome in enumerate(trained.outcomes):
-        columns["member"] += [number] * outcome.epochs_run
-        columns["epoch"] += range(1, outcome.epochs_run + 1)
-        for part in ("training", "validation"):
-            for scores in getattr(outcome, part):
-                for name, value in scores.items():
-                    columns.setdefault(_column(part, name), []).append(value if np.isfinite(value) else None)
-    return pl.DataFrame(columns)
-
-
-def _column(part: str, metric: str) -> str:
-    return f"{part}_loss" if metric in DEFAULT_METRIC.values() else f"{part}_{metric}"
-
-
-def leaderboard(problem: Problem, trained: Trained, crossed: CrossValidation | None = None) -> pl.DataFrame:
-    """One row per member, best first; diverged ones last.
-
-    Scores are those on validation, or where there are folds the means of those on what these held out.
-    """
-    outcomes = trained.outcomes
-    if crossed:
-        order = crossed.ranking
-    else:
-        order = sorted(range(len(outcomes)), key=lambda n: ranking_key(outcomes[n], trained.metric))
-    rows = [
-        {
-            "rank": rank,
-            "member": number,
-            **_leaderboard_row(problem, outcomes[number]),
-            **(_fold_columns(crossed, number) if crossed else {}),
-        }
-        for rank, number in enumerate(order, start=1)
-    ]
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _fold_columns(crossed: CrossValidation, member: int) -> dict[str, Any]:
-    """What of a leaderboard's row is a mean over the folds, or the worst of a member's ends in them."""
-    outcomes = [fold[member] for fold in crossed.trained.folds]
-    loss = DEFAULT_METRIC[crossed.problem.data.task]
-    whole = all(outcome.best_epoch for outcome in outcomes)
-    training = [o.training[o.best_epoch - 1][loss] for o in outcomes] if whole else []
-    means = {name: float(np.mean(values[member])) for name, values in crossed.scores.items()}
-    return {
-        **{_column("validation", name): mean if np.isfinite(mean) else None for name, mean in means.items()},
-        "training_loss": float(np.mean(training)) if training else None,
-        "best_epoch": crossed.best_epochs(member) if whole else None,
-        "epochs_run": max(outcome.epochs_run for outcome in outcomes),
-        "status": ending(outcomes),
-        "diverged_epoch": next((o.diverged_epoch for o in outcomes if o.diverged_epoch), None),
-    }
-
-
-def _leaderboard_row(problem: Problem, outcome: Outcome) -> dict[str, Any]:
-    member, best = outcome.member, outcome.best_epoch - 1
-    validation = outcome.validation[best] if best >= 0 else {}
-    training = outcome.training[best] if best >= 0 else {}
-    return {
-        **member.describe(),
-        "hidden": "-".join(map(str, member.hidden)) or "none",
-        "n_parameters": parameter_count(problem.widths(member)),
-        "best_epoch": outcome.best_epoch or None,
-        "epochs_run": outcome.epochs_run,
-        **{_column("validation", name): validation.get(name) for name in metrics_of(problem.data.task)},
-        "training_loss": training.get(DEFAULT_METRIC[problem.data.task]),
-        "status": outcome.status,
-        "diverged_epoch": outcome.diverged_epoch,
-    }
-
-
-def predictions(problem: Problem, judged: Judged) -> pl.DataFrame:
-    """The winner's answers for the rows it was chosen by, from weights that were not fitted to them."""
-    answers, truth, rows = judged.answers, problem.truth(judged.rows), judged.rows
-    columns: dict[str, Any] = {"row": rows, "true": problem.dataset.target[rows]}
-    if not problem.dataset.classes:
-        return pl.DataFrame({**columns, "predicted": answers})
-    labels = np.array(problem.dataset.classes)
-    return pl.DataFrame(
-        {
-            **columns,
-            "predicted": labels[np.argmax(answers, axis=1)],
-            "probability_of_true": answers[np.arange(len(truth)), truth],
-        }
-    )

@@ -47,11 +47,11 @@ def result(parameters: dict[str, object]) -> TrialResult:
 
 
 def advance(
-    study: Study, generations: int, count: int = 12, blocks: int = 3
+    study: Study, generations: int, count: int = 12, groups: int = 3
 ) -> list[list[dict[str, object]]]:
     asked = []
     for _ in range(generations):
-        asked.append(study.ask(study.generations, count, blocks))
+        asked.append(study.ask(study.generations, count, groups))
         study.tell(study.generations, [result(each) for each in asked[-1]])
     return asked
 
@@ -108,17 +108,17 @@ def test_asking_depends_on_seed_generation_and_told_trials_only(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("count", "blocks", "sizes"), [(12, 3, [4, 4, 4]), (7, 3, [3, 2, 2]), (2, 5, [1, 1])]
+    ("count", "groups", "sizes"), [(12, 3, [4, 4, 4]), (7, 3, [3, 2, 2]), (2, 5, [1, 1])]
 )
-def test_a_block_shares_its_static_values(tmp_path: Path, count: int, blocks: int, sizes: list[int]) -> None:
+def test_a_group_shares_its_static_values(tmp_path: Path, count: int, groups: int, sizes: list[int]) -> None:
     study = new(tmp_path / "run")
     for _ in range(3):  # The first generation is random; the later ones are sampled with a model.
-        asked = advance(study, 1, count, blocks)[0]
+        asked = advance(study, 1, count, groups)[0]
         assert len(asked) == count
         for size in sizes:
-            block, asked = asked[:size], asked[size:]
-            assert len({tuple(each[name] for name in SPACE.static) for each in block}) == 1
-            assert len({each["rate"] for each in block}) == size
+            group, asked = asked[:size], asked[size:]
+            assert len({tuple(each[name] for name in SPACE.static) for each in group}) == 1
+            assert len({each["rate"] for each in group}) == size
     programs = {tuple(trial.parameters[name] for name in SPACE.static) for trial in study.trials}
     assert len(programs) > 1
 

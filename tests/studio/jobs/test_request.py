@@ -9,8 +9,10 @@ from typer.main import get_command
 
 from couloir.cli import app as cli
 from couloir.cli.typed import read
+from couloir.options import TRAIN
 from couloir.studio.jobs import request
 from couloir.studio.jobs.request import TRAINING, VERBS, JobRequest
+from couloir.studio.server import pages
 
 SMALL = {"optimizer": "sgd,adam", "learning_rate": "0.1,0.01", "hidden": "8", "epochs": "12"}
 

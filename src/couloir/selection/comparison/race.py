@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from couloir.engine.epochs import TrainingData
 from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.optimizers import Rule
-from couloir.engine.outcomes import Outcome, Trained, ranking_key
+from couloir.engine.outcomes import Outcome, Trained, eligible
 from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.selection.comparison.paired import Pair, compare, corrected_interval, verdicts
@@ -67,7 +68,8 @@ class Curves:
     def epochs_to(self, metric: str, targets: np.ndarray) -> np.ndarray:
         """The first epoch at which each replicate is at its target or beyond, [replicate]; inf if none."""
         values, aims = self.validation[metric], targets[:, None]
-        there = values >= aims if METRICS[metric].more_is_better else values <= aims
+        sign = METRICS[metric].sign
+        there = sign * values <= sign * aims
         return np.where(there.any(axis=1), there.argmax(axis=1) + 1.0, np.inf)
 
 
@@ -100,7 +102,7 @@ class Race:
     @property
     def sign(self) -> int:
         """−1 where more of the metric is better, so that lower is better after multiplying by it."""
-        return -1 if METRICS[self.metric].more_is_better else 1
+        return METRICS[self.metric].sign
 
     def pairs(self) -> list[Pair]:
         """Every two rules compared, on their best scores at their tuned rates."""
@@ -116,6 +118,12 @@ class Race:
             return len(best) - len(finite), float(np.mean(finite)) if len(finite) else math.inf
 
         return sorted(self.at_tuned, key=key)
+
+    @property
+    def winner(self) -> int:
+        """The best rule's number in the tuning population, at its best rate."""
+        best = self.tuned[self.ranking()[0]]
+        return next(number for number, each in enumerate(self.tuning.outcomes) if each is best)
 
     @property
     def left_out(self) -> list[str]:
@@ -163,19 +171,10 @@ def run_race(
     Raises:
         InputError: every rule diverged at every rate.
     """
+    train = partial(_trained, conditions=conditions, metric=metric, on_epoch=on_epoch)
     stage(f"tuning {len(members)} rules on {rates} learning rates each")
     tried = [replace(each, learning_rate=rate) for each in members for rate in tuning_rates(each.rule, rates)]
-    placement.check_memory(predict(tried, [problem.data], conditions.machine)[1])
-    tuning = train_population(
-        tried,
-        problem.data,
-        seed=conditions.seed,
-        patience=None,
-        metric=metric,
-        on_epoch=on_epoch,
-        precision=conditions.precision,
-        machine=conditions.machine,
-    )
+    tuning = train(tried, [problem.data], [conditions.seed])
     tuned = best_rates(tuning, metric)
     if not tuned:
         raise InputError(
@@ -187,18 +186,7 @@ def run_race(
     stage(f"racing {len(runners)} rules over {replicates} replicates")
     seeds = [conditions.seed + number for number in range(1, replicates + 1)]
     data = [replicate(problem, conditions, seed) for seed in seeds]
-    both = [*runners, *customary]
-    placement.check_memory(predict(both, data, conditions.machine)[1])
-    replicas = train_population(
-        both,
-        data,
-        seed=seeds,
-        patience=None,
-        metric=metric,
-        on_epoch=on_epoch,
-        precision=conditions.precision,
-        machine=conditions.machine,
-    )
+    replicas = train([*runners, *customary], data, seeds)
     count, rows = len(runners), [len(part.train.inputs) for part in data]
     validation = [len(part.validation.inputs) for part in data if part.validation is not None]
     return Race(
@@ -215,12 +203,34 @@ def run_race(
     )
 
 
+def _trained(
+    members: Sequence[Member],
+    data: Sequence[TrainingData],
+    seeds: Sequence[int],
+    conditions: Conditions,
+    metric: str,
+    on_epoch: Callback | None,
+) -> Trained:
+    """Everybody trained for as long as the others, if it fits into memory."""
+    placement.check_memory(predict(members, data, conditions.machine)[1])
+    return train_population(
+        members,
+        data,
+        seed=seeds,
+        patience=None,
+        metric=metric,
+        on_epoch=on_epoch,
+        precision=conditions.precision,
+        machine=conditions.machine,
+    )
+
+
 def best_rates(tuning: Trained, metric: str) -> dict[str, Outcome]:
     """Per rule's name the outcome with the best validation score; rules that always diverged are lacking."""
     found: dict[str, Outcome] = {}
-    for outcome in sorted(tuning.outcomes, key=lambda outcome: ranking_key(outcome, metric)):
-        if math.isfinite(ranking_key(outcome, metric)[0]):
-            found.setdefault(outcome.member.rule.name, outcome)
+    for number in eligible(tuning.outcomes, metric):
+        outcome = tuning.outcomes[number]
+        found.setdefault(outcome.member.rule.name, outcome)
     return found
 
 
@@ -300,9 +310,7 @@ def good_range(tried: Sequence[Outcome], metric: str) -> list[float] | None:
     ordered = sorted(tried, key=lambda outcome: outcome.member.learning_rate)
     loss = DEFAULT_METRIC[METRICS[metric].task]
     losses = [
-        outcome.validation[outcome.best_epoch - 1][loss]
-        if math.isfinite(ranking_key(outcome, metric)[0])
-        else math.inf
+        outcome.validation[outcome.best_epoch - 1][loss] if outcome.eligible else math.inf
         for outcome in ordered
     ]
     best = min(losses, default=math.inf)
@@ -333,7 +341,7 @@ def tuning_table(race: Race) -> pl.DataFrame:
     loss = DEFAULT_METRIC[METRICS[race.metric].task]
     rows = []
     for outcome in race.tuning.outcomes:
-        alive = math.isfinite(ranking_key(outcome, race.metric)[0])
+        alive = outcome.eligible
         rows.append(
             {
                 "rule": outcome.member.rule.name,
@@ -360,9 +368,9 @@ def curves_table(race: Race) -> pl.DataFrame:
                     zip(outcome.training, outcome.validation, strict=True), start=1
                 ):
                     row: dict[str, Any] = {"rule": name, "rate": rate, "replicate": number, "epoch": epoch}
-                    row["training_loss"] = training[loss]
+                    row[METRICS[loss].column("training")] = training[loss]
                     for metric, value in validation.items():
-                        row["validation_loss" if metric == loss else f"validation_{metric}"] = value
+                        row[METRICS[metric].column("validation")] = value
                     for column, value in row.items():
                         columns.setdefault(column, []).append(_finite(value))
     return pl.DataFrame(columns)

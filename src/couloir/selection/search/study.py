@@ -59,24 +59,19 @@ class TrialResult:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Trial:
+@dataclass(frozen=True, kw_only=True)
+class Trial(TrialResult):
     """A trial that has been told.
 
     Attributes:
         number: its place in the study, from 0.
         generation: the generation it was asked in.
         parameters: its values of the searched names.
-        value, status, rungs, attributes: as in `TrialResult`.
     """
 
     number: int
     generation: int
     parameters: dict[str, Any]
-    value: float | None
-    status: End
-    rungs: tuple[tuple[int, float], ...]
-    attributes: dict[str, Any]
 
 
 class Study:
@@ -154,7 +149,7 @@ class Study:
     @classmethod
     @quiet()
     def resume(cls, folder: Path, storage: str | None = None) -> Study:
-        """Take a search up again after its last whole generation; what was begun after it is dropped.
+        """Take a search up again after its last whole generation; what was begun after it is cut off.
 
         Args:
             folder: the one given to `create`.
@@ -177,18 +172,18 @@ class Study:
     # Asking ------------------------------------------------------------------------------------------
 
     @quiet()
-    def ask(self, generation: int, count: int, blocks: int) -> list[dict[str, Any]]:
-        """The parameters of the next generation's trials, block after block.
+    def ask(self, generation: int, count: int, groups: int) -> list[dict[str, Any]]:
+        """The parameters of the next generation's trials, group after group.
 
-        The first trial of a block is sampled freely; the others take its values of the names in
-        `Space.static`, so that a block is one compiled program, and are sampled in the rest. The sampler
+        The first trial of a group is sampled freely; the others take its values of the names in
+        `Space.static`, so that a group is one compiled program, and are sampled in the rest. The sampler
         is the tree-structured Parzen estimator (Bergstra et al. 2011), multivariate (Falkner et al. 2018);
         trials of the same generation keep away from each other.
 
         Args:
             generation: its number, from 0; with the run seed it seeds the sampler.
             count: trials.
-            blocks: groups they fall into, as equal as can be; at most as many as there are trials.
+            groups: how many they fall into, as equal as can be; at most as many as there are trials.
 
         Returns:
             the searched names' values, [trial]; the same for the same seed, generation and told trials.
@@ -204,12 +199,12 @@ class Study:
         scratch = optuna.create_study(direction=self.optuna.direction, sampler=sampler)
         scratch.add_trials(self._remembered())
         asked: list[dict[str, Any]] = []
-        for block in np.array_split(np.arange(count), max(1, min(blocks, count))):
-            asked += self._ask_block(scratch, sampler, len(block))
+        for group in np.array_split(np.arange(count), max(1, min(groups, count))):
+            asked += self._ask_group(scratch, sampler, len(group))
         self._asked = generation, asked
         return asked
 
-    def _ask_block(self, scratch: optuna.Study, sampler: BaseSampler, size: int) -> list[dict[str, Any]]:
+    def _ask_group(self, scratch: optuna.Study, sampler: BaseSampler, size: int) -> list[dict[str, Any]]:
         from optuna.samplers import PartialFixedSampler
 
         distributions = self.space.distributions
@@ -233,19 +228,19 @@ class Study:
 
     def _rank(self, trial: FrozenTrial) -> tuple[float, ...]:
         """What orders trials as the sampler does: those that finished, then those that went on longest."""
-        sign = -1 if self._maximise else 1
         if trial.state.name == "COMPLETE":
             assert trial.value is not None
-            return 0, 0, sign * trial.value
+            return 0, 0, self._sign * trial.value
         if not trial.intermediate_values:
             return 2, 0, 0
         last = max(trial.intermediate_values)
-        value = sign * trial.intermediate_values[last]
+        value = self._sign * trial.intermediate_values[last]
         return 1, -last, value if value == value else np.inf
 
     @property
-    def _maximise(self) -> bool:
-        return self.optuna.direction.name == "MAXIMIZE"
+    def _sign(self) -> int:
+        """−1 where the larger value is the better one."""
+        return -1 if self.optuna.direction.name == "MAXIMIZE" else 1
 
     def enter(self, generation: int, parameters: Sequence[Mapping[str, Any]]) -> None:
         """Take a generation that was not sampled, such as the default population, as the one asked for.
@@ -315,8 +310,7 @@ class Study:
     def best(self) -> Trial | None:
         """The best of the trials that finished or stopped early; the first of equals; None if none did."""
         complete = [trial for trial in self.trials if trial.status in ("finished", "stopped")]
-        sign = -1 if self._maximise else 1
-        return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        return min(complete, key=lambda trial: self._sign * (trial.value or 0.0), default=None)
 
     # Other storages ----------------------------------------------------------------------------------
 
@@ -369,11 +363,11 @@ def _trial(frozen: FrozenTrial) -> Trial:
     attributes = frozen.user_attrs
     rungs = attributes.get("rungs", sorted(frozen.intermediate_values.items()))
     return Trial(
-        frozen.number,
-        attributes["generation"],
-        frozen.params,
-        frozen.value,
-        attributes["status"],
-        tuple((int(epoch), float(value)) for epoch, value in rungs),
-        attributes["attributes"],
+        number=frozen.number,
+        generation=attributes["generation"],
+        parameters=frozen.params,
+        value=frozen.value,
+        status=attributes["status"],
+        rungs=tuple((int(epoch), float(value)) for epoch, value in rungs),
+        attributes=attributes["attributes"],
     )

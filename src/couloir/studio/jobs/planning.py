@@ -16,12 +16,12 @@ from couloir.commands.stages import Stages
 from couloir.commands.train import plan_run
 from couloir.data.dataset import Dataset
 from couloir.engine import placement
-from couloir.engine.member import Member
 from couloir.engine.placement import Cost
 from couloir.options import TRAIN
 from couloir.selection.comparison.race import tuning_rates
 from couloir.selection.problem import Problem, chosen_metric, predict, prepare
-from couloir.selection.search.loop import HALVING_SHARE, first_generation
+from couloir.selection.search.budget import HALVING_SHARE
+from couloir.selection.search.generation import first_generation, member_of
 from couloir.selection.search.space import Space
 from couloir.studio.jobs.request import JobRequest
 
@@ -92,10 +92,9 @@ def _search(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
     chosen_metric(problem.data.task, conditions.metric)
     minutes, generation = conditions.minutes, rest["generation"]
     trials = rest["trials"] or TRIALS
-    rows = min(len(part.train.inputs) for part in problem.trained_on)
-    space = Space.default(problem.data.task, rows).with_values(options.given)
+    space = Space.default(problem.data.task, problem.least_rows).with_values(options.given)
     members = [
-        _fitting(space.member(values), rows)
+        member_of(space, problem, values)
         for values in first_generation(space, problem.data.task, min(generation, trials))
     ]
     _, one = predict(members, problem.trained_on, conditions.machine)
@@ -104,10 +103,6 @@ def _search(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
     judged = f"{folds} folds" if folds else "the validation part"
     many = f"{trials:,} trials" if minutes is None or "trials" in given else f"{minutes:g} minutes of trials"
     return problem, found, f"{many}, {min(generation, trials)} at a time, judged by {judged}"
-
-
-def _fitting(member: Member, rows: int) -> Member:
-    return member if member.batch_size <= rows else replace(member, batch_size=rows)
 
 
 PLANS: Mapping[str, Callable[[Dataset, Mapping[str, Any]], Planned]] = MappingProxyType(

@@ -12,7 +12,7 @@ import numpy as np
 
 from couloir.commands.progress import seconds_left
 from couloir.commands.train import Observer
-from couloir.engine.outcomes import Status, ranking_key
+from couloir.engine.outcomes import Status, mean_curve, ranking_key
 
 if TYPE_CHECKING:
     from couloir.engine.outcomes import Outcome
@@ -113,7 +113,7 @@ def _entry(rule: str, members: list[Sequence[Outcome]], metric: str) -> Ranked:
     restarts = [outcomes[0].member.restart for outcomes in members]
     first = min(range(len(members)), key=lambda number: (ranks[number], restarts[number]))
     rank, best = ranks[first], members[first]
-    values = _curve(best, metric)
+    values = mean_curve(best, "validation", metric)
     shown = np.unique(np.linspace(0, len(values) - 1, min(len(values), LONGEST)).round().astype(int))
     statuses = [outcome.status for outcomes in members for outcome in outcomes]
     return rank, {
@@ -126,16 +126,6 @@ def _entry(rule: str, members: list[Sequence[Outcome]], metric: str) -> Ranked:
         "epochs": (shown + 1).tolist(),
         "curve": values[shown].tolist(),
     }
-
-
-def _curve(outcomes: Sequence[Outcome], metric: str) -> np.ndarray:
-    """The metric on validation by epoch, [epoch]: the mean over the folds, an ended one at its last value."""
-    longest = max(outcome.epochs_run for outcome in outcomes)
-    curves = np.full((len(outcomes), longest), np.nan)
-    for fold, outcome in enumerate(outcomes):
-        values = [scores[metric] for scores in outcome.validation]
-        curves[fold] = values + values[-1:] * (longest - len(values))
-    return np.asarray(curves.mean(axis=0))
 
 
 def _together(one: dict[str, Ranked], other: dict[str, Ranked]) -> dict[str, Ranked]:

@@ -23,8 +23,8 @@ from couloir.engine.folds import epoch_batches
 from couloir.engine.member import Member
 from couloir.engine.randomness import dropout_key, member_key, step_key
 from couloir.engine.training import Precision, numerics
+from couloir.model.forward import signals
 from couloir.model.predictor import softmax
-from couloir.model.signals import signals
 from couloir.selection.problem import Problem
 
 NEURON, OUTPUT, SMALL = 24, 96, 32

@@ -13,8 +13,8 @@ from couloir.errors import InputError
 from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import random_plane
 from couloir.landscapes.slices import loss_slice
+from couloir.model.forward import signals
 from couloir.model.predictor import from_network, softmax
-from couloir.model.signals import signals
 from couloir.runs import ledger
 from couloir.selection import evaluation
 from couloir.selection.problem import Conditions, Problem, prepare

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
+from couloir.engine.metrics import DEFAULT_METRIC, METRICS
 from couloir.errors import InputError
 from couloir.runs import stored as runs
 from couloir.studio.rooms.runs.listing import (
@@ -95,11 +96,7 @@ def _table(folder: Path, name: str) -> pl.DataFrame:
 
 
 def _loss(record: Record) -> str:
-    return "mse" if record["data"]["task"] == "regression" else "log_loss"
-
-
-def _column(metric: str) -> str:
-    return "validation_loss" if metric in ("log_loss", "mse") else f"validation_{metric}"
+    return DEFAULT_METRIC[record["data"]["task"]]
 
 
 # Boards: heads, and rows of cells {text, value} ------------------------------------------------------------
@@ -133,7 +130,7 @@ def _rules_board(record: Record, folder: Path) -> Board:
             [
                 _cell(rule),
                 _amount(best["learning_rate"]),
-                _score(metric, best[_column(metric)]),
+                _score(metric, best[METRICS[metric].column("validation")]),
                 _epoch(best["best_epoch"]),
                 _cell(best["hidden"]),
                 _cell(best["status"]),
@@ -193,12 +190,14 @@ def _curves_by_rule(record: Record, folder: Path) -> dict[str, Any]:
     """The validation score by epoch of every rule's best member, of a race the mean over the replicates."""
     metric = record["metric"]
     if record.get("kind", "train") == "race":
-        curves = _mean_curves(_table(folder, "curves"), _column(metric))
+        curves = _mean_curves(_table(folder, "curves"), METRICS[metric].column("validation"))
     else:
         history = _table(folder, "history")
-        if _column(metric) not in history.columns:  # of a search only the losses are kept
+        if (
+            METRICS[metric].column("validation") not in history.columns
+        ):  # of a search only the losses are kept
             metric = _loss(record)
-        curves = _best_curves(_table(folder, "leaderboard"), history, _column(metric))
+        curves = _best_curves(_table(folder, "leaderboard"), history, METRICS[metric].column("validation"))
     return {"metric": metric, "name": words.METRIC_NAMES[metric], "curves": curves}
 
 
@@ -254,8 +253,8 @@ def _response(record: Record, board: pl.DataFrame) -> dict[str, Any]:
     import polars as pl
 
     rule, metric = record["winner"]["optimizer"], record["metric"]
-    score = "value" if record.get("kind", "train") == "search" else _column(metric)
-    best = pl.col(score).max() if metric in words.HIGHER_IS_BETTER else pl.col(score).min()
+    score = "value" if record.get("kind", "train") == "search" else METRICS[metric].column("validation")
+    best = pl.col(score).max() if METRICS[metric].more_is_better else pl.col(score).min()
     found = (
         board.filter(pl.col("optimizer") == rule, pl.col(score).is_not_null(), pl.col("status") != "diverged")
         .group_by("learning_rate")

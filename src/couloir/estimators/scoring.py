@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from traceback import format_exc
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -81,7 +81,15 @@ class Fold:
         return whole
 
 
-class Trials:
+class Entry(NamedTuple):
+    """A candidate that can be trained: its number, its estimator, and that one's population."""
+
+    number: int
+    final: Any
+    members: list[Member]
+
+
+class CandidateScorer:
     """Scores candidates in folds."""
 
     def __init__(
@@ -178,11 +186,11 @@ class Trials:
             error = self._failed()
             yield from ((number, [dict(error) for _ in self.splits]) for number in group)
             return
-        able: list[tuple[int, Any, list[Member]]] = []
+        able: list[Entry] = []
         for number in group:
             try:
                 final = final_of(self._candidate(candidates[number]))
-                able.append((number, final, fitting.members_of(final, fitting.conditions_of(final))))
+                able.append(Entry(number, final, fitting.members_of(final, fitting.conditions_of(final))))
             except Exception:
                 error = self._failed()
                 yield number, [dict(error) for _ in self.splits]
@@ -212,15 +220,13 @@ class Trials:
         prepared = fitting.prepare(final, X, y, params.get("sample_weight"), params.get("validation"))
         return Fold(pipeline, final, prepared, time.perf_counter() - began)
 
-    def _dealt(
-        self, able: Sequence[tuple[int, Any, list[Member]]]
-    ) -> Iterator[list[tuple[int, Any, list[Member]]]]:
+    def _dealt(self, able: Sequence[Entry]) -> Iterator[list[Entry]]:
         """Candidates in lots of so many networks at most."""
         most = MOST_NETWORKS if self.checkpoint is None else MOST_AT_RISK
-        lot: list[tuple[int, Any, list[Member]]] = []
+        lot: list[Entry] = []
         count = 0
         for each in able:
-            networks = len(each[2]) * len(self.splits)
+            networks = len(each.members) * len(self.splits)
             if lot and count + networks > most:
                 yield lot
                 lot, count = [], 0
@@ -229,13 +235,11 @@ class Trials:
         if lot:
             yield lot
 
-    def _trained(
-        self, lot: Sequence[tuple[int, Any, list[Member]]], folds: Sequence[Fold]
-    ) -> Iterator[tuple[int, list[Result]]]:
+    def _trained(self, lot: Sequence[Entry], folds: Sequence[Fold]) -> Iterator[tuple[int, list[Result]]]:
         """Train a lot of candidates in all folds as one population, and score each."""
         began = time.perf_counter()
-        final = lot[0][1]
-        everybody = [member for _, _, members in lot for member in members]
+        final = lot[0].final
+        everybody = [member for each in lot for member in each.members]
         data = [fold.prepared.data for fold in folds]
         try:
             placement.check_memory(predict_cost(everybody, data, Machine.here())[1])
@@ -248,19 +252,20 @@ class Trials:
                 on_epoch=fitting.deadline(final.minutes),
                 precision=final.precision,
                 filled=True,
+                machine=folds[0].prepared.machine,
             )
         except Exception:
             error = self._failed()
-            yield from ((number, [dict(error) for _ in folds]) for number, _, _ in lot)
+            yield from ((each.number, [dict(error) for _ in folds]) for each in lot)
             return
         share = (time.perf_counter() - began) / (len(lot) * len(folds))
         start = 0
-        for number, final, members in lot:
-            stop = start + len(members)
+        for each in lot:
+            stop = start + len(each.members)
             yield (
-                number,
+                each.number,
                 [
-                    self._result(fold, final, members, outcomes[start:stop], share, split)
+                    self._result(fold, each.final, outcomes[start:stop], share, split)
                     for fold, outcomes, split in zip(folds, trained.folds, self.splits, strict=True)
                 ],
             )
@@ -270,7 +275,6 @@ class Trials:
         self,
         fold: Fold,
         final: Any,
-        members: list[Member],
         outcomes: list[Outcome],
         share: float,
         split: tuple[Any, Any],

@@ -1,0 +1,117 @@
+"""The tables beside run.json: who was trained, how that went, and what the winner answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from couloir.engine.architectures.mlp import parameter_count
+from couloir.engine.member import Member
+from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
+from couloir.engine.outcomes import Outcome, Trained, ending, ranking
+from couloir.selection.cross_validation import CrossValidation
+from couloir.selection.evaluation import Judged
+from couloir.selection.problem import Problem
+
+Widths = Callable[[Member], tuple[int, ...]]
+"""Units of every layer of a member, from the inputs to the outputs."""
+
+
+def history(trained: Trained) -> pl.DataFrame:
+    """One row per member and epoch, in the first fold; see `Metric.column` for the columns' names."""
+    columns: dict[str, list[Any]] = {"member": [], "epoch": []}
+    for number, outcome in enumerate(trained.outcomes):
+        columns["member"] += [number] * outcome.epochs_run
+        columns["epoch"] += range(1, outcome.epochs_run + 1)
+        for part in ("training", "validation"):
+            for scores in getattr(outcome, part):
+                for name, value in scores.items():
+                    column = columns.setdefault(METRICS[name].column(part), [])
+                    column.append(value if np.isfinite(value) else None)
+    return pl.DataFrame(columns)
+
+
+def leaderboard(outcomes: Sequence[Outcome], metric: str, widths: Widths) -> pl.DataFrame:
+    """One row per member with its scores on validation, best first; those last that may not be chosen."""
+    rows = [
+        {"rank": rank, "member": number, **_row(outcomes[number], METRICS[metric].task, widths)}
+        for rank, number in enumerate(ranking(outcomes, metric), start=1)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def fold_leaderboard(crossed: CrossValidation) -> pl.DataFrame:
+    """The same, its scores the means of those on what the folds held out."""
+    problem, outcomes = crossed.problem, crossed.trained.outcomes
+    rows = [
+        {
+            "rank": rank,
+            "member": number,
+            **_row(outcomes[number], problem.data.task, problem.widths),
+            **_over_folds(crossed, number),
+        }
+        for rank, number in enumerate(crossed.ranking, start=1)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def described(member: Member) -> dict[str, Any]:
+    """A member's hyperparameters as columns hold them."""
+    return {**member.describe(), "hidden": "-".join(map(str, member.hidden)) or "none"}
+
+
+def _row(outcome: Outcome, task: str, widths: Widths) -> dict[str, Any]:
+    """A member in one fold, with the scores of its best epoch, if it has one."""
+    best = outcome.best_epoch - 1
+    validation = outcome.validation[best] if best >= 0 else {}
+    training = outcome.training[best] if best >= 0 else {}
+    loss = DEFAULT_METRIC[task]
+    return {
+        **described(outcome.member),
+        "n_parameters": parameter_count(widths(outcome.member)),
+        "best_epoch": outcome.best_epoch or None,
+        "epochs_run": outcome.epochs_run,
+        **{METRICS[name].column("validation"): validation.get(name) for name in metrics_of(task)},
+        METRICS[loss].column("training"): training.get(loss),
+        "status": outcome.status,
+        "diverged_epoch": outcome.diverged_epoch,
+    }
+
+
+def _over_folds(crossed: CrossValidation, member: int) -> dict[str, Any]:
+    """What of a row is a mean over the folds, or the worst of a member's ends in them."""
+    outcomes = [fold[member] for fold in crossed.trained.folds]
+    loss = DEFAULT_METRIC[crossed.problem.data.task]
+    whole = all(outcome.best_epoch for outcome in outcomes)
+    training = [o.training[o.best_epoch - 1][loss] for o in outcomes] if whole else []
+    means = {name: float(np.mean(values[member])) for name, values in crossed.scores.items()}
+    return {
+        **{
+            METRICS[name].column("validation"): mean if np.isfinite(mean) else None
+            for name, mean in means.items()
+        },
+        METRICS[loss].column("training"): float(np.mean(training)) if training else None,
+        "best_epoch": crossed.best_epochs(member) if whole else None,
+        "epochs_run": max(outcome.epochs_run for outcome in outcomes),
+        "status": ending(outcomes),
+        "diverged_epoch": next((o.diverged_epoch for o in outcomes if o.diverged_epoch), None),
+    }
+
+
+def predictions(problem: Problem, judged: Judged) -> pl.DataFrame:
+    """The winner's answers for the rows it was chosen by, from weights that were not fitted to them."""
+    answers, truth, rows = judged.answers, problem.truth(judged.rows), judged.rows
+    columns: dict[str, Any] = {"row": rows, "true": problem.dataset.target[rows]}
+    if not problem.dataset.classes:
+        return pl.DataFrame({**columns, "predicted": answers})
+    labels = np.array(problem.dataset.classes)
+    return pl.DataFrame(
+        {
+            **columns,
+            "predicted": labels[np.argmax(answers, axis=1)],
+            "probability_of_true": answers[np.arange(len(truth)), truth],
+        }
+    )
