@@ -280,5 +280,5 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The user root may write anywhere, so the system's answer is put in place of the system's.
-    monkeypatch.setattr("couloir.runs.files.os.access", lambda *_: False)
+    monkeypatch.setattr("couloir.files.os.access", lambda *_: False)
     assert "--out" in refused(["train", "iris", "--out", "runs"], place, capsys)

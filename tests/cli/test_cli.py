@@ -223,7 +223,7 @@ def test_predictions_that_cannot_be_written_leave_nothing(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("couloir.runs.files.os.replace", full)
+    monkeypatch.setattr("couloir.files.os.replace", full)
     done = couloir_(["predict", str(trained.run), "iris", "-o", str(tmp_path / "p.csv")], capsys, tmp_path)
     assert done.code == 2
     assert "No space left" in done.err

@@ -15,7 +15,7 @@ import couloir
 SOURCE = Path(couloir.__file__).parent
 
 LAYERS = (
-    ("errors", "moved", "text"),
+    ("errors", "files", "moved", "text"),
     ("engine",),
     ("kinds",),
     ("options",),

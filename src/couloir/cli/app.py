@@ -63,7 +63,7 @@ def couloir_command(
 def train(context: typer.Context, data: str, typed: Typed) -> int:
     """Train a population of networks on DATA, choose by validation, test once, save the run."""
     from couloir.cli.display import Display, print_plan, print_result
-    from couloir.runs.files import check_folder
+    from couloir.files import check_folder
 
     out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
     check_folder(Path(out))
@@ -120,7 +120,7 @@ def race(context: typer.Context, data: str, typed: Typed) -> int:
     """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
     from couloir.cli.display import Display, print_result, print_surface_race
     from couloir.commands import surface_race
-    from couloir.runs.files import check_folder
+    from couloir.files import check_folder
 
     out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
     check_folder(Path(out))
@@ -227,7 +227,7 @@ def _explored(verb: str, context: typer.Context, data: str, typed: Typed) -> int
 def landscape(context: typer.Context, run: str, typed: Typed) -> int:
     """Draw the loss around the network of RUN, with the paths of update rules and its sharpness."""
     from couloir.cli.display import Display, print_landscape
-    from couloir.runs.files import check_folder
+    from couloir.files import check_folder
 
     out, quiet = typed.screen["out"], typed.screen["quiet"]
     check_folder(Path(out))
@@ -259,8 +259,8 @@ def predict(
 ) -> None:
     """Predict the target of new rows with a run's model."""
     from couloir.commands.predict import predict_table
+    from couloir.files import check_table_path, write_table
     from couloir.runs import stored as runs
-    from couloir.runs.files import check_table_path, write_table
 
     if output is not None:
         check_table_path(Path(output), force)
@@ -311,9 +311,9 @@ def report(
 ) -> None:
     """Write a run's page again, from the numbers in its folder."""
     from couloir.commands.opening import opened
+    from couloir.files import check_path
     from couloir.report import write_report
     from couloir.runs import stored as runs
-    from couloir.runs.files import check_path
 
     stored = opened(run)
     page = Path(output) if output is not None else runs.resolve(run) / stored.page

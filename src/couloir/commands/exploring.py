@@ -37,9 +37,9 @@ from couloir.figures.experiments.gradients import (
 )
 from couloir.figures.experiments.grids import guesses_needed, plain_power
 from couloir.figures.experiments.guessing import contest_words, search_against_descent
+from couloir.files import check_folder
 from couloir.options import GRADCHECK, GUESS
 from couloir.runs import stored as runs
-from couloir.runs.files import check_folder
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, prepare
 from couloir.text import number

@@ -4,38 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from couloir.report.page import write_report
 from couloir.runs import stored as runs
+from couloir.runs.records import Record, write_record
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+F = TypeVar("F", bound=Record)
+"""The kind of record that a finding has."""
+
+
 @dataclass
-class Finding:
+class Finding(Generic[F]):
     """What a verb found.
 
     Attributes:
-        record: what run.json holds; its `kind` decides which page it gets.
+        record: what run.json holds; its kind decides which page it gets.
         tables: the numbers; each is a Parquet file of its name.
         folder: where it is stored, or None.
     """
 
-    record: dict[str, Any]
+    record: F
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     folder: Path | None = None
 
     @property
     def name(self) -> str:
-        """What its folder is called, after the time."""
-        return f"{self.record['data']['name']}-{self.record['kind']}"
+        """What its folder is called, after the time: what it is about, and the kind."""
+        return f"{self.record.about}-{self.record.kind}"
 
     @property
     def page(self) -> str:
         """The file name of its page."""
-        return f"{self.record['kind']}.html"
+        return f"{self.record.kind}.html"
 
     def report(self, path: str | Path) -> Path:
         """Write the page to a file and return its path."""
@@ -53,8 +58,8 @@ class Finding:
         with runs.new_folder(Path(parent), self.name, latest=False) as (folder, final):
             for name, table in self.tables.items():
                 table.write_parquet(folder / f"{name}.parquet")
-            self.record["tables"] = list(self.tables)
-            runs.write_record(self.record, folder)
+            self.record.tables = list(self.tables)
+            write_record(self.record, folder)
         self.folder = final.resolve()
         runs.add_page(self, self.folder)
         return self.folder

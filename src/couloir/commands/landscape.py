@@ -28,6 +28,7 @@ from couloir.engine import seeds
 from couloir.engine.member import Member
 from couloir.engine.optimizers import find_rule
 from couloir.errors import InputError
+from couloir.files import check_folder
 from couloir.landscapes.curvature import Derivatives, Eigenpairs, curvature
 from couloir.landscapes.measuring import Measure, OnProgress
 from couloir.landscapes.planes import (
@@ -43,7 +44,6 @@ from couloir.landscapes.slices import Slice, heights, heights_of, loss_slice
 from couloir.landscapes.visits import Visits, visited
 from couloir.options import LANDSCAPE
 from couloir.runs import stored as runs
-from couloir.runs.files import check_folder
 from couloir.runs.restoring import Restored, restored, rule_numbers
 from couloir.selection.problem import Conditions, prepare_rows
 

@@ -20,8 +20,9 @@ from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.training import Progress
 from couloir.errors import InputError
+from couloir.files import check_folder
 from couloir.options import RACE, SURFACE, taken_by
-from couloir.runs.files import check_folder
+from couloir.runs.records import RaceRecord, learned
 from couloir.selection import tables
 from couloir.selection import testing as results
 from couloir.selection.candidates import validated
@@ -45,7 +46,7 @@ def race(
     stages: Stages | None = None,
     machine: Machine | None = None,
     **given: Any,
-) -> Run:
+) -> Run[RaceRecord]:
     """Compare update rules on a data set: each at its own best learning rate, over replicates.
 
     Every rule trains the same network on the same splits and batches for the same number of steps, and
@@ -89,7 +90,7 @@ def race(
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(_choice(problem, found, conditions, rates, command or as_code("race", given)))
-    run.record |= {"status": status, "seconds": stages.rounded()}
+    run.record.status, run.record.seconds = status, stages.rounded()
     if out is not None:
         observer.stage("writing the report")
         run.save(out)
@@ -134,6 +135,7 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
     """The best rule's network, tuned, is the winner; there is nothing else to choose."""
     replicates = len(found.replicas.folds)
     targets = found.targets()[np.isfinite(found.targets())]
+    pairs = found.pairs()
     samples = found.tuning.member_samples + found.replicas.member_samples
     return choose(
         problem,
@@ -147,20 +149,24 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
         command=command,
         history=tables.history(found.tuning),
         leaderboard=tables.leaderboard(found.tuning.outcomes, found.metric, problem.widths),
-        kind="race",
+        record=RaceRecord,
         more={
             "standing": standing(found),
-            "pairs": [pair._asdict() | {"untested": list(pair.untested)} for pair in found.pairs()],
+            "pairs": [learned.Pair(**pair._asdict() | {"untested": list(pair.untested)}) for pair in pairs],
             "verdicts": found.verdicts(),
             "left_out": found.left_out,
-            "target": {"metric": found.metric, "value": float(targets.mean()) if len(targets) else None},
+            "target": learned.Target(
+                metric=found.metric, value=float(targets.mean()) if len(targets) else None
+            ),
             "epochs": found.epochs,
             "steps_per_epoch": found.steps_per_epoch,
             "replicates": replicates,
             "one_division": problem.dataset.times is not None,
             "rates_per_rule": rates,
             "n_trainings": len(found.tuning.outcomes) + replicates * len(found.replicas.outcomes),
-            "replicate_sizes": {"train": found.train_rows, "validation": found.validation_rows},
+            "replicate_sizes": learned.ReplicateSizes(
+                train=found.train_rows, validation=found.validation_rows
+            ),
         },
         tables={"tuning": tuning_table(found), "curves": curves_table(found)},
     )

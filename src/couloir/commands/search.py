@@ -29,9 +29,11 @@ from couloir.engine.metrics import METRICS
 from couloir.engine.placement import Cohort
 from couloir.engine.training import Progress
 from couloir.errors import InputError
+from couloir.files import check_folder
 from couloir.options import SEARCH
 from couloir.runs import stored as runs
-from couloir.runs.files import check_folder
+from couloir.runs.records import SearchRecord, learned
+from couloir.runs.records.common import Status
 from couloir.selection.choosing import choose
 from couloir.selection.cross_validation import fold_record
 from couloir.selection.members import Options
@@ -80,7 +82,7 @@ def search(
     stages: Stages | None = None,
     machine: Machine | None = None,
     **given: Any,
-) -> Run:
+) -> Run[SearchRecord]:
     """Search for the best network on a data set, average the best, and test once.
 
     What makes members, such as `optimizer` or `hidden`, takes the place of the search space's entry: one
@@ -128,7 +130,7 @@ def search(
     with stages.timed("evaluate"):
         run = tested(choice)
     run.folder = under_way.folder
-    run.record |= {"status": status, "seconds": stages.rounded()}
+    run.record.status, run.record.seconds = status, stages.rounded()
     observer.stage("writing the report")
     # What an earlier end has left is no longer whole while it is being overwritten.
     (under_way.folder / "run.json").unlink(missing_ok=True)
@@ -259,7 +261,9 @@ def _same_data(data: Any, header: Mapping[str, Any]) -> Dataset:
     return dataset
 
 
-def _run_generations(under_way: Search, asked: Mapping[str, Any], observer: Observer, stages: Stages) -> str:
+def _run_generations(
+    under_way: Search, asked: Mapping[str, Any], observer: Observer, stages: Stages
+) -> Status:
     """Train generation after generation until the trials or the minutes are used up."""
     most = asked["trials"] or (TRIALS if asked["minutes"] is None else None)
     deadline = None
@@ -354,13 +358,12 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
         leaderboard=trials.filter(pl.col("value").is_not_null()).sort(
             "value", descending=METRICS[under_way.metric].more_is_better
         ),
-        kind="search",
+        record=SearchRecord,
         more=_more(under_way, best, asked),
         tables={"trials": trials, "rungs": tables.rungs_table(under_way)},
     )
-    for entry in choice.more["ensemble"]:
-        entry["trial"] = entry.pop("member")
-        entry["parameters"] = study.trials[entry["trial"]].parameters
+    for share in choice.more["ensemble"]:
+        share.parameters = study.trials[share.member].parameters
     return choice
 
 
@@ -369,18 +372,18 @@ def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> di
     study, problem = under_way.study, under_way.problem
     chosen = study.trials[best.number]
     found: dict[str, Any] = {
-        "search": {
-            "generations": study.generations,
-            "trials": len(study.trials),
-            "asked": dict(asked),
-            "evaluation": f"{len(problem.folds)} folds" if problem.folds else "validation",
-            "metric": under_way.metric,
-            "best_value": best.value,
-            "best_trial": best.number,
-            "rungs": sorted({rung["epoch"] for rung in under_way.rungs}),
-            "costs": under_way.costs,
-            "space": study.space.show(),
-        },
+        "search": learned.Searched(
+            generations=study.generations,
+            trials=len(study.trials),
+            asked=learned.AskedOfSearch(**{**asked, "source": learned.Source(**asked["source"])}),
+            evaluation=f"{len(problem.folds)} folds" if problem.folds else "validation",
+            metric=under_way.metric,
+            best_value=best.value,
+            best_trial=best.number,
+            rungs=sorted({rung["epoch"] for rung in under_way.rungs}),
+            costs=[learned.Cost(**cost) for cost in under_way.costs],
+            space=study.space.show(),
+        ),
         "importance_of_parameters": _parameter_importance(study),
     }
     if problem.folds:
@@ -390,7 +393,7 @@ def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> di
     return found
 
 
-def _parameter_importance(study: Study) -> list[dict[str, Any]]:
+def _parameter_importance(study: Study) -> list[learned.ParameterImportance]:
     """How much of the differences between trials each hyperparameter accounts for (PED-ANOVA)."""
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
@@ -399,4 +402,5 @@ def _parameter_importance(study: Study) -> list[dict[str, Any]]:
         return []
     with quiet():
         shares = get_param_importances(study.optuna, evaluator=PedAnovaImportanceEvaluator())
-    return [{"name": name, "share": float(share)} for name, share in shares.items() if np.isfinite(share)]
+    finite = {name: float(share) for name, share in shares.items() if np.isfinite(share)}
+    return [learned.ParameterImportance(name=name, share=share) for name, share in finite.items()]

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from couloir.commands.findings import Finding
 from couloir.commands.stages import Stages
 from couloir.errors import InputError, unknown
+from couloir.files import check_folder
 from couloir.runs import stored as runs
-from couloir.runs.files import check_folder
 
 if TYPE_CHECKING:
     import polars as pl

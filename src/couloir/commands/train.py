@@ -27,9 +27,12 @@ from couloir.engine import placement
 from couloir.engine.machine import Machine
 from couloir.engine.outcomes import Trained
 from couloir.engine.training import Progress, train_population
+from couloir.files import check_folder
 from couloir.options import TRAIN
 from couloir.runs import stored as runs
-from couloir.runs.files import check_folder
+from couloir.runs.records import TrainRecord
+from couloir.runs.records.common import Status
+from couloir.runs.stored import R
 from couloir.selection import tables
 from couloir.selection import testing as results
 from couloir.selection.choosing import choose_trained
@@ -39,7 +42,7 @@ from couloir.selection.problem import Conditions, Plan, Problem, plan, prepare
 from couloir.selection.testing import Choice
 
 
-class Run(runs.StoredRun):
+class Run(runs.StoredRun[R]):
     """A run with its verbs: what `train` gives back and `open_run` reads.
 
     Attributes:
@@ -73,14 +76,14 @@ class Run(runs.StoredRun):
             InputError: the system refuses to write; where it is only the page that is refused, the run is
                 saved, and `folder` says where.
         """
-        with runs.new_folder(Path(parent), self.record["data"]["name"]) as (folder, final):
+        with runs.new_folder(Path(parent), self.record.data.name) as (folder, final):
             runs.write(self, folder)
         self.folder = final.resolve()
         runs.add_page(self, self.folder)
         return self.folder
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path) -> Run[Any]:
     """Read a run folder.
 
     Raises:
@@ -124,7 +127,7 @@ def train(
     stages: Stages | None = None,
     machine: Machine | None = None,
     **given: Any,
-) -> Run:
+) -> Run[TrainRecord]:
     """Train a population on a data set, choose by validation, and test the choice once.
 
     Options that may be given as lists multiply the population. With `cv` members are judged by folds of all
@@ -160,7 +163,7 @@ def train(
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(choice)
-    run.record |= {"status": status, "seconds": stages.rounded()}
+    run.record.status, run.record.seconds = status, stages.rounded()
     if out is not None:
         observer.stage("writing the report")
         run.save(out)
@@ -201,7 +204,7 @@ def cross_validate(
     return CrossValidation(planned.problem, trained, planned.metric)
 
 
-def tested(choice: Choice) -> Run:
+def tested(choice: Choice) -> Run[Any]:
     """Score what was chosen on the test part, and put the run together."""
     while _importing:
         _importing.pop().join()
@@ -255,10 +258,12 @@ def as_code(verb: str, options: Mapping[str, Any]) -> str:
 # Training, and ending it in good order ------------------------------------------------------------------
 
 
-def _train(planned: Plan, conditions: Conditions, observer: Observer, stages: Stages) -> tuple[Trained, str]:
+def _train(
+    planned: Plan, conditions: Conditions, observer: Observer, stages: Stages
+) -> tuple[Trained, Status]:
     """Train until all members are done, the time is up, or the person interrupts."""
     deadline = None if conditions.minutes is None else time.monotonic() + 60 * conditions.minutes
-    status = "complete"
+    status: Status = "complete"
     with interruptions(observer) as interrupted:
 
         def on_epoch(progress: Progress) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from couloir.errors import InputError
+from couloir.files import whole
 
 Results = list[dict[str, Any]]
 """A candidate's results in every fold, as scikit-learn's `_fit_and_score` gives them."""
@@ -56,9 +56,8 @@ class Checkpoint:
         """Keep a candidate's results; the file is whole or absent."""
         path = self._path(candidate)
         values = {"candidate": {name: repr(value) for name, value in candidate.items()}, "results": results}
-        aside = path.with_suffix(f".{os.getpid()}.part")
-        aside.write_text(json.dumps(values, default=_plain), "utf-8")
-        os.replace(aside, path)
+        with whole(path) as temporary:
+            temporary.write_text(json.dumps(values, default=_plain), "utf-8")
 
 
 def _mark(value: Any) -> str:

@@ -13,12 +13,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from couloir.errors import InputError
+from couloir.files import whole
 from couloir.model.files import stored
 
 if TYPE_CHECKING:
@@ -84,17 +83,8 @@ def _replace(path: Path, content: bytes) -> None:
     """Write a file under another name first: the old one stays until the new one is whole."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise InputError(
             f"The file '{path}' cannot be written ({error.strerror}): give another path."

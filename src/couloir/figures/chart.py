@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from couloir.figures import theme
 
@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     import polars as pl
 
+    from couloir.runs.records import Record
 
-class Run(Protocol):
+
+R = TypeVar("R", bound="Record", covariant=True)
+"""The kind of record that a run has."""
+
+
+class Run(Protocol[R]):
     """What the figures read of a run, as `couloir.runs.stored.StoredRun` has it: run.json and the tables."""
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> R:
         """The content of run.json."""
 
     @property

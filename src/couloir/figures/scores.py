@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir import text as words
 from couloir.engine.metrics import METRICS
-from couloir.figures.chart import logarithmic_where_wide
+from couloir.figures.chart import R, logarithmic_where_wide
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,11 +19,11 @@ MOSTLY = 0.6  # the share of the losses that such an axis shows at least, where 
 FEW = 20  # of so few values none is left outside
 
 
-class TableRun(Protocol):
+class TableRun(Protocol[R]):
     """What these figures read: run.json, and the run's tables by name."""
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> R:
         """The content of run.json."""
 
     @property

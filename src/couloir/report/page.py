@@ -11,7 +11,6 @@ import base64
 import hashlib
 import json
 import os
-import tempfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from couloir import figures
 from couloir.figures import animation
+from couloir.files import whole
 from couloir.report import embedding, exploring, landscape, race, search, summary, surface, tables
 
 if TYPE_CHECKING:
@@ -47,18 +47,8 @@ def write_report(run: Run | TableRun, path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     page = render(run)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        # mkstemp makes files that only the owner can read; a report is as open as any other new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole(target) as temporary:
+        temporary.write_text(page, "utf-8", newline="\n")
     return target
 
 

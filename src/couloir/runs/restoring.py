@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 
 from couloir.data.dataset import Dataset, Split
 from couloir.data.loading import load
@@ -17,6 +18,8 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import NUMBERS, variants
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model
+from couloir.runs.records.common import Data
+from couloir.runs.records.learned import Source
 from couloir.runs.stored import StoredRun
 
 CUSTOMARY = (0.70, 0.15, 0.15)
@@ -65,7 +68,7 @@ def restored(run: StoredRun, data: Any = None) -> Restored:
         model = model.networks[int(np.argmax(model.weights))]
     assert isinstance(model, Model), "a predictor is a network or several"
     rows, part = _fitted_rows(dataset, split, model.preparation)
-    return Restored(run, dataset, rows, part, model, member_of(run.record["winner"]))
+    return Restored(run, dataset, rows, part, model, member_of(run.record.winner.hyperparameters))
 
 
 def member_of(described: Mapping[str, Any]) -> Member:
@@ -86,14 +89,12 @@ def rule_numbers(described: Mapping[str, Any]) -> dict[str, float]:
 
 def _same_data(run: StoredRun, data: Any) -> Dataset:
     """The data of the run, loaded as it loaded them."""
-    known, source = run.record["data"], run.record.get("source") or {}
-    named = data if data is not None else source.get("data")
+    known, source = run.record.data, run.record.source
+    named = data if data is not None else source.data
     if named is None:
-        raise InputError(
-            f"The run of '{known['name']}' does not say where its data are: name them with --data."
-        )
+        raise InputError(f"The run of '{known.name}' does not say where its data are: name them with --data.")
     found = [named] if isinstance(named, Dataset) else _loaded(named, source, known)
-    same = [dataset for dataset in found if dataset.fingerprint == known["fingerprint"]]
+    same = [dataset for dataset in found if dataset.fingerprint == known.fingerprint]
     if not same:
         raise InputError(
             f"The data '{found[0].name}' are not those that the run was trained on: name the same file "
@@ -102,11 +103,12 @@ def _same_data(run: StoredRun, data: Any) -> Dataset:
     return same[0]
 
 
-def _loaded(named: Any, source: Mapping[str, Any], known: Mapping[str, Any]) -> list[Dataset]:
+def _loaded(named: Any, source: Source, known: Data) -> list[Dataset]:
     """The data as the run says that it loaded them; where it does not say, in the ways that it may have."""
-    if source:
-        return [load(named, **source.get("loading", {}))]
-    given = {name: known[name] for name in ("target", "task", "group", "time") if known.get(name)}
+    if source.data is not None:
+        return [load(named, **source.loading)]
+    shown = {name: getattr(known, name) for name in ("target", "task", "group", "time")}
+    given = {name: value for name, value in shown.items() if value}
     found, refusals = [], []
     for loading in ({}, given):
         try:
@@ -120,15 +122,15 @@ def _loaded(named: Any, source: Mapping[str, Any], known: Mapping[str, Any]) -> 
 
 def _same_split(run: StoredRun, dataset: Dataset) -> Split:
     """The division of the rows that the run made; known by its sizes and its validation rows."""
-    sizes, seed = run.record["data"]["split"], run.record["seed"]
+    sizes, seed = run.record.data.split, run.record.seed
     for fractions in _fractions(run):
         try:
             split = split_rows(dataset, fractions, seed)
         except InputError:
             continue
-        if sizes["validation"] == 0:
+        if sizes.validation == 0:
             split = Split(np.union1d(split.train, split.validation), split.validation[:0], split.test)
-        if split.sizes == sizes and _judged_rows_fit(run, split):
+        if split.sizes == asdict(sizes) and _judged_rows_fit(run, split):
             return split
     raise InputError(
         "The division of the run's rows cannot be repeated from what it recorded: train again, and look at "
@@ -138,18 +140,14 @@ def _same_split(run: StoredRun, dataset: Dataset) -> Split:
 
 def _fractions(run: StoredRun) -> Iterator[Fractions]:
     """What the run may have divided by: what it says, what is customary, the shares that it got."""
-    if run.record.get("fractions"):
-        train, validation, test = run.record["fractions"]
-        yield train, validation, test
+    if run.record.fractions:
+        yield run.record.fractions
     yield CUSTOMARY
-    sizes = run.record["data"]["split"]
-    total = sum(sizes.values())
-    if sizes["validation"]:
-        yield (
-            sizes["train"] / total,
-            sizes["validation"] / total,
-            1 - (sizes["train"] + sizes["validation"]) / total,
-        )
+    sizes = run.record.data.split
+    total = sizes.train + sizes.validation + sizes.test
+    if sizes.validation:
+        shares = sizes.train / total, sizes.validation / total
+        yield *shares, 1 - (sizes.train + sizes.validation) / total
 
 
 def _judged_rows_fit(run: StoredRun, split: Split) -> bool:

@@ -6,32 +6,30 @@ A folder is written under a temporary name and renamed when everything in it is 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from couloir.errors import InputError
+from couloir.files import whole
+from couloir.runs.records import RUN, LearnedRecord, Record, lacking, read_record, unreadable, write_record
 
 if TYPE_CHECKING:
     import polars as pl
 
     from couloir.model.predictor import Predictor
 
-SCHEMA_VERSION = 2
-
-WITH_MODEL = ("train", "race", "search")
-"""Kinds of runs that end in a model."""
+R = TypeVar("R", bound=LearnedRecord)
+"""The kind of record that a run has."""
 
 
 @dataclass
-class StoredRun:
+class StoredRun(Generic[R]):
     """The contents of a run folder.
 
     Attributes:
@@ -44,7 +42,7 @@ class StoredRun:
         tables: what else the run measured, by name; each is a Parquet file of that name.
     """
 
-    record: dict[str, Any]
+    record: R
     history: pl.DataFrame
     leaderboard: pl.DataFrame
     predictions: pl.DataFrame
@@ -57,10 +55,10 @@ class StoredRun:
         """The file name of its page."""
         return "report.html"
 
-    @cached_property
-    def test(self) -> dict[str, Any]:
-        """The scores on the test part."""
-        return self.record["test"]
+    @property
+    def test(self) -> dict[str, float]:
+        """The scores on the test part, by metric."""
+        return self.record.test.scores
 
 
 @contextlib.contextmanager
@@ -141,16 +139,14 @@ def point_latest(final: Path) -> None:
     The run may be given by any path to it, through `latest` itself too: what is named is the folder it has.
     """
     final = final.resolve()
-    parent = final.parent
-    latest, fresh = parent / "latest", parent / f".latest.{os.getpid()}"
-    try:
-        fresh.symlink_to(final.name)
-    except OSError:
-        fresh.write_text(final.name, "utf-8")
+    latest = final.parent / "latest"
     if latest.is_dir() and not latest.is_symlink():  # somebody's own folder: not ours to replace
-        fresh.unlink()
         return
-    os.replace(fresh, latest)
+    with whole(latest) as fresh:
+        try:
+            fresh.symlink_to(final.name)
+        except OSError:
+            fresh.write_text(final.name, "utf-8")
 
 
 def write(run: StoredRun, folder: Path) -> None:
@@ -161,25 +157,16 @@ def write(run: StoredRun, folder: Path) -> None:
     for name, table in run.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     run.model.save(folder)
-    run.record["tables"] = list(run.tables)
+    run.record.tables = list(run.tables)
     write_record(run.record, folder)  # last: a folder that has it is whole
-
-
-def write_record(record: dict[str, Any], folder: Path) -> None:
-    """Write run.json, whole or not at all; a number that is not finite is a bug and raises."""
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    temporary = folder / f".run.json.part{os.getpid()}"
-    try:
-        temporary.write_text(text + "\n", "utf-8")
-        os.replace(temporary, folder / "run.json")
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class WithPage(Protocol):
     """What has a record and a page in a folder."""
 
-    record: dict[str, Any]
+    @property
+    def record(self) -> Record:
+        """What run.json holds."""
 
     @property
     def page(self) -> str:
@@ -201,11 +188,9 @@ def add_page(run: WithPage, folder: Path) -> None:
     remedy = f"make room, then draw it with 'couloir report {shlex.quote(str(folder))}'"
     with refused(f"The run is saved in '{folder}', but its page cannot be written", remedy):
         run.report(folder / run.page)
-        if seconds := run.record.get("seconds"):
-            spent = round(time.perf_counter() - began, 3)
-            seconds["report"] = spent
-            seconds["total"] = round(seconds["total"] + spent, 3)
-            write_record(run.record, folder)
+        spent, seconds = round(time.perf_counter() - began, 3), run.record.seconds
+        run.record.seconds = {**seconds, "report": spent, "total": round(seconds["total"] + spent, 3)}
+        write_record(run.record, folder)
 
 
 def resolve(path: str | Path) -> Path:
@@ -219,7 +204,7 @@ def resolve(path: str | Path) -> Path:
         folder = folder.parent / folder.read_text("utf-8").strip()
     if not folder.is_dir():
         others = (
-            sorted(p.parent.name for p in folder.parent.glob("*/run.json")) if folder.parent.is_dir() else []
+            sorted(p.parent.name for p in folder.parent.glob(f"*/{RUN}")) if folder.parent.is_dir() else []
         )
         known = f"the runs in '{folder.parent}' are {', '.join(others[-5:])}" if others else "train one first"
         raise InputError(f"There is no run folder '{path}': {known}.")
@@ -228,61 +213,52 @@ def resolve(path: str | Path) -> Path:
 
 def folders(parent: str | Path) -> list[Path]:
     """The run folders in a folder of runs, newest first; links such as `latest` are not among them."""
-    found = [path.parent for path in Path(parent).glob("*/run.json") if not path.parent.is_symlink()]
+    found = [path.parent for path in Path(parent).glob(f"*/{RUN}") if not path.parent.is_symlink()]
     return sorted(found, key=lambda folder: folder.name, reverse=True)
 
 
-def kind_of(path: str | Path) -> str:
-    """What kind of run a folder holds, as far as its run.json can tell: "train" where it cannot."""
-    try:
-        return str(json.loads((resolve(path) / "run.json").read_text("utf-8")).get("kind", "train"))
-    except (OSError, ValueError, AttributeError):
-        return "train"
-
-
-def read(path: str | Path) -> StoredRun:
+def read(path: str | Path) -> StoredRun[Any]:
     """Read a run folder back.
 
     Raises:
-        InputError: there is none, or a file in it is missing or broken.
+        InputError: there is none, it holds no model, or a file in it is missing or broken.
     """
-    import polars as pl
-
     from couloir.model.files import load_model
 
     folder = resolve(path)
-    current = "run.json"
-    try:
-        record = json.loads((folder / current).read_text("utf-8"))
-        if record.get("schema_version") != SCHEMA_VERSION:
-            raise ValueError(f"schema version {record.get('schema_version')!r} is not {SCHEMA_VERSION}")
-        if (kind := record.get("kind", "train")) not in WITH_MODEL:
-            raise InputError(f"The folder '{path}' holds a {kind}, which has no model: open the page in it.")
-        if lacking := [
-            key for key in ("command", "data", "winner", "validation", "test") if key not in record
-        ]:
-            raise ValueError(f"it lacks '{lacking[0]}'")
-        frames = {}
-        for name in ("history", "leaderboard", "predictions", *record.get("tables", ())):
-            current = f"{name}.parquet"
-            frames[name] = pl.read_parquet(folder / current)
-        current = "model.json or model.safetensors"
-        model = load_model(folder)
-    except FileNotFoundError:
-        if (folder / "journal.log").exists() and not (folder / "run.json").exists():
-            raise InputError(
-                f"The run folder '{path}' holds a search that has not ended: "
-                f"go on with 'couloir search --resume {path}'."
-            ) from None
+    record = read_record(folder)
+    if not isinstance(record, LearnedRecord):
         raise InputError(
-            f"The run folder '{path}' has no {current}: it is not a run, or was cut short; train again."
-        ) from None
+            f"The folder '{path}' holds a {record.kind}, which has no model: open the page in it."
+        )
+    frames = tables_of(folder, ["history", "leaderboard", "predictions", *record.tables])
+    try:
+        model = load_model(folder)
+    except FileNotFoundError as error:
+        raise lacking(Path(error.filename or "model.json").name, folder) from None
     except Exception as error:
         if isinstance(error, (MemoryError, InputError)):
             raise
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        raise InputError(
-            f"The {current} of the run folder '{path}' cannot be read ({reason}): train again."
-        ) from None
+        raise unreadable("model.json or model.safetensors", folder, error) from None
     first = {name: frames.pop(name) for name in ("history", "leaderboard", "predictions")}
-    return StoredRun(record, folder=folder.resolve(), model=model, tables=frames, **first)
+    return StoredRun(record, folder=folder, model=model, tables=frames, **first)
+
+
+def tables_of(folder: Path, names: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """Tables of a run folder, by name.
+
+    Raises:
+        InputError: one is missing or broken.
+    """
+    import polars as pl
+
+    found = {}
+    for name in names:
+        file = f"{name}.parquet"
+        try:
+            found[name] = pl.read_parquet(folder / file)
+        except FileNotFoundError:
+            raise lacking(file, folder) from None
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise unreadable(file, folder, error) from None
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome
 from couloir.engine.training import Precision, train_population
 from couloir.model.predictor import Ensemble, Model, from_network
+from couloir.runs.records.learned import Share
 from couloir.selection import evaluation
 from couloir.selection.candidates import Candidate
 from couloir.selection.ensemble import (
@@ -40,7 +40,7 @@ class Average:
     shares: dict[int, float]
     answers: np.ndarray
     validation: Scores
-    calibration: dict[str, float]
+    calibration_error: float | None
 
 
 def train_again(
@@ -112,9 +112,9 @@ def averaged(pool: Sequence[Candidate], preparation: Preparation, truth: np.ndar
         tuple(weight / len(candidate.models) for candidate, weight in entered for _ in candidate.models),
         temperature(mean, truth) if classes else 1.0,
     )
-    calibration = {"validation_error": calibration_error(mean, truth)} if classes else {}
-    shares = {candidate.number: weight for candidate, weight in entered}
-    return Average(model, shares, mean, evaluation.scores(mean, truth), calibration)
+    error = calibration_error(mean, truth) if classes else None
+    weights_by_number = {candidate.number: weight for candidate, weight in entered}
+    return Average(model, weights_by_number, mean, evaluation.scores(mean, truth), error)
 
 
 def is_kept(average: Average, winner: Answers, truth: np.ndarray, metric: str) -> bool:
@@ -134,9 +134,6 @@ def is_kept(average: Average, winner: Answers, truth: np.ndarray, metric: str) -
     return len(average.shares) > 1 and not tells(more - less)
 
 
-def average_record(average: Average) -> dict[str, Any]:
-    """What run.json says of an average: its members with their shares, and how calibrated it was."""
-    found: dict[str, Any] = {
-        "ensemble": [{"member": member, "weight": weight} for member, weight in average.shares.items()]
-    }
-    return found | ({"calibration": average.calibration} if average.calibration else {})
+def shares(average: Average) -> list[Share]:
+    """What run.json says of whom an average consists of."""
+    return [Share(member=member, weight=weight) for member, weight in average.shares.items()]

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome, eligible
 from couloir.model.predictor import Model, from_network
+from couloir.runs.records.learned import Importance
 from couloir.selection import evaluation
 from couloir.selection.evaluation import Answers, Scores
 from couloir.selection.problem import Problem
@@ -80,21 +80,21 @@ def training_scores(problem: Problem, models: Sequence[Model]) -> Scores:
     return {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
 
 
-def importance(problem: Problem, models: Sequence[Model], seed: int) -> list[dict[str, Any]] | None:
+def importance(problem: Problem, models: Sequence[Model], seed: int) -> list[Importance] | None:
     """Permutation importance of the columns, on the rows judged on, over the folds; None for images."""
     if problem.dataset.image_shape:
         return None
     found: dict[str, list[tuple[float, float]]] = {}
     for model, part in zip(models, problem.held_out, strict=True):
         for entry in evaluation.importance(model, *part, seed):
-            found.setdefault(entry["column"], []).append((entry["increase"], entry["spread"]))
+            found.setdefault(entry.column, []).append((entry.increase, entry.spread))
     averaged = [
-        {
-            "column": column,
+        Importance(
+            column=column,
             # A column that a fold leaves out changes nothing there.
-            "increase": float(sum(rise for rise, _ in pairs) / len(models)),
-            "spread": float(np.sqrt(sum(spread**2 for _, spread in pairs)) / len(models)),
-        }
+            increase=float(sum(rise for rise, _ in pairs) / len(models)),
+            spread=float(np.sqrt(sum(spread**2 for _, spread in pairs)) / len(models)),
+        )
         for column, pairs in found.items()
     ]
-    return sorted(averaged, key=lambda entry: -entry["increase"])
+    return sorted(averaged, key=lambda entry: -entry.increase)

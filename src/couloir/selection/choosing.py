@@ -16,8 +16,9 @@ from couloir.data.preparation import Preparation
 from couloir.engine.outcomes import Trained
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model
+from couloir.runs.records.learned import FinalistName
 from couloir.selection import evaluation
-from couloir.selection.averages import Average, as_one, average_record, averaged, is_kept, refitted
+from couloir.selection.averages import Average, as_one, averaged, is_kept, refitted, shares
 from couloir.selection.candidates import Candidate, best_validated, importance, training_scores
 from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.evaluation import Judged, Scores
@@ -35,8 +36,8 @@ class Shortlist(NamedTuple):
     Names are "winner", "refitted" and "ensemble", in this order.
     """
 
-    models: dict[str, Model | Ensemble]
-    headline: str
+    models: dict[FinalistName, Model | Ensemble]
+    headline: FinalistName
     average: Average | None
 
 
@@ -64,7 +65,7 @@ def shortlist(
         stage: told what begins.
     """
     winner = candidates[0]
-    models: dict[str, Model | Ensemble] = {"winner": as_one(preparation, winner.models)}
+    models: dict[FinalistName, Model | Ensemble] = {"winner": as_one(preparation, winner.models)}
     average = None
     if ensemble is not None:
         stage("averaging the best trials")
@@ -73,7 +74,7 @@ def shortlist(
         stage("training the winner again on all rows but the test part")
         if (again := refit()) is not None:
             models["refitted"] = again
-    headline = "refitted" if "refitted" in models else "winner"
+    headline: FinalistName = "refitted" if "refitted" in models else "winner"
     if average is not None:
         models["ensemble"] = average.model
         if prefer_average or is_kept(average, winner.answers, truth, metric):
@@ -119,10 +120,10 @@ def choose(
         refit=partial(refitted, problem, conditions, winner.member, rest, winner.epochs) if refit else None,
         stage=stage,
     )
-    if listed.average is not None:
-        more = more | average_record(listed.average)
     if refit:
         more = more | {"refit_diverged": "refitted" not in listed.models}
+    if average := listed.average:
+        more = more | {"ensemble": shares(average)}
     again = winner.epochs if "refitted" in listed.models else None
     return Choice(
         problem=problem,
@@ -134,6 +135,7 @@ def choose(
         importance=importance(problem, winner.models, conditions.seed),
         finalists=_finalists(listed, evaluation.scores(winner.answers, truth), problem.split.train, rest),
         headline=list(listed.models).index(listed.headline),
+        validation_error=average.calibration_error if average else None,
         more=more,
         **told,
     )
@@ -147,7 +149,7 @@ def _finalists(listed: Shortlist, winner: Scores, train: np.ndarray, rest: np.nd
         winner: the winner's scores on the rows that it was chosen by.
         train, rest: the rows that all others were fitted to, and the refit.
     """
-    scores = {"winner": winner}
+    scores: dict[FinalistName, Scores] = {"winner": winner}
     if listed.average is not None:
         scores["ensemble"] = listed.average.validation
     return [

@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +17,7 @@ import polars as pl
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.outcomes import Outcome, Trained, ranking
 from couloir.model.predictor import Model, from_network
+from couloir.runs.records import learned
 from couloir.selection import evaluation
 from couloir.selection.candidates import POOL, Candidate, median_epochs
 from couloir.selection.evaluation import Judged, Scores
@@ -152,7 +152,7 @@ class CrossValidation:
         first = ranking(outcomes, self.metric)[0]
         return first if outcomes[first].eligible else None
 
-    def record(self, member: int) -> dict[str, Any]:
+    def record(self, member: int) -> learned.CrossValidation:
         """What run.json says of the cross-validation, with a member's scores."""
         scores = {name: values[member].tolist() for name, values in self.scores.items()}
         nested = {name: values.tolist() for name, values in self.nested.items()}
@@ -183,7 +183,7 @@ def fold_record(
     scores: Mapping[str, Sequence[float]],
     nested: Mapping[str, Sequence[float]] | None,
     best_epochs: Sequence[int],
-) -> dict[str, Any]:
+) -> learned.CrossValidation:
     """What run.json says of a cross-validation.
 
     Args:
@@ -196,28 +196,29 @@ def fold_record(
     dataset = problem.dataset
     kind = "stratified" if dataset.classes else "plain"
     kind = "grouped" if dataset.groups is not None else "in time" if dataset.times is not None else kind
-    return {
-        "folds": len(problem.folds),
-        "kind": kind,
-        "metric": metric,
-        "scores": {name: summary(values) for name, values in scores.items()},
-        "nested": None if nested is None else {name: summary(values) for name, values in nested.items()},
-        "best_epochs": list(best_epochs),
-        "median_best_epochs": median_epochs(best_epochs),
-        "sizes": [
-            {name: len(getattr(fold.rows, name)) for name in ("train", "stopping", "held_out")}
-            for fold in problem.folds
-        ],
-    }
+    sizes = [
+        {name: len(getattr(fold.rows, name)) for name in ("train", "stopping", "held_out")}
+        for fold in problem.folds
+    ]
+    return learned.CrossValidation(
+        folds=len(problem.folds),
+        kind=kind,
+        metric=metric,
+        scores={name: summary(values) for name, values in scores.items()},
+        nested=None if nested is None else {name: summary(values) for name, values in nested.items()},
+        best_epochs=list(best_epochs),
+        median_best_epochs=median_epochs(best_epochs),
+        sizes=[learned.FoldSizes(**each) for each in sizes],
+    )
 
 
-def summary(values: Sequence[float]) -> dict[str, Any]:
+def summary(values: Sequence[float]) -> learned.FoldScores:
     """Mean, spread (standard deviation over the folds, divisor k − 1) and every fold's score."""
-    return {
-        "mean": float(np.mean(values)),
-        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
-        "values": [float(value) for value in values],
-    }
+    return learned.FoldScores(
+        mean=float(np.mean(values)),
+        spread=float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+        values=[float(value) for value in values],
+    )
 
 
 def _or_none(value: float) -> float | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from couloir.engine import seeds
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.model.predictor import Model, softmax
+from couloir.runs.records.learned import Importance
 
 RESAMPLES = 1000
 """Bootstrap resamples behind an interval."""
@@ -200,7 +201,7 @@ MOST_COLUMNS = 200
 SHUFFLES = 5
 
 
-def importance(model: Model, inputs: np.ndarray, truth: np.ndarray, seed: int = 0) -> list[dict[str, Any]]:
+def importance(model: Model, inputs: np.ndarray, truth: np.ndarray, seed: int = 0) -> list[Importance]:
     """Permutation importance (Breiman 2001) of the raw columns on held-out prepared rows.
 
     How much the loss (log loss or MSE) rises when one column's values are shuffled among the rows:
@@ -219,8 +220,9 @@ def importance(model: Model, inputs: np.ndarray, truth: np.ndarray, seed: int = 
             shuffled = inputs.copy()
             shuffled[:, places] = inputs[generator.permutation(len(inputs)), places]
             rises.append(scores(model.predict_prepared(shuffled), truth)[name] - before)
-        found.append({"column": column, "increase": float(np.mean(rises)), "spread": float(np.std(rises))})
-    return sorted(found, key=lambda entry: -entry["increase"])
+        rise, spread = float(np.mean(rises)), float(np.std(rises))
+        found.append(Importance(column=column, increase=rise, spread=spread))
+    return sorted(found, key=lambda entry: -entry.increase)
 
 
 def worst(answers: Answers, truth: np.ndarray, count: int = 12) -> np.ndarray:

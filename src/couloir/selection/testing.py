@@ -6,18 +6,15 @@ is fixed.
 
 from __future__ import annotations
 
-import platform
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import polars as pl
 
-from couloir.data.dataset import Dataset, describe
+from couloir.data.dataset import Dataset
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.member import Member
@@ -25,7 +22,8 @@ from couloir.engine.metrics import METRICS
 from couloir.engine.outcomes import ENDS, End, Outcome, Trained, ending
 from couloir.model.predictor import Ensemble, Predictor, scaled
 from couloir.runs import ledger
-from couloir.runs import stored as runs
+from couloir.runs.records import LearnedRecord, TrainRecord, learned
+from couloir.runs.records.common import data_of
 from couloir.selection import evaluation
 from couloir.selection.ensemble import calibration_error, reliability
 from couloir.selection.evaluation import Judged
@@ -44,7 +42,7 @@ class Finalist:
         networks: how many it averages.
     """
 
-    name: str
+    name: learned.FinalistName
     model: Predictor
     rows: np.ndarray
     validation: evaluation.Scores | None = None
@@ -78,11 +76,12 @@ class Choice:
         importance: of the columns, on rows it was chosen by; None for images.
         finalists: every model to be tested.
         headline: the place among them of the one that is kept.
+        validation_error: the average's calibration error where it was chosen; None for values and without it.
         command: what was run.
         history: the scores of members by epoch.
         leaderboard: a row for every member, best first.
-        kind: "train", "race" or "search".
-        more: what else run.json is to say.
+        record: the kind of record that run.json holds.
+        more: the attributes of the record that are not every run's.
         tables: what else was measured.
     """
 
@@ -96,13 +95,14 @@ class Choice:
     winner: Winner
     judged: Judged
     training: evaluation.Scores
-    importance: list[dict[str, Any]] | None
+    importance: list[learned.Importance] | None
     finalists: list[Finalist]
     headline: int
+    validation_error: float | None
     command: str
     history: pl.DataFrame
     leaderboard: pl.DataFrame
-    kind: str = "train"
+    record: type[LearnedRecord] = TrainRecord
     more: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
@@ -112,35 +112,32 @@ class Choice:
         return self.finalists[self.headline].model
 
 
-def record(choice: Choice) -> dict[str, Any]:
+def record(choice: Choice) -> LearnedRecord:
     """Everything that run.json holds, save how the run ended and how long it took."""
-    problem, judged = choice.problem, choice.judged
+    problem, judged, conditions = choice.problem, choice.judged, choice.conditions
     truth = problem.truth(judged.rows)
-    return {
-        "schema_version": runs.SCHEMA_VERSION,
-        "kind": choice.kind,
-        "command": choice.command,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seed": choice.conditions.seed,
-        "metric": choice.metric,
-        "source": dict(problem.dataset.source),
-        "fractions": list(choice.conditions.split),
-        "class_weights": choice.conditions.class_weights,
-        "data": _data_record(problem),
-        "n_members": choice.members,
-        "n_cohorts": choice.cohorts,
-        "counts": choice.counts,
-        "winner": _winner_record(choice),
-        "validation": evaluation.scores(judged.answers, truth),
-        "training": choice.training,
-        "importance": choice.importance,
-        "mistakes": _mistakes(problem, judged, truth),
-        **choice.more,
+    return choice.record(
+        command=choice.command,
+        seed=conditions.seed,
+        device=jax.default_backend(),
+        machine=conditions.machine,
+        metric=choice.metric,
+        source=learned.Source(**problem.dataset.source),
+        fractions=conditions.split,
+        class_weights=conditions.class_weights,
+        data=data_of(problem.dataset, problem.split, problem.warnings),
+        n_members=choice.members,
+        n_cohorts=choice.cohorts,
+        counts=choice.counts,
+        winner=_winner_record(choice),
+        validation=evaluation.scores(judged.answers, truth),
+        training=choice.training,
+        importance=choice.importance,
+        mistakes=_mistakes(problem, judged, truth),
+        throughput=learned.Throughput(member_samples_per_second=round(choice.samples_per_second)),
         **_test(choice),
-        "throughput": {"member_samples_per_second": round(choice.samples_per_second)},
-        "versions": _versions(),
-        "device": jax.default_backend(),
-    }
+        **choice.more,
+    )
 
 
 def counts(trained: Trained) -> dict[str, int]:
@@ -153,7 +150,7 @@ def counted(ends: Sequence[End]) -> dict[str, int]:
     return {end: ends.count(end) for end in ENDS}
 
 
-def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> dict[str, Any] | None:
+def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> learned.Stopping | None:
     """Where a member stopped, or would have stopped, and what the epochs after that gave.
 
     Scores are the metric on validation. `score_at_stop` is that of the weights that stopping keeps;
@@ -171,32 +168,30 @@ def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> dict[str,
             break
     else:
         stop = -1
-    return {
-        "patience": conditions.patience,
-        "stopped": stop >= 0,
-        "compared": conditions.no_stop,
-        "stop_epoch": stop + 1 if stop >= 0 else None,
-        "best_epoch": best + 1,
-        "score_at_stop": outcome.validation[best][metric],
-        "training_at_stop": outcome.training[best][metric],
-        "last_epoch": len(scores),
-        "score_at_last": outcome.validation[-1][metric],
-        "best_of_all": {
-            "epoch": int(np.argmin(scores)) + 1,
-            "score": outcome.validation[int(np.argmin(scores))][metric],
-        },
-    }
+    of_all = int(np.argmin(scores))
+    return learned.Stopping(
+        patience=conditions.patience,
+        stopped=stop >= 0,
+        compared=conditions.no_stop,
+        stop_epoch=stop + 1 if stop >= 0 else None,
+        best_epoch=best + 1,
+        score_at_stop=outcome.validation[best][metric],
+        training_at_stop=outcome.training[best][metric],
+        last_epoch=len(scores),
+        score_at_last=outcome.validation[-1][metric],
+        best_of_all=learned.BestOfAll(epoch=of_all + 1, score=outcome.validation[of_all][metric]),
+    )
 
 
-def _winner_record(choice: Choice) -> dict[str, Any]:
+def _winner_record(choice: Choice) -> learned.Winner:
     winner = choice.winner
-    return {
-        "member": winner.number,
-        **winner.member.describe(),
-        "n_parameters": parameter_count(choice.problem.widths(winner.member)),
-        "best_epoch": winner.best_epoch,
-        "refit_epochs": winner.refit_epochs,
-    }
+    return learned.Winner(
+        member=winner.number,
+        hyperparameters=winner.member.describe(),
+        n_parameters=parameter_count(choice.problem.widths(winner.member)),
+        best_epoch=winner.best_epoch,
+        refit_epochs=winner.refit_epochs,
+    )
 
 
 def _test(choice: Choice) -> dict[str, Any]:
@@ -215,89 +210,81 @@ def _test(choice: Choice) -> dict[str, Any]:
     times = ledger.enter(dataset.fingerprint, split.test, choice.command)
     raw, truth = dataset.rows(split.test), problem.truth(split.test)
     answers = [finalist.model.answers(raw) for finalist in choice.finalists]
-    test: dict[str, Any] = evaluation.scores(answers[choice.headline], truth)
-    test["intervals"] = {
-        name: list(pair)
-        for name, pair in evaluation.intervals(
-            answers[choice.headline], truth, choice.conditions.seed
-        ).items()
-    }
-    if classes:
-        test["confusion"] = evaluation.confusion(answers[choice.headline], truth)
+    kept = answers[choice.headline]
     return {
-        "test": test,
+        "test": learned.Test(
+            scores=evaluation.scores(kept, truth),
+            intervals=evaluation.intervals(kept, truth, choice.conditions.seed),
+            confusion=evaluation.confusion(kept, truth) if classes else None,
+        ),
         "finalists": [
-            {
-                "name": finalist.name,
-                "networks": finalist.networks,
-                "headline": number == choice.headline,
-                "validation": finalist.validation,
-                "test": evaluation.scores(found, truth),
-            }
-            for number, (finalist, found) in enumerate(zip(choice.finalists, answers, strict=True))
+            learned.Finalist(
+                name=finalist.name,
+                networks=finalist.networks,
+                headline=finalist is headline,
+                validation=finalist.validation,
+                test=evaluation.scores(found, truth),
+            )
+            for finalist, found in zip(choice.finalists, answers, strict=True)
         ],
-        "baseline": {
-            "name": "majority class" if classes else "mean",
-            "test": evaluation.scores(naive(len(truth)), truth),
-        },
-        "linear": {
-            "name": "logistic regression" if classes else "linear regression",
-            "test": evaluation.scores(linear(preparation.inputs(raw, np.float64)), truth),
-        },
-        "ledger": {"times_scored": times},
-        **_calibration(choice, answers[choice.headline], truth),
+        "baseline": learned.Rival(
+            name="majority class" if classes else "mean", test=evaluation.scores(naive(len(truth)), truth)
+        ),
+        "linear": learned.Rival(
+            name="logistic regression" if classes else "linear regression",
+            test=evaluation.scores(linear(preparation.inputs(raw, np.float64)), truth),
+        ),
+        "ledger": learned.Ledger(times_scored=times),
+        "calibration": _calibration(choice, kept, truth),
     }
 
 
-def _calibration(choice: Choice, answers: evaluation.Answers, truth: np.ndarray) -> dict[str, Any]:
-    """How far the probabilities of an ensemble can be trusted, before and after its temperature."""
+def _calibration(
+    choice: Choice, answers: evaluation.Answers, truth: np.ndarray
+) -> learned.Calibration | None:
+    """How far the probabilities of an average can be trusted, before and after its temperature."""
     model = choice.final
     if not isinstance(model, Ensemble) or not choice.problem.dataset.classes:
-        return {}
+        return None
     plain = scaled(answers, 1 / model.temperature)
-    return {
-        "calibration": {
-            **choice.more.get("calibration", {}),
-            "temperature": model.temperature,
-            "test_error": calibration_error(plain, truth),
-            "test_error_scaled": calibration_error(answers, truth),
-            "reliability": _bins(plain, truth),
-            "reliability_scaled": _bins(answers, truth),
-        }
-    }
+    return learned.Calibration(
+        validation_error=choice.validation_error,
+        temperature=model.temperature,
+        test_error=calibration_error(plain, truth),
+        test_error_scaled=calibration_error(answers, truth),
+        reliability=_bins(plain, truth),
+        reliability_scaled=_bins(answers, truth),
+    )
 
 
-def _bins(answers: evaluation.Answers, truth: np.ndarray) -> list[dict[str, Any]]:
+def _bins(answers: evaluation.Answers, truth: np.ndarray) -> list[learned.Bin]:
     return [
-        {"confidence": bin.confidence, "accuracy": bin.accuracy, "count": bin.samples}
+        learned.Bin(confidence=bin.confidence, accuracy=bin.accuracy, count=bin.samples)
         for bin in reliability(answers, truth)
     ]
 
 
-def _data_record(problem: Problem) -> dict[str, Any]:
-    return {**describe(problem.dataset), "split": problem.split.sizes, "warnings": problem.warnings}
-
-
-def _mistakes(problem: Problem, judged: Judged, truth: np.ndarray) -> list[dict[str, Any]]:
+def _mistakes(problem: Problem, judged: Judged, truth: np.ndarray) -> list[learned.Mistake]:
     """The worst mistakes on the rows that the winner was chosen by, with what these hold."""
     dataset, answers, found = problem.dataset, judged.answers, []
     for position in evaluation.worst(answers, truth):
-        row = int(judged.rows[position])
-        entry: dict[str, Any] = {"row": row, "values": None, "pixels": None}
+        row, answer = int(judged.rows[position]), answers[position]
         if dataset.classes:
-            entry |= {
-                "true": dataset.classes[truth[position]],
-                "predicted": dataset.classes[int(np.argmax(answers[position]))],
-                "probability": float(answers[position, truth[position]]),
-            }
+            of_classes = dataset.classes[truth[position]], dataset.classes[int(np.argmax(answer))]
+            mistake = learned.Mistake(
+                row=row,
+                true=of_classes[0],
+                predicted=of_classes[1],
+                probability=float(answer[truth[position]]),
+            )
         else:
-            true, predicted = float(truth[position]), float(answers[position])
-            entry |= {"true": true, "predicted": predicted, "error": predicted - true}
+            value, predicted = float(truth[position]), float(answer)
+            mistake = learned.Mistake(row=row, true=value, predicted=predicted, error=predicted - value)
         if dataset.image_shape:
-            entry["pixels"] = np.asarray(dataset.features[row]).reshape(dataset.image_shape).tolist()
+            mistake.pixels = np.asarray(dataset.features[row]).reshape(dataset.image_shape).tolist()
         else:
-            entry["values"] = _row_values(dataset, row)
-        found.append(entry)
+            mistake.values = _row_values(dataset, row)
+        found.append(mistake)
     return found
 
 
@@ -315,8 +302,3 @@ def _row_values(dataset: Dataset, row: int) -> dict[str, Any]:
         else str(value)
         for name, value in list(cells.items())[:40]
     }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("couloir", "jax", "numpy", "polars", "scikit-learn", "plotly")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -18,6 +18,7 @@ import polars as pl
 from couloir.data.sources.frames import frame_row, polars_frame
 from couloir.data.sources.raw import Table
 from couloir.errors import InputError
+from couloir.files import whole
 from couloir.text import quoted
 
 PREFIX = "openml:"
@@ -125,13 +126,11 @@ def _keep(found: Any, path: Path) -> None:
     targets = list(found.target_names or ())
     about = {"name": f"{found.details['name']}-{found.details['version']}"}
     about |= {"target": targets[0]} if len(targets) == 1 else {}
-    temporary = path.with_name(f".{path.name}.part{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(temporary, metadata=about)
-        os.replace(temporary, path)
+        with whole(path) as temporary:
+            frame.write_parquet(temporary, metadata=about)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError(
             f"The fetched set cannot be kept in '{path.parent}' ({error.strerror}): "
             "make the folder writable, or name another with the variable COULOIR_HOME."

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,7 @@ from couloir.engine.optimizers import Rule
 from couloir.engine.outcomes import Outcome, Trained, eligible
 from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
+from couloir.runs.records import learned
 from couloir.selection.comparison.paired import Pair, compare, corrected_interval, verdicts
 from couloir.selection.problem import Conditions, Problem, predict, prepare_rows
 
@@ -260,34 +261,34 @@ def _curves(replicas: Trained, number: int) -> Curves:
 # What is reported -----------------------------------------------------------------------------------------
 
 
-def standing(race: Race) -> list[dict[str, Any]]:
+def standing(race: Race) -> list[learned.Standing]:
     """One entry a rule, best first: rates, scores with intervals, steps to the target, divergences."""
     return [_entry(race, name) for name in race.ranking()]
 
 
-def _entry(race: Race, name: str) -> dict[str, Any]:
+def _entry(race: Race, name: str) -> learned.Standing:
     curves, customary = race.at_tuned[name], race.at_customary[name]
     rule, metric = curves.member.rule, race.metric
     tried = [outcome for outcome in race.tuning.outcomes if outcome.member.rule is rule]
     rates = [outcome.member.learning_rate for outcome in tried]
     epochs = np.sort(curves.epochs_to(metric, race.targets()))
     steps = float(epochs[(len(epochs) - 1) // 2]) * race.steps_per_epoch
-    return {
-        "rule": name,
-        "learning_rate": curves.member.learning_rate,
-        "customary_rate": rule.defaults["learning_rate"],
-        "at_edge": _edge(curves.member.learning_rate, rates),
-        "best": _intervals(race, curves.best),
-        "final": _intervals(race, curves.final),
-        "customary_best": _intervals(race, customary.best),
-        "diverged": curves.diverged,
-        "customary_diverged": customary.diverged,
-        "tuning_diverged": sum(outcome.status == "diverged" for outcome in tried),
-        "good_range": good_range(tried, metric),
-        "steps_to_target": steps if math.isfinite(steps) else None,
-        "seconds_to_target": steps * seconds_per_step(race) if math.isfinite(steps) else None,
-        "reached": int(np.isfinite(epochs).sum()),
-    }
+    return learned.Standing(
+        rule=name,
+        learning_rate=curves.member.learning_rate,
+        customary_rate=rule.defaults["learning_rate"],
+        at_edge=_edge(curves.member.learning_rate, rates),
+        best=_intervals(race, curves.best),
+        final=_intervals(race, curves.final),
+        customary_best=_intervals(race, customary.best),
+        diverged=curves.diverged,
+        customary_diverged=customary.diverged,
+        tuning_diverged=sum(outcome.status == "diverged" for outcome in tried),
+        good_range=good_range(tried, metric),
+        steps_to_target=steps if math.isfinite(steps) else None,
+        seconds_to_target=steps * seconds_per_step(race) if math.isfinite(steps) else None,
+        reached=int(np.isfinite(epochs).sum()),
+    )
 
 
 def seconds_per_step(race: Race) -> float:
@@ -296,13 +297,13 @@ def seconds_per_step(race: Race) -> float:
     return race.replicas.seconds / (epochs * race.steps_per_epoch)
 
 
-def _edge(rate: float, rates: Sequence[float]) -> str | None:
+def _edge(rate: float, rates: Sequence[float]) -> Literal["lowest", "highest"] | None:
     if len(rates) < 2 or min(rates) < rate < max(rates):
         return None
     return "lowest" if rate == min(rates) else "highest"
 
 
-def good_range(tried: Sequence[Outcome], metric: str) -> list[float] | None:
+def good_range(tried: Sequence[Outcome], metric: str) -> tuple[float, float] | None:
     """The lowest and highest rate of the unbroken run around the best whose loss is within a tenth of it.
 
     The loss is the task's customary one, log loss or MSE, at each rate's best epoch by the metric.
@@ -322,17 +323,18 @@ def good_range(tried: Sequence[Outcome], metric: str) -> list[float] | None:
         low -= 1
     while high + 1 < len(good) and good[high + 1]:
         high += 1
-    return [ordered[low].member.learning_rate, ordered[high].member.learning_rate]
+    return ordered[low].member.learning_rate, ordered[high].member.learning_rate
 
 
-def _intervals(race: Race, scores: Callable[[str], np.ndarray]) -> dict[str, Any] | None:
+def _intervals(race: Race, scores: Callable[[str], np.ndarray]) -> dict[str, learned.Interval] | None:
     """Per metric mean and 95 % interval over the replicates; None where it diverged in any."""
     found = {}
     for name in metrics_of(METRICS[race.metric].task):
         values = scores(name)
         if not np.isfinite(values).all():
             return None
-        found[name] = corrected_interval(values, race.train_rows, race.validation_rows)._asdict()
+        interval = corrected_interval(values, race.train_rows, race.validation_rows)
+        found[name] = learned.Interval(**interval._asdict())
     return found
 
 

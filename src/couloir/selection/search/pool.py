@@ -5,7 +5,6 @@ Each generation leaves a file beside the study's journal, with the networks of t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ import numpy as np
 from couloir.engine.metrics import METRICS
 from couloir.engine.outcomes import RungResult
 from couloir.errors import InputError
+from couloir.files import whole
 from couloir.model.predictor import Model
 from couloir.selection.candidates import POOL
 from couloir.selection.problem import Problem
@@ -85,7 +85,8 @@ def write_generation(path: Path, generation: Generation, kept: Sequence[int]) ->
     ).reshape(-1, 4)
     arrays["member_samples"] = np.array([generation.member_samples])
     arrays["seconds"] = np.array([generation.seconds, generation.compile_seconds])
-    _write_whole(path, save(arrays))
+    with whole(path, durable=True) as temporary:
+        temporary.write_bytes(save(arrays))
 
 
 def read_generation(path: Path, told: Sequence[Trial], problem: Problem, space: Space) -> Generation:
@@ -142,17 +143,7 @@ def _trained(trial: Trial, arrays: Mapping[str, np.ndarray], problem: Problem, s
 
 def remove_unfinished(folder: Path, generations: int) -> None:
     """Remove what was written of generations that were never told: all but the first so many, and halves."""
-    for path in folder.glob("networks-*.safetensors*"):
-        name = path.name.removeprefix("networks-").partition(".")[0]
-        if not name.isdigit() or int(name) >= generations or path.suffix != ".safetensors":
+    for path in [*folder.glob("networks-*.safetensors"), *folder.glob(".networks-*.part*")]:
+        name = path.stem.removeprefix("networks-")
+        if not name.isdigit() or int(name) >= generations:
             path.unlink()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even if the machine stops."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -94,13 +94,13 @@ def learn(request: JobRequest, events: Events) -> None:
     with interruptible(teller):
         run = verb(dataset, **given, out=request.out, observer=teller, command=request.command, stages=stages)
     assert run.folder is not None, "a run that was saved has a folder"
-    events.tell("done", run=run.folder.name, status=run.record["status"])
+    events.tell("done", run=run.folder.name, status=run.record.status)
 
 
 def _search(dataset: Dataset, **given: Any) -> Run:
     """A search; one that is interrupted ends with the trials that it has, and can still be resumed."""
     from couloir.commands import search as searching
-    from couloir.runs import stored as runs
+    from couloir.runs.records import write_record
 
     try:
         return searching.search(dataset, **given)
@@ -110,8 +110,8 @@ def _search(dataset: Dataset, **given: Any) -> Run:
             raise KeyboardInterrupt from None
         kept = {name: given[name] for name in ("out", "observer", "command", "stages")}
         run = searching.search(dataset, resume=stopped.folder, trials=stopped.trials, **kept)
-        run.record["status"] = "interrupted"
-        runs.write_record(run.record, stopped.folder)
+        run.record.status = "interrupted"
+        write_record(run.record, stopped.folder)
         return run
 
 

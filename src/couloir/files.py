@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,25 @@ if TYPE_CHECKING:
     import polars as pl
 
 TABLE_ENDINGS = (".csv", ".tsv", ".parquet")
+
+
+@contextlib.contextmanager
+def whole(path: Path, durable: bool = False) -> Iterator[Path]:
+    """A path beside another to write to; what was written takes the other's place when the block ends well.
+
+    So whoever reads finds the old file or the new one, never half of one. Where the block ends in an
+    exception, what it wrote is removed. What is durable is on the disk before it takes the place: it is whole
+    even if the machine stops.
+    """
+    temporary = path.with_name(f".{path.name}.part{os.getpid()}")
+    try:
+        yield temporary
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def check_folder(folder: Path) -> None:
@@ -48,14 +69,11 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     Raises:
         InputError: the system refuses, for want of space or of a right.
     """
-    temporary = path.with_name(f".{path.name}.part{os.getpid()}")
     try:
-        if path.suffix.lower() == ".parquet":
-            table.write_parquet(temporary)
-        else:
-            table.write_csv(temporary, separator="\t" if path.suffix.lower() == ".tsv" else ",")
-        os.replace(temporary, path)
+        with whole(path) as temporary:
+            if path.suffix.lower() == ".parquet":
+                table.write_parquet(temporary)
+            else:
+                table.write_csv(temporary, separator="\t" if path.suffix.lower() == ".tsv" else ",")
     except OSError as error:
         raise InputError(f"The file '{path}' cannot be written ({error.strerror or error}).") from None
-    finally:
-        temporary.unlink(missing_ok=True)
