@@ -5,8 +5,8 @@ Nothing is trained or scored here. Each function takes a run, or what was comput
 """
 
 from couloir.figures.chart import Chart, Run
-from couloir.figures.comparison.pairs import race_pairs
 from couloir.figures.comparison.curves import race_curves
+from couloir.figures.comparison.pairs import race_pairs
 from couloir.figures.comparison.rates import race_rates
 from couloir.figures.comparison.standing import race_standing
 from couloir.figures.comparison.steps import race_steps
