@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
 from sklearn.metrics import log_loss
 
 import couloir
@@ -400,7 +401,7 @@ def test_where_the_refit_diverges(values: dict[str, Case]) -> None:
     assert choice.headline == 0
     assert choice.winner.refit_epochs is None
     run = workflow.tested(choice)
-    assert run.record["refit_diverged"] is True
+    assert run.record.refit_diverged is True
     assert "diverged" in render(run)
 
 
@@ -433,7 +434,10 @@ def test_poisoned_test_rows_change_nothing_but_the_test(
                              ("train", "validation", "test")))  # fmt: skip
     one = couloir.train(wine, **OPTIONS, **WAYS[way])
     other = couloir.train(poisoned(wine, problem.split.test), **OPTIONS, **WAYS[way])
-    ours, theirs = ({k: v for k, v in run.record.items() if k not in TIMES} for run in (one, other))
+    ours, theirs = (
+        {name: value for name, value in to_builtins(run.record).items() if name not in TIMES}
+        for run in (one, other)
+    )
     calibrations = ours.pop("calibration"), theirs.pop("calibration")
     assert {name for name in ours if ours[name] != theirs[name]} == TOUCHED
     assert {name for name in calibrations[0] if calibrations[0][name] != calibrations[1][name]} <= {
@@ -458,7 +462,7 @@ def test_the_calibration_that_is_reported_by_hand(way: str, cases: dict[str, Cas
     found = cases[way]
     names = [each.name for each in found.choice.finalists]
     record = results.record(replace(found.choice, headline=names.index("ensemble")))
-    model, calibration = found.finalist("ensemble").model, record["calibration"]
+    model, calibration = found.finalist("ensemble").model, record.calibration
     assert isinstance(model, Ensemble)
     test = found.planned.problem.split.test
     truth = np.searchsorted(wine.classes, wine.target[test])
@@ -471,7 +475,7 @@ def test_the_calibration_that_is_reported_by_hand(way: str, cases: dict[str, Cas
             abs(right[places == place].mean() - sure[places == place].mean()) * np.mean(places == place)
             for place in np.unique(places)
         )
-        assert calibration[name] == pytest.approx(error, rel=1e-9)
-    assert calibration["temperature"] == model.temperature
+        assert getattr(calibration, name) == pytest.approx(error, rel=1e-9)
+    assert calibration.temperature == model.temperature
     losses = -np.log(scaled[np.arange(len(truth)), truth])
-    assert record["test"]["log_loss"] == pytest.approx(losses.mean(), rel=1e-9)
+    assert record.test.scores["log_loss"] == pytest.approx(losses.mean(), rel=1e-9)
