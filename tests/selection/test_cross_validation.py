@@ -217,18 +217,18 @@ def test_one_fold_has_no_spread() -> None:
 
 def test_importance_is_the_mean_over_the_folds(crossed: CrossValidation) -> None:
     problem, models = crossed.problem, crossed.models(0)
-    found = {entry["column"]: entry for entry in importance(problem, models, 0) or []}
-    assert list(found) == sorted(found, key=lambda name: -found[name]["increase"])
+    found = {entry.column: entry for entry in importance(problem, models, 0) or []}
+    assert list(found) == sorted(found, key=lambda name: -found[name].increase)
     own = []
     for model, fold in zip(models, problem.folds, strict=True):
         rows = fold.rows.held_out
         inputs = standardised(problem.dataset, fold.rows.train, rows)
-        own.append({e["column"]: e for e in evaluation.importance(model, inputs, problem.truth(rows), 0)})
+        own.append({e.column: e for e in evaluation.importance(model, inputs, problem.truth(rows), 0)})
     for column, entry in found.items():
-        rises = [each[column]["increase"] for each in own]
-        spreads = [each[column]["spread"] for each in own]
-        assert entry["increase"] == pytest.approx(statistics.mean(rises), rel=1e-6, abs=1e-12)
-        assert entry["spread"] == pytest.approx(math.hypot(*spreads) / FOLDS, rel=1e-6, abs=1e-12)
+        rises = [each[column].increase for each in own]
+        spreads = [each[column].spread for each in own]
+        assert entry.increase == pytest.approx(statistics.mean(rises), rel=1e-6, abs=1e-12)
+        assert entry.spread == pytest.approx(math.hypot(*spreads) / FOLDS, rel=1e-6, abs=1e-12)
 
 
 # What may influence what --------------------------------------------------------------------------------
