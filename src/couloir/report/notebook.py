@@ -130,7 +130,8 @@ def _landscape_line(record: LandscapeRecord) -> str:
 
 def _gradcheck_line(record: GradcheckRecord) -> str:
     found = record.agreement
-    return f"{found.checked:,} weights and biases checked, central differences off by {words.number(found.largest_central)} at most"
+    worst = words.number(found.largest_central)
+    return f"{found.checked:,} weights and biases checked, central differences off by {worst} at most"
 
 
 def _guess_line(record: GuessRecord) -> str:
@@ -179,7 +180,10 @@ def _board_view(run: Run[LearnedRecord]) -> View:
     loss = METRICS[DEFAULT_METRIC[record.data.task]]
     column = loss.column("validation")
     curves = [
-        _curve(row["optimizer"], run.history.filter(member=row[number]), "epoch", column) for row in best
+        _curve(row["optimizer"], run.history.filter(member=row[number]), "epoch", column)._replace(
+            name=f"{row['optimizer']} at {words.number(row['learning_rate'])}"
+        )
+        for row in best
     ]
     heads = ["rule", "rate", "units", f"validation {words.METRIC_NAMES[record.metric]}", "epoch", "ended"]
     return View(heads, rows, curves, "epoch", f"validation {words.METRIC_NAMES[loss.name]}")
