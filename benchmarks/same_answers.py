@@ -5,8 +5,8 @@
     python benchmarks/same_answers.py compare before.json after.json
 
 Every command's `--json` record is kept whole. Two records are brought to the newest version and compared leaf
-by leaf: numbers by their relative difference, all else for equality. What depends on the clock, the machine or the folder is left out
-(`IGNORED`), and a key that only one of them has is listed apart.
+by leaf: numbers by their relative difference, all else for equality. What depends on the clock, the machine
+or the folder is left out (`IGNORED`), and a key that only one of them has is listed apart.
 """
 
 from __future__ import annotations
