@@ -14,6 +14,7 @@ from couloir import figures
 from couloir import text as words
 from couloir.figures import scores, theme
 from couloir.figures.comparison import pairs
+from couloir.figures.search.parameters import varied
 from couloir.figures.training.folds import strip
 from couloir.runs.records.learned import Bin, FoldScores, FoldSizes
 from synthetic_folds import folded
@@ -469,6 +470,15 @@ def test_best_trials_are_paths_through_their_values():
         expected = (best["rate"][0] - lowest) / (highest - lowest)
     assert first.x[where] == pytest.approx(expected)
     assert all(0 <= x <= 1 for trace in chart.figure.data for x in trace.x)
+
+
+def test_numbers_that_rules_read_are_shown_where_they_were_searched():
+    rows = [
+        {"optimizer": "adam", "epsilon": 1e-8, "beta1": 0.9},
+        {"optimizer": "adam", "epsilon": 1e-8, "beta1": 0.8},
+        {"optimizer": "adagrad", "epsilon": 1e-7, "beta1": None},
+    ]
+    assert varied(rows) == ["optimizer", "beta1"]  # the rules' own ε is none of the search's
 
 
 def test_rungs_are_summed_over_the_generations():

@@ -114,8 +114,7 @@ def _rates_sentence(record: RaceRecord, tuning: list[dict[str, Any]], ends: list
         rules = [entry.rule for entry in record.standing if entry.at_edge == side]
         if rules:
             verb = "has its best rate" if len(rules) == 1 else "have their best rates"
-            text += f" {words.joined(rules)} {verb}"
-            text += f" at the {side} tried: still {further} ones may be better."
+            text += f" {words.joined(rules)} {verb} at the {side} tried: still {further} ones may be better."
     lost = sum(not _scored(row) for row in tuning)
     if lost:
         text += f" {lost:,} of {words.count(len(tuning), 'training')} diverged (×)."
