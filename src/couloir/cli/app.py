@@ -29,6 +29,8 @@ from couloir.errors import InputError, unknown
 from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, TRAIN
 
 if TYPE_CHECKING:
+    from couloir.commands.findings import Finding
+    from couloir.commands.train import Run
     from couloir.data.dataset import Dataset
     from couloir.selection.problem import Plan
 
@@ -62,10 +64,10 @@ def couloir_command(
 @takes(TRAIN, data=DATA)
 def train(context: typer.Context, data: str, typed: Typed) -> int:
     """Train a population of networks on DATA, choose by validation, test once, save the run."""
-    from couloir.cli.display import Display, print_plan, print_result
+    from couloir.cli.display import Display
     from couloir.files import check_folder
 
-    out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
+    out, quiet = typed.screen["out"], typed.screen["quiet"]
     check_folder(Path(out))
     planned = run = None
     with Display(quiet=quiet, minutes=typed.given.get("minutes")) as display:
@@ -78,12 +80,24 @@ def train(context: typer.Context, data: str, typed: Typed) -> int:
                 dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
             )
     if planned is not None:
-        print_plan(planned, as_json=as_json)
-    if run is not None:
-        print_result(run, Path(out), as_json=as_json, quiet=quiet)
-    if run is None or run.record["status"] != "interrupted":
+        from couloir.cli.results import print_plan
+
+        print_plan(planned, as_json=typed.screen["json"])
+    if run is None:
         return DONE
-    print(f"Interrupted: what had been learnt is saved; to begin again: {context.obj}", file=sys.stderr)
+    return _shown(run, typed, f"what had been learnt is saved; to begin again: {context.obj}")
+
+
+def _shown(found: Run[Any] | Finding[Any], typed: Typed, interrupted: str = "") -> int:
+    """Print what was found, and what is to be said where it was interrupted; the exit code."""
+    from couloir.cli.results import print_found
+
+    screen = typed.screen
+    print_found(found, screen["out"], as_json=screen["json"], quiet=screen["quiet"])
+    if found.record.status != "interrupted":
+        return DONE
+    if interrupted:
+        print(f"Interrupted: {interrupted}", file=sys.stderr)
     return SAVED
 
 
@@ -118,19 +132,18 @@ RACE_DATA = Annotated[
 @takes(RACE, data=RACE_DATA)
 def race(context: typer.Context, data: str, typed: Typed) -> int:
     """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
-    from couloir.cli.display import Display, print_result, print_surface_race
+    from couloir.cli.display import Display
     from couloir.commands import surface_race
     from couloir.files import check_folder
 
-    out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
+    out, quiet = typed.screen["out"], typed.screen["quiet"]
     check_folder(Path(out))
     if surface_race.is_surface(data):
         given = {**typed.loading, **typed.given}
         with Display(quiet=quiet) as display:
             display.stage("starting")
             raced = surface_race.race_surface(data, **given, out=out, observer=display, command=context.obj)
-        print_surface_race(raced, as_json=as_json, quiet=quiet)
-        return DONE
+        return _shown(raced, typed)
     if only := [name for name in ("start", "steps") if name in typed.given]:
         raise InputError(f"--{only[0]} is for a race on a surface, and '{data}' is none: leave it out.")
     with Display(quiet=quiet) as display:
@@ -139,11 +152,7 @@ def race(context: typer.Context, data: str, typed: Typed) -> int:
         run = couloir.race(
             dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
         )
-    print_result(run, Path(out), as_json=as_json, quiet=quiet)
-    if run.record["status"] != "interrupted":
-        return DONE
-    print(f"Interrupted: all raced for fewer epochs; to begin again: {context.obj}", file=sys.stderr)
-    return SAVED
+    return _shown(run, typed, f"all raced for fewer epochs; to begin again: {context.obj}")
 
 
 SEARCH_DATA = Annotated[
@@ -156,7 +165,7 @@ SEARCH_DATA = Annotated[
 @takes(SEARCH, data=SEARCH_DATA)
 def search(context: typer.Context, data: str | None, typed: Typed) -> int:
     """Search for the best rule, rate, regularizer and architecture for DATA, and test the best once."""
-    from couloir.cli.display import Display, print_result
+    from couloir.cli.display import Display
     from couloir.commands.search import Interrupted, export, shown_space
 
     given, screen = typed.given, typed.screen
@@ -184,8 +193,7 @@ def search(context: typer.Context, data: str | None, typed: Typed) -> int:
             file=sys.stderr,
         )
         return SAVED
-    print_result(run, Path(screen["out"]), as_json=screen["json"], quiet=screen["quiet"])
-    return DONE
+    return _shown(run, typed)
 
 
 @app.command()
@@ -204,7 +212,7 @@ def guess(context: typer.Context, data: str, typed: Typed) -> int:
 
 def _explored(verb: str, context: typer.Context, data: str, typed: Typed) -> int:
     """Run `gradcheck` or `guess` and print what it found."""
-    from couloir.cli.display import Display, print_exploration
+    from couloir.cli.display import Display
 
     explore = couloir.gradcheck if verb == "gradcheck" else couloir.guess
     with Display(quiet=typed.screen["quiet"]) as display:
@@ -218,15 +226,14 @@ def _explored(verb: str, context: typer.Context, data: str, typed: Typed) -> int
             command=context.obj,
             stages=stages,
         )
-    print_exploration(found, as_json=typed.screen["json"], quiet=typed.screen["quiet"])
-    return DONE if found.record["status"] == "complete" else SAVED
+    return _shown(found, typed)
 
 
 @app.command()
 @takes(LANDSCAPE, run=RUN)
 def landscape(context: typer.Context, run: str, typed: Typed) -> int:
     """Draw the loss around the network of RUN, with the paths of update rules and its sharpness."""
-    from couloir.cli.display import Display, print_landscape
+    from couloir.cli.display import Display
     from couloir.files import check_folder
 
     out, quiet = typed.screen["out"], typed.screen["quiet"]
@@ -234,8 +241,7 @@ def landscape(context: typer.Context, run: str, typed: Typed) -> int:
     with Display(quiet=quiet) as display:
         display.stage("starting")
         found = couloir.landscape(run, **typed.given, out=out, observer=display, command=context.obj)
-    print_landscape(found, as_json=typed.screen["json"], quiet=quiet)
-    return DONE
+    return _shown(found, typed)
 
 
 @app.command()

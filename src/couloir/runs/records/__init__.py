@@ -69,7 +69,7 @@ def read_record(folder: Path) -> AnyRecord:
                 f"go on with 'couloir search --resume {folder}'."
             ) from None
         raise lacking(RUN, folder) from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise unreadable(RUN, folder, error) from None
 
 

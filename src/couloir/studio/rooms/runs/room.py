@@ -154,17 +154,15 @@ class RunsRoom(JobRoom):
         Raises:
             InputError: they are nowhere.
         """
-        record = listing.read_record(folder)
-        source, data = record.get("source"), record.get("data")
-        known = source.get("data") if isinstance(source, dict) else None
-        name = data.get("name") if isinstance(data, dict) else None
-        if known is None or known in BUNDLED or str(known).startswith("openml:") or Path(str(known)).exists():
+        record = results.learned(folder)
+        known = record.source.data
+        if known is None or known in BUNDLED or known.startswith("openml:") or Path(known).exists():
             return None
         for path in self.context.tables.values():
-            if path.stem == name:
+            if path.stem == record.data.name:
                 return str(path.resolve())
         raise InputError(
-            f"The run's data '{Path(str(known)).name[:60]}' are no longer where they were: "
+            f"The run's data '{Path(known).name[:60]}' are no longer where they were: "
             "drop the same file in the room Train, then draw again."
         )
 
