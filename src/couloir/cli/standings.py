@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from couloir import options
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
 from couloir.options import MEMBER, RULE, Option
@@ -84,7 +85,7 @@ def _varying(run: Run[Any]) -> list[tuple[str, str]]:
     """Hyperparameters besides rule and rate that differ: their columns, and what they are called."""
     columns = {name.replace("restarts", "restart"): option for name, option in MEMBER.items()}
     del columns["optimizer"], columns["learning_rate"]
-    return [(key, option.label) for key, option in columns.items() if _varies(run, key, option)]
+    return [(key, options.label(key)) for key, option in columns.items() if _varies(run, key, option)]
 
 
 def _varies(run: Run[Any], key: str, option: Option) -> bool:

@@ -16,6 +16,8 @@ from couloir.studio.rooms.runs.listing import interval_words, readable_row, read
 if TYPE_CHECKING:
     import polars as pl
 
+    from couloir.runs.records.learned import Interval
+
 MOST_POINTS = 400
 """Points of a curve that are sent; longer ones are thinned out evenly."""
 
@@ -105,6 +107,12 @@ def _score(metric: str, value: float | None) -> dict[str, Any]:
     return _cell(words.metric(metric, value), value)
 
 
+def _interval(metric: str, found: Interval | None) -> str:
+    if found is None or found.low is None or found.high is None:
+        return "–"
+    return interval_words(metric, found.low, found.high)
+
+
 def _epoch(value: float | None) -> dict[str, Any]:
     return _cell("–" if value is None else f"{value:g}", value)
 
@@ -144,14 +152,13 @@ def _standing_board(record: RaceRecord) -> Board:
     metric, count, rows = record.metric, record.replicates, []
     for entry in record.standing:
         best = entry.best[metric] if entry.best else None
-        known = best is not None and best.low is not None and best.high is not None
         edge = f" ({entry.at_edge} tried)" if entry.at_edge else ""
         rows.append(
             [
                 _cell(entry.rule),
                 _amount(entry.learning_rate, edge),
                 _score(metric, best.mean if best else None),
-                _cell(interval_words(metric, best.low, best.high) if known else "–"),
+                _cell(_interval(metric, best)),
                 _amount(entry.steps_to_target),
                 _cell(f"{entry.diverged} of {count}", entry.diverged),
             ]
