@@ -60,6 +60,7 @@ def leaderboard(run: Run[TrainRecord]) -> Table:
     for place, rows in enumerate(_by_rule(run)):
         best = rows[0]
         lost = sum(row["status"] == "diverged" for row in rows)
+        own = [f"{name} {best[key]}" for key, name in varying if best[key] is not None]
         found.add_row(
             best["optimizer"],
             words.number(best["learning_rate"]),
@@ -67,7 +68,7 @@ def leaderboard(run: Run[TrainRecord]) -> Table:
             "–" if best["best_epoch"] is None else str(best["best_epoch"]),
             str(best["status"]),
             f"{lost} of {len(rows)}",
-            *([", ".join(f"{name} {best[key]}" for key, name in varying)] if varying else []),
+            *([", ".join(own)] if varying else []),
             style="" if place else "bold",
         )
     return found

@@ -62,7 +62,7 @@ def row(folder: Path) -> dict[str, Any]:
 def reading(folder: Path) -> Iterator[None]:
     """Where a folder is not as a run's, say so in a sentence that names it as the page does.
 
-    The record is checked when it is read, but not which scores it has, nor what is in the tables.
+    A record is checked when it is read, but for the names of scores and hyperparameters, and the tables.
     """
     import polars as pl
 
@@ -70,8 +70,12 @@ def reading(folder: Path) -> Iterator[None]:
         yield
     except InputError as error:
         said = error
-    except (LookupError, pl.exceptions.PolarsError) as error:
-        said = unreadable(RUN, folder, error)
+    except pl.exceptions.PolarsError as error:
+        said = unreadable("tables", folder, error)
+    except (LookupError, TypeError, ValueError) as error:
+        said = unreadable(
+            RUN, folder, ValueError(f"it lacks {error}" if isinstance(error, KeyError) else error)
+        )
     else:
         return
     raise InputError(str(said).replace(str(folder), f"{folder.parent.name}/{folder.name}")) from None

@@ -9,7 +9,9 @@ import numpy as np
 
 from couloir.data.sources.bundled import BUNDLED
 from couloir.errors import InputError
+from couloir.options import PLANES
 from couloir.runs import stored
+from couloir.runs.records import RUN
 from couloir.studio import asking
 from couloir.studio.jobs.request import JobRequest
 from couloir.studio.rooms.base import Context, JobRoom, RunName
@@ -30,7 +32,7 @@ PASTED = "pasted rows.txt"
 
 
 RunNames = Annotated[tuple[str, ...], asking.several(asking.text(300), 1, MOST_COMPARED)]
-PlaneKind = Annotated[str, asking.choice(("random", "paths", "solutions", "line"))]
+PlaneKind = Annotated[str, asking.choice(PLANES)]
 Resolution = Annotated[int, asking.whole(5, 101)]
 
 
@@ -111,7 +113,7 @@ class RunsRoom(JobRoom):
     def _row(self, folder: Path) -> dict[str, Any]:
         """A folder's row; read again only when its record has changed."""
         try:
-            found = (folder / "run.json").stat()
+            found = (folder / RUN).stat()
             mark = (found.st_mtime_ns, found.st_size, folder.stat().st_mtime_ns)
         except OSError:
             return listing.row(folder)
