@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Record)
 """The kind of record that a finding has."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Finding(Generic[F]):
     """What a verb found.
 
@@ -31,6 +31,18 @@ class Finding(Generic[F]):
     record: F
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     folder: Path | None = None
+
+    def __repr__(self) -> str:
+        """What was found, in one line."""
+        from couloir.report.notebook import line
+
+        return f"<{line(self.record)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the result, a table, curves."""
+        from couloir.report.notebook import html
+
+        return html(self)
 
     @property
     def name(self) -> str:

@@ -28,7 +28,7 @@ R = TypeVar("R", bound=LearnedRecord)
 """The kind of record that a run has."""
 
 
-@dataclass
+@dataclass(repr=False)
 class StoredRun(Generic[R]):
     """The contents of a run folder.
 
