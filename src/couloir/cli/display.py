@@ -26,8 +26,8 @@ from couloir.commands.progress import data_lines, seconds_left
 from couloir.engine.metrics import METRICS
 
 if TYPE_CHECKING:
-    from couloir.commands.exploring import Exploration
     from couloir.commands.landscape import Landscape
+    from couloir.commands.one_network import Exploration
     from couloir.commands.surface_race import SurfaceRun
     from couloir.commands.train import Run
     from couloir.engine.outcomes import Status

@@ -6,18 +6,16 @@ learnt from. Rules' paths are trained anew, from the run's own start, over the r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import jax
 import numpy as np
 
 from couloir import text as words
 from couloir.commands.asked import given_or_usual, takes
-from couloir.commands.findings import Finding
+from couloir.commands.findings import Finding, finite
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, interruptions
 from couloir.engine import seeds
@@ -123,7 +121,7 @@ def landscape(
         observer.stage("finding the sharpest directions")
         sharp, gradient = _sharpest(about, measure, asked["eigenvalues"], seed)
         profile = profile_table(about.network, measure, sharp, gradient, drawn.centre[0])
-    of_run = stored.record
+    of_run, machine = stored.record, Machine.here()
     record = LandscapeRecord(
         command=command or f"couloir.landscape({str(stored.folder or 'run')!r}, plane={kind!r})",
         run=str(stored.folder) if stored.folder else None,
@@ -131,8 +129,8 @@ def landscape(
         metric=of_run.metric,
         data=of_run.data,
         winner=of_run.winner,
-        device=jax.default_backend(),
-        machine=Machine.here(),
+        device=machine.device,
+        machine=machine,
         plane_seed=seed,
         **_slice_record(where, drawn, measure, about),
         paths=[_path_record(where, way) for way in ways],
@@ -320,8 +318,8 @@ def _ranges(plane: Plane, paths: pl.DataFrame, reach: float) -> tuple[tuple[floa
 
 
 def _slice_record(plane: Plane, drawn: Slice, measure: Measure, about: Restored) -> dict[str, Any]:
-    finite = np.where(np.isfinite(drawn.loss), drawn.loss, np.inf)
-    row, column = np.unravel_index(int(np.argmin(finite)), finite.shape)
+    heights = np.where(np.isfinite(drawn.loss), drawn.loss, np.inf)
+    row, column = np.unravel_index(int(np.argmin(heights)), heights.shape)
     loss, accuracy = drawn.centre
     return {
         "plane": findings.Plane(
@@ -341,9 +339,9 @@ def _slice_record(plane: Plane, drawn: Slice, measure: Measure, about: Restored)
         "rows_known": len(about.rows),
         "loss": measure.loss,
         "precision": measure.precision,
-        "centre": findings.Centre(loss=loss if math.isfinite(loss) else None, accuracy=accuracy),
+        "centre": findings.Centre(loss=finite(loss), accuracy=accuracy),
         "lowest": findings.Lowest(
-            loss=float(drawn.loss[row, column]) if np.isfinite(finite).any() else None,
+            loss=finite(float(drawn.loss[row, column])),
             x=float(drawn.x[column]),
             y=float(drawn.y[row]),
         ),

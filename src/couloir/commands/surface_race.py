@@ -6,13 +6,12 @@ surface's means the file.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from couloir.commands.findings import Finding
+from couloir.commands.findings import Finding, finite
 from couloir.commands.stages import Stages
 from couloir.engine.machine import Machine
 from couloir.errors import InputError, unknown
@@ -251,15 +250,11 @@ def _standing_record(finish: Finish) -> findings.SurfaceStanding:
         minimum=finish.minimum,
         escaped=finish.escaped,
         diverged=finish.diverged,
-        loss=_finite(float(finish.losses[-1])),
-        gradient=_finite(finish.gradient),
-        curvatures=[_finite(value) for value in finish.curvatures],
+        loss=finite(float(finish.losses[-1])),
+        gradient=finite(finish.gradient),
+        curvatures=[finite(value) for value in finish.curvatures],
         sentence=finish.sentence,
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def python_lines(name: str, asked: Mapping[str, Any]) -> str:
@@ -314,7 +309,7 @@ def tuning_table(race: SurfaceRace) -> pl.DataFrame:
         "diverged": pl.Int64,
         "chosen": pl.Boolean,
     }
-    rows = [trial._asdict() | {"loss": _finite(trial.loss)} for trial in race.tuning]
+    rows = [trial._asdict() | {"loss": finite(trial.loss)} for trial in race.tuning]
     return pl.DataFrame(rows, schema=schema)
 
 
