@@ -24,7 +24,7 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-@dataclass
+@dataclass(repr=False)
 class Finding(Generic[F]):
     """What a verb found.
 
@@ -37,6 +37,18 @@ class Finding(Generic[F]):
     record: F
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     folder: Path | None = None
+
+    def __repr__(self) -> str:
+        """What was found, in one line."""
+        from couloir.report.notebook import line
+
+        return f"<{line(self.record)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the result, a table, curves."""
+        from couloir.report.notebook import html
+
+        return html(self)
 
     @property
     def name(self) -> str:

@@ -33,7 +33,7 @@ Table = tuple[list[str], list[list[str]]]
 """Heads, and rows of text."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Exploration(Finding[F]):
     """What such a verb found.
 

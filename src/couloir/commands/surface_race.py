@@ -32,7 +32,7 @@ USED = ("optimizer", "learning_rate", "start", "steps", "noise", "seed")
 """What can be asked of a race on a surface."""
 
 
-@dataclass
+@dataclass(repr=False)
 class SurfaceRun(Finding[SurfaceRecord]):
     """A race on a surface, and what its folder holds.
 

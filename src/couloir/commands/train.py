@@ -55,6 +55,18 @@ class Run(runs.StoredRun[R]):
         folder: where it is stored, or None.
     """
 
+    def __repr__(self) -> str:
+        """What the run came to, in one line."""
+        from couloir.report.notebook import line
+
+        return f"<{line(self.record)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the result, the best members, their curves."""
+        from couloir.report.notebook import html
+
+        return html(self)
+
     def predict(self, source: Any) -> np.ndarray:
         """Labels or values for new rows: a frame, an array, or anything `couloir.load` reads."""
         return self.model.predict(load_features(source, self.model.preparation)[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from couloir.data.columns import column_kind, numbers_of
-from couloir.text import count
+from couloir.text import count, one_line
 
 Task = Literal["classification", "regression"]
 """What is to be predicted: a class, or a number."""
@@ -66,6 +67,20 @@ class Dataset:
     times: np.ndarray | None = None
     time_name: str | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What is in it, in one line."""
+        size = f"{count(len(self), 'row')}, {count(len(self.column_names), 'column')}"
+        classes = "" if self.classes is None else f" ({count(len(self.classes), 'class', 'classes')})"
+        return (
+            f"<dataset {one_line(self.name)}: {size}, {self.task} of {one_line(self.target_name)}{classes}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the description, and the first rows of a table."""
+        lines = "<br>".join(html.escape(line) for line in summary_lines(self))
+        table = self.features.head()._repr_html_() if isinstance(self.features, pl.DataFrame) else ""
+        return f"<div><p>{lines}</p>{table}</div>"
 
     def __len__(self) -> int:
         """The number of rows."""

@@ -28,7 +28,7 @@ R = TypeVar("R", bound=LearnedRecord)
 """The kind of record that a run has."""
 
 
-@dataclass
+@dataclass(repr=False)
 class StoredRun(Generic[R]):
     """The contents of a run folder.
 
@@ -234,8 +234,9 @@ def read(path: str | Path) -> StoredRun[Any]:
     frames = tables_of(folder, ["history", "leaderboard", "predictions", *record.tables])
     try:
         model = load_model(folder)
-    except FileNotFoundError as error:
-        raise lacking(Path(error.filename or "model.json").name, folder) from None
+    except FileNotFoundError:
+        missing = next(name for name in ("model.json", "model.safetensors") if not (folder / name).exists())
+        raise lacking(missing, folder) from None
     except Exception as error:
         if isinstance(error, (MemoryError, InputError)):
             raise

@@ -22,6 +22,8 @@ from couloir.selection import evaluation
 from couloir.selection.candidates import POOL, Candidate, median_epochs
 from couloir.selection.evaluation import Judged, Scores
 from couloir.selection.problem import Problem
+from couloir.text import METRIC_NAMES, count, number, one_line
+from couloir.text import metric as metric_text
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,18 @@ class CrossValidation:
     problem: Problem
     trained: Trained
     metric: str
+
+    def __repr__(self) -> str:
+        """What came of it, in one line."""
+        members, folds = len(self.trained.outcomes), len(self.trained.folds)
+        found = f"cross-validation of {one_line(self.problem.dataset.name)}: "
+        found += f"{count(members, 'member')} in {count(folds, 'fold')}"
+        if self.winner is None:
+            return f"<{found}, none of which came to its end in all>"
+        best = self.trained.outcomes[self.winner].member
+        mean = metric_text(self.metric, float(np.mean(self.scores[self.metric][self.winner])))
+        found += f", best {best.rule.name} at {number(best.learning_rate)}"
+        return f"<{found} with a mean {METRIC_NAMES[self.metric]} of {mean}>"
 
     @cached_property
     def scores(self) -> dict[str, np.ndarray]:

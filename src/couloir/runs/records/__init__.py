@@ -69,7 +69,7 @@ def read_record(folder: Path) -> AnyRecord:
                 f"go on with 'couloir search --resume {folder}'."
             ) from None
         raise lacking(RUN, folder) from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise unreadable(RUN, folder, error) from None
 
 
@@ -82,7 +82,7 @@ def lacking(file: str, folder: Path) -> InputError:
 
 def unreadable(file: str, folder: Path, error: Exception) -> InputError:
     """What to say of a file of a run folder that cannot be read."""
-    reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0].rstrip(".")
+    reason = str(error).partition("\n")[0].rstrip(".")
     return InputError(
         f"The {file} of the run folder '{folder}' cannot be read ({reason or type(error).__name__}): "
         "train again."

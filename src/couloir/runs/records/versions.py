@@ -13,13 +13,18 @@ def up_to_date(record: Mapping[str, Any], newest: int) -> dict[str, Any]:
     """A record as one of the newest version.
 
     Raises:
-        ValueError: its version is not known.
+        ValueError: its version is not known, or it is not what that version has.
     """
     found = dict(record)
     while (number := found.get("schema_version")) != newest:
         if not isinstance(number, int) or number not in NEXT:
             raise ValueError(f"schema version {number!r} is none of 1 to {newest}")
-        found = {**NEXT[number](found), "schema_version": number + 1}
+        try:
+            found = {**NEXT[number](found), "schema_version": number + 1}
+        except KeyError as error:
+            raise ValueError(f"it lacks {error}") from None
+        except (TypeError, AttributeError):
+            raise ValueError(f"something in it is not as version {number} has it") from None
     return found
 
 
