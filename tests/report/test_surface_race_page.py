@@ -1,4 +1,4 @@
-"""A race on a surface as a run folder and a page: whole, offline, with the race's numbers, and playable."""
+"""A surface race as a run folder and a page: whole, offline, with the race's numbers, and playable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from couloir.commands import surface_race as surface_racing
 from couloir.commands.surface_race import race_surface
 from couloir.errors import InputError
 from couloir.figures.surfaces.race import surface_race
-from couloir.runs import stored as runs
+from couloir.runs.records import SurfaceRecord, read_record, record_of, text_of
 from couloir.surfaces.functions import SURFACES
 from pages import Page
 
@@ -51,10 +51,10 @@ def test_the_folder_is_whole_and_latest_goes_on_naming_a_model(run):
         "tuning.parquet",
     ]
     assert not (run.folder.parent / "latest").exists()
-    record = json.loads((run.folder / "run.json").read_text("utf-8"))
-    assert record["kind"] == "surface"
-    assert {entry["rule"] for entry in record["standing"]} == set(RULES)
-    assert record["seconds"]["total"] >= record["seconds"]["race"] > 0
+    record = read_record(run.folder)
+    assert isinstance(record, SurfaceRecord)
+    assert {entry.rule for entry in record.standing} == set(RULES)
+    assert record.seconds["total"] >= record.seconds["race"] > 0
 
 
 def test_the_tables_hold_every_step_and_every_rate(run):
@@ -81,7 +81,7 @@ def test_a_diverged_rule_is_written_as_far_as_it_came():
     table = lost.tables["paths"]
     assert table.filter(rule="sgd").height == steps
     assert table.filter(rule="adam").height == 21
-    json.dumps(lost.record, allow_nan=False)
+    assert record_of(json.loads(text_of(lost.record))) == lost.record
     page = Page(report.render(lost))
     assert f"sgd diverged: it could not take step {steps}." in said(page)
     assert "sgd had diverged by step 20." in said(page)
@@ -90,18 +90,16 @@ def test_a_diverged_rule_is_written_as_far_as_it_came():
 
 def test_a_stored_race_is_read_and_is_the_same(run):
     again = surface_racing.open_surface_run(run.folder)
-    assert again.record == json.loads((run.folder / "run.json").read_text("utf-8"))
+    assert again.record == run.record
     for first, second in zip(run.race.runners, again.race.runners, strict=True):
         np.testing.assert_array_equal(first.path, second.path)
-    assert runs.kind_of(run.folder) == "surface"
-    assert runs.kind_of(run.folder.parent) != "surface"
-    with pytest.raises(InputError, match="no race on a surface"):
+    with pytest.raises(InputError, match=r"has no run\.json"):
         surface_racing.open_surface_run(run.folder.parent)
 
 
 def test_the_python_lines_give_the_same_figure(run):
     space: dict = {}
-    exec(run.record["code"], space)
+    exec(run.record.code, space)
     for first, second in zip(run.race.runners, space["found"].runners, strict=True):
         np.testing.assert_array_equal(first.path, second.path)
 
@@ -140,7 +138,7 @@ def test_rates_are_for_all_rules_or_in_their_order():
 
 def test_the_terminal_shows_what_ended_how(run):
     labels = dict(surface_racing.lines(run))
-    assert labels["verdict"] == run.record["verdict"]
+    assert labels["verdict"] == run.record.verdict
     assert f"{len(run.race.tuning) + 4} descents of {STEPS} steps" in labels["raced"]
     rows = surface_racing.rows(run)
     assert all(len(row) == len(surface_racing.HEADS) for row in rows)
@@ -177,7 +175,7 @@ def test_the_page_shows_the_race(run, page):
     for finish in run.race.standing:
         assert finish.sentence in text
         assert words.number(finish.learning_rate) in page.texts
-    assert run.record["verdict"] in text
+    assert run.record.verdict in text
     assert "AdaDelta was not tuned" in text
     assert "the rule's own" in text
     for bad in ("None", " nan", "Undefined"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Record)
 """The kind of record that a finding has."""
+
+
+def finite(value: float | None) -> float | None:
+    """The number; None where it is not finite, which a record cannot hold."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(repr=False)

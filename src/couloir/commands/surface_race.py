@@ -6,21 +6,18 @@ surface's means the file.
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from couloir.commands.findings import Finding
+from couloir.commands.findings import Finding, finite
 from couloir.commands.stages import Stages
+from couloir.engine.machine import Machine
 from couloir.errors import InputError, unknown
 from couloir.files import check_folder
 from couloir.runs import stored as runs
+from couloir.runs.records import SurfaceRecord, findings, read_record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,8 +32,8 @@ USED = ("optimizer", "learning_rate", "start", "steps", "noise", "seed")
 """What can be asked of a race on a surface."""
 
 
-@dataclass
-class SurfaceRun(Finding):
+@dataclass(repr=False)
+class SurfaceRun(Finding[SurfaceRecord]):
     """A race on a surface, and what its folder holds.
 
     Its record has command, surface, standing and seconds; its tables are `paths` (one row per rule and step)
@@ -59,7 +56,7 @@ class SurfaceRun(Finding):
         return "race.html"
 
 
-def _run_of(race: SurfaceRace, record: dict[str, Any], folder: Path | None = None) -> SurfaceRun:
+def _run_of(race: SurfaceRace, record: SurfaceRecord, folder: Path | None = None) -> SurfaceRun:
     return SurfaceRun(record, {"paths": paths_table(race), "tuning": tuning_table(race)}, folder, race=race)
 
 
@@ -90,13 +87,13 @@ def open_surface_run(path: str | Path) -> SurfaceRun:
     from couloir.surfaces import race as racing
 
     folder = runs.resolve(path)
-    if runs.kind_of(folder) != "surface":
-        raise InputError(f"The run folder '{path}' holds no race on a surface: name another.")
-    record = json.loads((folder / "run.json").read_text("utf-8"))
-    asked = dict(record["asked"])
+    record = read_record(folder)
+    if not isinstance(record, SurfaceRecord):
+        raise InputError(f"The run folder '{path}' holds no surface race: it is a {record.kind} run.")
+    asked = dict(record.asked)
     if asked["start"] is not None:
         asked["start"] = tuple(asked["start"])
-    return _run_of(racing.race(record["surface"]["name"], **asked), record, folder.resolve())
+    return _run_of(racing.race(record.surface.name, **asked), record, folder)
 
 
 def race_surface(
@@ -156,7 +153,7 @@ def race_surface(
     with stages.timed("race"):
         found = racing.race(surface, **asked)
     run = _run_of(found, _record(found, asked, command))
-    run.record["seconds"] = stages.rounded()
+    run.record.seconds = stages.rounded()
     if out is not None:
         if observer is not None:
             observer.stage("writing the report")
@@ -202,41 +199,35 @@ def _one(given: Any, name: str) -> float:
 # What is written ------------------------------------------------------------------------------------------
 
 
-def _record(race: SurfaceRace, asked: Mapping[str, Any], command: str | None) -> dict[str, Any]:
+def _record(race: SurfaceRace, asked: Mapping[str, Any], command: str | None) -> SurfaceRecord:
     """Everything that run.json holds, save how long it took."""
     from couloir.figures.surfaces.race import race_words
 
-    surface = race.surface
+    surface, machine = race.surface, Machine.here()
     code = python_lines(surface.name, _named(asked))
-    return {
-        "schema_version": runs.SCHEMA_VERSION,
-        "kind": "surface",
-        "status": "complete",
-        "command": command or code.splitlines()[-2],
-        "code": code,
-        "asked": _named(asked),
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seed": race.seed,
-        "surface": {
-            "name": surface.name,
-            "title": surface.title,
-            "equation": surface.equation,
-            "domain": surface.domain,
-            "minima": race.minima,
-            "least": surface.least,
-            "source": surface.source,
-        },
-        "start": race.start,
-        "steps": race.steps,
-        "noise": race.noise,
-        "verdict": race_words(race),
-        "standing": [_standing_record(finish) for finish in race.standing],
-        "notes": list(race.notes),
-        "tables": ["paths", "tuning"],
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("couloir", "jax", "numpy", "polars", "plotly")},
-        "device": "cpu" if _on_cpu() else "an accelerator",
-    }
+    return SurfaceRecord(
+        command=command or code.splitlines()[-2],
+        code=code,
+        asked=_named(asked),
+        seed=race.seed,
+        device=machine.device,
+        machine=machine,
+        surface=findings.Surface(
+            name=surface.name,
+            title=surface.title,
+            equation=surface.equation,
+            domain=surface.domain,
+            minima=list(race.minima),
+            least=surface.least,
+            source=surface.source,
+        ),
+        start=race.start,
+        steps=race.steps,
+        noise=race.noise,
+        verdict=race_words(race),
+        standing=[_standing_record(finish) for finish in race.standing],
+        notes=list(race.notes),
+    )
 
 
 def _named(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,32 +239,22 @@ def _named(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {**asked, "rules": rules}
 
 
-def _on_cpu() -> bool:
-    import jax
-
-    return bool(jax.default_backend() == "cpu")
-
-
-def _standing_record(finish: Finish) -> dict[str, Any]:
-    return {
-        "rule": finish.name,
-        "learning_rate": finish.learning_rate,
-        "tuned": finish.tuned,
-        "at_edge": finish.at_edge,
-        "ending": finish.ending,
-        "arrived": finish.arrived,
-        "minimum": finish.minimum,
-        "escaped": finish.escaped,
-        "diverged": finish.diverged,
-        "loss": _finite(float(finish.losses[-1])),
-        "gradient": _finite(finish.gradient),
-        "curvatures": [_finite(value) for value in finish.curvatures],
-        "sentence": finish.sentence,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _standing_record(finish: Finish) -> findings.SurfaceStanding:
+    return findings.SurfaceStanding(
+        rule=finish.name,
+        learning_rate=finish.learning_rate,
+        tuned=finish.tuned,
+        at_edge=finish.at_edge,
+        ending=finish.ending,
+        arrived=finish.arrived,
+        minimum=finish.minimum,
+        escaped=finish.escaped,
+        diverged=finish.diverged,
+        loss=finite(float(finish.losses[-1])),
+        gradient=finite(finish.gradient),
+        curvatures=[finite(value) for value in finish.curvatures],
+        sentence=finish.sentence,
+    )
 
 
 def python_lines(name: str, asked: Mapping[str, Any]) -> str:
@@ -328,7 +309,7 @@ def tuning_table(race: SurfaceRace) -> pl.DataFrame:
         "diverged": pl.Int64,
         "chosen": pl.Boolean,
     }
-    rows = [trial._asdict() | {"loss": _finite(trial.loss)} for trial in race.tuning]
+    rows = [trial._asdict() | {"loss": finite(trial.loss)} for trial in race.tuning]
     return pl.DataFrame(rows, schema=schema)
 
 
@@ -342,9 +323,8 @@ def lines(run: SurfaceRun) -> Iterable[tuple[str, str]]:
     race, record = run.race, run.record
     descents = len(race.tuning) + len(race.runners)
     yield "surface", f"{race.surface.title}: {race.surface.equation}".rstrip(": ")
-    seconds = record["seconds"]["race"]
-    yield "raced", f"{descents:,} descents of {race.steps:,} steps in {seconds:.1f} s"
-    yield "verdict", record["verdict"]
+    yield "raced", f"{descents:,} descents of {race.steps:,} steps in {record.seconds['race']:.1f} s"
+    yield "verdict", record.verdict
     for note in race.notes:
         yield "note", note
     edge = [finish.name for finish in race.runners if finish.at_edge]

@@ -277,7 +277,7 @@ class GuessRecord(Record, kw_only=True, tag="guess"):
     best: Guess
     best_by_scale: dict[str, float]
     median: float
-    constant: float
+    constant: float | None
     guesses_per_second: float
     descent: Descent
     grid: str
