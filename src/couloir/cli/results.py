@@ -21,9 +21,9 @@ from couloir.runs.records import LearnedRecord, RaceRecord, SearchRecord, TrainR
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from couloir.commands.one_network import Exploration
     from couloir.commands.findings import Finding
     from couloir.commands.landscape import Landscape
+    from couloir.commands.one_network import Exploration
     from couloir.commands.surface_race import SurfaceRun
     from couloir.commands.train import Run
     from couloir.selection.problem import Plan
