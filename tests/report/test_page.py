@@ -84,7 +84,7 @@ def test_names_from_the_data_are_text_everywhere(pages):
 
 def test_figures_of_the_page_hold_the_numbers_of_the_run(pages):
     run = digits()
-    member = run.record["winner"]["member"]
+    member = run.record.winner.member
     history = run.history.filter(pl.col("member") == member).sort("epoch")
     trace = next(t for t in pages["digits"].figures["learning-curves"]["data"] if t["name"] == "validation")
     assert trace["y"] == history["validation_loss"].to_list()
@@ -132,7 +132,7 @@ def test_leaderboard_shows_what_varies_and_names_what_all_share():
 @pytest.mark.parametrize(("status", "said"), [("interrupted", "interrupted"), ("out of time", "time limit")])
 def test_a_run_cut_short_says_so_at_the_top(status, said):
     run = digits(rates=3)
-    run.record["status"] = status
+    run.record.status = status
     page = Page(report.render(run))
     banner = next(a for _, a in page.elements if a.get("role") == "status")
     assert banner["class"] == "banner"
@@ -141,18 +141,17 @@ def test_a_run_cut_short_says_so_at_the_top(status, said):
 
 def test_a_test_part_scored_before_is_reported():
     run = digits(rates=3)
-    run.record["ledger"]["times_scored"] = 7
+    run.record.ledger.times_scored = 7
     assert "Over all runs this test part has been scored 7 times." in Page(report.render(run)).text
 
 
 def test_a_small_run_makes_a_page_too():
-    """One member, one epoch, no linear model, no mistakes: nothing is drawn from nothing."""
+    """One member, one epoch, no mistakes: nothing is drawn from nothing."""
     run = digits(rates=1)
     run.leaderboard = run.leaderboard.head(1)
     member = run.leaderboard["member"][0]
     run.history = run.history.filter((pl.col("member") == member) & (pl.col("epoch") == 1))
-    run.record |= {"n_members": 1, "linear": None, "mistakes": [], "seconds": {}, "importance": []}
-    run.record["winner"]["best_epoch"] = 1
+    run.record.n_members, run.record.mistakes, run.record.winner.best_epoch = 1, [], 1
     page = Page(report.render(run))
     assert "1 network was trained on 1,257 rows" in page.text
     assert "Left out: all members have the same learning rate" in page.text
