@@ -133,11 +133,6 @@ class Option:
         return getattr(self.kind, "choices", ())
 
     @property
-    def is_of_rule(self) -> bool:
-        """Whether rules read it, and it is as customary for each of them where it is not given."""
-        return self.usual == _CUSTOMARY
-
-    @property
     def is_of_member(self) -> bool:
         """Whether it makes the members of a population."""
         return self.name in MEMBER and self.group in (RULE, NETWORK, TRAINING)

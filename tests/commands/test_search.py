@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from msgspec import to_builtins
 
 import couloir
 from couloir.commands import search as searching
@@ -87,30 +88,31 @@ def test_a_search_s_folder_holds_the_run(run: Any, way: dict[str, Any]) -> None:
         *("model.json", "model.safetensors", "report.html", "run.json"),
     }
     again = couloir.open_run(run.folder.parent / "latest")
-    assert again.record == run.record == json.loads((run.folder / "run.json").read_text("utf-8"))
+    assert again.record == run.record
+    assert to_builtins(again.record) == json.loads((run.folder / "run.json").read_text("utf-8"))
     data = couloir.load("iris")
     assert np.array_equal(again.model.answers(data.features), run.model.answers(data.features))
     assert all(again.tables[name].equals(frame) for name, frame in run.tables.items())
-    record = run.record["search"]
-    assert (record["trials"], record["generations"]) == (18, 3)
-    assert record["evaluation"] == ("validation" if "validation" in way else "2 folds")
+    record = run.record.search
+    assert (record.trials, record.generations) == (18, 3)
+    assert record.evaluation == ("validation" if "validation" in way else "2 folds")
 
 
 def test_the_record_the_table_and_the_study_agree(run: Any) -> None:
-    copy = run.folder.parent.parent / f"study-{run.folder.parent.name}-{run.record['search']['evaluation']}"
+    copy = run.folder.parent.parent / f"study-{run.folder.parent.name}-{run.record.search.evaluation}"
     shutil.copytree(run.folder, copy)
     study, trials = Study.resume(copy), run.tables["trials"]
     assert trials["value"].to_list() == [trial.value for trial in study.trials]
     assert trials["status"].to_list() == [trial.status for trial in study.trials]
-    counted = {name: count for name, count in run.record["counts"].items() if count}
+    counted = {name: count for name, count in run.record.counts.items() if count}
     assert counted == dict(trials["status"].value_counts().iter_rows())
     assert {"left", "finished"} <= set(counted)
     best = study.best
     assert best is not None
-    assert run.record["search"]["best_trial"] == run.record["winner"]["member"] == best.number
-    assert run.record["search"]["best_value"] == best.value
+    assert run.record.search.best_trial == run.record.winner.member == best.number
+    assert run.record.search.best_value == best.value
     assert run.leaderboard["number"][0] == best.number
-    assert run.record["winner"]["learning_rate"] == study.space.member(best.parameters).learning_rate
+    assert run.record.winner.learning_rate == study.space.member(best.parameters).learning_rate
     kept = run.tables["trials"].filter(status="left")["value"]
     assert kept.is_null().all()
     for rung in run.tables["rungs"].iter_rows(named=True):
@@ -125,13 +127,13 @@ def test_the_record_the_table_and_the_study_agree(run: Any) -> None:
 
 
 def test_the_list_that_is_tested(run: Any) -> None:
-    names = [each["name"] for each in run.record["finalists"]]
+    names = [each.name for each in run.record.finalists]
     assert names == ["winner", "refitted", "ensemble"]
-    (headline,) = [each for each in run.record["finalists"] if each["headline"]]
-    several = len(run.record["ensemble"]) > 1
-    assert headline["name"] == ("ensemble" if several else "refitted")
-    assert {name: run.record["test"][name] for name in headline["test"]} == headline["test"]
-    assert sum(each["weight"] for each in run.record["ensemble"]) == pytest.approx(1)
+    (headline,) = [each for each in run.record.finalists if each.headline]
+    several = len(run.record.ensemble) > 1
+    assert headline.name == ("ensemble" if several else "refitted")
+    assert run.test == headline.test
+    assert sum(each.weight for each in run.record.ensemble) == pytest.approx(1)
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_poisoned_test_rows_change_no_choice(
     for one, two in zip(ours["finalists"], theirs["finalists"], strict=True):
         assert {name for name in one if one[name] != two[name]} == {"test"}
     assert ours["data"]["split"] == theirs["data"]["split"]
-    assert theirs["test"]["log_loss"] > ours["test"]["log_loss"]
+    assert other.test["log_loss"] > run.test["log_loss"]
 
 
 def test_a_search_without_halving_lets_all_come_to_their_end(
@@ -178,7 +180,7 @@ def test_a_search_without_halving_lets_all_come_to_their_end(
     )
     assert found.tables["trials"]["epochs_run"].unique().to_list() == [9]
     assert len(found.tables["rungs"]) == 0
-    assert found.record["counts"]["finished"] == 6
+    assert found.record.counts["finished"] == 6
 
 
 # Time and interruption -------------------------------------------------------------------------------------
@@ -209,8 +211,8 @@ def test_a_search_by_minutes_trains_until_the_time_kept_for_the_end(
     monkeypatch.setattr(searching, "time", clock)
     monkeypatch.setattr(Budget, "least_seconds", least)
     found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=2, out=tmp_path)
-    assert found.record["status"] == "out of time"
-    assert found.record["search"]["trials"] >= (6 if least else 12)
+    assert found.record.status == "out of time"
+    assert found.record.search.trials >= (6 if least else 12)
     # 18 % of two minutes is kept; the clock is read after every epoch and before every generation. None
     # begins that could do nothing but compile.
     assert earliest <= clock.read - 0.82 * 120 <= latest
@@ -221,8 +223,8 @@ def test_a_search_whose_time_is_up_at_once_has_one_generation(
 ) -> None:
     monkeypatch.setitem(IMPORTING, "seconds", 1000.0)
     found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=1, out=tmp_path)
-    assert found.record["status"] == "out of time"
-    assert 1 <= found.record["search"]["trials"] <= 6
+    assert found.record.status == "out of time"
+    assert 1 <= found.record.search.trials <= 6
 
 
 class Interrupting(Silent):
@@ -288,7 +290,7 @@ def test_a_finished_search_goes_on_with_more_trials(
     ours, theirs = killing.found(more), killing.found(at_once)
     assert ours["trials"] == theirs["trials"]
     assert killing.differences(more, at_once) == []
-    assert couloir.open_run(few.folder).record["search"]["trials"] == 18
+    assert couloir.open_run(few.folder).record.search.trials == 18
 
 
 def test_other_data_are_refused(run: Any, iris: Any, tmp_path: Path) -> None:

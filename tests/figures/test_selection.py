@@ -15,7 +15,7 @@ from couloir import text as words
 from couloir.figures import scores, theme
 from couloir.figures.comparison import pairs
 from couloir.figures.training.folds import strip
-from couloir.runs.records.learned import Bin, FoldScores
+from couloir.runs.records.learned import Bin, FoldScores, FoldSizes
 from synthetic_folds import folded
 from synthetic_race import STEPS, hostile_race, race
 from synthetic_run import HOSTILE, digits
@@ -581,13 +581,13 @@ def test_the_pieces_of_a_strip_cover_its_rows_once(kind):
     sizes = folded(kind).record.cross_validation.sizes
     pieces = strip(sizes, kind == "in time")
     for fold, size in enumerate(sizes):
-        rows = np.zeros(sum(size.values()), int)
-        found = dict.fromkeys(size, 0)
+        rows = np.zeros(size.total, int)
+        found = dict.fromkeys(("train", "stopping", "held_out"), 0)
         for part, _, start, n in (piece for piece in pieces if piece[1] == fold):
             rows[start : start + n] += 1
             found[part] += n
         assert (rows == 1).all()
-        assert found == size
+        assert FoldSizes(**found) == size
     held = [(start, start + n) for part, _, start, n in pieces if part == "held_out"]
     assert all(before[1] == after[0] for before, after in itertools.pairwise(held))
     if kind == "in time":

@@ -97,13 +97,17 @@ def _finalists(task: str, best: float) -> list[learned.Finalist]:
 
 
 def _calibration() -> learned.Calibration:
-    bins = ((0.55, 9), (0.75, 20), (0.97, 241))
+    def bins(off: float) -> list[learned.Bin]:
+        found = ((0.55, 9), (0.75, 20), (0.97, 241))
+        return [learned.Bin(confidence=c, accuracy=c - off, count=n) for c, n in found]
+
     return learned.Calibration(
         temperature=1.31,
         validation_error=0.021,
         test_error=0.034,
         test_error_scaled=0.012,
-        reliability=[learned.Bin(confidence=c, accuracy=c - 0.06, count=n) for c, n in bins],
+        reliability=bins(0.06),
+        reliability_scaled=bins(0.01),
     )
 
 

@@ -50,17 +50,13 @@ def _lead(record: RaceRecord) -> str:
 
 
 def _facts(record: RaceRecord) -> list[tuple[str, str, str]]:
-    first, metric, best = summary.headline_metric(record), record.metric, record.standing[0]
+    metric, best, (test, score, _) = record.metric, record.standing[0], summary.test_fact(record)
     each = f"{count(len(record.standing), 'rule')}, {record.rates_per_rule} rates and "
     each += f"{record.replicates} replicates each"
     return [
         ("First", best.rule, f"learning rate {number(best.learning_rate)}"),
         (f"Its validation {scores.metric_name(metric)}", _mean(best.best, metric), "mean of its best scores"),
-        (
-            f"Test {words.METRIC_NAMES[first]}",
-            words.metric(first, record.test.scores[first]),
-            "of one winner, scored once",
-        ),
+        (test, score, "of one winner, scored once"),
         ("Trainings", f"{record.n_trainings:,}", each),
         ("Time", f"{number(record.seconds['total'])}\u202fs", ""),
     ]

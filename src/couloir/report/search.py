@@ -7,13 +7,13 @@ from typing import Any
 from couloir import figures
 from couloir import text as words
 from couloir.figures import Chart, TableRun, scores
-from couloir.figures.search.parameters import heading, text, varied
+from couloir.figures.search.parameters import heading, varied
 from couloir.figures.search.trials import COMPLETE, SearchRun, complete, folds_of, trials
 from couloir.report import folds, summary
 from couloir.report.tables import row
 from couloir.runs.records import SearchRecord
 from couloir.runs.records.learned import Searched
-from couloir.text import count, number, percent
+from couloir.text import count, number, percent, setting
 
 MOST_TRIALS = 200
 
@@ -67,8 +67,7 @@ def _lead(record: SearchRecord) -> str:
 
 
 def _facts(record: SearchRecord) -> list[tuple[str, str, str]]:
-    first, metric, looked = summary.headline_metric(record), record.metric, record.search
-    low, high = record.test.intervals[first]
+    metric, looked = record.metric, record.search
     names = {
         "finished": "ran to the end",
         "stopped": "stopped early",
@@ -78,11 +77,7 @@ def _facts(record: SearchRecord) -> list[tuple[str, str, str]]:
     fates = [f"{record.counts[key]:,} {name}" for key, name in names.items() if record.counts[key]]
     name, on = scores.metric_name(metric), looked.evaluation
     return [
-        (
-            f"Test {words.METRIC_NAMES[first]}",
-            words.metric(first, record.test.scores[first]),
-            f"{words.metric(first, low)} to {words.metric(first, high)}",
-        ),
+        summary.test_fact(record),
         (
             f"Validation {name}" if on == "validation" else f"{name.capitalize()}, {on}",
             words.metric(metric, looked.best_value),
@@ -145,7 +140,13 @@ def _ensemble(record: SearchRecord) -> dict[str, Any]:
     shares = [(share, share.parameters or {}) for share in record.ensemble or []]
     names = list(dict.fromkeys(name for _, parameters in shares for name in parameters))
     items = [
-        row([str(share.member), percent(share.weight), *(text(parameters.get(name)) for name in names)])
+        row(
+            [
+                str(share.member),
+                percent(share.weight),
+                *(setting(parameters.get(name)) for name in names),
+            ]
+        )
         for share, parameters in sorted(shares, key=lambda entry: -entry[0].weight)
     ]
     return {"heads": ["trial", "weight", *map(heading, names)], "items_": items}
@@ -163,8 +164,8 @@ def _trials(run: TableRun[SearchRecord]) -> dict[str, Any]:
             [
                 str(entry["number"]),
                 words.metric(metric, entry["value"]),
-                *(text(entry.get(name)) for name in names),
-                text(entry["best_epoch"]),
+                *(setting(entry.get(name)) for name in names),
+                setting(entry["best_epoch"]),
                 _outcome(entry, folds_of(run.record)),
             ],
             quiet=entry["status"] not in COMPLETE,
@@ -188,4 +189,4 @@ def _outcome(entry: dict[str, Any], folds: int) -> str:
         return "ran to the end"
     what = "left at a rung" if entry["status"] == "left" else "stopped"
     # In folds the number is a sum over folds that may have ended at different epochs.
-    return f"{what}, epoch {text(entry['epochs_run'])}" if folds == 1 else what
+    return f"{what}, epoch {setting(entry['epochs_run'])}" if folds == 1 else what

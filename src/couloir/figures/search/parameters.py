@@ -12,10 +12,10 @@ from couloir.figures import scores, theme
 from couloir.figures.chart import Chart, new_figure
 from couloir.figures.scores import TableRun
 from couloir.figures.search.trials import complete
-from couloir.options import SPACE, label, taken_by
+from couloir.options import CUSTOMARY, SPACE, label, taken_by
 from couloir.runs.records import SearchRecord
 from couloir.runs.records.learned import ParameterImportance
-from couloir.text import number
+from couloir.text import setting
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -78,9 +78,9 @@ def varied(rows: list[dict[str, Any]]) -> list[str]:
     What rules read differs between trials of one rule where it was searched; where it was not, between rules.
     """
     rules, names = {row["optimizer"] for row in rows}, []
-    for name, option in taken_by(SPACE).items():
+    for name in taken_by(SPACE):
         differs = len({row.get(name) for row in rows} - {None}) > 1
-        if differs and option.is_of_rule:
+        if differs and name in CUSTOMARY:
             differs = len({(row["optimizer"], row.get(name)) for row in rows}) > len(rules)
         names += [name] * differs
     doubled = {"learning_rate"} if "rate" in names else set()
@@ -121,7 +121,7 @@ def search_slices(run: TableRun[SearchRecord]) -> Chart:
     if len(names) % 2:
         unused = 2 * high
         figure.update_layout({f"xaxis{unused}": {"visible": False}, f"yaxis{unused}": {"visible": False}})
-    best = words.joined([setting(name, rows[0][name]) for name in names], limit=16)
+    best = words.joined([described(name, rows[0][name]) for name in names], limit=16)
     alt = f"{words.count(len(names), 'scatter chart')} of {words.count(len(rows), 'trial')}. "
     alt += f"Best trial: {best}."
     return Chart("slices", title, _slices_sentence(rows, names, metric, beyond), alt, figure)
@@ -132,18 +132,9 @@ def _by_importance(run: TableRun[SearchRecord], names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: -shares.get(name, 0.0))
 
 
-def text(value: Any) -> str:
-    """The value of a hyperparameter in words."""
-    if value is None:
-        return "–"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value)
-    return words.short(str(value).replace("_", " "))
-
-
-def setting(name: str, value: Any) -> str:
+def described(name: str, value: Any) -> str:
     """A hyperparameter with its value: "width 64", "1.2 × the customary rate"."""
-    return f"{text(value)} × the customary rate" if name == "rate" else f"{label(name)} {text(value)}"
+    return f"{setting(value)} × the customary rate" if name == "rate" else f"{label(name)} {setting(value)}"
 
 
 def _add_slice(
@@ -166,7 +157,7 @@ def _add_slice(
     figure.add_scatter(
         x=[place[row[name]] + shift if few else row[name] for row, shift in zip(known, spread, strict=True)],
         y=[row["value"] for row in known],
-        customdata=[f"trial {row['number']}, {words.plain(text(row[name]))}" for row in known],
+        customdata=[f"trial {row['number']}, {words.plain(setting(row[name]))}" for row in known],
         name=label(name),
         xaxis=f"x{axis}",
         yaxis=f"y{axis}",
@@ -185,7 +176,10 @@ def _add_slice(
     title = {"title": {"text": words.plain(heading(name), 22), "standoff": 4}, "tickfont": {"size": 11}}
     if few:
         _add_medians(figure, known, name, place, axis)
-        ticks = {"tickvals": list(place.values()), "ticktext": [words.plain(text(c), 12) for c in choices]}
+        ticks = {
+            "tickvals": list(place.values()),
+            "ticktext": [words.plain(setting(c), 12) for c in choices],
+        }
         figure.update_layout({f"xaxis{axis}": title | ticks | {"showgrid": False}})
     else:
         figure.update_layout({f"xaxis{axis}": title | _quantity_axis([row[name] for row in known])})
@@ -215,7 +209,7 @@ def _add_medians(
 
 def _slices_sentence(rows: list[dict[str, Any]], names: list[str], metric: str, beyond: int) -> str:
     best = rows[0]
-    shown = words.joined([setting(name, best[name]) for name in names[:4] if best.get(name) is not None])
+    shown = words.joined([described(name, best[name]) for name in names[:4] if best.get(name) is not None])
     text_ = f"The best trial (orange) has {shown}."
     for name in names:
         if not is_number(rows, name):
@@ -231,7 +225,7 @@ def _choice_words(rows: list[dict[str, Any]], name: str, metric: str) -> str:
     groups: dict[str, list[float]] = {}
     for row in rows:
         if row.get(name) is not None:
-            groups.setdefault(text(row[name]), []).append(row["value"])
+            groups.setdefault(setting(row[name]), []).append(row["value"])
     medians = {choice: statistics.median(v) for choice, v in groups.items() if len(v) >= FEWEST}
     if len(medians) < 2:
         return ""
@@ -265,7 +259,7 @@ def best_trials(run: TableRun[SearchRecord]) -> Chart:
         xaxis={"visible": False, "range": [-0.06, 1.06]},
         yaxis={"visible": False, "range": [len(names) - 0.45, -0.75]},
     )
-    listed = words.joined([setting(name, rows[0][name]) for name in names], limit=16)
+    listed = words.joined([described(name, rows[0][name]) for name in names], limit=16)
     alt = f"Parallel coordinates of {len(rows)} trials. The best: {listed}."
     return Chart("best", title, _agreement_sentence(rows, names), alt, figure)
 
@@ -277,13 +271,13 @@ def _scale(rows: list[dict[str, Any]], name: str) -> tuple[dict[Any, float], lis
     if not is_number(rows, name) or len(ordered) <= 5:
         last = max(1, len(ordered) - 1)
         places = {value: index / last if len(ordered) > 1 else 0.5 for index, value in enumerate(ordered)}
-        return places, [(places[value], text(value)) for value in ordered]
+        return places, [(places[value], setting(value)) for value in ordered]
     low, high = ordered[0], ordered[-1]
     logarithmic = low > 0 and high / low > 20
     transform = math.log if logarithmic else float
     start, span = transform(low), transform(high) - transform(low)
     places = {value: (transform(value) - start) / span for value in ordered}
-    return places, [(0.0, text(low)), (1.0, text(high))]
+    return places, [(0.0, setting(low)), (1.0, setting(high))]
 
 
 def _add_path(
@@ -294,7 +288,7 @@ def _add_path(
     figure.add_scatter(
         x=[scales[place][0][row[name]] for place, name in known],
         y=[place for place, _ in known],
-        customdata=[f"{words.plain(label(name))} {words.plain(text(row[name]))}" for _, name in known],
+        customdata=[f"{words.plain(label(name))} {words.plain(setting(row[name]))}" for _, name in known],
         name=f"trial {row['number']}",
         mode="lines+markers",
         opacity=1.0 if best else 0.75 - 0.045 * rank,
@@ -335,7 +329,7 @@ def _agreement_sentence(rows: list[dict[str, Any]], names: list[str]) -> str:
             continue
         common = max(dict.fromkeys(values), key=values.count)
         if 3 * values.count(common) >= 2 * len(values):
-            agreed.append(f"{setting(name, common)} ({values.count(common)} of {len(values)})")
+            agreed.append(f"{described(name, common)} ({values.count(common)} of {len(values)})")
         else:
             open_.append(label(name))
     text_ = f"Drawn are the best {len(rows)} trials; the best of all is orange."
