@@ -3,14 +3,15 @@
     python docs/build_reference.py [--out site/reference]
 
 pdoc writes the pages. Which modules are public is said here, once. Of a module, public is what its
-`__all__` names, or else what it defines and what begins with no underscore.
+`__all__` names, or else what it defines and what begins with no underscore. The page of `couloir.options`
+begins with every option there is, made from the table of options.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from inspect import Signature
 from pathlib import Path
@@ -18,6 +19,9 @@ from pathlib import Path
 import pdoc
 
 import couloir
+from couloir import kinds, options
+from couloir.options import Option
+from couloir.selection.search.entries import toml
 
 SURFACES = ("functions", "formulas", "paths", "race", "endings", "microscope")
 EXPERIMENTS = (
@@ -27,6 +31,7 @@ EXPERIMENTS = (
 
 MODULES = (
     "couloir",
+    "couloir.options",
     "couloir.engine.training",
     "couloir.engine.outcomes",
     "couloir.engine.epochs",
@@ -76,6 +81,8 @@ def build(folder: Path) -> None:
         "without_libraries": _without_libraries,
         "own_and_inherited": _own_and_inherited,
         "equations": _equations,
+        "options": _options,
+        "in_order": _in_order,
     }
     specifications = []
     for name in MODULES:
@@ -126,6 +133,75 @@ def _equations(documented: pdoc.doc.Variable) -> list[tuple[str, str, str]]:
         for name, entry in entries.items()
         if hasattr(entry, "equation")
     ]
+
+
+# The table of options ---------------------------------------------------------------------------------------
+
+GROUPS = (
+    *(options.DATA, options.RULE, options.NETWORK, options.TRAINING, options.JUDGING),
+    *(options.SEARCHING, options.SURFACE, options.PLANE, options.RESULT),
+)
+"""The groups in the order in which the page has them."""
+
+TAKERS = {options.FIT: "estimators", options.SPACE: "search space"}
+"""What those are called who take options and are no commands."""
+
+
+def _in_order(module: pdoc.doc.Module) -> list[pdoc.doc.Doc]:
+    """A module's members as they stand in the source, but the table of options first."""
+    return sorted(module.flattened_own_members, key=lambda member: not _is_table(member))
+
+
+def _is_table(documented: pdoc.doc.Doc) -> bool:
+    return documented.kind == "variable" and documented.default_value is options.TABLE
+
+
+def _options(documented: pdoc.doc.Variable) -> list[tuple[str, list[dict[str, str]]]]:
+    """The options of each group, as the cells of rows; nothing for what is not the table of options."""
+    if not _is_table(documented):
+        return []
+    return [
+        (group, [_cells(option) for option in options.TABLE if option.group == group]) for group in GROUPS
+    ]
+
+
+def _cells(option: Option) -> dict[str, str]:
+    commands = any(taker in options.VERBS for taker in option.takers)
+    return {
+        "name": option.name,
+        "typed": option.typed_as if commands else "",
+        "takers": ", ".join(TAKERS.get(taker, taker) for taker in option.takers),
+        "values": _values(option),
+        "default": " ".join(_defaults(option)),
+        "text": "; ".join(part for part in (option.text, option.typed, option.given) if part),
+    }
+
+
+def _values(option: Option) -> str:
+    """What may be given: the kind, and its range."""
+    kind = option.kind
+    if isinstance(kind, kinds.Number):
+        found = kind.wanted + (", or none" if kind.none is not None and "none" not in kind.wanted else "")
+    elif option.choices:
+        found = "one of " + ", ".join(option.choices)
+    else:
+        found = {
+            kinds.Flag: "True or False; typed without a value",
+            kinds.Units: "whole numbers, layer by layer, or none",
+            kinds.Split: "three shares of the rows",
+            kinds.Name: "a text",
+        }.get(type(kind), "what the text says")
+    return found + ("; several multiply" if option.is_of_member and option.many else "")
+
+
+def _defaults(option: Option) -> Iterator[str]:
+    """What holds where nothing is given, and what a search varies it over."""
+    if option.is_flag:
+        yield str(option.default)
+    elif option.shown_default:
+        yield option.shown_default
+    if option.space is not None:
+        yield f"(in a search: {toml(option.space)})"
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Where a person wants something written: checked before the work begins, written whole or not at all."""
+"""Files: where Couloir keeps its own; whether a person's can be written; written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     import polars as pl
 
 TABLE_ENDINGS = (".csv", ".tsv", ".parquet")
+
+
+def own(name: str, lasting: bool = False) -> Path:
+    """Where a file or folder of Couloir's own is kept: in COULOIR_HOME, else in the user's cache folder.
+
+    Args:
+        name: its name there.
+        lasting: it cannot be made again, so without COULOIR_HOME it is in the user's data folder.
+    """
+    if home := os.environ.get("COULOIR_HOME"):
+        return Path(home) / name
+    import platformdirs
+
+    folder = platformdirs.user_data_dir if lasting else platformdirs.user_cache_dir
+    return Path(folder("couloir", appauthor=False)) / name
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from couloir.engine.epochs import (
 )
 from couloir.engine.folds import Folds
 from couloir.engine.losses import LOSSES
-from couloir.engine.member import Member, initial_network
+from couloir.engine.member import Member, initial_network, start_of
 from couloir.engine.optimizers import Rule
 from couloir.engine.outcomes import Outcome
 from couloir.engine.placement import STRENGTHS, Chunk
@@ -186,7 +186,7 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
             return tuple(Layer(*(np.asarray(leaf, folds.dtype) for leaf in layer)) for layer in given[slot])
         own = members[slot]
         return folds.drawn(
-            (seed, own.restart, program.widths, program.activation),
+            (start_of(own, seed), program.widths),
             lambda: initial_network(own, seed, inputs, outputs, folds.dtype),
         )
 
@@ -194,7 +194,7 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
         def made() -> Any:
             return jax.device_get(_first_states(rules, network(seed, slot)))
 
-        key = (rules, seed, members[slot].restart, program.widths, program.activation)
+        key = (rules, start_of(members[slot], seed), program.widths)
         return folds.drawn(key, made) if given[slot] is None else made()
 
     every = range(len(members))

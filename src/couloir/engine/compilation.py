@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 from couloir.errors import unknown
+from couloir.files import own
 
 _SETTINGS = {
     # JAX skips programs that compile in under a second or are small on disk; ours are both, and many.
@@ -26,12 +27,7 @@ _SETTINGS = {
 
 def cache_folder() -> Path:
     """Where compiled programs are kept: COULOIR_HOME/compiled, else the user's cache folder."""
-    home = os.environ.get("COULOIR_HOME")
-    if home:
-        return Path(home) / "compiled"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("couloir", appauthor=False)) / "compiled"
+    return own("compiled")
 
 
 def _writable(folder: Path) -> bool:

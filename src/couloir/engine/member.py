@@ -93,6 +93,11 @@ class Member:
         return (inputs, *self.hidden, outputs)
 
 
+def start_of(member: Member, seed: int) -> tuple[Any, ...]:
+    """What `initial_network` depends on besides the shapes: members alike in this start alike."""
+    return seed, member.restart, member.activation
+
+
 def initial_network(member: Member, seed: int, inputs: int, outputs: int, dtype: DTypeLike) -> Network:
     """The weights that a member starts from in a run of a seed, as NumPy arrays.
 

@@ -49,6 +49,7 @@ def with_arguments(estimator: type[PopulationEstimator]) -> type[PopulationEstim
         for name, option in known.items()
     ]
     signature = inspect.Signature([first, *rest])
+    __init__.__qualname__ = f"{estimator.__name__}.__init__"
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     estimator.__init__ = __init__  # type: ignore[method-assign]
     lines = "\n".join(f"    {name}: {option.given_help}" for name, option in known.items())

@@ -7,7 +7,6 @@ columns are read as `couloir.load` reads them.
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from couloir.data.dataset import Dataset
 from couloir.data.loading import load_features
 from couloir.data.preparation import Preparation
 from couloir.data.sources.frames import frame_row, is_frame, is_pandas, polars_frame
+from couloir.engine.machine import usable_memory
 from couloir.errors import InputError
 from couloir.text import quoted
 
@@ -99,21 +99,13 @@ def dense(array: Any) -> np.ndarray:
     if not hasattr(array, "toarray"):
         return array
     needed = 3 * 8 * array.shape[0] * array.shape[1]  # the array, its prepared rows, and room to work
-    available = _memory()
+    available = usable_memory()
     if available is not None and needed > 0.9 * available:
         raise InputError(
             f"The sparse X of shape {array.shape} needs about {needed / 2**30:.1f} GiB as an array and the "
             f"machine has {available / 2**30:.1f}: reduce its features first, as with TruncatedSVD."
         )
     return array.toarray()
-
-
-def _memory() -> int | None:
-    """Bytes of memory in the machine, where the system tells."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return None
 
 
 def fit_preparation(features: Features, rows: np.ndarray, names: Any, classes: Any) -> Preparation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from couloir.engine.machine import usable_cores
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -37,7 +38,7 @@ def in_tiles(answer: Callable[[Any], np.ndarray], rows: Any, widest: int = 1) ->
     with _one_thread():
         if count * width <= TILE or count <= FEWEST:
             return answer(rows)
-        cores = _cores()
+        cores = usable_cores()
         size = max(min(TILE // width, -(-count // cores)), FEWEST)
         tiles = [rows[start : start + size] for start in range(0, count, size)]
         # glibc gives memory back to the system when more is free than twice the largest array that ever was,
@@ -70,8 +71,3 @@ def _libraries() -> ThreadpoolController:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
-
-
-def _cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 
+from couloir.files import own
+
 
 def ledger_path() -> Path:
     """COULOIR_HOME/ledger.jsonl, else the file of that name in the user's data folder."""
-    home = os.environ.get("COULOIR_HOME")
-    if home:
-        return Path(home) / "ledger.jsonl"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("couloir", appauthor=False)) / "ledger.jsonl"
+    return own("ledger.jsonl", lasting=True)
 
 
 def enter(fingerprint: str, test_rows: np.ndarray, command: str) -> int | None:

@@ -7,7 +7,6 @@ longer than reading the file.
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from pathlib import Path
@@ -18,7 +17,7 @@ import polars as pl
 from couloir.data.sources.frames import frame_row, polars_frame
 from couloir.data.sources.raw import Table
 from couloir.errors import InputError
-from couloir.files import whole
+from couloir.files import own, whole
 from couloir.text import quoted
 
 PREFIX = "openml:"
@@ -58,12 +57,7 @@ def read_openml(source: str) -> Table:
 
 def openml_folder() -> Path:
     """Where fetched sets are kept: COULOIR_HOME/openml, else in the user's cache folder."""
-    home = os.environ.get("COULOIR_HOME")
-    if home:
-        return Path(home) / "openml"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("couloir", appauthor=False)) / "openml"
+    return own("openml")
 
 
 def _fetch(source: str, name: str, version: str | None) -> Any:
