@@ -73,6 +73,7 @@ class Option:
         usual: the default in words, where its value says too little.
         many: whether it takes a list of values, which multiplies the population.
         title: its name in words, where the name with spaces is not it.
+        label: its name at the head of a column or an axis, where its name in words is not it.
         typed: what to say of how its value is typed on the command line.
         given: what to say of how it is given in Python.
         metavar: what stands for its value on help pages.
@@ -92,6 +93,7 @@ class Option:
     usual: str = ""
     many: bool = False
     title: str = ""
+    label: str = ""
     typed: str = ""
     given: str = ""
     metavar: str = ""
@@ -210,7 +212,7 @@ TABLE: tuple[Option, ...] = (
     # The update rule
     Option("optimizer", AsGiven(), TRAINED, RULE, "update rules", usual="the eight", many=True, static=True,
            typed=f"{', '.join(RULES)}, or optax.NAME", given='names, Optax\'s as "optax.NAME", or rules',
-           metavar="NAMES", space=list(RULES)),
+           metavar="NAMES", label="rule", space=list(RULES)),
     Option("optimizer", AsGiven(), (LANDSCAPE,), PLANE,
            "rules whose paths are trained and drawn; for solutions and line the other one", many=True,
            usual="the best of the run"),
@@ -221,12 +223,14 @@ TABLE: tuple[Option, ...] = (
            space={"low": 0.003, "high": 10.0, "log": True}),
     Option("momentum", SHARE, TRAINED, RULE, "β of momentum, for the rules that have one", many=True,
            usual=_CUSTOMARY, space={"low": 0.8, "high": 0.99}),
-    Option("beta1", SHARE, TRAINED, RULE, "β₁ of Adam's mean of gradients", many=True, usual=_CUSTOMARY),
-    Option("beta2", SHARE, TRAINED, RULE, "β₂ of Adam's mean of squares", many=True, usual=_CUSTOMARY),
+    Option("beta1", SHARE, TRAINED, RULE, "β₁ of Adam's mean of gradients", many=True, usual=_CUSTOMARY,
+           label="β₁"),
+    Option("beta2", SHARE, TRAINED, RULE, "β₂ of Adam's mean of squares", many=True, usual=_CUSTOMARY,
+           label="β₂"),
     Option("decay", SHARE, TRAINED, RULE, "ρ of the mean of squares of RMSprop and AdaDelta", many=True,
            usual=_CUSTOMARY),
     Option("epsilon", positive(), TRAINED, RULE, "ε beside the mean of squares of the adaptive rules",
-           many=True, usual=_CUSTOMARY),
+           many=True, usual=_CUSTOMARY, label="ε"),
     Option("weight_decay", STRENGTH, TRAINED, RULE, "λ by which AdamW decays weights", many=True,
            usual=_CUSTOMARY),
     Option("rule_option", AsGiven(), TRAINED, RULE, "what Optax's rules read, by their own names",
@@ -240,11 +244,11 @@ TABLE: tuple[Option, ...] = (
            space=[32, 64, 128]),
     # The network
     Option("layers", whole(0), (SPACE,), NETWORK, "hidden layers; 0 is a linear model", static=True,
-           space={"low": 1, "high": 3}),
+           label="hidden layers", space={"low": 1, "high": 3}),
     Option("width", whole(), (SPACE,), NETWORK, "units of every hidden layer", static=True,
            space=[16, 32, 64, 128, 256]),
     Option("hidden", Units(), ANY_NETWORK, NETWORK, "units of the hidden layers", (64,), many=True,
-           static=True, title="hidden units", metavar="UNITS", main=(TRAIN, RACE),
+           static=True, title="hidden units", label="hidden", metavar="UNITS", main=(TRAIN, RACE),
            typed="as in 64,64; of several networks, as in '64,64|32'; none for no layer",
            given="(64, 64) is one network of two, [(64,), (32, 32)] are two networks, () is none"),
     Option("activation", Activation(ACTIVATIONS), ANY_NETWORK, NETWORK, "what hidden units make of their sum",
@@ -380,6 +384,12 @@ MEMBER: Mapping[str, Option] = MappingProxyType(
     }
 )
 """The options that make the members of a population: each may be given as a list, which multiplies it."""
+
+
+def label(name: str) -> str:
+    """The name of a hyperparameter, as tables and run.json have it, at the head of a column or an axis."""
+    option = MEMBER.get(name) or _BY_TAKER[SPACE].get(name)
+    return option.label or option.words if option else name.replace("_", " ")
 
 
 def checked(taker: str, given: Mapping[str, Any]) -> dict[str, Any]:

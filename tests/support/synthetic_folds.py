@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from synthetic_run import digits
+from couloir.runs.records import TrainRecord
+from couloir.runs.records.learned import CrossValidation, FoldScores, FoldSizes
+from synthetic_run import SyntheticRun, as_read, digits
 
 
-def folded(kind: str = "stratified", **more):
+def folded(kind: str = "stratified", **more: Any) -> SyntheticRun[TrainRecord]:
     """A run with a cross-validation of known numbers: 1,527 rows in five folds."""
     run = digits(rates=3)
     held = [306, 306, 305, 305, 305]
-    sizes = [{"train": 1527 - h - 183, "stopping": 183, "held_out": h} for h in held]
+    sizes = [FoldSizes(train=1527 - h - 183, stopping=183, held_out=h) for h in held]
     if kind == "in time":
-        sizes = [{"train": 210 * n, "stopping": 40 * n, "held_out": 250} for n in range(1, 6)]
+        sizes = [FoldSizes(train=210 * n, stopping=40 * n, held_out=250) for n in range(1, 6)]
     values = [0.06, 0.07, 0.08, 0.065, 0.075]
-    found = {"mean": 0.07, "spread": float(np.std(values, ddof=1)), "values": values}
-    run.record["cross_validation"] = {
-        "folds": 5,
-        "kind": kind,
-        "metric": "log_loss",
-        "scores": {"log_loss": found, "accuracy": {"mean": 0.97, "spread": 0.01, "values": [0.97] * 5}},
-        "nested": None,
-        "sizes": sizes,
-        **more,
-    }
+    found = FoldScores(mean=0.07, spread=float(np.std(values, ddof=1)), values=values)
+    run.record.data.split.train, run.record.data.split.validation = 1527, 0
+    usual = {"best_epochs": [20, 21, 21, 22, 30], "median_best_epochs": 21, "sizes": sizes}
+    run.record.cross_validation = CrossValidation(
+        folds=5,
+        kind=kind,
+        metric="log_loss",
+        scores={"log_loss": found, "accuracy": FoldScores(mean=0.97, spread=0.01, values=[0.97] * 5)},
+        **{**usual, **more},
+    )
+    run.record = as_read(run.record)
     return run
