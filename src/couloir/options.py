@@ -27,6 +27,7 @@ from couloir.kinds import (
     positive,
     whole,
 )
+from couloir.text import heading
 
 TRAIN, RACE, SEARCH, GRADCHECK, GUESS, LANDSCAPE = (
     "train",
@@ -139,7 +140,7 @@ class Option:
     def typed_help(self, taker: str) -> str:
         """What the help page of a command says of it."""
         choices = self.choices if self.many else ()
-        text = self.text[0].upper() + self.text[1:] if self.text[0].isascii() else self.text
+        text = heading(self.text)
         text += f": {', '.join(choices)}" if choices else ""
         text += f"; {self.typed}" if self.typed else ""
         usual = "as --show-space prints" if taker == SEARCH and self.is_of_member else self.shown_default
@@ -384,6 +385,9 @@ MEMBER: Mapping[str, Option] = MappingProxyType(
     }
 )
 """The options that make the members of a population: each may be given as a list, which multiplies it."""
+
+CUSTOMARY = frozenset(name for name, option in MEMBER.items() if option.usual == _CUSTOMARY)
+"""Those of them that are numbers which some rules read, each rule with its own customary one."""
 
 
 def label(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable
+from typing import Any
 
 METRIC_NAMES = {
     "log_loss": "log loss",
@@ -85,6 +86,18 @@ def share(value: float) -> str:
 def metric(name: str, value: float | None) -> str:
     """The value of a metric, as a percentage where it is a share, without its name."""
     return percent(value) if name in SHARES else number(value)
+
+
+def setting(value: Any) -> str:
+    """The value of a hyperparameter."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
+    return "–" if value is None else short(LOSS_NAMES.get(value, str(value).replace("_", " ")))
+
+
+def heading(text: str) -> str:
+    """A name as it begins a line: with a capital, where its first letter is not a symbol."""
+    return text[0].upper() + text[1:] if text[0].isascii() else text
 
 
 def joined(items: list[str], limit: int = 6) -> str:

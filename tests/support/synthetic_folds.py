@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from couloir.runs.records import TrainRecord
-from couloir.runs.records.learned import CrossValidation, FoldScores, FoldSizes
+from couloir.runs.records.learned import CrossValidation, Finalist, FoldScores, FoldSizes
 from synthetic_run import SyntheticRun, as_read, digits
 
 
@@ -21,6 +21,12 @@ def folded(kind: str = "stratified", **more: Any) -> SyntheticRun[TrainRecord]:
     values = [0.06, 0.07, 0.08, 0.065, 0.075]
     found = FoldScores(mean=0.07, spread=float(np.std(values, ddof=1)), values=values)
     run.record.data.split.train, run.record.data.split.validation = 1527, 0
+    run.record.winner.refit_epochs = 21
+    test, validation = run.record.test.scores, run.record.validation
+    run.record.finalists = [
+        Finalist(name="winner", headline=False, networks=5, validation=validation, test=test),
+        Finalist(name="refitted", headline=True, test=test),
+    ]
     usual = {"best_epochs": [20, 21, 21, 22, 30], "median_best_epochs": 21, "sizes": sizes}
     run.record.cross_validation = CrossValidation(
         folds=5,

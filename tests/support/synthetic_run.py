@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from couloir.engine.member import Member
-from couloir.engine.metrics import DEFAULT_METRIC
+from couloir.engine.metrics import DEFAULT_METRIC, metrics_of
 from couloir.engine.optimizers import RULES
 from couloir.runs.records import TrainRecord, learned, record_of, text_of
 from couloir.runs.records.common import Data, Sizes
@@ -61,7 +61,7 @@ def _curve(generator: np.random.Generator, off: float, floor: float, start: floa
 def _tables(task: str, scale: float, rates: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     generator = np.random.default_rng(0)
     history, rows, member = [], [], 0
-    extra = ("accuracy",) if task == "classification" else ("mae", "r2")
+    extra = metrics_of(task)[1:]
     for rule, customary in RATES.items():
         for place in range(rates):
             off = (place - rates // 2) * 0.5
@@ -148,8 +148,7 @@ def recorded(kind: type[R], data: Data, winner: learned.Winner, **parts: Any) ->
 
 def _record(data: Data, board: pl.DataFrame, **parts: Any) -> TrainRecord:
     best, counts = board.row(0, named=True), dict(board["status"].value_counts().rows())
-    metrics = ("accuracy",) if data.is_classification else ("mae", "r2")
-    loss = DEFAULT_METRIC[data.task]
+    loss, *others = metrics_of(data.task)
     return recorded(
         TrainRecord,
         data,
@@ -161,7 +160,7 @@ def _record(data: Data, board: pl.DataFrame, **parts: Any) -> TrainRecord:
         ),
         n_members=len(board),
         counts={key: counts.get(key, 0) for key in ("finished", "stopped", "left", "diverged")},
-        validation={loss: best["validation_loss"], **{m: best[f"validation_{m}"] for m in metrics}},
+        validation={loss: best["validation_loss"], **{m: best[f"validation_{m}"] for m in others}},
         training={loss: best["training_loss"]},
         **parts,
     )
@@ -226,11 +225,20 @@ def digits(images: bool = True, rates: int = 8) -> SyntheticRun[TrainRecord]:
         board,
         test=learned.Test(
             scores={"accuracy": right, "log_loss": 0.0912, "balanced_accuracy": 0.9731},
-            intervals={"accuracy": (0.948, 0.988), "log_loss": (0.052, 0.139)},
+            intervals={
+                "accuracy": (0.948, 0.988),
+                "log_loss": (0.052, 0.139),
+                "balanced_accuracy": (0.947, 0.989),
+            },
             confusion=matrix.tolist(),
         ),
-        baseline=learned.Rival(name="majority class", test={"accuracy": 0.1037, "log_loss": 2.3031}),
-        linear=learned.Rival(name="logistic regression", test={"accuracy": 0.9519, "log_loss": 0.1874}),
+        baseline=learned.Rival(
+            name="majority class", test={"accuracy": 0.1037, "log_loss": 2.3031, "balanced_accuracy": 0.1}
+        ),
+        linear=learned.Rival(
+            name="logistic regression",
+            test={"accuracy": 0.9519, "log_loss": 0.1874, "balanced_accuracy": 0.952},
+        ),
         mistakes=mistakes,
     )
     predictions = pl.DataFrame(

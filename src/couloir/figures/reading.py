@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from couloir import text as words
+from couloir.figures import scores
 from couloir.figures.chart import Run
 
-
-def is_classification(run: Run) -> bool:
-    """Whether the run predicts classes."""
-    return run.record["data"]["task"] == "classification"
+if TYPE_CHECKING:
+    from couloir.runs.records import LearnedRecord, TrainRecord
 
 
-def finite(value: float | None) -> bool:
-    """Whether there is a number that can be drawn."""
-    return value is not None and math.isfinite(value)
-
-
-def loss_name(run: Run) -> str:
+def loss_name(run: Run[LearnedRecord]) -> str:
     """The loss in words: "log loss" or "mean squared error"."""
-    return "log loss" if is_classification(run) else "mean squared error"
+    return scores.metric_name(scores.loss_of(run.record))
 
 
-def chosen_by_loss(run: Run) -> bool:
+def chosen_by_loss(run: Run[LearnedRecord]) -> bool:
     """Whether the epochs kept and the winner were chosen by the loss that the figures draw."""
-    return run.record["metric"] in ("log_loss", "mse")
+    return run.record.metric == scores.loss_of(run.record)
 
 
-def loss_axis(run: Run, part: str) -> str:
+def loss_axis(run: Run[LearnedRecord], part: str) -> str:
     """The title of an axis that shows the loss on a part, with its unit; short, for phones."""
-    return f"{part} {'log loss' if is_classification(run) else 'MSE'} ({loss_unit(run)})".lstrip()
+    return scores.axis_title(run.record, scores.loss_of(run.record), part)
 
 
-def loss_unit(run: Run) -> str:
-    """The unit of the loss: nats, or the square of the target's."""
-    return "nats" if is_classification(run) else f"{words.plain(run.record['data']['target'], 18)}²"
-
-
-def members(run: Run) -> list[dict[str, Any]]:
+def members(run: Run[TrainRecord]) -> list[dict[str, Any]]:
     """The leaderboard's rows, best first."""
     return run.leaderboard.to_dicts()
 
 
 def scored(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that can be chosen: not diverged, with a finite validation loss."""
-    return [row for row in rows if row["status"] != "diverged" and finite(row["validation_loss"])]
+    return [row for row in rows if row["status"] != "diverged" and scores.finite(row["validation_loss"])]
 
 
-def best_of_each_rule(run: Run) -> list[dict[str, Any]]:
+def best_of_each_rule(run: Run[TrainRecord]) -> list[dict[str, Any]]:
     """Each rule's best member, best first; a rule of which every member diverged is left out."""
     best: dict[str, dict[str, Any]] = {}
     for row in scored(members(run)):
@@ -57,15 +44,15 @@ def best_of_each_rule(run: Run) -> list[dict[str, Any]]:
     return list(best.values())
 
 
-def diverged_rules(run: Run) -> list[str]:
+def diverged_rules(run: Run[TrainRecord]) -> list[str]:
     """The rules of which no member can be chosen, in the order of the leaderboard."""
     shown = {row["optimizer"] for row in best_of_each_rule(run)}
     return list(dict.fromkeys(row["optimizer"] for row in members(run) if row["optimizer"] not in shown))
 
 
-def curve(run: Run, member: int, *columns: str) -> list[tuple[Any, ...]]:
+def curve(run: Run[TrainRecord], member: int, *columns: str) -> list[tuple[Any, ...]]:
     """One member's rows of the history, by epoch: (epoch, *columns); rows with a gap are left out."""
     import polars as pl
 
     frame = run.history.filter(pl.col("member") == member).sort("epoch").select("epoch", *columns)
-    return [row for row in frame.rows() if all(finite(value) for value in row)]
+    return [row for row in frame.rows() if all(scores.finite(value) for value in row)]

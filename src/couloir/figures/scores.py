@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir import text as words
-from couloir.engine.metrics import METRICS
+from couloir.engine.metrics import DEFAULT_METRIC, METRICS
 from couloir.figures.chart import R, logarithmic_where_wide
 
 if TYPE_CHECKING:
     import polars as pl
 
-LOSSES = ("log_loss", "mse")
+    from couloir.runs.records import LearnedRecord, Record
+
 MOST_SPREAD = 30.0  # losses above so many times the lowest are left outside a logarithmic axis
 MOSTLY = 0.6  # the share of the losses that such an axis shows at least, where it can
 FEW = 20  # of so few values none is left outside
@@ -31,7 +32,7 @@ class TableRun(Protocol[R]):
         """Every table of the run, by its file's name without the ending."""
 
 
-def rows(run: TableRun, table: str) -> list[dict[str, Any]]:
+def rows(run: TableRun[Record], table: str) -> list[dict[str, Any]]:
     """The rows of a table; none where the run has no such table."""
     frame = run.tables.get(table)
     return [] if frame is None else frame.to_dicts()
@@ -44,7 +45,7 @@ def finite(value: Any) -> bool:
 
 def metric_name(metric: str) -> str:
     """A metric in words."""
-    return words.METRIC_NAMES.get(metric, metric.replace("_", " "))
+    return words.METRIC_NAMES[metric]
 
 
 def higher_is_better(metric: str) -> bool:
@@ -62,22 +63,22 @@ def best(metric: str, values: Iterable[float]) -> float:
     return max(values) if higher_is_better(metric) else min(values)
 
 
-def unit(record: dict[str, Any], metric: str) -> str:
+def unit(record: LearnedRecord, metric: str) -> str:
     """The unit of a metric in brackets, or nothing where it has none."""
-    target = words.plain(record["data"].get("target", "target"), 18)
+    target = words.plain(record.data.target, 18)
     units = {"log_loss": "nats", "mse": f"{target}²", "mae": target}
     return f" ({units[metric]})" if metric in units else ""
 
 
-def axis_title(record: dict[str, Any], metric: str, part: str = "validation") -> str:
+def axis_title(record: LearnedRecord, metric: str, part: str = "validation") -> str:
     """The title of an axis that shows a metric on a part; short, for phones."""
     short = {"mse": "MSE", "mae": "mean abs. error"}.get(metric, metric_name(metric))
     return f"{part} {short}{unit(record, metric)}".lstrip()
 
 
-def loss_of(record: dict[str, Any]) -> str:
+def loss_of(record: LearnedRecord) -> str:
     """The metric that a table's column `validation_loss` holds."""
-    return "log_loss" if record["data"]["task"] == "classification" else "mse"
+    return DEFAULT_METRIC[record.data.task]
 
 
 def hover(metric: str) -> str:

@@ -2,94 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
 from couloir.figures import Run, reading, scores
+from couloir.report.tables import row
 from couloir.text import count, number
 
+if TYPE_CHECKING:
+    from couloir.runs.records import LearnedRecord, TrainRecord
+    from couloir.runs.records.learned import CrossValidation, FoldScores, Stopping
 
-def choice_words(record: dict[str, Any]) -> str:
+
+def in_time(record: LearnedRecord) -> bool:
+    """Whether the run has folds that follow time."""
+    return record.cross_validation is not None and record.cross_validation.kind == "in time"
+
+
+def choice_words(record: TrainRecord, validated: CrossValidation) -> str:
     """How the winner was chosen by cross-validation."""
-    validated = record["cross_validation"]
-    metric = scores.metric_name(validated["metric"])
-    rest = record["data"]["split"]["train"] + (record["data"]["split"].get("validation") or 0)
-    text = f"The {rest:,} rows outside the test part were divided into {count(validated['folds'], 'fold')}. "
-    if record["n_members"] == 1:
+    metric, rest = validated.metric, record.data.split.train + record.data.split.validation
+    text = f"The {rest:,} rows outside the test part were divided into {count(validated.folds, 'fold')}. "
+    if record.n_members == 1:
         text += "The network was trained once for each fold, on the other folds, and scored on that one"
     else:
         text += "Each member was trained once for each fold, on the other folds, and scored on that one; "
-        text += f"the winner has the {scores.superlative(validated['metric'])} mean {metric}"
-    median = validated.get("median_best_epochs")
-    if median:
-        text += f". It was then trained on all {rest:,} rows for {count(median, 'epoch')}, the median of its "
-        text += "best epochs over the folds; the test score is that network's"
+        text += f"the winner has the {scores.superlative(metric)} mean {scores.metric_name(metric)}"
+    if refit := record.winner.refit_epochs:
+        text += f". It was then trained on all {rest:,} rows for {count(refit, 'epoch')}, the median of its "
+        text += "best epochs over the folds"
+        text += "; the test score is that network's" if record.headline.name == "refitted" else ""
     return f"{text}."
 
 
-def table(record: dict[str, Any]) -> dict[str, Any] | None:
+def table(record: LearnedRecord) -> dict[str, Any] | None:
     """Heads and rows of the table of every fold's scores; None where the run has no folds."""
-    validated = record.get("cross_validation")
-    if not validated or not validated.get("scores"):
+    validated = record.cross_validation
+    if not validated:
         return None
-    names = sorted(validated["scores"], key=lambda name: name != validated["metric"])
-    rows = [
-        (
-            f"fold {fold + 1}",
-            [words.metric(name, validated["scores"][name]["values"][fold]) for name in names],
-        )
-        for fold in range(validated["folds"])
-    ]
-    rows.insert(0, ("mean ± spread", [_mean_words(validated["scores"][name], name) for name in names]))
-    nested = validated.get("nested")
-    if nested:
-        cells = [_mean_words(nested[name], name) if name in nested else "–" for name in names]
-        rows.insert(1, ("nested", cells))
+    names = sorted(validated.scores, key=lambda name: name != validated.metric)
+    means = [("mean ± spread", validated.scores)]
+    means += [("nested", validated.nested)] if validated.nested else []
+    rows = [[head, *(_mean_words(found[name], name) for name in names)] for head, found in means]
+    for fold in range(validated.folds):
+        cells = [words.metric(name, validated.scores[name].values[fold]) for name in names]
+        rows.append([f"fold {fold + 1}", *cells])
     heads = ["", *(scores.metric_name(name) for name in names)]
-    items = [{"cells": [name, *cells], "rule": False, "quiet": False} for name, cells in rows]
-    return {"heads": heads, "items_": items}
+    return {"heads": heads, "items_": [row(cells) for cells in rows]}
 
 
-def _mean_words(found: dict[str, Any], name: str) -> str:
-    text = words.metric(name, found["mean"])
-    return f"{text} ± {words.metric(name, found['spread'])}" if scores.finite(found.get("spread")) else text
+def _mean_words(found: FoldScores, name: str) -> str:
+    return f"{words.metric(name, found.mean)} ± {words.metric(name, found.spread)}"
 
 
-def stopping_words(run: Run) -> str:
+def stopping_words(run: Run[TrainRecord]) -> str:
     """Where the winner's training stopped, the gap there, and what further epochs gave; "" where unknown."""
-    stopping = run.record.get("stopping")
-    if not stopping or stopping.get("patience") is None:
+    stopping = run.record.stopping
+    if stopping is None:
         return ""
-    best, stop, last = stopping["best_epoch"], stopping.get("stop_epoch"), stopping["last_epoch"]
+    best, stop, last = stopping.best_epoch, stopping.stop_epoch, stopping.last_epoch
     if stop is None:
         return (
-            f"Early stopping (patience {count(stopping['patience'], 'epoch')}) never set in: the best epoch, "
+            f"Early stopping (patience {count(stopping.patience, 'epoch')}) never set in: the best epoch, "
             f"{best}, lies within so many of the last, {last}."
         )
     text = f"Early stopping sets in at epoch {stop}, {count(stop - best, 'epoch')} after the best, {best}"
     text += f"{_gap_words(run, stop)}."
-    return text + (_compared_words(run, stopping) if stopping.get("compared") else "")
+    return text + (_compared_words(run, stopping, last - stop) if stopping.compared else "")
 
 
-def _gap_words(run: Run, epoch: int) -> str:
+def _gap_words(run: Run[TrainRecord], epoch: int) -> str:
     """The gap between the two losses at an epoch, from the history."""
-    points = reading.curve(run, run.record["winner"]["member"], "training_loss", "validation_loss")
-    at = next((point for point in points if point[0] == epoch), None)
-    if at is None:
-        return ""
-    gap = at[2] - at[1]
+    points = reading.curve(run, run.record.winner.member, "training_loss", "validation_loss")
+    gap = next(validation - training for at, training, validation in points if at == epoch)
     where = "above" if gap >= 0 else "below"
     return f"; validation {reading.loss_name(run)} stands {number(abs(gap))} {where} the training loss there"
 
 
-def _compared_words(run: Run, stopping: dict[str, Any]) -> str:
+def _compared_words(run: Run[TrainRecord], stopping: Stopping, further: int) -> str:
     """What training on without stopping gave; the epochs after the stop were really run."""
-    metric = run.record["metric"]
-    before, after = stopping.get("score_at_stop"), stopping.get("score_at_last")
-    if before is None or after is None or stopping["last_epoch"] <= stopping["stop_epoch"]:
+    if not further:
         return ""
-    name, last = scores.metric_name(metric), stopping["last_epoch"]
-    text = f" Without stopping, {count(last - stopping['stop_epoch'], 'more epoch')} to epoch {last} "
+    metric, before, after = run.record.metric, stopping.score_at_stop, stopping.score_at_last
+    name = scores.metric_name(metric)
+    text = f" Without stopping, {count(further, 'more epoch')} to epoch {stopping.last_epoch} "
     if before == after:
         return f"{text}would have left validation {name} at {words.metric(metric, before)}."
     better = scores.best(metric, (before, after)) == after

@@ -16,26 +16,17 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from couloir import figures
 from couloir.figures import animation
 from couloir.files import whole
-from couloir.report import (
-    embedding,
-    gradcheck,
-    guess,
-    landscape,
-    race,
-    search,
-    summary,
-    surface,
-    tables,
-)
+from couloir.report import embedding, gradcheck, guess, landscape, race, search, surface, train
 
 if TYPE_CHECKING:
     from couloir.figures import Chart, Run, TableRun
+    from couloir.runs.records import Record
 
 
 PAGES: dict[str, tuple[str, Any]] = {
+    "train": ("train.html.jinja", train),
     "race": ("race.html.jinja", race),
     "search": ("search.html.jinja", search),
     "surface": ("surface.html.jinja", surface),
@@ -46,12 +37,12 @@ PAGES: dict[str, tuple[str, Any]] = {
 """By a run's kind its template and the module with its `charts`, `summarise` and `tabulate`."""
 
 
-def write_report(run: Run | TableRun, path: str | os.PathLike[str]) -> Path:
+def write_report(run: Run[Record] | TableRun[Record], path: str | os.PathLike[str]) -> Path:
     """Write the page of a run to a file and return its path; the file is whole or absent.
 
     Args:
         run: run.json and the tables of a run, as `couloir.runs.stored.StoredRun` holds them; the record's
-            `kind` ("train", or one in `PAGES`; none is "train") decides which page it gets.
+            kind decides which page it gets.
         path: where the page goes; folders that are missing are made.
     """
     target = Path(path)
@@ -62,7 +53,7 @@ def write_report(run: Run | TableRun, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def render(run: Run | TableRun) -> str:
+def render(run: Run[Record] | TableRun[Record]) -> str:
     """The page of a run as HTML text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -74,7 +65,8 @@ def render(run: Run | TableRun) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template, charts, sentences, grids = _content(run)
+    template, page = PAGES[run.record.kind]
+    charts: list[Chart] = page.charts(run)
     scripts = {"plotly": _plotly_script(), "own": _resource("player.js") + _resource("page.js")}
     return environment.get_template(template).render(
         charts={chart.name: chart for chart in charts},
@@ -83,34 +75,9 @@ def render(run: Run | TableRun) -> str:
         scripts={name: Markup(text) for name, text in scripts.items()},
         policy=_policy(scripts),
         style_name=embedding.style_name,
-        summary=sentences,
-        tables=grids,
+        summary=page.summarise(run),
+        tables=page.tabulate(run),
     )
-
-
-def _content(run: Any) -> tuple[str, list[Chart], dict[str, Any], dict[str, Any]]:
-    """Template, figures, sentences and tables of a run, by its kind."""
-    kind = run.record.get("kind") or "train"
-    if kind == "train":
-        return "page.html.jinja", _charts(run), summary.summarise(run), tables.tabulate(run)
-    if kind not in PAGES:
-        raise ValueError(f"There is no page for a run of kind {kind!r}.")
-    template, page = PAGES[kind]
-    return template, page.charts(run), page.summarise(run), page.tabulate(run)
-
-
-def _charts(run: Run) -> list[Chart]:
-    classification = run.record["data"]["task"] == "classification"
-    folds = [figures.fold_strip(run), figures.fold_scores(run)] if run.record.get("cross_validation") else []
-    return [
-        *folds,
-        figures.learning_curves(run),
-        figures.curves_by_rule(run),
-        figures.learning_rate_response(run),
-        figures.generalisation_gap(run),
-        figures.confusion(run) if classification else figures.predicted_against_true(run),
-        figures.importance(run),
-    ]
 
 
 def _figure_data(charts: list[Chart]) -> str:

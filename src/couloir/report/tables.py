@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from couloir import options
 from couloir import text as words
-from couloir.figures import Run, reading
-from couloir.report import folds
+from couloir.engine.metrics import METRICS, metrics_of
+from couloir.figures import Run, reading, scores
 from couloir.report.pictures import grey_png
 from couloir.text import number, percent
+
+if TYPE_CHECKING:
+    from couloir.runs.records import LearnedRecord, TrainRecord
+    from couloir.runs.records.learned import Mistake
 
 MOST_MEMBERS = 200
 MOST_COLUMNS = 6
 
-# Hyperparameters that the leaderboard can vary in, beyond rule and rate, and their headings.
-VARIED = {
-    "momentum": "momentum",
-    "hidden": "hidden",
-    "activation": "activation",
-    "loss": "loss",
-    "batch_size": "batch",
-    "epochs": "epochs",
-    "l1": "L1",
-    "l2": "L2",
-    "dropout": "dropout",
-    "noise": "noise",
-    "schedule": "schedule",
-    "warmup": "warm-up",
-    "restart": "restart",
-}
-
-
 # Narrow heads keep the table on a phone's screen.
-SHORT_NAMES = {"mae": "MAE", "balanced_accuracy": "balanced"}
+SHORT_NAMES = {"mse": "MSE", "mae": "MAE", "balanced_accuracy": "balanced"}
+
+Row = dict[str, Any]
+"""A row of the leaderboard."""
 
 
-def tabulate(run: Run) -> dict[str, Any]:
-    """Every table of the page: heads and cells as text."""
+def row(cells: list[str], rule: bool = False, quiet: bool = False) -> dict[str, Any]:
+    """A row of a table: its cells, whether the first is a rule (it gets its colour), whether it is pale."""
+    return {"cells": cells, "rule": rule, "quiet": quiet}
+
+
+def leaderboard(run: Run[TrainRecord]) -> dict[str, Any]:
+    """The best member of each rule and all members: heads and cells as text, and what all share."""
     rows = reading.members(run)
     scored = {row["member"] for row in reading.best_of_each_rule(run)}
     lost = reading.diverged_rules(run)
     first_lost = {rule: next(row["member"] for row in rows if row["optimizer"] == rule) for rule in lost}
     best = [row for row in rows if row["member"] in scored or row["member"] in first_lost.values()]
-    columns, more = _columns(run, rows), len(rows) > MOST_MEMBERS
+    names = _hyperparameters(run)
+    varied = [name for name in names if _varies(rows, name)]
+    columns, more = _columns(run.record, varied), len(rows) > MOST_MEMBERS
     return {
         "heads": [head for _, head in columns],
         "best": [_cells(row, columns) for row in best],
@@ -51,66 +49,63 @@ def tabulate(run: Run) -> dict[str, Any]:
         if more
         else f"All {words.count(len(rows), 'member')}",
         "more": more,
-        "alike": _alike(rows),
-        "mistakes": _mistakes(run),
-        "folds": folds.table(run.record),
+        "alike": _alike(rows, [name for name in names if name not in varied]),
     }
 
 
-def _columns(run: Run, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _hyperparameters(run: Run[TrainRecord]) -> list[str]:
+    """Hyperparameters that members can vary in, beyond rule and rate, in the order of the leaderboard."""
+    known = {*options.MEMBER, "restart"} - {"optimizer", "learning_rate"}
+    return [name for name in run.leaderboard.columns if name in known]
+
+
+def _columns(record: TrainRecord, varied: Iterable[str]) -> list[tuple[str, str]]:
     """(column of the leaderboard, heading); the validation metric that chose comes first."""
     columns = [("rank", "rank"), ("optimizer", "rule"), ("learning_rate", "learning rate")]
-    columns += [(name, head) for name, head in VARIED.items() if _varies(rows, name)]
-    loss = "log loss" if reading.is_classification(run) else "MSE"
-    scores = {"validation_loss": f"validation {loss}"}
-    for name in run.leaderboard.columns:
-        metric = name.removeprefix("validation_")
-        if (
-            name.startswith("validation_")
-            and metric in words.METRIC_NAMES
-            and metric not in ("log_loss", "mse")
-        ):
-            scores[name] = f"validation {SHORT_NAMES.get(metric, words.METRIC_NAMES[metric])}"
-    chosen = f"validation_{run.record['metric']}"
-    columns += sorted(scores.items(), key=lambda item: item[0] != chosen)
-    columns += [("training_loss", f"training {loss}"), ("best_epoch", "best epoch")]
+    columns += [(name, options.label(name)) for name in varied]
+    names = {name: SHORT_NAMES.get(name, scores.metric_name(name)) for name in metrics_of(record.data.task)}
+    loss = METRICS[scores.loss_of(record)]
+    for name in sorted(names, key=lambda name: name != record.metric):
+        columns.append((METRICS[name].column("validation"), f"validation {names[name]}"))
+    columns += [(loss.column("training"), f"training {names[loss.name]}"), ("best_epoch", "best epoch")]
     return [*columns, ("status", "outcome")]
 
 
-def _varies(rows: list[dict[str, Any]], name: str) -> bool:
-    # Momentum is a number for two rules only: None is not a second value.
-    values = {str(row.get(name)) for row in rows if row.get(name) is not None}
-    return len(values) > 1
+def _values(rows: Iterable[Row], name: str) -> dict[str, Any]:
+    """The values of a hyperparameter, by text; None is none of them: a rule does not read such a number."""
+    return {str(row[name]): row[name] for row in rows if row[name] is not None}
 
 
-def _alike(rows: list[dict[str, Any]]) -> str:
-    """The hyperparameters that all members share, in words."""
-    shared = []
-    for name, head in VARIED.items():
-        values = {str(row.get(name)): row.get(name) for row in rows if row.get(name) is not None}
-        if len(values) == 1 and name != "restart":
-            value = next(iter(values.values()))
-            if value not in (0, 0.0):
-                where = " where the rule has one" if name == "momentum" else ""
-                shared.append(f"{head} {_text(value)}{where}")
-    return words.joined(shared, limit=20)
+def _varies(rows: Sequence[Row], name: str) -> bool:
+    """Whether members differ in a hyperparameter; in numbers that rules read, members of one rule."""
+    if name not in options.CUSTOMARY:
+        return len(_values(rows, name)) > 1
+    rules = {row["optimizer"] for row in rows}
+    return any(len(_values([r for r in rows if r["optimizer"] == rule], name)) > 1 for rule in rules)
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value)
-    return words.short(words.LOSS_NAMES.get(value, str(value).replace("_", " ")))
+def _alike(rows: Sequence[Row], names: Iterable[str]) -> str:
+    """The hyperparameters that all members share, in words; those that some rules do not read come last."""
+    shared: dict[bool, list[str]] = {False: [], True: []}
+    for name in names:
+        values = list(_values(rows, name).values())
+        if len(values) == 1 and values[0] != 0:
+            some = any(row[name] is None for row in rows)
+            shared[some].append(f"{options.label(name)} {words.setting(values[0])}")
+    text = words.joined(shared[False], limit=20)
+    return f"{text}; where the rule has one, {words.joined(shared[True])}" if shared[True] else text
 
 
-def _cells(row: dict[str, Any], columns: list[tuple[str, str]]) -> dict[str, Any]:
+def _cells(row: Row, columns: Iterable[tuple[str, str]]) -> dict[str, Any]:
     cells = []
     for name, _ in columns:
-        text = (
-            words.metric(name.removeprefix("validation_"), row[name]) if _is_score(name) else _text(row[name])
-        )
-        cells.append({"text": _outcome(row) if name == "status" else text, "kind": name})
+        if name == "status":
+            text = _outcome(row)
+        elif _is_score(name):
+            text = words.metric(name.removeprefix("validation_"), row[name])
+        else:
+            text = words.setting(row[name])
+        cells.append({"text": text, "kind": name})
     return {"rule": row["optimizer"], "diverged": row["status"] == "diverged", "cells": cells}
 
 
@@ -118,61 +113,50 @@ def _is_score(name: str) -> bool:
     return name.startswith(("validation_", "training_"))
 
 
-def _outcome(row: dict[str, Any]) -> str:
+def _outcome(row: Row) -> str:
     if row["status"] == "diverged":
-        return f"diverged at epoch {row['diverged_epoch']}" if row.get("diverged_epoch") else "diverged"
-    if row["status"] == "stopped":
-        return f"stopped at epoch {row['epochs_run']}"
-    if row["status"] == "left":
-        return f"left at epoch {row['epochs_run']}"
-    return "ran to the end"
+        return f"diverged at epoch {row['diverged_epoch']}"
+    return f"stopped at epoch {row['epochs_run']}" if row["status"] == "stopped" else "ran to the end"
 
 
-def row(cells: list[str], rule: bool = False, quiet: bool = False) -> dict[str, Any]:
-    """A row of a table: its cells, whether the first is a rule (it gets its colour), whether it is pale."""
-    return {"cells": cells, "rule": rule, "quiet": quiet}
-
-
-def _mistakes(run: Run) -> dict[str, Any]:
+def mistakes(record: TrainRecord) -> dict[str, Any]:
     """The worst mistakes on validation: as pictures where the rows are images, as a table otherwise."""
-    mistakes = run.record.get("mistakes") or []
-    rows = "validation row" if len(mistakes) == 1 else f"{len(mistakes)} validation rows"
-    if reading.is_classification(run):
+    found, classes = record.mistakes, record.data.is_classification
+    if not found:
+        return {"kind": "none", "items": []}
+    rows = "validation row" if len(found) == 1 else f"{len(found)} validation rows"
+    if classes:
         heading = f"The {rows} to whose true class the winner gave the least probability."
     else:
         heading = f"The {rows} whose prediction is farthest off."
-    if mistakes and all(mistake.get("pixels") for mistake in mistakes):
-        brightest = max(value for mistake in mistakes for line in mistake["pixels"] for value in line)
-        return {
-            "kind": "pictures",
-            "heading": heading,
-            "items": [_picture(mistake, brightest) for mistake in mistakes],
-        }
-    if not mistakes:
-        return {"kind": "none", "items": []}
-    columns = _shown_columns(run, mistakes)
-    score = "given to the true class" if reading.is_classification(run) else "error"
+    if record.data.image_shape:
+        return {"kind": "pictures", "heading": heading, "items": _pictures(found)}
+    columns = _shown_columns(record)
+    score = "given to the true class" if classes else "error"
     return {
         "kind": "table",
         "heading": heading,
         "heads": ["row", "true", "predicted", score, *(words.short(column) for column in columns)],
-        "items": [_mistake_cells(mistake, columns) for mistake in mistakes],
-        "left_out": len(mistakes[0].get("values") or {}) - len(columns),
+        "items": [_mistake_cells(mistake, columns) for mistake in found],
+        "left_out": len(found[0].values or {}) - len(columns),
     }
 
 
-def _shown_columns(run: Run, mistakes: list[dict[str, Any]]) -> list[str]:
+def _shown_columns(record: LearnedRecord) -> list[str]:
     """The columns that matter most, by importance where it is known."""
-    names = list(mistakes[0].get("values") or {})
-    rises = {entry["column"]: entry["increase"] for entry in run.record.get("importance") or []}
-    return sorted(names, key=lambda name: -rises.get(name, 0.0))[:MOST_COLUMNS]
+    rises = {entry.column: entry.increase for entry in record.importance or []}
+    return sorted(record.mistakes[0].values or {}, key=lambda name: -rises.get(name, 0.0))[:MOST_COLUMNS]
 
 
-def _mistake_cells(mistake: dict[str, Any], columns: list[str]) -> list[str]:
-    score = percent(mistake["probability"]) if "probability" in mistake else _signed(mistake["error"])
-    values = mistake.get("values") or {}
-    shown = [_value(values.get(column)) for column in columns]
-    return [str(mistake["row"]), _value(mistake["true"]), _value(mistake["predicted"]), score, *shown]
+def _mistake_cells(mistake: Mistake, columns: Iterable[str]) -> list[str]:
+    values = mistake.values or {}
+    shown = [_value(values[column]) for column in columns]
+    return [str(mistake.row), _value(mistake.true), _value(mistake.predicted), _doubt(mistake), *shown]
+
+
+def _doubt(mistake: Mistake) -> str:
+    """What was given to the true class, or how far off the value is."""
+    return percent(mistake.probability) if mistake.error is None else _signed(mistake.error)
 
 
 def _signed(value: float) -> str:
@@ -186,18 +170,19 @@ def _value(value: Any) -> str:
     return "missing" if value is None else words.short(value)
 
 
-def _picture(mistake: dict[str, Any], brightest: float) -> dict[str, str]:
-    true, predicted = words.short(mistake["true"]), words.short(mistake["predicted"])
-    if "probability" in mistake:
-        doubt = f"{percent(mistake['probability'])} given to {true}"
-    else:
-        doubt = f"error {_signed(mistake['error'])}"
+def _pictures(found: Sequence[Mistake]) -> list[dict[str, str]]:
+    brightest = max(value for mistake in found for line in mistake.pixels or [] for value in line)
+    return [_picture(mistake, brightest) for mistake in found]
+
+
+def _picture(mistake: Mistake, brightest: float) -> dict[str, str]:
+    true, predicted, doubt = words.short(mistake.true), words.short(mistake.predicted), _doubt(mistake)
     return {
-        "source": grey_png(mistake["pixels"], brightest),
-        "alt": f"Row {mistake['row']}: true {true}, predicted {predicted}",
+        "source": grey_png(mistake.pixels or [], brightest),
+        "alt": f"Row {mistake.row}: true {true}, predicted {predicted}",
         "true": true,
         # A right answer can be among the worst where the winner is unsure of it.
         "reading": f"read as {predicted}" if predicted != true else "read rightly",
-        "doubt": doubt,
-        "row": str(mistake["row"]),
+        "doubt": f"{doubt} given to {true}" if mistake.error is None else f"error {doubt}",
+        "row": str(mistake.row),
     }

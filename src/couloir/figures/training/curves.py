@@ -5,31 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
-from couloir.figures import reading, theme
+from couloir.figures import reading, scores, theme
 from couloir.figures.chart import Chart, Run, logarithmic_where_wide, new_figure
 from couloir.text import number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from couloir.runs.records import TrainRecord
 
-def learning_curves(run: Run) -> Chart:
+
+def learning_curves(run: Run[TrainRecord]) -> Chart:
     """The winner's training and validation loss by epoch, with the epoch that was kept.
 
     Both losses are the unpenalised log loss (nats) or mean squared error, after each epoch.
     """
-    winner = run.record["winner"]
-    title = f"Learning curves of the winner: {winner['optimizer']} at {number(winner['learning_rate'])}"
-    points = reading.curve(run, winner["member"], "training_loss", "validation_loss")
+    winner = run.record.winner
+    title = f"Learning curves of the winner: {winner.optimizer} at {number(winner.learning_rate)}"
+    points = reading.curve(run, winner.member, "training_loss", "validation_loss")
     if not points:
         return Chart("learning-curves", title, "The history holds no epoch of the winner.")
     values = [value for point in points for value in point[1:]]
     figure = new_figure(title, "epoch", reading.loss_axis(run, ""))
-    style = theme.rule_style(winner["optimizer"])
+    style = theme.rule_style(winner.optimizer)
     _add_line(figure, run, "training", points, {"color": style.colour, "width": 2, "dash": "dot"})
     _add_line(figure, run, "validation", points, {"color": style.colour, "width": 2.5})
     figure.data[1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
-    _mark_epoch(figure, winner["best_epoch"])
+    _mark_epoch(figure, winner.best_epoch)
     figure.update_layout(
         hovermode="x unified",
         xaxis=_epoch_axis([point[0] for point in points]),
@@ -44,19 +46,17 @@ def learning_curves(run: Run) -> Chart:
 
 
 def _add_line(
-    figure: go.Figure, run: Run, part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
+    figure: go.Figure, run: Run[TrainRecord], part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
 ) -> None:
     """One part's loss; where the pointer rests, the score is shown beside it."""
-    score = "accuracy" if reading.is_classification(run) else "r2"
-    scores: dict[int, float] = {}
-    if f"{part}_{score}" in run.history.columns:
-        scores = dict(reading.curve(run, run.record["winner"]["member"], f"{part}_{score}"))
+    score = "accuracy" if run.record.data.is_classification else "r2"
+    values: dict[int, float] = dict(reading.curve(run, run.record.winner.member, f"{part}_{score}"))
     epochs = [point[0] for point in points]
     figure.add_scatter(
         x=epochs,
         y=[point[1 if part == "training" else 2] for point in points],
         customdata=[
-            f", {words.METRIC_NAMES[score]} {words.metric(score, scores[epoch])}" if epoch in scores else ""
+            f", {scores.metric_name(score)} {words.metric(score, values[epoch])}" if epoch in values else ""
             for epoch in epochs
         ],
         name=part,
@@ -92,13 +92,13 @@ def _mark_epoch(figure: go.Figure, epoch: int) -> None:
     )
 
 
-def _learning_sentence(run: Run, points: list[tuple[Any, ...]]) -> str:
-    best_epoch, loss = run.record["winner"]["best_epoch"], reading.loss_name(run)
+def _learning_sentence(run: Run[TrainRecord], points: list[tuple[Any, ...]]) -> str:
+    best_epoch, loss = run.record.winner.best_epoch, reading.loss_name(run)
     at_best = next((point for point in points if point[0] == best_epoch), points[-1])
     epoch, training, validation = at_best
     first, last = points[0], points[-1]
     if not reading.chosen_by_loss(run):
-        metric = words.METRIC_NAMES[run.record["metric"]]
+        metric = scores.metric_name(run.record.metric)
         text = f"The weights of epoch {epoch} were kept, for their validation {metric}; "
         text += f"validation {loss} is {number(validation)} there"
     elif epoch == first[0]:
@@ -115,7 +115,7 @@ def _learning_sentence(run: Run, points: list[tuple[Any, ...]]) -> str:
     return f"{text}. There it lies {over} the training loss of {number(training)}."
 
 
-def curves_by_rule(run: Run) -> Chart:
+def curves_by_rule(run: Run[TrainRecord]) -> Chart:
     """Validation loss by epoch of each rule's best member; the marker stands at the epoch that was kept."""
     title = "Each rule's best member"
     best = reading.best_of_each_rule(run)
@@ -157,7 +157,9 @@ def _add_rule_curve(figure: go.Figure, row: dict[str, Any], points: list[tuple[A
     )
 
 
-def _rules_sentence(run: Run, best: list[dict[str, Any]], curves: dict[str, list[tuple[Any, ...]]]) -> str:
+def _rules_sentence(
+    run: Run[TrainRecord], best: list[dict[str, Any]], curves: dict[str, list[tuple[Any, ...]]]
+) -> str:
     ordered = sorted(best, key=lambda row: row["validation_loss"])
     lowest, highest = ordered[0], ordered[-1]
     text = f"{lowest['optimizer']} reaches the lowest validation loss, {number(lowest['validation_loss'])}, "
@@ -181,18 +183,18 @@ def _rules_sentence(run: Run, best: list[dict[str, Any]], curves: dict[str, list
     return text + _lost_sentence(run)
 
 
-def _lost_sentence(run: Run) -> str:
+def _lost_sentence(run: Run[TrainRecord]) -> str:
     lost = reading.diverged_rules(run)
     return f" Every member of {words.joined(lost)} diverged." if lost else ""
 
 
-def generalisation_gap(run: Run) -> Chart:
+def generalisation_gap(run: Run[TrainRecord]) -> Chart:
     """Validation loss against training loss at each member's best epoch; on the diagonal both are equal.
 
     The distance above the diagonal is the generalisation gap. Each rule's best member is drawn large.
     """
     title = "Training loss against validation loss"
-    rows = [row for row in reading.scored(reading.members(run)) if reading.finite(row["training_loss"])]
+    rows = [row for row in reading.scored(reading.members(run)) if scores.finite(row["training_loss"])]
     if not rows:
         return Chart("gap", title, "No member can be drawn: none has both losses.")
     figure = new_figure(title, reading.loss_axis(run, "training"), reading.loss_axis(run, "validation"), 480)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Run, new_figure
+from couloir.figures.scores import TableRun
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+    from couloir.runs.records import LearnedRecord
+    from couloir.runs.records.learned import FoldScores, FoldSizes
 
 PARTS = {
     "train": ("trained on", "right"),
@@ -26,23 +31,16 @@ KINDS = {
 }
 
 
-def fold_strip(run: Any) -> Chart:
-    """Each fold as a strip of rows: trained on, stopping, held out, and the test part that none of them saw.
-
-    Args:
-        run: any run whose run.json has `cross_validation`.
-    """
-    title, validated = "The folds", run.record.get("cross_validation") or {}
-    sizes = validated.get("sizes") or []
-    if not sizes:
+def fold_strip(run: Run[LearnedRecord] | TableRun[LearnedRecord]) -> Chart:
+    """Each fold as a strip of rows: trained on, stopping, held out, and the test part that none saw."""
+    title, validated = "The folds", run.record.cross_validation
+    if validated is None or not validated.sizes:
         return Chart("folds", title, "Left out: the run holds no folds.")
+    sizes, in_time = validated.sizes, validated.kind == "in time"
     figure = new_figure(title, "rows", "", height=150 + 30 * (len(sizes) + 1))
-    test = (run.record["data"].get("split") or {}).get("test") or 0
-    in_time = validated.get("kind") == "in time"
-    total = max(sum(size.values()) for size in sizes)
+    test, total = run.record.data.split.test, max(size.total for size in sizes)
     pieces = strip(sizes, in_time)
-    if test:
-        pieces += [("test", place, total + 0.02 * total, test) for place in range(len(sizes))]
+    pieces += [("test", place, total + 0.02 * total, test) for place in range(len(sizes))]
     for part, (name, role) in PARTS.items():
         _add_pieces(figure, [piece for piece in pieces if piece[0] == part], name, theme.colour(role))
     figure.update_layout(
@@ -58,12 +56,12 @@ def fold_strip(run: Any) -> Chart:
         },
         legend={"traceorder": "normal"},
     )
-    listed = "; ".join(f"{s['train']}, {s['stopping']}, {s['held_out']}" for s in sizes[:12])
+    listed = "; ".join(f"{s.train}, {s.stopping}, {s.held_out}" for s in sizes[:12])
     alt = f"Strips of {words.count(len(sizes), 'fold')}. Rows trained on, stopping, held out: {listed}."
-    return Chart("folds", title, _strip_sentence(validated, sizes, test), alt, figure)
+    return Chart("folds", title, _strip_sentence(validated.kind, sizes, test), alt, figure)
 
 
-def strip(sizes: list[dict[str, int]], in_time: bool) -> list[tuple[str, int, float, int]]:
+def strip(sizes: Sequence[FoldSizes], in_time: bool) -> list[tuple[str, int, float, int]]:
     """(part, fold, first row, rows) of every piece.
 
     Drawn in blocks, fold after fold; where rows are dealt at random the blocks stand for rows all over
@@ -72,7 +70,7 @@ def strip(sizes: list[dict[str, int]], in_time: bool) -> list[tuple[str, int, fl
     pieces: list[tuple[str, int, float, int]] = []
     before = 0
     for fold, size in enumerate(sizes):
-        total, held = sum(size.values()), size["held_out"]
+        total, held = size.total, size.held_out
         start = total - held if in_time else before
         pieces.append(("held_out", fold, start, held))
         pieces += _fill(fold, [(0, start), (start + held, total)], size)
@@ -80,10 +78,10 @@ def strip(sizes: list[dict[str, int]], in_time: bool) -> list[tuple[str, int, fl
     return pieces
 
 
-def _fill(fold: int, free: list[tuple[int, int]], size: dict[str, int]) -> list[tuple[str, int, float, int]]:
+def _fill(fold: int, free: list[tuple[int, int]], size: FoldSizes) -> list[tuple[str, int, float, int]]:
     """The rows trained on, then those that tell when to stop, in the room beside the block held out."""
     pieces: list[tuple[str, int, float, int]] = []
-    waiting = {part: size[part] for part in ("train", "stopping")}
+    waiting = {"train": size.train, "stopping": size.stopping}
     for start, end in free:
         for part in waiting:
             rows = min(waiting[part], end - start)
@@ -108,50 +106,34 @@ def _add_pieces(figure: go.Figure, pieces: list[tuple[str, int, float, int]], na
         )
 
 
-def _strip_sentence(validated: dict[str, Any], sizes: list[dict[str, int]], test: int) -> str:
-    kind = str(validated.get("kind", "plain"))
-    held = [size["held_out"] for size in sizes]
+def _strip_sentence(kind: str, sizes: Sequence[FoldSizes], test: int) -> str:
+    held = [size.held_out for size in sizes]
     span = f"{min(held):,} to {max(held):,}" if min(held) < max(held) else f"{held[0]:,}"
-    text = f"{len(sizes)} folds, {kind}: {KINDS.get(kind, 'rows are divided as asked for')}. "
+    text = f"{len(sizes)} folds, {kind}: {KINDS[kind]}. "
     text += f"A fold holds out {span} rows"
-    if any(size["stopping"] for size in sizes):
+    if any(size.stopping for size in sizes):
         text += " and sets some of its training rows aside to tell when to stop, so that its score is honest"
-    text += "."
-    if test:
-        text += f" The {words.count(test, 'test row')} {'is' if test == 1 else 'are'} in no fold."
+    text += f". The {words.count(test, 'test row')} {'is' if test == 1 else 'are'} in no fold."
     if kind != "in time":
         text += " The blocks show how many rows, not which."
     return text
 
 
-def fold_scores(run: Any) -> Chart:
-    """The score of every fold, their mean as a line and their spread (one standard deviation) as a band.
-
-    Args:
-        run: any run whose run.json has `cross_validation`.
-    """
-    title, validated = "The score of every fold", run.record.get("cross_validation") or {}
-    metric = validated.get("metric") or run.record["metric"]
-    series = {
-        name: found[metric]
-        for name, found in (
-            ("winner", validated.get("scores")),
-            ("nested", validated.get("nested")),
-            ("linear model", validated.get("linear")),
-            ("baseline", validated.get("baseline")),
-        )
-        if found and found.get(metric) and scores.finite(found[metric].get("mean"))
-    }
-    if not series:
+def fold_scores(run: Run[LearnedRecord] | TableRun[LearnedRecord]) -> Chart:
+    """The score of every fold, their mean as a line and their spread (one standard deviation) as a band."""
+    title, validated = "The score of every fold", run.record.cross_validation
+    if validated is None:
         return Chart("fold-scores", title, "Left out: the run holds no scores of folds.")
+    metric = validated.metric
+    series = {"winner": validated.scores[metric]}
+    if validated.nested:
+        series["nested"] = validated.nested[metric]
     figure = new_figure(title, scores.axis_title(run.record, metric, "held-out"), "", 120 + 76 * len(series))
-    values = [value for found in series.values() for value in found["values"] if scores.finite(value)]
+    values = [value for found in series.values() for value in found.values]
     settings, least = scores.axis(metric, values), -math.inf
     if settings["type"] == "log":
         # A spread larger than its mean has no place on it: the axis ends beyond the scores, and it there.
-        highest = max(
-            values + [s["mean"] + s["spread"] for s in series.values() if scores.finite(s.get("spread"))]
-        )
+        highest = max(*values, *(found.mean + found.spread for found in series.values()))
         least = min(values) / (highest / min(values)) ** 0.06
         settings |= {"range": [math.log10(least), math.log10(highest * (highest / least) ** 0.06)]}
     for place, (name, found) in enumerate(series.items()):
@@ -167,30 +149,28 @@ def fold_scores(run: Any) -> Chart:
             "tickfont": {"size": 13, "color": theme.colour("ink")},
         },
     )
-    listed = words.joined([f"{n} {words.metric(metric, s['mean'])}" for n, s in series.items()])
+    listed = words.joined([f"{n} {words.metric(metric, s.mean)}" for n, s in series.items()])
     alt = f"Dot chart of the scores of {words.count(len(values), 'fold')}. Means: {listed}."
-    sentence = _scores_sentence(series, metric, suggested=run.record.get("kind") == "search")
+    sentence = _scores_sentence(series, metric, suggested=run.record.kind == "search")
     return Chart("fold-scores", title, sentence, alt, figure)
 
 
 def _add_fold_scores(
-    figure: go.Figure, name: str, found: dict[str, Any], place: int, metric: str, least: float
+    figure: go.Figure, name: str, found: FoldScores, place: int, metric: str, least: float
 ) -> None:
     colour = theme.colour("right" if place == 0 else "quiet")
-    mean, spread = found["mean"], found.get("spread")
-    if scores.finite(spread):
-        low, high = max(mean - spread, least), mean + spread
-        box: dict[str, Any] = {"x0": low, "x1": high, "y0": place - 0.3, "y1": place + 0.3}
-        figure.add_shape(type="rect", fillcolor=theme.faint(colour), line={"width": 0}, layer="below", **box)
-    line = {"color": colour, "width": 2}
-    figure.add_shape(type="line", x0=mean, x1=mean, y0=place - 0.3, y1=place + 0.3, line=line)
-    drawn = [(fold, value) for fold, value in enumerate(found["values"], start=1) if scores.finite(value)]
+    low, high = max(found.mean - found.spread, least), found.mean + found.spread
+    of = {"y0": place - 0.3, "y1": place + 0.3}
+    faint = {"fillcolor": theme.faint(colour), "line": {"width": 0}, "layer": "below"}
+    figure.add_shape(type="rect", x0=low, x1=high, **of, **faint)
+    figure.add_shape(type="line", x0=found.mean, x1=found.mean, **of, line={"color": colour, "width": 2})
+    folds = range(len(found.values))
     # Folds stand one below the other, so that equal scores do not hide each other.
-    step = 0.4 / max(1, len(found["values"]) - 1)
+    step = 0.4 / max(1, len(folds) - 1)
     figure.add_scatter(
-        x=[value for _, value in drawn],
-        y=[place - 0.2 + step * (fold - 1) for fold, _ in drawn],
-        customdata=[fold for fold, _ in drawn],
+        x=found.values,
+        y=[place - 0.2 + step * fold for fold in folds],
+        customdata=[fold + 1 for fold in folds],
         name=name,
         mode="markers",
         marker={"color": colour, "size": 9, "line": {"color": theme.colour("paper"), "width": 1}},
@@ -198,27 +178,23 @@ def _add_fold_scores(
     )
 
 
-def _scores_sentence(series: dict[str, dict[str, Any]], metric: str, suggested: bool) -> str:
-    name, found = next(iter(series.items()))
-    known = [value for value in found["values"] if scores.finite(value)]
-    worst = min(known) if scores.higher_is_better(metric) else max(known)
-    text = f"Over {words.count(len(known), 'fold')} the {name} has a mean {scores.metric_name(metric)} of "
-    text += f"{words.metric(metric, found['mean'])}"
-    if scores.finite(found.get("spread")):
-        text += f", with a spread of {words.metric(metric, found['spread'])} between folds"
-    best = scores.best(metric, known)
-    text += f": from {words.metric(metric, best)} in the best to {words.metric(metric, worst)} in the worst."
-    nested = series.get("nested")
-    if nested and name != "nested":
+def _scores_sentence(series: Mapping[str, FoldScores], metric: str, suggested: bool) -> str:
+    won = series["winner"]
+    text = (
+        f"Over {words.count(len(won.values), 'fold')} the winner has a mean {scores.metric_name(metric)} of "
+    )
+    text += f"{words.metric(metric, won.mean)}, with a spread of {words.metric(metric, won.spread)} between "
+    best, worst = sorted((min(won.values), max(won.values)), reverse=scores.higher_is_better(metric))
+    text += (
+        f"folds: from {words.metric(metric, best)} in the best to {words.metric(metric, worst)} in the worst."
+    )
+    if "nested" in series:
         text += (
-            " The winner was chosen by these scores, which flatters it a little; nested, where the choice is "
+            " The winner was chosen by these scores, which flatters it a little; nested, where the choice "
         )
-        text += f"made anew inside each fold, the mean is {words.metric(metric, nested['mean'])}."
+        text += "is made anew inside each fold, the mean is "
+        text += f"{words.metric(metric, series['nested'].mean)}."
         if suggested:
-            text += (
-                " (What was tried was suggested by means over the folds, so that this flatters a little too.)"
-            )
-    for other in ("linear model", "baseline"):
-        if other in series:
-            text += f" The {other} has {words.metric(metric, series[other]['mean'])}."
+            text += " (What was tried was suggested by means over the folds, so that this flatters a little "
+            text += "too.)"
     return text

@@ -13,6 +13,8 @@ from couloir.text import number
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from couloir.runs.records import TrainRecord
+
 
 class Point(NamedTuple):
     """One rule at one learning rate: its best loss there (None: all diverged) and how many diverged."""
@@ -23,7 +25,7 @@ class Point(NamedTuple):
     members: int
 
 
-def learning_rate_response(run: Run) -> Chart:
+def learning_rate_response(run: Run[TrainRecord]) -> Chart:
     """The best validation loss at each learning rate, one line a rule; × where every member diverged.
 
     Where more is varied than rule and rate, a point is the best over the rest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
@@ -13,21 +14,24 @@ from couloir.text import number
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from couloir.runs.records import LearnedRecord
+    from couloir.runs.records.learned import Importance
+
 MOST_POINTS = 2000  # a page with more would be slow on a phone
 MOST_COLUMNS = 15
 MOST_COUNTS_SHOWN = 15  # classes up to which the counts fit into the cells
 
 
-def confusion(run: Run) -> Chart:
+def confusion(run: Run[LearnedRecord]) -> Chart:
     """The confusion matrix of the test part: rows are the true classes, columns the predicted ones.
 
     A cell's colour is its share of the true class's rows, its text the count.
     """
     title = "Confusion on the test part"
-    counts = (run.record["test"] or {}).get("confusion")
-    if not counts:
+    counts, classes = run.record.test.confusion, run.record.data.classes
+    if counts is None or classes is None:
         return Chart("confusion", title, "Left out: the run has no confusion matrix of the test part.")
-    labels = [words.short(label) for label in run.record["data"]["classes"]]
+    labels = [words.short(label) for label in classes]
     figure = new_figure(title, "predicted class", "true class", height=_matrix_height(len(labels)))
     shares = [[cell / sum(row) if sum(row) else 0.0 for cell in row] for row in counts]
     off = [share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j]
@@ -110,16 +114,13 @@ def _confusion_sentence(labels: list[str], counts: list[list[int]]) -> str:
     return f"{text} Hardest is {worst}: {words.percent(share)} of its rows are found."
 
 
-def predicted_against_true(run: Run) -> Chart:
+def predicted_against_true(run: Run[LearnedRecord]) -> Chart:
     """Predicted against true target of the validation rows; on the diagonal a prediction is exact."""
     title = "Predicted against true, on validation"
-    if reading.is_classification(run):
+    if run.record.data.is_classification:
         return Chart("predicted", title, "Left out: the run predicts classes; see its confusion matrix.")
     rows = run.predictions.select("row", "true", "predicted").rows()
-    rows = [row for row in rows if reading.finite(row[1]) and reading.finite(row[2])]
-    if not rows:
-        return Chart("predicted", title, "Left out: the run holds no predictions of the validation part.")
-    target = words.plain(run.record["data"]["target"], 30)
+    target = words.plain(run.record.data.target, 30)
     figure = new_figure(title, f"true {target}", f"predicted {target}", height=480)
     shown = rows[:: -(-len(rows) // MOST_POINTS)]
     ends = [min(min(row[1:]) for row in shown), max(max(row[1:]) for row in shown)]
@@ -136,7 +137,7 @@ def predicted_against_true(run: Run) -> Chart:
     figure.add_scatter(x=ends, y=ends, name="exact", mode="lines", line=quiet, hoverinfo="skip")
     sentence = _predicted_sentence(rows, len(shown))
     alt = f"Scatter chart of {words.count(len(shown), 'row')}, predicted over true "
-    alt += f"{words.short(run.record['data']['target'])}, both from {number(ends[0])} to {number(ends[1])}."
+    alt += f"{words.short(run.record.data.target)}, both from {number(ends[0])} to {number(ends[1])}."
     return Chart("predicted", title, sentence, alt, figure)
 
 
@@ -153,22 +154,19 @@ def _predicted_sentence(rows: list[tuple[Any, ...]], shown: int) -> str:
     return text
 
 
-def importance(run: Run) -> Chart:
+def importance(run: Run[LearnedRecord]) -> Chart:
     """How much the validation loss rises when one column is shuffled (mean ± standard deviation)."""
     title = "What the winner relies on"
-    columns = run.record.get("importance")
+    columns = run.record.importance
     if not columns:
-        reason = (
-            "rows are images, whose single pixels say little" if run.record["data"].get("image_shape") else ""
-        )
-        return Chart("importance", title, f"Left out: {reason or 'the run holds no importance of columns'}.")
-    named = [{**entry, "column": words.short(entry["column"])} for entry in columns]
-    ordered = sorted(named, key=lambda entry: entry["increase"], reverse=True)
+        why = "Left out: rows are images, whose single pixels say little."
+        return Chart("importance", title, why)
+    ordered = sorted(columns, key=lambda entry: -entry.increase)
     shown = ordered[:MOST_COLUMNS]
     x_title = reading.loss_axis(run, "rise of")
     figure = new_figure(title, x_title, "", height=120 + 30 * len(shown))
     _add_bars(figure, shown)
-    ticks = [words.plain(entry["column"], 22) for entry in shown]
+    ticks = [words.plain(entry.column, 22) for entry in shown]
     figure.update_layout(
         showlegend=False,
         bargap=0.35,
@@ -181,19 +179,19 @@ def importance(run: Run) -> Chart:
     )
     sentence = _importance_sentence(ordered, len(shown))
     bars = words.joined(
-        [f"{entry['column']} {number(entry['increase'])}" for entry in shown], limit=MOST_COLUMNS
+        [f"{words.short(entry.column)} {number(entry.increase)}" for entry in shown], limit=MOST_COLUMNS
     )
     alt = f"Bar chart of {words.count(len(shown), 'column')}, largest first: {bars}."
     return Chart("importance", title, sentence, alt, figure)
 
 
-def _add_bars(figure: go.Figure, shown: list[dict[str, Any]]) -> None:
+def _add_bars(figure: go.Figure, shown: Sequence[Importance]) -> None:
     figure.add_bar(
-        x=[entry["increase"] for entry in shown],
+        x=[entry.increase for entry in shown],
         y=list(range(len(shown))),
-        customdata=[[words.plain(entry["column"]), number(entry["spread"])] for entry in shown],
+        customdata=[[words.plain(entry.column), number(entry.spread)] for entry in shown],
         error_x={
-            "array": [entry["spread"] for entry in shown],
+            "array": [entry.spread for entry in shown],
             "color": theme.colour("quiet"),
             "thickness": 1.5,
             "width": 3,
@@ -204,13 +202,13 @@ def _add_bars(figure: go.Figure, shown: list[dict[str, Any]]) -> None:
     )
 
 
-def _importance_sentence(ordered: list[dict[str, Any]], shown: int) -> str:
+def _importance_sentence(ordered: Sequence[Importance], shown: int) -> str:
     first = ordered[0]
-    text = f"Shuffling {first['column']} raises the validation loss most, by {number(first['increase'])} "
-    text += f"± {number(first['spread'])}."
+    text = f"Shuffling {words.short(first.column)} raises the validation loss most, by "
+    text += f"{number(first.increase)} ± {number(first.spread)}."
     if len(ordered) > 1:
-        text += f" Next comes {ordered[1]['column']}, with {number(ordered[1]['increase'])}."
-    idle = [entry["column"] for entry in ordered if entry["increase"] <= 2 * entry["spread"]]
+        text += f" Next comes {words.short(ordered[1].column)}, with {number(ordered[1].increase)}."
+    idle = [words.short(entry.column) for entry in ordered if entry.increase <= 2 * entry.spread]
     if idle:
         text += f" For {words.joined(idle, 4)} the rise is within two standard deviations of zero."
     if shown < len(ordered):

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
-from couloir.figures import reading, theme
+from couloir.figures import reading, scores, theme
 from couloir.figures.chart import Chart, Run
 from couloir.figures.training.curves import learning_curves
 from couloir.text import number
 
+if TYPE_CHECKING:
+    from couloir.runs.records import TrainRecord
+    from couloir.runs.records.learned import Stopping
 
-def stopped_curves(run: Run) -> Chart:
+
+def stopped_curves(run: Run[TrainRecord]) -> Chart:
     """The winner's learning curves with two marks: the epoch that stopping keeps, and where it stops.
 
     Args:
         run: trained with ``no_stop=True``, so that the curves go on after the stop.
     """
     chart, title = learning_curves(run), "Learning curves, and where training stops"
-    found = run.record.get("stopping")
-    if chart.figure is None or not found or not found["stopped"]:
-        why = "nobody was to be stopped" if not found else "validation went on improving to the last epoch"
+    found = run.record.stopping
+    if chart.figure is None or found is None or found.stop_epoch is None:
+        why = "validation went on improving to the last epoch" if found else "nobody was to be stopped"
         return Chart("stopping", title, f"No stop can be drawn: {why}.")
     chart.figure.layout.update(title={"text": title})
     chart.figure.layout.shapes, chart.figure.layout.annotations = (), ()
     _make_room(chart.figure)
-    for epoch, name, height in (
-        (found["best_epoch"], "kept", 1.0),
-        (found["stop_epoch"], "stopped", 0.93),
-    ):
-        _mark(chart.figure, epoch, f"{name}: epoch {epoch}", height, found["last_epoch"])
+    for epoch, name, height in ((found.best_epoch, "kept", 1.0), (found.stop_epoch, "stopped", 0.93)):
+        _mark(chart.figure, epoch, f"{name}: epoch {epoch}", height, found.last_epoch)
     return Chart("stopping", title, _sentence(run, found), chart.alt, chart.figure)
 
 
@@ -61,18 +62,15 @@ def _mark(figure: Any, epoch: int, text: str, height: float, last: int) -> None:
     )
 
 
-def _sentence(run: Run, found: dict[str, Any]) -> str:
-    name = words.METRIC_NAMES[run.record["metric"]]
-    text = (
-        f"Validation {name} is best at epoch {found['best_epoch']}, {number(found['score_at_stop'])}; after "
-    )
-    text += f"{words.count(found['patience'], 'epoch')} without a better one training stops, at epoch "
-    text += f"{found['stop_epoch']}. Up to epoch {found['last_epoch']} "
-    best = found["best_of_all"]
-    if best["epoch"] == found["best_epoch"]:
-        text += f"nothing better comes, and it ends at {number(found['score_at_last'])}"
+def _sentence(run: Run[TrainRecord], found: Stopping) -> str:
+    name = scores.metric_name(run.record.metric)
+    text = f"Validation {name} is best at epoch {found.best_epoch}, {number(found.score_at_stop)}; after "
+    text += f"{words.count(found.patience, 'epoch')} without a better one training stops, at epoch "
+    text += f"{found.stop_epoch}. Up to epoch {found.last_epoch} "
+    best = found.best_of_all
+    if best.epoch == found.best_epoch:
+        text += f"nothing better comes, and it ends at {number(found.score_at_last)}"
     else:
-        text += f"the best is {number(best['score'])}, at epoch {best['epoch']}"
-    points = reading.curve(run, run.record["winner"]["member"], "training_loss")
-    loss = words.METRIC_NAMES["log_loss" if reading.is_classification(run) else "mse"]
-    return f"{text}, while the training {loss} goes on to {number(points[-1][1])}."
+        text += f"the best is {number(best.score)}, at epoch {best.epoch}"
+    points = reading.curve(run, run.record.winner.member, "training_loss")
+    return f"{text}, while the training {reading.loss_name(run)} goes on to {number(points[-1][1])}."

@@ -131,17 +131,17 @@ class Bin(Part):
 
 
 class Calibration(Part):
-    """How far an average's probabilities can be trusted, before and after its temperature.
+    """How far the kept average's probabilities can be trusted, before and after its temperature.
 
-    Errors are expected calibration errors. Only the validation error is known where the average is not kept.
+    Errors are expected calibration errors.
     """
 
+    temperature: float
+    test_error: float
+    test_error_scaled: float
+    reliability: list[Bin]
+    reliability_scaled: list[Bin]
     validation_error: float | None = None
-    temperature: float | None = None
-    test_error: float | None = None
-    test_error_scaled: float | None = None
-    reliability: list[Bin] = field(default_factory=list)
-    reliability_scaled: list[Bin] = field(default_factory=list)
 
 
 class FoldScores(Part):
@@ -158,6 +158,11 @@ class FoldSizes(Part):
     train: int
     stopping: int
     held_out: int
+
+    @property
+    def total(self) -> int:
+        """Rows in all."""
+        return self.train + self.stopping + self.held_out
 
 
 class CrossValidation(Part):

@@ -57,6 +57,8 @@ def _third(record: dict[str, Any]) -> dict[str, Any]:
             {name if name != "trial" else "member": value for name, value in share.items()}
             for share in found["ensemble"]
         ]
+    if "temperature" not in (found.get("calibration") or {}):  # it was an average's that is not kept
+        found.pop("calibration", None)
     return found
 
 
