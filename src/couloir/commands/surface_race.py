@@ -134,10 +134,11 @@ def asked_of_surface_race(given: Mapping[str, Any]) -> dict[str, Any]:
         InputError: something given cannot be used.
     """
     known = offered(SURFACE_RACE)
-    if strangers := [name for name in given if name in taken_by(RACE) and name not in known]:
+    all_known = taken_by(RACE)
+    if strangers := [name for name in given if name in all_known and name not in known]:
         raise InputError(
-            f"A surface race trains no network, so {taken_by(RACE)[strangers[0]].typed_as} cannot be given: it takes "
-            f"{', '.join(option.typed_as for option in known.values())} and --out."
+            f"A surface race trains no network, so {all_known[strangers[0]].typed_as} cannot be given: it "
+            f"takes {', '.join(option.typed_as for option in known.values())} and --out."
         )
     asked = given_or_usual(SURFACE_RACE, given)
     if len(asked["noise"]) != 1:

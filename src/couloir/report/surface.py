@@ -91,8 +91,11 @@ def summarise(run: SurfaceRun) -> dict[str, Any]:
 
 
 def _opening(race: SurfaceRace) -> str:
-    rules = count(len(race.runners), "update rule")
-    text = f"{rules} {'goes' if len(race.runners) == 1 else 'race'} down from {point(race.start)} "
+    different = len({finish.rule for finish in race.runners})
+    text = count(different, "update rule")
+    if different < len(race.runners):
+        text = f"{count(len(race.runners), 'runner')} under {text}"
+    text = f"{text} {'goes' if len(race.runners) == 1 else 'race'} down from {point(race.start)} "
     return text + f"for {count(race.steps, 'step')}, {_rates_words(race)}."
 
 

@@ -85,7 +85,7 @@ def arrows(step: Microscope) -> list[Arrow]:
         if step.velocity is not None and (mean := float(np.linalg.norm(step.velocity))) > 0:
             tip = start - np.asarray(step.velocity, float) / mean * length
             found.append(Arrow("direction of −m̂", start, tip, "right"))
-    return [*found, Arrow("the change", start, end, theme.rule_style(step.rule.name).colour, 3.5)]
+    return [*found, Arrow("the change", start, end, theme.rule_style(step.name).colour, 3.5)]
 
 
 def window(step: Microscope, drawn: Sequence[Arrow]) -> Surface:

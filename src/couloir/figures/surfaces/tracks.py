@@ -76,7 +76,8 @@ def tracks(paths: Paths | None, labels: Sequence[str] | None = None) -> list[Tra
     runners = [runner.name for runner in paths.runners]
     names = _labels(paths.runners) if labels is None else labels
     twice = len(set(runners)) < len(runners)
-    styles = [_spare_style(i) if twice else theme.rule_style(name) for i, name in enumerate(runners)]
+    own = theme.rule_styles(runners)
+    styles = [_spare_style(i) if twice else own[name] for i, name in enumerate(runners)]
     points, losses = np.asarray(paths.points, float), np.asarray(paths.losses, float)
     return [Track(*each) for each in zip(names, points, losses, styles, paths.diverged, strict=True)]
 
