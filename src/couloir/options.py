@@ -39,7 +39,7 @@ TRAIN, RACE, SEARCH, GRADCHECK, GUESS, LANDSCAPE = (
     "landscape",
 )
 FIT, SPACE, SURFACE_RACE = "fit", "space", "surface race"
-"""Who takes options: the verbs, the estimators' `fit`, the search space, and `race` on a surface."""
+"""Who takes options: the verbs, the estimators' `fit`, the search space, and surface races."""
 
 VERBS = (TRAIN, RACE, SEARCH, GRADCHECK, GUESS, LANDSCAPE)
 ON_DATA = (TRAIN, RACE, SEARCH, GRADCHECK, GUESS)

@@ -132,7 +132,7 @@ def race(context: typer.Context, data: str, typed: Typed) -> int:
         print_surface_race(raced, as_json=as_json, quiet=quiet)
         return DONE
     if only := [name for name in ("start", "steps") if name in typed.given]:
-        raise InputError(f"--{only[0]} is for a race on a surface, and '{data}' is none: leave it out.")
+        raise InputError(f"--{only[0]} is for a surface race, and '{data}' is no surface: leave it out.")
     with Display(quiet=quiet) as display:
         display.stage("starting")
         dataset, stages = _loaded(data, typed)

@@ -280,7 +280,7 @@ def print_result(run: Run, out: Path, as_json: bool = False, quiet: bool = False
 
 
 def print_surface_race(run: SurfaceRun, as_json: bool = False, quiet: bool = False) -> None:
-    """Print what a race on a surface found."""
+    """Print what a surface race found."""
     from couloir.commands import surface_race as surface_racing
 
     if as_json:

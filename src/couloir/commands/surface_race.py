@@ -1,6 +1,6 @@
-"""The verb `race` on a surface: rules down a function of two coordinates, as a run folder with its page.
+"""The verb `race` with a surface, the surface race: rules down a function of two coordinates, with a page.
 
-Nothing is learnt from data here: a surface race shows what the rules do. A name that is both a file's and a
+Nothing is learnt from data here: it shows what the rules do. A name that is both a file's and a
 surface's means the file.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from couloir.commands.asked import given_or_usual, offered, takes
-from couloir.commands.findings import Finding, finite
+from couloir.commands.findings import Finding, finished, finite
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent
 from couloir.engine.machine import Machine
@@ -119,12 +119,7 @@ def race_surface(
     observer.stage("racing")
     with stages.timed("race"):
         found = _raced(surface, asked)
-    run = _run_of(found, _record(found, asked, command))
-    run.record.seconds = stages.rounded()
-    if out is not None:
-        observer.stage("writing the report")
-        run.save(out)
-    return run
+    return finished(_run_of(found, _record(found, asked, command)), out, observer, stages)
 
 
 def asked_of_surface_race(given: Mapping[str, Any]) -> dict[str, Any]:
