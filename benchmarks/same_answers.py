@@ -4,9 +4,9 @@
     python benchmarks/same_answers.py run after.json
     python benchmarks/same_answers.py compare before.json after.json
 
-Every command's `--json` record is kept whole. Two records are compared leaf by leaf: numbers by their
-relative difference, all else for equality. What depends on the clock, the machine or the folder is left out
-(`IGNORED`), and a key that only one of them has is listed apart.
+Every command's `--json` record is kept whole. Two records are brought to the newest version and compared leaf
+by leaf: numbers by their relative difference, all else for equality. What depends on the clock, the machine
+or the folder is left out (`IGNORED`), and a key that only one of them has is listed apart.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from msgspec import to_builtins
+
+from couloir.runs.records import record_of
 
 TABLES = Path(__file__).parents[2] / "shared" / "data" / "tables"
 
@@ -41,7 +45,7 @@ COMMANDS = {
 IGNORED = {
     *("created", "command", "versions", "schema_version", "platform", "machine", "out", "folder", "run"),
     *("seconds", "compile_seconds", "training_seconds", "timings", "stages", "member_samples_per_second"),
-    *("test_uses", "earlier", "memory", "cost"),
+    *("times_scored", "seconds_to_target", "backward_ratio"),
 }
 """Keys whose values differ from run to run."""
 
@@ -99,7 +103,7 @@ def compare(before: Path, after: Path) -> None:
         if name not in old or name not in new:
             print(f"{name}: was not run by both")
             continue
-        found = list(differences(old[name], new[name]))
+        found = list(differences(*(to_builtins(record_of(each[name])) for each in (old, new))))
         worst = max((size for *_, size in found), default=0.0)
         print(f"{name}: " + (f"{len(found)} differences, the largest {worst:.2g}" if found else "equal"))
         for at, how, _ in found[:40]:

@@ -146,3 +146,11 @@ def test_what_is_not_in_the_table_is_refused_with_the_nearest() -> None:
 def test_a_search_says_that_its_defaults_are_searched() -> None:
     assert "as --show-space prints" in taken_by(SEARCH)["hidden"].typed_help(SEARCH)
     assert "Default: 64" in taken_by(TRAIN)["hidden"].typed_help(TRAIN)
+
+
+def test_a_hyperparameter_has_a_short_name_for_columns() -> None:
+    names = ("optimizer", "hidden", "layers", "warmup", "l2", "noise", "beta1", "batch_size", "restart")
+    assert [options.label(name) for name in names] == [
+        "rule", "hidden", "hidden layers", "warm-up", "L2", "input noise", "β₁", "batch size", "restart",
+    ]  # fmt: skip
+    assert set(NUMBERS) == options.CUSTOMARY

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from couloir.text import number, point, subscript, superscript
+from couloir.text import heading, number, point, setting, subscript, superscript
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,9 @@ def test_a_point_has_one_comma() -> None:
 
 def test_exponents_stand_above_and_indices_below_the_line() -> None:
     assert (superscript(-307), superscript("12"), subscript(19)) == ("⁻³⁰⁷", "¹²", "₁₉")
+
+
+def test_settings_and_headings() -> None:
+    values = (0.001, 64, None, "cross_entropy", "one_cycle", True)
+    assert list(map(setting, values)) == ["0.001", "64", "–", "cross-entropy", "one cycle", "True"]
+    assert [heading(text) for text in ("weight decay", "L2", "β₁")] == ["Weight decay", "L2", "β₁"]

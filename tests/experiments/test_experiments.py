@@ -41,9 +41,11 @@ from couloir.figures.experiments.widths import losses_by_width
 from couloir.figures.experiments.wild import calmed_curve
 from couloir.figures.training.stopping import stopped_curves
 from couloir.model.predictor import from_network
+from couloir.runs.records import TrainRecord
+from couloir.runs.records.learned import BestOfAll, Stopping
 from couloir.selection.problem import Conditions, prepare
 from couloir.surfaces.functions import surface
-from synthetic_run import digits
+from synthetic_run import SyntheticRun, digits
 
 # Overfitting ------------------------------------------------------------------------------------------------
 
@@ -477,21 +479,16 @@ def test_arrivals_are_the_first_step_from_which_the_loss_stays_low(ravine: Momen
 # Charts -----------------------------------------------------------------------------------------------------
 
 
-class StoppedRun:
+def stopped_run() -> SyntheticRun[TrainRecord]:
     """A run of known numbers that went on after its stop."""
-
-    def __init__(self) -> None:
-        run = digits(rates=3)
-        winner = run.record["winner"]["member"]
-        epochs = run.history.filter(run.history["member"] == winner).height
-        self.record = run.record | {
-            "stopping": {
-                "patience": 2, "stopped": True, "compared": True, "stop_epoch": 4, "best_epoch": 2,
-                "score_at_stop": 0.25, "training_at_stop": 0.2, "last_epoch": epochs, "score_at_last": 0.5,
-                "best_of_all": {"epoch": 2, "score": 0.25},
-            }
-        }  # fmt: skip
-        self.history, self.leaderboard, self.predictions = run.history, run.leaderboard, run.predictions
+    run = digits(rates=3)
+    epochs = run.history.filter(run.history["member"] == run.record.winner.member).height
+    run.record.stopping = Stopping(
+        patience=2, stopped=True, compared=True, stop_epoch=4, best_epoch=2, score_at_stop=0.25,
+        training_at_stop=0.2, last_epoch=epochs, score_at_last=0.5,
+        best_of_all=BestOfAll(epoch=2, score=0.25),
+    )  # fmt: skip
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -515,7 +512,7 @@ def charts(
         gradient_clouds(gradient_cloud((1, 4, 256), 40)),
         escape_shares(escapes((1, 256), runs=4, steps=20)),
         effective_step_sizes(effective_steps(((1.0, 20), (0.1, 30)))),
-        stopped_curves(StoppedRun()),
+        stopped_curves(stopped_run()),
     ]
     return {chart.name: chart for chart in drawn}
 
@@ -638,13 +635,13 @@ def test_sentences_say_who_was_ahead(regularized: Regularizers, sparse: SparseRa
 
 
 def test_the_stop_is_marked_and_what_followed_is_said() -> None:
-    run = StoppedRun()
+    run = stopped_run()
     chart = stopped_curves(run)
     assert chart.figure is not None
     assert [shape.x0 for shape in chart.figure.layout.shapes] == [2, 4]
     assert "best at epoch 2, 0.25" in chart.sentence
     assert "training stops, at epoch 4" in chart.sentence
-    run.record["stopping"]["stopped"] = False
+    run.record.stopping.stopped, run.record.stopping.stop_epoch = False, None
     assert stopped_curves(run).figure is None
 
 

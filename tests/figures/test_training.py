@@ -36,26 +36,28 @@ def column(run: SyntheticRun, member: int, name: str) -> list[float]:
 
 def test_learning_curves_draw_the_winners_history():
     run = digits()
-    winner = run.record["winner"]
+    winner = run.record.winner
     chart = figures.learning_curves(run)
     for part in ("training", "validation"):
         (trace,) = named(chart, part)
-        assert list(trace.y) == column(run, winner["member"], f"{part}_loss")
-        assert list(trace.x) == column(run, winner["member"], "epoch")
+        assert list(trace.y) == column(run, winner.member, f"{part}_loss")
+        assert list(trace.x) == column(run, winner.member, "epoch")
     (line,) = chart.figure.layout.shapes
-    assert line.x0 == line.x1 == winner["best_epoch"]
-    assert chart.figure.layout.annotations[0].text == f"kept: epoch {winner['best_epoch']}"
-    assert f"at epoch {winner['best_epoch']}, whose weights were kept" in chart.sentence
+    assert line.x0 == line.x1 == winner.best_epoch
+    assert chart.figure.layout.annotations[0].text == f"kept: epoch {winner.best_epoch}"
+    assert f"at epoch {winner.best_epoch}, whose weights were kept" in chart.sentence
     assert "10 further epochs did not better it" in chart.sentence
 
 
 def test_learning_curves_ask_for_more_epochs_where_the_last_was_best():
     run = digits()
-    member = run.record["winner"]["member"]
+    member = run.record.winner.member
     falling = pl.DataFrame(
         {"member": [member] * 3, "epoch": [1, 2, 3], "training_loss": [3.0, 2.0, 1.0]}
-    ).with_columns(validation_loss=pl.col("training_loss") + 0.5)
-    run.history, run.record["winner"]["best_epoch"] = falling, 3
+    ).with_columns(
+        validation_loss=pl.col("training_loss") + 0.5, training_accuracy=0.9, validation_accuracy=0.8
+    )
+    run.history, run.record.winner.best_epoch = falling, 3
     chart = figures.learning_curves(run)
     assert chart.sentence == (
         "Validation log loss fell from 3.5 after epoch 1 to 1.5 at epoch 3, whose weights were kept; "
@@ -159,7 +161,7 @@ def test_gap_draws_every_member_that_can_be_chosen_once():
 
 def test_confusion_draws_counts_and_row_shares():
     run = digits()
-    matrix = np.array(run.record["test"]["confusion"])
+    matrix = np.array(run.record.test.confusion)
     chart = figures.confusion(run)
     shares = np.zeros(matrix.shape)
     for trace in chart.figure.data:
@@ -176,8 +178,8 @@ def test_confusion_draws_counts_and_row_shares():
 
 def test_a_class_without_test_rows_divides_nothing_by_zero():
     run = digits()
-    run.record["data"]["classes"] = ["a", "b"]
-    run.record["test"]["confusion"] = [[3, 0], [0, 0]]
+    run.record.data.classes = ["a", "b"]
+    run.record.test.confusion = [[3, 0], [0, 0]]
     assert figures.confusion(run).sentence.endswith("There is no mistake.")
 
 
@@ -201,11 +203,11 @@ def test_many_predictions_are_thinned_and_that_is_said():
 def test_importance_is_drawn_largest_first():
     run = prices()
     chart = figures.importance(run)
-    entries = sorted(run.record["importance"], key=lambda entry: -entry["increase"])
+    entries = sorted(run.record.importance, key=lambda entry: -entry.increase)
     (trace,) = chart.figure.data
-    assert list(trace.x) == [entry["increase"] for entry in entries]
-    assert list(trace.error_x.array) == [entry["spread"] for entry in entries]
-    assert list(chart.figure.layout.yaxis.ticktext) == [entry["column"] for entry in entries]
+    assert list(trace.x) == [entry.increase for entry in entries]
+    assert list(trace.error_x.array) == [entry.spread for entry in entries]
+    assert list(chart.figure.layout.yaxis.ticktext) == [entry.column for entry in entries]
     assert figures.importance(digits()).figure is None
 
 
@@ -243,7 +245,7 @@ def test_every_colour_has_a_dark_partner(make, draw):
 
 def test_a_figure_is_recoloured_but_not_its_words():
     run = digits()
-    run.record["data"]["classes"] = [theme.colour("ink"), *run.record["data"]["classes"][1:]]
+    run.record.data.classes = [theme.colour("ink"), *run.record.data.classes[1:]]
     figure = figures.recoloured(figures.confusion(run).figure)
     assert figure.layout.xaxis.ticktext[0] == theme.colour("ink")
     assert figure.layout.template.layout.paper_bgcolor == theme.PALETTE["paper"][1]
@@ -261,8 +263,8 @@ def test_names_from_the_data_are_never_markup_in_a_figure():
 
 def test_a_choice_by_another_metric_is_not_called_a_lowest_loss():
     run = digits()
-    run.record["metric"] = "accuracy"
-    epoch = run.record["winner"]["best_epoch"]
+    run.record.metric = "accuracy"
+    epoch = run.record.winner.best_epoch
     text = figures.learning_curves(run).sentence
     assert text.startswith(f"The weights of epoch {epoch} were kept, for their validation accuracy; ")
     assert "fell" not in text
@@ -280,8 +282,8 @@ def test_a_choice_by_another_metric_is_not_called_a_lowest_loss():
 )
 def test_mistakes_are_counted_in_words(matrix, said):
     run = digits()
-    run.record["data"]["classes"] = ["a", "b"]
-    run.record["test"]["confusion"] = matrix
+    run.record.data.classes = ["a", "b"]
+    run.record.test.confusion = matrix
     assert said in figures.confusion(run).sentence
 
 

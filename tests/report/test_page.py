@@ -14,15 +14,19 @@ import zlib
 import polars as pl
 import pytest
 
-from couloir import report
+from couloir import open_run, report
 from couloir import text as words
+from couloir.report import summary
 from couloir.report.pictures import grey_png
+from couloir.runs.records import TrainRecord, learned, read_record
 from pages import Page
+from recorded_runs import FOLDERS, named
 from synthetic_run import HOSTILE, digits, hostile, prices
 
 MAKERS = {"digits": digits, "prices": prices, "hostile": hostile}
 SECTIONS = ["result", "data", "leaderboard", "learning-curves", "rules", "learning-rate", "gap"]
 SECTIONS += ["importance", "mistakes", "repeat"]
+TRAININGS = [folder for folder in FOLDERS if isinstance(read_record(folder), TrainRecord)]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +88,7 @@ def test_names_from_the_data_are_text_everywhere(pages):
 
 def test_figures_of_the_page_hold_the_numbers_of_the_run(pages):
     run = digits()
-    member = run.record["winner"]["member"]
+    member = run.record.winner.member
     history = run.history.filter(pl.col("member") == member).sort("epoch")
     trace = next(t for t in pages["digits"].figures["learning-curves"]["data"] if t["name"] == "validation")
     assert trace["y"] == history["validation_loss"].to_list()
@@ -129,10 +133,57 @@ def test_leaderboard_shows_what_varies_and_names_what_all_share():
     assert "hidden 64, activation relu, loss cross-entropy" in page.text
 
 
+def test_numbers_that_rules_read_are_a_column_where_members_of_a_rule_differ_in_them():
+    run = digits(rates=3)
+    page = Page(report.render(run))
+    assert "where the rule has one, momentum 0.9, β₁ 0.9, β₂ 0.999 and weight decay 0.01." in page.text
+    heads = [text for text in page.texts if text in ("β₁", "ε")]
+    assert heads == ["ε", "β₁"]  # the winner's; what differs from rule to rule alone is no column
+    half = pl.when((pl.col("optimizer") == "adam") & (pl.col("member") % 2 == 0))
+    run.leaderboard = run.leaderboard.with_columns(beta1=half.then(0.8).otherwise(pl.col("beta1")))
+    page = Page(report.render(run))
+    assert page.texts.count("β₁") == 3
+    assert "where the rule has one, momentum 0.9, β₂ 0.999 and weight decay 0.01." in page.text
+
+
+def test_the_winners_facts_name_whatever_it_was_trained_with():
+    run = digits(rates=1)
+    known = run.record.winner.hyperparameters
+    known |= {"warmup": 0.1, "weight_decay": 0.02, "rule_option": "b1=0.95", "l2": 0.01, "noise": 0.3}
+    facts = dict(summary.winner_facts(run.record.winner))
+    assert (facts["β₁"], facts["β₂"]) == ("0.9", "0.999")
+    assert (facts["Warm-up"], facts["Weight decay"], facts["Optax's settings"]) == ("0.1", "0.02", "b1=0.95")
+    assert facts["Regularization"] == "L2 0.01 and input noise 0.3"
+    assert {"Momentum", "Decay", "Restart"}.isdisjoint(facts)
+
+
+def test_a_test_score_is_called_a_refitted_networks_only_where_that_is_kept():
+    run = prices(rates=3)
+    winner, run.record.winner.refit_epochs = run.record.finalists[0], 12
+    refitted = learned.Finalist(name="refitted", headline=True, test=winner.test)
+    winner.headline, run.record.finalists = False, [winner, refitted]
+    assert "for 12 epochs; the test score is that network's" in Page(report.render(run)).text
+    refitted.headline = False
+    run.record.finalists.append(
+        learned.Finalist(name="ensemble", headline=True, networks=3, test=winner.test)
+    )
+    assert "for 12 epochs; the curves are those before." in Page(report.render(run)).text
+
+
+@pytest.mark.parametrize("folder", TRAININGS, ids=named)
+def test_a_recorded_training_of_any_version_has_its_page(folder):
+    run = open_run(folder)
+    page = Page(report.render(run))
+    first = "accuracy" if run.record.data.is_classification else "r2"
+    assert words.metric(first, run.test[first]) in page.texts
+    assert all(page.with_id(section) for section in SECTIONS)
+    assert bool(page.with_id("folds")) == (run.record.cross_validation is not None)
+
+
 @pytest.mark.parametrize(("status", "said"), [("interrupted", "interrupted"), ("out of time", "time limit")])
 def test_a_run_cut_short_says_so_at_the_top(status, said):
     run = digits(rates=3)
-    run.record["status"] = status
+    run.record.status = status
     page = Page(report.render(run))
     banner = next(a for _, a in page.elements if a.get("role") == "status")
     assert banner["class"] == "banner"
@@ -141,18 +192,17 @@ def test_a_run_cut_short_says_so_at_the_top(status, said):
 
 def test_a_test_part_scored_before_is_reported():
     run = digits(rates=3)
-    run.record["ledger"]["times_scored"] = 7
+    run.record.ledger.times_scored = 7
     assert "Over all runs this test part has been scored 7 times." in Page(report.render(run)).text
 
 
 def test_a_small_run_makes_a_page_too():
-    """One member, one epoch, no linear model, no mistakes: nothing is drawn from nothing."""
+    """One member, one epoch, no mistakes: nothing is drawn from nothing."""
     run = digits(rates=1)
     run.leaderboard = run.leaderboard.head(1)
     member = run.leaderboard["member"][0]
     run.history = run.history.filter((pl.col("member") == member) & (pl.col("epoch") == 1))
-    run.record |= {"n_members": 1, "linear": None, "mistakes": [], "seconds": {}, "importance": []}
-    run.record["winner"]["best_epoch"] = 1
+    run.record.n_members, run.record.mistakes, run.record.winner.best_epoch = 1, [], 1
     page = Page(report.render(run))
     assert "1 network was trained on 1,257 rows" in page.text
     assert "Left out: all members have the same learning rate" in page.text

@@ -16,6 +16,7 @@ import pytest
 import couloir
 from couloir.commands.opening import opened
 from couloir.errors import InputError
+from couloir.report import write_report
 from couloir.runs import stored
 from couloir.runs.records import (
     SCHEMA_VERSION,
@@ -94,7 +95,7 @@ def test_a_page_can_be_drawn_again_of_every_run_that_can_be_opened(folder: Path,
         with pytest.raises(InputError, match="which has no model: open the page in it"):
             opened(folder)
         return
-    page = opened(folder).report(tmp_path / "page.html")
+    page = write_report(opened(folder), tmp_path / "page.html")
     assert "</html>" in page.read_text("utf-8")
 
 

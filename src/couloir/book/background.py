@@ -45,7 +45,9 @@ def _settings(rule: str) -> str:
     """A rule's customary settings as its formula names them: "α 0.01, β 0.9"."""
     from couloir.engine.optimizers import RULES
 
-    return ", ".join(f"{GREEK[name]} {number(value)}" for name, value in RULES[rule].defaults.items())
+    return ", ".join(
+        f"{GREEK.get(name, name)} {number(value)}" for name, value in RULES[rule].defaults.items()
+    )
 
 
 def _activations() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.errors import InputError
 from couloir.text import count
 
@@ -118,14 +119,14 @@ def blocks(
     """
     if groups is None:
         marks = np.zeros(rows, int) if labels is None else _by_appearance(labels)
-        shuffled = np.random.default_rng(seed).permutation(rows)
+        shuffled = seeds.generator(seeds.BLOCKS, seed).permutation(rows)
         ordered = shuffled[np.argsort(marks[shuffled], kind="stable")]
         return [np.sort(ordered[first::folds]) for first in range(folds)]
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     if labels is None:
         names, groups = np.unique(groups, return_inverse=True)
-        groups = np.random.default_rng(seed).permutation(len(names))[groups]
+        groups = seeds.generator(seeds.BLOCKS, seed).permutation(len(names))[groups]
         pairs = GroupKFold(folds).split(groups, None, groups)
     else:
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

@@ -43,6 +43,11 @@ DIRECTIONS = Stream((0x51AE,), "random directions through a network's parameters
 LANCZOS = Stream((0x1A9C,), "the vector that the search for sharp directions begins with")
 MEASURED = Stream((0x5A3B,), "the rows that a landscape is measured on")
 CHECKED = Stream((0x67C,), "the rows that gradients are checked on")
+BLOCKS = Stream((), "rows or groups dealt out to blocks")
+BAGS = Stream((), "the bags of candidates that an average is chosen in")
+EXAMPLES = Stream((), "the made-up rows of an experiment: what they are made with")
+EXPERIMENT = Stream((), "what an experiment draws besides: batches, starts, the weights that are nudged")
+SHOWN = Stream((), "the rows of a table that the studio's network room shows")
 TRIALS = Stream((), "what a search asks for: the generation")
 
 

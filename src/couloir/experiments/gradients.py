@@ -29,6 +29,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from couloir.engine import seeds
 from couloir.engine.architectures.mlp import Network, forward, initialise, parameter_count
 from couloir.engine.compilation import cached
 from couloir.engine.epochs import Part
@@ -302,7 +303,7 @@ def error_curves(
 ) -> ErrorCurves:
     """The error of forward and central differences as ε shrinks, over a random sample of weights."""
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network))
-    chosen = np.random.default_rng(seed).permutation(parameters)[: min(weights, parameters)]
+    chosen = seeds.generator(seeds.EXPERIMENT, seed).permutation(parameters)[: min(weights, parameters)]
     places = np.sort(chosen).astype(np.int64)
     with jax.enable_x64(True), cached():
         network, batch = _doubled(network), columns(rows)

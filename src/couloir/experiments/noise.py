@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from couloir.engine import compilation
+from couloir.engine import compilation, seeds
 from couloir.errors import InputError, check_number, check_whole
 from couloir.surfaces import evaluation, functions
 from couloir.surfaces.evaluation import Function, Point, Surface
@@ -106,7 +106,7 @@ def _batch_path(
 ) -> BatchPath:
     place, seen = np.asarray(start, float), 0
     points, samples = [place], [0]
-    for batch in _batches(len(rows), size, epochs, np.random.default_rng(seed)):
+    for batch in _batches(len(rows), size, epochs, seeds.generator(seeds.EXPERIMENT, seed)):
         place = place - rate * line_gradient(place, rows[batch])
         seen += len(batch)
         points.append(place)
@@ -165,7 +165,7 @@ class GradientCloud:
 
 def many_points(count: int = 256, seed: int = 0) -> tuple[Point, ...]:
     """Rows like the seven points, but more of them: y = 0.34 x + 0.8 with noise of 0.15, x from 2.4 to 5."""
-    random = np.random.default_rng(seed)
+    random = seeds.generator(seeds.EXPERIMENT, seed)
     x = random.uniform(2.4, 5.0, count)
     y = 0.34 * x + 0.8 + random.normal(0, 0.15, count)
     return tuple(zip(x.tolist(), y.tolist(), strict=True))
@@ -194,7 +194,7 @@ def gradient_cloud(
     rows = np.asarray(many_points() if points is None else points, float)
     _check_sizes(batch_sizes, len(rows))
     check_whole("draws", draws)
-    place, random = np.asarray(point, float), np.random.default_rng(seed)
+    place, random = np.asarray(point, float), seeds.generator(seeds.EXPERIMENT, seed)
     own = np.array([line_gradient(place, row[None]) for row in rows])
     exact = line_gradient(place, rows)
     single = float(np.mean(np.sum((own - exact) ** 2, axis=1)))
@@ -319,7 +319,7 @@ def escapes(
         raise InputError(f"Every batch size has to divide the {samples} samples: give such sizes.")
     check_whole("number of runs", runs)
     check_whole("number of steps", steps)
-    tilts = np.random.default_rng(seed).normal(0, 1, (samples, 2))
+    tilts = seeds.generator(seeds.EXPERIMENT, seed).normal(0, 1, (samples, 2))
     tilts = TILT * (tilts - tilts.mean(axis=0)) / tilts.std(axis=0)
     noises = {size: batch_noise(tilts, size, runs, steps, seed) for size in batch_sizes}
     saddle = functions.surface("saddle")
@@ -337,7 +337,7 @@ def batch_noise(tilts: np.ndarray, size: int, runs: int, steps: int, seed: int) 
     count = len(tilts)
     if size == count:
         return np.zeros((runs, steps, 2))  # exactly: the tilts' sum is 0, rounding would grow on a saddle
-    random, a_epoch = np.random.default_rng((seed, size)), count // size
+    random, a_epoch = seeds.generator(seeds.EXPERIMENT, seed, size), count // size
     passes = math.ceil(steps / a_epoch)
     orders = random.permuted(np.tile(np.arange(count), (runs * passes, 1)), axis=1)
     means = tilts[orders].reshape(runs, passes * a_epoch, size, 2).mean(axis=2)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from couloir.engine import seeds
 from couloir.errors import InputError
 
 
@@ -102,7 +103,7 @@ def overfit(
                 f"A polynomial of degree {degree} is not settled by {points} points: "
                 f"give a degree from 0 to {points - 1}."
             )
-    random = np.random.default_rng([seed, points])
+    random = seeds.generator(seeds.EXAMPLES, seed, points)
     x = np.linspace(-1, 1, points)
     y = slope * x + intercept + noise * random.standard_normal(points)
     fresh_x = np.sort(random.uniform(-1, 1, fresh))

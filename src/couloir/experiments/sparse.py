@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
@@ -177,7 +178,7 @@ def _rows(
     frequent: int, rare: int, chance: float, weight: float, rows: int, seed: int
 ) -> tuple[_Law, list[SparseRows]]:
     """The law, and so many rows each to train on, to choose by and to score."""
-    random = np.random.default_rng([seed, rows, rare])
+    random = seeds.generator(seeds.EXAMPLES, seed, rows, rare)
     signs = np.where(random.random(frequent + rare) < 0.5, -1.0, 1.0)
     law = _Law(signs * np.repeat([0.5, weight], [frequent, rare]), frequent, chance)
     drawn = [law.draw(rows, random) for _ in range(3)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.engine.architectures.mlp import Layer, Network, initialise
 from couloir.errors import InputError
 from couloir.model.forward import signals
@@ -80,8 +81,8 @@ def tweak(
             f"There is no weight from unit {source} to unit {target} in layer {layer} of a network of widths "
             f"{tuple(widths)}: all are counted from 0."
         )
-    network = initialise((seed, 0), widths, "tanh", np.float64)
-    row = np.random.default_rng([seed, 1]).uniform(-1, 1, widths[0])
+    network = initialise(seeds.entropy(seeds.EXPERIMENT, seed, 0), widths, "tanh", np.float64)
+    row = seeds.generator(seeds.EXPERIMENT, seed, 1).uniform(-1, 1, widths[0])
     weight = np.array(network[layer].weight)
     weight[target, source] += amount
     changed = (*network[:layer], Layer(weight, network[layer].bias), *network[layer + 1 :])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
@@ -58,7 +59,7 @@ def teacher_rows(units: int, rows: int, seed: int) -> tuple[np.ndarray, np.ndarr
     The teacher's hidden units point in evenly spaced directions, with steep slopes and alternating signs,
     so that none of them can be done without.
     """
-    random = np.random.default_rng([seed, units, rows])
+    random = seeds.generator(seeds.EXAMPLES, seed, units, rows)
     inputs = random.standard_normal((rows, 2))
     angles = np.pi * np.arange(units) / units
     directions = 3 * np.stack([np.cos(angles), np.sin(angles)])

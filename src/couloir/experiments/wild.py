@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
@@ -104,7 +105,7 @@ def calm(
     if not strengths or min(strengths) < 0:
         raise InputError(f"The strengths {list(strengths)} cannot be used: give numbers of 0 or more.")
     ordered = sorted(strengths)
-    random = np.random.default_rng([seed, points])
+    random = seeds.generator(seeds.EXAMPLES, seed, points)
     x = np.linspace(-1, 1, points)
     y = law(x) + noise * random.standard_normal(points)
     members = [

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from couloir.engine import seeds
 from couloir.model.predictor import scaled
 from couloir.selection.evaluation import SMALLEST, log_losses, surprise, true_class
 
@@ -120,7 +121,10 @@ def select_in_bags(
     size = max(SMALLEST_BAG, math.ceil(HALF * len(able)))
     if size >= len(able) or (most is not None and most < 2):
         return select(answers, truth, score, most=most)
-    random, total = np.random.default_rng(0), np.zeros(len(answers))  # the same answers, the same average
+    random, total = (
+        seeds.generator(seeds.BAGS, 0),
+        np.zeros(len(answers)),
+    )  # the same answers, the same average
     for _ in range(BAGS):
         bag = np.sort(random.choice(able, size, replace=False))
         total[bag] += select(answers[bag], truth, score, ROUNDS_IN_A_BAG)

@@ -25,8 +25,6 @@ from couloir.errors import InputError, unknown
 from couloir.model.predictor import Model
 from couloir.selection.members import Options
 
-CUSTOMARY_BATCH = 64
-
 INNER = 0.15
 """Share of a fold's training rows that its members are stopped by."""
 
@@ -255,7 +253,7 @@ def chosen_metric(task: str, named: str | None) -> str:
 
 def fitting(member: Member, rows: int) -> Member:
     """The member, if its batches fit the training part; the customary batch shrinks to small data."""
-    if member.batch_size > rows and member.batch_size != CUSTOMARY_BATCH:
+    if member.batch_size > rows and member.batch_size != _USUAL["batch_size"]:
         raise InputError(
             f"The batch size {member.batch_size} is larger than the {rows} training rows: "
             f"give {rows} or less."

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from couloir.engine import compilation
 from couloir.engine.optimizers import Rule, State
+from couloir.engine.randomness import key_of
 from couloir.engine.updates import Layout, segments
 from couloir.errors import InputError, check_number, check_whole, unknown
 from couloir.surfaces import evaluation, functions, stepping
@@ -227,7 +228,7 @@ def go_on(
     precision = paths.points.dtype.name
     with jax.enable_x64(precision == "float64"), compilation.cached():
         function, limits = evaluation.traceable(paths.surface.function), _limits(paths.surface, precision)
-        hyper, key = _hyper(runners, layout, order, precision), jax.random.key(paths.seed)
+        hyper, key = _hyper(runners, layout, order, precision), key_of(paths.seed)
         stance, records = _stance(paths, layout, order), []
         for first in range(paths.steps, paths.steps + steps, BATCH):
             drawn = stepping.draw(key, np.int32(first), np.asarray(level, precision))
@@ -239,7 +240,7 @@ def go_on(
 
 def noise_table(seed: int, steps: int, precision: str = "float64") -> Float[Array, "step 2"]:
     """Standard normal numbers for every step, [step, 2], each from a key of its own: fold_in(seed, step)."""
-    return stepping.normal(jax.random.key(seed), jnp.arange(steps), precision)
+    return stepping.normal(key_of(seed), jnp.arange(steps), precision)
 
 
 def _check(steps: int, noise: float) -> None:

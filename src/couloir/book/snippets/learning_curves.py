@@ -13,7 +13,7 @@ run = couloir.train(
     no_stop=True,
 )
 losses = run.history.sort("epoch")["validation_loss"]
-epochs, kept = len(losses), run.record["stopping"]["best_epoch"]
-stopped = run.record["stopping"]["stop_epoch"]
+epochs, kept = len(losses), run.record.stopping.best_epoch
+stopped = run.record.stopping.stop_epoch
 least, last = losses[kept - 1], losses[-1]
 stopped_curves(run)

@@ -8,5 +8,5 @@ digits = couloir.load("digits")
 rules = ["adam", "momentum", "rmsprop", "sgd"]
 run = couloir.train(digits, optimizer="adam", learning_rate=0.003, hidden=(32,), epochs=15, out=None)
 scape = landscape(run, plane="paths", optimizer=rules, eigenvalues=0, data=digits)
-share = sum(scape.record["plane"]["explained"])
+share = sum(scape.record.plane.explained)
 slice_contour(scape), slice_paths(scape)

@@ -11,6 +11,7 @@ import polars as pl
 
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load
+from couloir.engine import seeds
 from couloir.errors import InputError, unknown
 from couloir.studio.rooms.network.settings import DataSettings
 
@@ -97,6 +98,6 @@ def _thinned(dataset: Dataset, unused: list[str], settings: DataSettings) -> Pla
     if usable < 30:
         raise InputError(f"{usable} rows have numbers in both columns: at least 30 are needed.")
     if usable > settings.rows:
-        rows = np.sort(np.random.default_rng(settings.seed).choice(rows, settings.rows, replace=False))
+        rows = np.sort(seeds.generator(seeds.SHOWN, settings.seed).choice(rows, settings.rows, replace=False))
     chosen = replace(dataset, features=dataset.rows(rows), target=dataset.target[rows])
     return PlaneTable(chosen, unused, usable)

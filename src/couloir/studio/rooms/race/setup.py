@@ -180,7 +180,10 @@ class Segment(NamedTuple):
 def first_settings(surface: Surface) -> RuleSettings:
     """What every rule begins with on a surface."""
     rates = _first_rates(surface)
-    return {name: {**rule.defaults, "learning_rate": rates[name]} for name, rule in RULES.items()}
+    return {
+        name: {**rule.defaults, "learning_rate": rates.get(name, rule.defaults["learning_rate"])}
+        for name, rule in RULES.items()
+    }
 
 
 @lru_cache(maxsize=64)
