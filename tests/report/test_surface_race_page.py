@@ -14,6 +14,7 @@ import pytest
 import chromium
 from couloir import report
 from couloir import text as words
+from couloir.cli import main
 from couloir.commands import surface_race as surface_racing
 from couloir.commands.surface_race import race_surface
 from couloir.errors import InputError
@@ -104,6 +105,45 @@ def test_the_python_lines_give_the_same_figure(run):
         np.testing.assert_array_equal(first.path, second.path)
 
 
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory):
+    """Typed as a person types it."""
+    out = tmp_path_factory.mktemp("varied")
+    words = "race beale --optimizer momentum,optax.lion --momentum 0.5,0.9 --rule-option b1=0.8 --start 1,1"
+    assert main([*words.split(), "--steps", "12", "--noise", "0.1", "--out", str(out)]) == 0
+    (folder,) = out.glob("*-beale")
+    return surface_racing.open_surface_run(folder)
+
+
+def test_numbers_that_rules_read_multiply_and_are_recorded(varied):
+    names = ["momentum β=0.5", "momentum β=0.9", "optax.lion b1=0.8"]
+    assert [finish.name for finish in varied.race.runners] == names
+    assert varied.record.asked["momentum"] == [0.5, 0.9]
+    assert varied.record.asked["rule_option"] == {"b1": [0.8]}
+    given = {"optimizer": ["momentum", "optax.lion"], "momentum": (0.5, 0.9), "rule_option": {"b1": 0.8}}
+    same = race_surface("beale", **given, start=(1, 1), steps=12, noise=0.1)
+    space: dict = {}
+    exec(varied.record.code, space)
+    table = varied.tables["paths"]
+    for number, finish in enumerate(varied.race.runners):
+        np.testing.assert_array_equal(finish.path, same.race.runners[number].path)
+        np.testing.assert_array_equal(finish.path, space["found"].runners[number].path)
+        np.testing.assert_array_equal(table.filter(rule=finish.name).select("x", "y").to_numpy(), finish.path)
+        steps = varied.race.paths.settings[number]
+        wanted = {"momentum": [0.5, 0.9][number]} if number < 2 else {"b1": 0.8}
+        assert {name: set(steps[name]) for name in wanted} == {name: {v} for name, v in wanted.items()}
+
+
+def test_the_page_tells_runners_of_one_rule_apart(varied):
+    page = Page(report.render(varied))
+    assert "3 runners under 2 update rules race down from (1, 1)" in said(page)
+    shown = {name for name in page.figures if name.startswith("microscope-")}
+    names = [finish.name for finish in varied.race.runners]
+    assert shown == {f"microscope-{name}-{step}" for name in names for step in (1, 2, 5, 10)}
+    styles = {trace["line"]["color"] + trace["line"]["dash"] for trace in page.figures["response"]["data"]}
+    assert len(styles) == len(names)
+
+
 def test_a_file_wins_over_a_surface_of_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert surface_racing.is_surface("beale")
@@ -119,6 +159,9 @@ def test_a_file_wins_over_a_surface_of_its_name(tmp_path, monkeypatch):
         ({"start": [1.0]}, "two coordinates"),
         ({"learning_rate": [0.1, 0.2, 0.3]}, "3 learning rates for 8 rules"),
         ({"noise": [0.1, 0.2]}, "one noise, not 2"),
+        ({"optimizer": "sgd", "momentum": 0.5}, "momentum is read by none of the rules sgd"),
+        ({"momentum": 1.5}, "momentum 1.5 cannot be used"),
+        ({"rule_option": {"b1": 0.9}}, "b1 is read by none of the rules"),
         ({"steps": 0}, "at least 1"),
         ({"optimizer": "adan"}, "adam"),
     ],

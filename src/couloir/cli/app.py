@@ -98,7 +98,7 @@ def race(context: typer.Context, data: str, typed: Typed) -> int:
             raced = surface_race.race_surface(data, **given, out=out, observer=display, command=context.obj)
         return shown(raced, typed)
     if only := [name for name in ("start", "steps") if name in typed.given]:
-        raise InputError(f"--{only[0]} is for a race on a surface, and '{data}' is none: leave it out.")
+        raise InputError(f"--{only[0]} is for a surface race, and '{data}' is no surface: leave it out.")
     with watched(typed) as display:
         dataset, stages = loaded(data, typed)
         run = couloir.race(

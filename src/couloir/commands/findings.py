@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from couloir.report.page import write_report
 from couloir.runs import stored as runs
@@ -14,9 +14,14 @@ from couloir.runs.records import Record, write_record
 if TYPE_CHECKING:
     import polars as pl
 
+    from couloir.commands.stages import Stages
+    from couloir.commands.train import Observer
+
 
 F = TypeVar("F", bound=Record)
 """The kind of record that a finding has."""
+
+Found = TypeVar("Found", bound="Finding[Any]")
 
 
 def finite(value: float | None) -> float | None:
@@ -81,3 +86,12 @@ class Finding(Generic[F]):
         self.folder = final.resolve()
         runs.add_page(self, self.folder)
         return self.folder
+
+
+def finished(found: Found, out: str | Path | None, observer: Observer, stages: Stages) -> Found:
+    """What was found, with its seconds, saved where that was asked for."""
+    found.record.seconds = stages.rounded()
+    if out is not None:
+        observer.stage("writing the page")
+        found.save(out)
+    return found

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.commands.asked import given_or_usual, takes
-from couloir.commands.findings import finite
-from couloir.commands.one_network import Exploration, Table, described, finished, looked_at, opening
+from couloir.commands.findings import finished, finite
+from couloir.commands.one_network import Exploration, Table, described, looked_at, opening
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, as_code
 from couloir.engine import seeds

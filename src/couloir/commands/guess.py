@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
 from couloir.commands.asked import given_or_usual, takes
-from couloir.commands.one_network import Exploration, Table, described, finished, looked_at, opening
+from couloir.commands.findings import finished
+from couloir.commands.one_network import Exploration, Table, described, looked_at, opening
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, as_code, interruptions
 from couloir.engine.member import Member

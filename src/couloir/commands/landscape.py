@@ -15,7 +15,7 @@ import numpy as np
 
 from couloir import text as words
 from couloir.commands.asked import given_or_usual, takes
-from couloir.commands.findings import Finding, finite
+from couloir.commands.findings import Finding, finished, finite
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, interruptions
 from couloir.engine import seeds
@@ -135,13 +135,9 @@ def landscape(
         **_slice_record(where, drawn, measure, about),
         paths=[_path_record(where, way) for way in ways],
         curvature=None if sharp is None else _curvature_record(sharp, gradient, measure),
-        seconds=stages.rounded(),
     )
-    result = Landscape(record, {"slice": slice_table(drawn), "path": paths, "profile": profile})
-    if out is not None:
-        observer.stage("writing the page")
-        result.save(out)
-    return result
+    tables = {"slice": slice_table(drawn), "path": paths, "profile": profile}
+    return finished(Landscape(record, tables), out, observer, stages)
 
 
 def terminal_lines(found: Landscape) -> Iterator[tuple[str, str]]:

@@ -96,14 +96,3 @@ def opening(problem: Problem, member: Member, rows: int) -> Iterator[tuple[str, 
     )
     name = words.LOSS_NAMES[member.loss]
     yield "network", f"{text}; {name} over {words.count(rows, 'training row')}"
-
-
-def finished(
-    result: Exploration[F], out: str | Path | None, observer: Observer, stages: Stages
-) -> Exploration[F]:
-    """The result with its seconds, saved where that was asked for."""
-    result.record.seconds = stages.rounded()
-    if out is not None:
-        observer.stage("writing the page")
-        result.save(out)
-    return result

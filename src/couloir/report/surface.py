@@ -91,8 +91,11 @@ def summarise(run: SurfaceRun) -> dict[str, Any]:
 
 
 def _opening(race: SurfaceRace) -> str:
-    rules = count(len(race.runners), "update rule")
-    text = f"{rules} {'goes' if len(race.runners) == 1 else 'race'} down from {point(race.start)} "
+    different = len({finish.rule for finish in race.runners})
+    text = count(different, "update rule")
+    if different < len(race.runners):
+        text = f"{count(len(race.runners), 'runner')} under {text}"
+    text = f"{text} {'goes' if len(race.runners) == 1 else 'race'} down from {point(race.start)} "
     return text + f"for {count(race.steps, 'step')}, {_rates_words(race)}."
 
 
@@ -214,9 +217,9 @@ def rate_words(race: SurfaceRace, finish: Finish) -> str:
 
     if finish.tuned:
         return "tuned"
-    if finish.name in UNTUNED and finish.learning_rate == 1.0:
+    if finish.rule in UNTUNED and finish.learning_rate == 1.0:
         return "the rule's own"
-    stated = not race.surface.bounded and SADDLE_RATES.get(finish.name) == finish.learning_rate
+    stated = not race.surface.bounded and SADDLE_RATES.get(finish.rule) == finish.learning_rate
     return "stated" if stated else "given"
 
 
@@ -245,7 +248,7 @@ def _look(race: SurfaceRace, name: str, step: int, found: Microscope | None) -> 
         "heads": ["", "what it is", *(f"along {axis}" for axis in race.surface.axes)],
         "items_": cells,
         "formula": list(found.formula),
-        "rule": name,
+        "rule": found.rule.name,
         "equation": found.rule.equation,
     }
 
