@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import time
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from msgspec import to_builtins
 
 import couloir
 from couloir.commands import train as workflow
@@ -21,6 +19,7 @@ from couloir.data.splits import split_rows
 from couloir.errors import InputError
 from couloir.runs import ledger
 from couloir.runs import stored as runs
+from couloir.runs.records import text_of
 from poison import poisoned
 
 SMALL = {"optimizer": ["adam", "sgd"], "learning_rate": [0.01, 0.1], "hidden": 8, "epochs": 6}
@@ -87,7 +86,7 @@ def test_a_run_folder_holds_the_run(run: Any, tmp_path: Path) -> None:
     ]
     again = couloir.open_run(tmp_path / "runs" / "latest")
     assert again.record == run.record
-    assert to_builtins(again.record) == json.loads((folder / "run.json").read_text("utf-8"))
+    assert text_of(again.record) + "\n" == (folder / "run.json").read_text("utf-8")
     assert again.leaderboard.equals(run.leaderboard)
     data = couloir.load("wine")
     assert again.predict((data.features, data.target)).tolist() == run.model.predict(data.features).tolist()

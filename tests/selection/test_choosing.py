@@ -402,6 +402,7 @@ def test_where_the_refit_diverges(values: dict[str, Case]) -> None:
     assert choice.winner.refit_epochs is None
     run = workflow.tested(choice)
     assert run.record.refit_diverged is True
+    run.record.seconds = {"train": 1.0, "total": 2.0}
     assert "diverged" in render(run)
 
 
