@@ -187,6 +187,7 @@ def _values(option: Option) -> str:
     else:
         found = {
             kinds.Flag: "True or False; typed without a value",
+            kinds.Numbers: "numbers in their order",
             kinds.Units: "whole numbers, layer by layer, or none",
             kinds.Split: "three shares of the rows",
             kinds.Name: "a text",

@@ -33,6 +33,7 @@ FUNCTIONS: dict[str, Any] = {
     "gradcheck": couloir.gradcheck,
     "guess": couloir.guess,
     "landscape": couloir.landscape,
+    "surface race": couloir.race_surface,
 }
 
 
@@ -76,7 +77,7 @@ def test_the_command_line_has_every_option_with_its_help(verb: str) -> None:
         assert typed[name].help.endswith(".")
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", FUNCTIONS)
 def test_python_has_every_option_with_its_default_and_docstring(verb: str) -> None:
     function = FUNCTIONS[verb]
     parameters = inspect.signature(function).parameters

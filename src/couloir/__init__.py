@@ -23,7 +23,8 @@ from couloir.commands.stages import IMPORTING
 from couloir.errors import InputError
 
 if TYPE_CHECKING:
-    from couloir.commands.exploring import gradcheck, guess
+    from couloir.commands.gradcheck import gradcheck
+    from couloir.commands.guess import guess
     from couloir.commands.landscape import landscape, open_landscape
     from couloir.commands.race import race
     from couloir.commands.search import search
@@ -50,8 +51,8 @@ _HOMES = {
     "race_surface": "couloir.commands.surface_race",
     "landscape": "couloir.commands.landscape",
     "open_landscape": "couloir.commands.landscape",
-    "gradcheck": "couloir.commands.exploring",
-    "guess": "couloir.commands.exploring",
+    "gradcheck": "couloir.commands.gradcheck",
+    "guess": "couloir.commands.guess",
 }
 _PACKAGES = ("engine", "data", "selection", "surfaces", "landscapes", "experiments", "figures", "book")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
@@ -145,6 +145,28 @@ SHARE = Number(0, 1)
 
 STRENGTH = Number(0)
 """A number of at least 0."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Several numbers in an order, of a kind; in Python also one, or a dict of them by name."""
+
+    of: Number
+
+    def read(self, text: str, flag: str, several: bool) -> list[Any]:
+        """The numbers between commas."""
+        return [self.of.read(part, flag, True) for part in split_names(text, flag)]
+
+    def check(self, what: str, value: Any) -> Any:
+        """The numbers, each checked."""
+        if isinstance(value, Mapping):
+            return {str(name): self.of.check(f"{what} of {name}", each) for name, each in value.items()}
+        several = isinstance(value, Iterable) and not isinstance(value, str)
+        return [self.of.check(what, each) for each in (value if several else [value])]
+
+    def write(self, value: Any) -> str:
+        """The numbers as they would be typed."""
+        return ",".join(map(self.of.write, value))
 
 
 # Names and texts ------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from couloir.kinds import (
     Kind,
     Name,
     Number,
+    Numbers,
     Split,
     Units,
     positive,
@@ -37,12 +38,13 @@ TRAIN, RACE, SEARCH, GRADCHECK, GUESS, LANDSCAPE = (
     "guess",
     "landscape",
 )
-FIT, SPACE = "fit", "space"
-"""Who takes options: the verbs, the estimators' `fit`, and the search space."""
+FIT, SPACE, SURFACE_RACE = "fit", "space", "surface race"
+"""Who takes options: the verbs, the estimators' `fit`, the search space, and surface races."""
 
 VERBS = (TRAIN, RACE, SEARCH, GRADCHECK, GUESS, LANDSCAPE)
 ON_DATA = (TRAIN, RACE, SEARCH, GRADCHECK, GUESS)
 TRAINED = (TRAIN, RACE, SEARCH, FIT, SPACE)
+ANY_RULE = (*TRAINED, SURFACE_RACE)
 ANY_NETWORK = (*TRAINED, GRADCHECK, GUESS)
 JUDGED = (TRAIN, RACE, SEARCH)
 
@@ -211,7 +213,7 @@ TABLE: tuple[Option, ...] = (
     Option("data", Name(), (LANDSCAPE,), DATA,
            "the run's data, where it does not know them or they have moved", metavar="DATA"),
     # The update rule
-    Option("optimizer", AsGiven(), TRAINED, RULE, "update rules", usual="the eight", many=True, static=True,
+    Option("optimizer", AsGiven(), ANY_RULE, RULE, "update rules", usual="the eight", many=True, static=True,
            typed=f"{', '.join(RULES)}, or optax.NAME", given='names, Optax\'s as "optax.NAME", or rules',
            metavar="NAMES", label="rule", space=list(RULES)),
     Option("optimizer", AsGiven(), (LANDSCAPE,), PLANE,
@@ -222,19 +224,19 @@ TABLE: tuple[Option, ...] = (
     Option("rate", positive(), (SPACE,), RULE, "learning rate, as a multiple of the rule's customary one",
            # The default population of `couloir train` lies within, rounded as it is.
            space={"low": 0.003, "high": 10.0, "log": True}),
-    Option("momentum", SHARE, TRAINED, RULE, "β of momentum, for the rules that have one", many=True,
+    Option("momentum", SHARE, ANY_RULE, RULE, "β of momentum, for the rules that have one", many=True,
            usual=_CUSTOMARY, space={"low": 0.8, "high": 0.99}),
-    Option("beta1", SHARE, TRAINED, RULE, "β₁ of Adam's mean of gradients", many=True, usual=_CUSTOMARY,
+    Option("beta1", SHARE, ANY_RULE, RULE, "β₁ of Adam's mean of gradients", many=True, usual=_CUSTOMARY,
            label="β₁"),
-    Option("beta2", SHARE, TRAINED, RULE, "β₂ of Adam's mean of squares", many=True, usual=_CUSTOMARY,
+    Option("beta2", SHARE, ANY_RULE, RULE, "β₂ of Adam's mean of squares", many=True, usual=_CUSTOMARY,
            label="β₂"),
-    Option("decay", SHARE, TRAINED, RULE, "ρ of the mean of squares of RMSprop and AdaDelta", many=True,
+    Option("decay", SHARE, ANY_RULE, RULE, "ρ of the mean of squares of RMSprop and AdaDelta", many=True,
            usual=_CUSTOMARY),
-    Option("epsilon", positive(), TRAINED, RULE, "ε beside the mean of squares of the adaptive rules",
+    Option("epsilon", positive(), ANY_RULE, RULE, "ε beside the mean of squares of the adaptive rules",
            many=True, usual=_CUSTOMARY, label="ε"),
-    Option("weight_decay", STRENGTH, TRAINED, RULE, "λ by which AdamW decays weights", many=True,
+    Option("weight_decay", STRENGTH, ANY_RULE, RULE, "λ by which AdamW decays weights", many=True,
            usual=_CUSTOMARY),
-    Option("rule_option", AsGiven(), TRAINED, RULE, "what Optax's rules read, by their own names",
+    Option("rule_option", AsGiven(), ANY_RULE, RULE, "what Optax's rules read, by their own names",
            typed="as in b1=0.9,0.95; may be repeated", given='as in {"b1": [0.9, 0.95]}',
            metavar="NAME=VALUES", title="Optax's settings"),
     Option("schedule", Name(SCHEDULES), TRAINED, RULE, "course of the learning rate", "constant", many=True,
@@ -315,7 +317,7 @@ TABLE: tuple[Option, ...] = (
            title="balance the classes"),
     Option("class_weight", AsGiven(), (FIT,), JUDGING, "weights of the classes, in the loss and the scores",
            given='by label, or "balanced"'),
-    Option("seed", _SEED, VERBS, JUDGING, "makes a run repeatable", 0),
+    Option("seed", _SEED, (*VERBS, SURFACE_RACE), JUDGING, "makes a run repeatable", 0),
     Option("random_state", AsGiven(), (FIT,), JUDGING, "seed of rows held back, batches, weights, dropout"),
     Option("precision", Name(PRECISIONS), (*JUDGED, LANDSCAPE, FIT), JUDGING, "numbers of float32 or float64",
            "float32", metavar="TYPE"),
@@ -336,11 +338,15 @@ TABLE: tuple[Option, ...] = (
            "write the trials to an Optuna storage as well, as sqlite:///a.db", metavar="URL"),
     Option("export_study", AsGiven(), (SEARCH,), SEARCHING,
            "copy the trials of --resume RUN to an Optuna storage and end", metavar="URL", screen=True),
-    # A race on a surface
-    Option("learning_rate", positive(), (RACE,), SURFACE, "one for all rules, or one for each", many=True,
-           usual="tuned", metavar="RATES"),
-    Option("start", Number(), (RACE,), SURFACE, "where all begin", many=True, metavar="X,Y"),
-    Option("steps", whole(), (RACE,), SURFACE, "steps of each rule", usual="500"),
+    # A surface race
+    Option("learning_rate", Numbers(positive()), (RACE, SURFACE_RACE), SURFACE,
+           "one for all rules, or one for each", usual="tuned", given="or a dict by the rule's name",
+           metavar="RATES"),
+    Option("start", Numbers(Number()), (RACE, SURFACE_RACE), SURFACE, "where all begin",
+           usual="the surface's customary start", given="as (x, y)", metavar="X,Y"),
+    Option("steps", whole(), (RACE, SURFACE_RACE), SURFACE, "steps of each rule", 500),
+    Option("noise", STRENGTH, (SURFACE_RACE,), SURFACE, "standard deviation of the noise on gradients", 0.0,
+           many=True),
     # Gradients, guesses, landscapes
     Option("samples", whole(), (GRADCHECK,), TRAINING, "training rows that the loss is the mean over", 200),
     Option("guesses", whole(large=True), (GUESS,), TRAINING, "how many to draw, as 1e6", 1_000_000),
@@ -373,7 +379,7 @@ def taken_by(taker: str) -> Mapping[str, Option]:
 _BY_TAKER: Mapping[str, Mapping[str, Option]] = MappingProxyType(
     {
         taker: MappingProxyType({option.name: option for option in TABLE if taker in option.takers})
-        for taker in (*VERBS, FIT, SPACE)
+        for taker in (*VERBS, FIT, SPACE, SURFACE_RACE)
     }
 )
 

@@ -215,7 +215,7 @@ def test_ctrl_c_keeps_what_was_told_and_says_how_to_go_on(
     assert json.loads((folder / "run.json").read_text())["n_members"] == told
 
 
-def test_a_race_on_a_surface_needs_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_surface_race_needs_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["race", "ravine", "--optimizer", "sgd,momentum", "--learning-rate", "0.03", "--steps", "20"]
     done = couloir_([*words, "--out", str(tmp_path / "runs")], capsys, tmp_path / "runs")
     assert done.code == 0, done.err
@@ -241,7 +241,7 @@ def test_a_race_on_a_surface_needs_no_data(tmp_path: Path, capsys: pytest.Captur
         (["race", "bealee"], "did you mean 'beale'"),
         (["race", "beale", "--dropout", "0.1"], "--dropout cannot be given"),
         (["race", "beale", "--start", "1"], "start"),
-        (["race", "iris", "--steps", "5"], "--steps is for a race on a surface"),
+        (["race", "iris", "--steps", "5"], "--steps is for a surface race"),
         (["landscape", "nowhere"], "There is no run folder 'nowhere'"),
         (["guess", "iris", "--guesses", "1.5"], "--guesses is not a whole number"),
         (["gradcheck", "iris", "--samples", "0"], "samples 0 cannot be used"),

@@ -1,4 +1,4 @@
-"""A race on a surface as a run folder and a page: whole, offline, with the race's numbers, and playable."""
+"""A surface race as a run folder and a page: whole, offline, with the race's numbers, and playable."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pytest
 import chromium
 from couloir import report
 from couloir import text as words
+from couloir.cli import main
 from couloir.commands import surface_race as surface_racing
 from couloir.commands.surface_race import race_surface
 from couloir.errors import InputError
 from couloir.figures.surfaces.race import surface_race
-from couloir.runs import stored as runs
+from couloir.runs.records import SurfaceRecord, read_record, record_of, text_of
 from couloir.surfaces.functions import SURFACES
 from pages import Page
 
@@ -51,10 +52,10 @@ def test_the_folder_is_whole_and_latest_goes_on_naming_a_model(run):
         "tuning.parquet",
     ]
     assert not (run.folder.parent / "latest").exists()
-    record = json.loads((run.folder / "run.json").read_text("utf-8"))
-    assert record["kind"] == "surface"
-    assert {entry["rule"] for entry in record["standing"]} == set(RULES)
-    assert record["seconds"]["total"] >= record["seconds"]["race"] > 0
+    record = read_record(run.folder)
+    assert isinstance(record, SurfaceRecord)
+    assert {entry.rule for entry in record.standing} == set(RULES)
+    assert record.seconds["total"] >= record.seconds["race"] > 0
 
 
 def test_the_tables_hold_every_step_and_every_rate(run):
@@ -81,7 +82,7 @@ def test_a_diverged_rule_is_written_as_far_as_it_came():
     table = lost.tables["paths"]
     assert table.filter(rule="sgd").height == steps
     assert table.filter(rule="adam").height == 21
-    json.dumps(lost.record, allow_nan=False)
+    assert record_of(json.loads(text_of(lost.record))) == lost.record
     page = Page(report.render(lost))
     assert f"sgd diverged: it could not take step {steps}." in said(page)
     assert "sgd had diverged by step 20." in said(page)
@@ -90,20 +91,57 @@ def test_a_diverged_rule_is_written_as_far_as_it_came():
 
 def test_a_stored_race_is_read_and_is_the_same(run):
     again = surface_racing.open_surface_run(run.folder)
-    assert again.record == json.loads((run.folder / "run.json").read_text("utf-8"))
+    assert again.record == run.record
     for first, second in zip(run.race.runners, again.race.runners, strict=True):
         np.testing.assert_array_equal(first.path, second.path)
-    assert runs.kind_of(run.folder) == "surface"
-    assert runs.kind_of(run.folder.parent) != "surface"
-    with pytest.raises(InputError, match="no race on a surface"):
+    with pytest.raises(InputError, match=r"has no run\.json"):
         surface_racing.open_surface_run(run.folder.parent)
 
 
 def test_the_python_lines_give_the_same_figure(run):
     space: dict = {}
-    exec(run.record["code"], space)
+    exec(run.record.code, space)
     for first, second in zip(run.race.runners, space["found"].runners, strict=True):
         np.testing.assert_array_equal(first.path, second.path)
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory):
+    """Typed as a person types it."""
+    out = tmp_path_factory.mktemp("varied")
+    words = "race beale --optimizer momentum,optax.lion --momentum 0.5,0.9 --rule-option b1=0.8 --start 1,1"
+    assert main([*words.split(), "--steps", "12", "--noise", "0.1", "--out", str(out)]) == 0
+    (folder,) = out.glob("*-beale")
+    return surface_racing.open_surface_run(folder)
+
+
+def test_numbers_that_rules_read_multiply_and_are_recorded(varied):
+    names = ["momentum β=0.5", "momentum β=0.9", "optax.lion b1=0.8"]
+    assert [finish.name for finish in varied.race.runners] == names
+    assert varied.record.asked["momentum"] == [0.5, 0.9]
+    assert varied.record.asked["rule_option"] == {"b1": [0.8]}
+    given = {"optimizer": ["momentum", "optax.lion"], "momentum": (0.5, 0.9), "rule_option": {"b1": 0.8}}
+    same = race_surface("beale", **given, start=(1, 1), steps=12, noise=0.1)
+    space: dict = {}
+    exec(varied.record.code, space)
+    table = varied.tables["paths"]
+    for number, finish in enumerate(varied.race.runners):
+        np.testing.assert_array_equal(finish.path, same.race.runners[number].path)
+        np.testing.assert_array_equal(finish.path, space["found"].runners[number].path)
+        np.testing.assert_array_equal(table.filter(rule=finish.name).select("x", "y").to_numpy(), finish.path)
+        steps = varied.race.paths.settings[number]
+        wanted = {"momentum": [0.5, 0.9][number]} if number < 2 else {"b1": 0.8}
+        assert {name: set(steps[name]) for name in wanted} == {name: {v} for name, v in wanted.items()}
+
+
+def test_the_page_tells_runners_of_one_rule_apart(varied):
+    page = Page(report.render(varied))
+    assert "3 runners under 2 update rules race down from (1, 1)" in said(page)
+    shown = {name for name in page.figures if name.startswith("microscope-")}
+    names = [finish.name for finish in varied.race.runners]
+    assert shown == {f"microscope-{name}-{step}" for name in names for step in (1, 2, 5, 10)}
+    styles = {trace["line"]["color"] + trace["line"]["dash"] for trace in page.figures["response"]["data"]}
+    assert len(styles) == len(names)
 
 
 def test_a_file_wins_over_a_surface_of_its_name(tmp_path, monkeypatch):
@@ -121,6 +159,9 @@ def test_a_file_wins_over_a_surface_of_its_name(tmp_path, monkeypatch):
         ({"start": [1.0]}, "two coordinates"),
         ({"learning_rate": [0.1, 0.2, 0.3]}, "3 learning rates for 8 rules"),
         ({"noise": [0.1, 0.2]}, "one noise, not 2"),
+        ({"optimizer": "sgd", "momentum": 0.5}, "momentum is read by none of the rules sgd"),
+        ({"momentum": 1.5}, "momentum 1.5 cannot be used"),
+        ({"rule_option": {"b1": 0.9}}, "b1 is read by none of the rules"),
         ({"steps": 0}, "at least 1"),
         ({"optimizer": "adan"}, "adam"),
     ],
@@ -140,7 +181,7 @@ def test_rates_are_for_all_rules_or_in_their_order():
 
 def test_the_terminal_shows_what_ended_how(run):
     labels = dict(surface_racing.lines(run))
-    assert labels["verdict"] == run.record["verdict"]
+    assert labels["verdict"] == run.record.verdict
     assert f"{len(run.race.tuning) + 4} descents of {STEPS} steps" in labels["raced"]
     rows = surface_racing.rows(run)
     assert all(len(row) == len(surface_racing.HEADS) for row in rows)
@@ -177,7 +218,7 @@ def test_the_page_shows_the_race(run, page):
     for finish in run.race.standing:
         assert finish.sentence in text
         assert words.number(finish.learning_rate) in page.texts
-    assert run.record["verdict"] in text
+    assert run.record.verdict in text
     assert "AdaDelta was not tuned" in text
     assert "the rule's own" in text
     for bad in ("None", " nan", "Undefined"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import couloir
@@ -84,6 +86,41 @@ def test_a_race_is_run_with_the_chosen_rates(beale: SurfaceRace) -> None:
         chosen = [t.learning_rate for t in beale.tuning if t.rule == runner.name and t.chosen]
         assert chosen == ([runner.learning_rate] if runner.tuned else [])
         assert runner.sentence.startswith(runner.name)
+
+
+def test_lists_of_settings_multiply_and_name_the_runners() -> None:
+    numbers = {"momentum": {"momentum": [0.5, 0.9]}, "adam": {"beta1": [0.8], "epsilon": 1e-3}}
+    raced = race("beale", ["momentum", "adam", "sgd"], 3, {"momentum": 0.01, "adam": 0.1}, hyper=numbers)
+    names = ["momentum β=0.5", "momentum β=0.9", "adam β₁=0.8", "sgd"]
+    assert [runner.name for runner in raced.runners] == names
+    assert [runner.rule for runner in raced.runners] == ["momentum", "momentum", "adam", "sgd"]
+    assert [runner.learning_rate for runner in raced.runners[:3]] == [0.01, 0.01, 0.1]
+    assert {tried.rule for tried in raced.tuning} == {"sgd"}
+    assert raced.runner("momentum β=0.5").sentence.startswith("momentum β=0.5 is on its way")
+    other = race("beale", ["momentum"], 3, {"momentum β=0.9": 0.02, "momentum": 0.01}, hyper=numbers)
+    assert [runner.learning_rate for runner in other.runners] == [0.01, 0.02]
+
+
+def test_two_steps_of_the_heavy_ball_by_hand() -> None:
+    """On ½(x² + 50 y²) the gradient is (x, 50 y): z ← β z + g, W ← W − α z."""
+    raced = race("ravine", "momentum", 2, 0.01, (4, 2), hyper={"momentum": {"momentum": [0.5, 0.75]}})
+    for runner, beta in zip(raced.runners, (0.5, 0.75), strict=True):
+        first = [4 - 0.01 * 4, 2 - 0.01 * 100]
+        second = [first[0] - 0.01 * (beta * 4 + first[0]), first[1] - 0.01 * (beta * 100 + 50 * first[1])]
+        np.testing.assert_allclose(runner.path, [[4, 2], first, second], rtol=1e-14)
+
+
+def test_steps_of_adam_with_numbers_of_ones_own_are_optaxs() -> None:
+    numbers = {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3}
+    (runner,) = race("ravine", "adam", 4, 0.1, (4, 2), hyper={"adam": numbers}).runners
+    with jax.enable_x64(True):
+        rule, at = optax.adam(0.1, b1=0.8, b2=0.95, eps=1e-3), jnp.array([4.0, 2.0])
+        state, path = rule.init(at), [at]
+        for _ in range(4):
+            change, state = rule.update(at * jnp.array([1.0, 50.0]), state)
+            at = at + change
+            path.append(at)
+    np.testing.assert_allclose(runner.path, np.stack(path), rtol=1e-12)
 
 
 def test_arrival_is_the_step_from_which_on_a_runner_stays_near(beale: SurfaceRace) -> None:

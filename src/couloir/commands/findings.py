@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from couloir.report.page import write_report
 from couloir.runs import stored as runs
@@ -13,9 +14,19 @@ from couloir.runs.records import Record, write_record
 if TYPE_CHECKING:
     import polars as pl
 
+    from couloir.commands.stages import Stages
+    from couloir.commands.train import Observer
+
 
 F = TypeVar("F", bound=Record)
 """The kind of record that a finding has."""
+
+Found = TypeVar("Found", bound="Finding[Any]")
+
+
+def finite(value: float | None) -> float | None:
+    """The number; None where it is not finite, which a record cannot hold."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(repr=False)
@@ -75,3 +86,12 @@ class Finding(Generic[F]):
         self.folder = final.resolve()
         runs.add_page(self, self.folder)
         return self.folder
+
+
+def finished(found: Found, out: str | Path | None, observer: Observer, stages: Stages) -> Found:
+    """What was found, with its seconds, saved where that was asked for."""
+    found.record.seconds = stages.rounded()
+    if out is not None:
+        observer.stage("writing the page")
+        found.save(out)
+    return found

@@ -6,44 +6,33 @@ learnt from. Rules' paths are trained anew, from the run's own start, over the r
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import jax
 import numpy as np
 
 from couloir import text as words
 from couloir.commands.asked import given_or_usual, takes
-from couloir.commands.findings import Finding
+from couloir.commands.findings import Finding, finished, finite
 from couloir.commands.stages import Stages
 from couloir.commands.train import Observer, Silent, interruptions
 from couloir.engine import seeds
+from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.optimizers import find_rule
 from couloir.errors import InputError
 from couloir.files import check_folder
 from couloir.landscapes.curvature import Derivatives, Eigenpairs, curvature
 from couloir.landscapes.measuring import Measure, OnProgress
-from couloir.landscapes.planes import (
-    Plane,
-    eigenvector_plane,
-    flattened,
-    line,
-    principal_plane,
-    random_plane,
-    solutions_plane,
-)
-from couloir.landscapes.slices import Slice, heights, heights_of, loss_slice
+from couloir.landscapes.planes import Plane, line, principal_plane, random_plane, solutions_plane
+from couloir.landscapes.slices import Slice, loss_slice
+from couloir.landscapes.tables import path_table, profile_table, slice_table
 from couloir.landscapes.visits import Visits, visited
 from couloir.options import LANDSCAPE
 from couloir.runs import stored as runs
+from couloir.runs.records import LandscapeRecord, findings, read_record
 from couloir.runs.restoring import Restored, restored, rule_numbers
 from couloir.selection.problem import Conditions, prepare_rows
 
@@ -59,15 +48,10 @@ RULES_SHOWN = 5
 EPOCHS_AT_LEAST = 10
 """Epochs of a path when the network itself was trained for fewer."""
 
-PACKAGES = ("couloir", "jax", "numpy", "polars", "plotly")
-PROFILE_POINTS = 41
-RISE = 4.0
-"""The profile along an eigenvector ends where its parabola has risen to so many times the loss."""
-
 TRAINED, START = "the trained network", "the start"
 
 
-class Landscape(Finding):
+class Landscape(Finding[LandscapeRecord]):
     """What `landscape` gives back.
 
     Its record holds the run it is about, the plane, the paths and the curvature; its tables are `slice`
@@ -82,20 +66,11 @@ def open_landscape(path: str | Path) -> Landscape:
     Raises:
         InputError: there is none, or it is a run of another kind, or broken.
     """
-    import polars as pl
-
     folder = runs.resolve(path)
-    try:
-        record = json.loads((folder / "run.json").read_text("utf-8"))
-        if record.get("kind") != "landscape":
-            raise ValueError(f"it is a {record.get('kind')} run")
-        tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in record["tables"]}
-    except Exception as error:
-        if isinstance(error, MemoryError):
-            raise
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        raise InputError(f"The folder '{path}' holds no landscape that can be read ({reason}).") from None
-    return Landscape(record, tables, folder.resolve())
+    record = read_record(folder)
+    if not isinstance(record, LandscapeRecord):
+        raise InputError(f"The folder '{path}' holds no landscape: it is a {record.kind} run.")
+    return Landscape(record, runs.tables_of(folder, record.tables), folder)
 
 
 @takes(LANDSCAPE, ("data",))
@@ -139,58 +114,52 @@ def landscape(
         ways = _trained_paths(about, kind, optimizer, epochs, observer) if kind != "random" else []
     with stages.timed("slice"):
         where = _plane(kind, about, ways, seed)
-        paths = _path_table(where, ways, measure)
+        paths = path_table(where, ways, measure)
         x, y = _ranges(where, paths, asked["reach"] or 1.0)
         drawn = loss_slice(where, measure, x, y, asked["resolution"], _progress(observer))
     with stages.timed("curvature"):
         observer.stage("finding the sharpest directions")
-        found, profile = _curvature(about, measure, asked["eigenvalues"], drawn, seed)
-    record = {
-        "schema_version": runs.SCHEMA_VERSION,
-        "kind": "landscape",
-        "command": command or f"couloir.landscape({str(stored.folder or 'run')!r}, plane={kind!r})",
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "status": "complete",
-        "run": str(stored.folder) if stored.folder else None,
-        **{key: stored.record[key] for key in ("seed", "metric", "data", "winner")},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "device": jax.default_backend(),
-        "plane_seed": seed,
+        sharp, gradient = _sharpest(about, measure, asked["eigenvalues"], seed)
+        profile = profile_table(about.network, measure, sharp, gradient, drawn.centre[0])
+    of_run, machine = stored.record, Machine.here()
+    record = LandscapeRecord(
+        command=command or f"couloir.landscape({str(stored.folder or 'run')!r}, plane={kind!r})",
+        run=str(stored.folder) if stored.folder else None,
+        seed=of_run.seed,
+        metric=of_run.metric,
+        data=of_run.data,
+        winner=of_run.winner,
+        device=machine.device,
+        machine=machine,
+        plane_seed=seed,
         **_slice_record(where, drawn, measure, about),
-        "paths": [_path_record(where, way) for way in ways],
-        "curvature": found,
-    }
-    tables = {"slice": _slice_table(drawn), "path": paths, "profile": profile}
-    result = Landscape(record, tables)
-    record["seconds"] = stages.rounded()
-    if out is not None:
-        observer.stage("writing the page")
-        result.save(out)
-    return result
+        paths=[_path_record(where, way) for way in ways],
+        curvature=None if sharp is None else _curvature_record(sharp, gradient, measure),
+    )
+    tables = {"slice": slice_table(drawn), "path": paths, "profile": profile}
+    return finished(Landscape(record, tables), out, observer, stages)
 
 
 def terminal_lines(found: Landscape) -> Iterator[tuple[str, str]]:
     """What a landscape found, as labels and lines for the terminal."""
     record = found.record
-    centre, lowest, kind = record["centre"], record["lowest"], record["plane"]["kind"]
-    loss = words.LOSS_NAMES.get(record["loss"], record["loss"])
-    text = f"{loss} {words.number(centre['loss'])} at the trained network"
-    if centre["accuracy"] is not None:
-        text += f", {words.percent(centre['accuracy'])} recognised"
-    yield "network", f"{text}, over {words.count(record['rows'], 'row')}"
-    seconds = record["seconds"]["slice"]
-    points = words.count(record["grid"]["points"], "point")
-    yield "plane", f"{kind}: {points} in {seconds:.1f} s, the lowest {words.number(lowest['loss'])}"
-    for path in record["paths"]:
-        text = f"{path['rule']} at rate {words.number(path['learning_rate'])}, "
-        text += f"{words.count(path['epochs'], 'epoch')}{', then diverged' if path['diverged'] else ''}"
-        yield "path", f"{text}; the plane shows {words.percent(path['shown'])} of it"
-    curved = record["curvature"]
+    centre, loss = record.centre, words.LOSS_NAMES[record.loss]
+    text = f"{loss} {words.number(centre.loss)} at the trained network"
+    if centre.accuracy is not None:
+        text += f", {words.percent(centre.accuracy)} recognised"
+    yield "network", f"{text}, over {words.count(record.rows, 'row')}"
+    points = f"{words.count(record.grid.points, 'point')} in {record.seconds['slice']:.1f} s"
+    yield "plane", f"{record.plane.kind}: {points}, the lowest {words.number(record.lowest.loss)}"
+    for path in record.paths:
+        text = f"{path.rule} at rate {words.number(path.learning_rate)}, "
+        text += f"{words.count(path.epochs, 'epoch')}{', then diverged' if path.diverged else ''}"
+        yield "path", f"{text}; the plane shows {words.percent(path.shown)} of it"
+    curved = record.curvature
     if curved:
-        values = ", ".join(words.number(value) for value in curved["eigenvalues"])
-        yield "sharpness", f"{values}; lowest {words.number(curved['lowest'])}"
-    if curved and curved["critical_rate"]:
-        rate = words.number(curved["critical_rate"])
+        values = ", ".join(words.number(value) for value in curved.eigenvalues)
+        yield "sharpness", f"{values}; lowest {words.number(curved.lowest)}"
+    if curved and curved.critical_rate:
+        rate = words.number(curved.critical_rate)
         yield "", f"plain gradient descent over all rows cannot settle here at a rate above {rate}"
 
 
@@ -244,14 +213,12 @@ def _trained_paths(
         raise InputError(
             "The run's network is not of the winner's shape, so no path leads to it: use --plane random."
         )
-    won = about.run.record["winner"]
-    usual = max(won.get("refit_epochs") or won["best_epoch"], EPOCHS_AT_LEAST)
+    record = about.run.record
+    usual = max(record.winner.refit_epochs or record.winner.best_epoch, EPOCHS_AT_LEAST)
     length = epochs or min(usual, about.member.epochs)
     # The budget is the horizon of a schedule: it only grows where a longer path is asked for.
     members = [replace(member, epochs=max(member.epochs, length)) for member in members]
-    conditions = Conditions(
-        seed=about.run.record["seed"], class_weights=bool(about.run.record.get("class_weights"))
-    )
+    conditions = Conditions(seed=record.seed, class_weights=record.class_weights)
     _, data = prepare_rows(about.dataset, about.rows, None, conditions)
     observer.stage("training the paths")
     with interruptions(observer) as interrupted:
@@ -318,45 +285,15 @@ def _plane(kind: str, about: Restored, ways: Sequence[Visits], seed: int) -> Pla
     return solutions_plane(solutions | {START: ways[0].networks[0]})
 
 
-def _path_table(plane: Plane, ways: Sequence[Visits], measure: Measure) -> pl.DataFrame:
-    """One row for each network visited: where it falls on the plane, its loss, and the plane's loss there.
-
-    `loss` is the network's own, `projected` that of the nearest network in the plane, `distance` how far
-    apart the two are.
-    """
-    import polars as pl
-
-    names = ("rule", "learning_rate", "epoch", "x", "y", "loss", "projected", "distance")
-    if not ways:
-        types = {"rule": pl.String, "epoch": pl.Int64}
-        return pl.DataFrame(schema={name: types.get(name, pl.Float64) for name in names})
-    networks = [network for way in ways for network in way.networks]
-    places = plane.coordinates(networks)
-    there = np.stack([flattened(network) for network in networks])
-    here = np.stack([flattened(plane.at(*place)) for place in places])
-    members = [way.member for way in ways for _ in way.networks]
-    columns = (
-        [member.rule.name for member in members],
-        [member.learning_rate for member in members],
-        [epoch for way in ways for epoch in way.epochs],
-        places[:, 0],
-        places[:, 1],
-        heights_of(networks, measure).losses,
-        heights(plane, places, measure).losses,
-        np.linalg.norm(there - here, axis=1),
+def _path_record(plane: Plane, way: Visits) -> findings.Path:
+    return findings.Path(
+        rule=way.member.rule.name,
+        learning_rate=way.member.learning_rate,
+        momentum=way.member.hyper().get("momentum"),
+        epochs=way.epochs[-1],
+        diverged=way.diverged,
+        shown=plane.shown(way.networks),
     )
-    return pl.DataFrame(dict(zip(names, columns, strict=True)))
-
-
-def _path_record(plane: Plane, way: Visits) -> dict[str, Any]:
-    return {
-        "rule": way.member.rule.name,
-        "learning_rate": way.member.learning_rate,
-        "momentum": way.member.hyper().get("momentum"),
-        "epochs": way.epochs[-1],
-        "diverged": way.diverged,
-        "shown": plane.shown(way.networks),
-    }
 
 
 # The slice --------------------------------------------------------------------------------------------
@@ -376,105 +313,61 @@ def _ranges(plane: Plane, paths: pl.DataFrame, reach: float) -> tuple[tuple[floa
     return tuple((float(m - h), float(m + h)) for m, h in zip(middle, half, strict=True))
 
 
-def _slice_table(drawn: Slice) -> pl.DataFrame:
-    """One row for each point of the grid, x changing fastest; a loss that is not finite is None."""
-    import polars as pl
-
-    x, y = np.meshgrid(drawn.x, drawn.y)
-    accuracy = [None] * x.size if drawn.accuracy is None else drawn.accuracy.ravel()
-    table = pl.DataFrame(
-        {"x": x.ravel(), "y": y.ravel(), "loss": drawn.loss.ravel(), "accuracy": accuracy},
-        schema_overrides={"accuracy": pl.Float64},
-    )
-    return table.with_columns(pl.when(pl.col("loss").is_finite()).then("loss").otherwise(None).alias("loss"))
-
-
 def _slice_record(plane: Plane, drawn: Slice, measure: Measure, about: Restored) -> dict[str, Any]:
-    finite = np.where(np.isfinite(drawn.loss), drawn.loss, np.inf)
-    row, column = np.unravel_index(int(np.argmin(finite)), finite.shape)
+    heights = np.where(np.isfinite(drawn.loss), drawn.loss, np.inf)
+    row, column = np.unravel_index(int(np.argmin(heights)), heights.shape)
+    loss, accuracy = drawn.centre
     return {
-        "plane": {
-            "kind": plane.kind,
-            "titles": list(plane.titles),
-            "marks": {name: list(point) for name, point in plane.marks.items()},
-            "explained": None if plane.explained is None else list(plane.explained),
-        },
-        "grid": {
-            "x": [float(drawn.x[0]), float(drawn.x[-1])],
-            "y": [float(drawn.y[0]), float(drawn.y[-1])],
-            "resolution": len(drawn.x),
-            "points": drawn.loss.size,
-        },
+        "plane": findings.Plane(
+            kind=cast(Any, plane.kind),
+            titles=list(plane.titles),
+            marks=dict(plane.marks),
+            explained=None if plane.explained is None else list(plane.explained),
+        ),
+        "grid": findings.Grid(
+            x=(float(drawn.x[0]), float(drawn.x[-1])),
+            y=(float(drawn.y[0]), float(drawn.y[-1])),
+            resolution=len(drawn.x),
+            points=drawn.loss.size,
+        ),
         "rows": drawn.rows,
         "part": about.part,
         "rows_known": len(about.rows),
         "loss": measure.loss,
         "precision": measure.precision,
-        "centre": {"loss": _finite(drawn.centre[0]), "accuracy": drawn.centre[1]},
-        "lowest": {
-            "loss": _finite(float(drawn.loss[row, column])),
-            "x": float(drawn.x[column]),
-            "y": float(drawn.y[row]),
-        },
+        "centre": findings.Centre(loss=finite(loss), accuracy=accuracy),
+        "lowest": findings.Lowest(
+            loss=finite(float(drawn.loss[row, column])),
+            x=float(drawn.x[column]),
+            y=float(drawn.y[row]),
+        ),
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 # Curvature ----------------------------------------------------------------------------------------------
 
 
-def _curvature(
-    about: Restored, measure: Measure, count: int, drawn: Slice, seed: int
-) -> tuple[dict[str, Any] | None, pl.DataFrame]:
-    """The Hessian's ends at the trained network, and the loss along the two sharpest directions."""
+def _sharpest(
+    about: Restored, measure: Measure, count: int, seed: int
+) -> tuple[Eigenpairs | None, np.ndarray]:
+    """The Hessian's ends at the trained network, and the gradient there; none where none are asked for."""
     if not count:
-        return None, _profile_table([])
+        return None, np.empty(0)
     network = about.network
-    found, gradient = curvature(network, measure, count, seed), Derivatives(network, measure).gradient()
-    record = {
-        "eigenvalues": found.values.tolist(),
-        "residuals": found.residuals.tolist(),
-        "lowest": found.lowest[0],
-        "lowest_residual": found.lowest[1],
-        "products": found.products,
-        "settled": found.settled,
-        "gradient": float(np.linalg.norm(gradient)),
+    return curvature(network, measure, count, seed), Derivatives(network, measure).gradient()
+
+
+def _curvature_record(found: Eigenpairs, gradient: np.ndarray, measure: Measure) -> findings.Curvature:
+    sharpest = float(found.values[0])
+    return findings.Curvature(
+        eigenvalues=found.values.tolist(),
+        residuals=found.residuals.tolist(),
+        lowest=found.lowest[0],
+        lowest_residual=found.lowest[1],
+        products=found.products,
+        settled=found.settled,
+        gradient=float(np.linalg.norm(gradient)),
         # Training takes errors in standardised units, so its curvature lacks the scale.
-        "critical_rate": 2 * measure.scale / float(found.values[0]) if found.values[0] > 0 else None,
-        "parameters": len(gradient),
-    }
-    return record, _profile_table(_profile(network, measure, found, gradient, drawn.centre[0]))
-
-
-def _profile(
-    network: Any, measure: Measure, found: Eigenpairs, gradient: np.ndarray, loss: float
-) -> list[tuple[int, float, float, float]]:
-    """(direction, distance, loss, parabola) along the sharpest two: J + g·v t + ½ λ t²."""
-    rows: list[tuple[int, float, float, float]] = []
-    curved = [number for number, value in enumerate(found.values[:2]) if value > 0]
-    if len(curved) < 2:
-        return rows
-    plane = eigenvector_plane(network, found.vectors[:2])
-    for number in curved:
-        value, slope = float(found.values[number]), float(found.vectors[number] @ gradient)
-        farthest = math.sqrt(2 * RISE * max(loss, 1e-3) / value)
-        steps = np.linspace(-farthest, farthest, PROFILE_POINTS)
-        points = np.zeros((PROFILE_POINTS, 2))
-        points[:, number] = steps
-        measured = heights(plane, points, measure).losses
-        parabola = loss + slope * steps + 0.5 * value * steps**2
-        rows += [
-            (number + 1, float(t), float(h), float(p))
-            for t, h, p in zip(steps, measured, parabola, strict=True)
-        ]
-    return rows
-
-
-def _profile_table(rows: Sequence[tuple[int, float, float, float]]) -> pl.DataFrame:
-    import polars as pl
-
-    schema = {"direction": pl.Int64, "distance": pl.Float64, "loss": pl.Float64, "parabola": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+        critical_rate=2 * measure.scale / sharpest if sharpest > 0 else None,
+        parameters=len(gradient),
+    )

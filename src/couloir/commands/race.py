@@ -33,7 +33,7 @@ from couloir.selection.problem import Conditions, Problem, chosen_metric, fittin
 from couloir.selection.testing import Choice
 
 ON_A_SURFACE = tuple(name for name, option in taken_by(RACE).items() if option.group == SURFACE)
-"""What only a race on a surface takes."""
+"""What only a surface race takes."""
 
 
 @takes(RACE, ON_A_SURFACE)

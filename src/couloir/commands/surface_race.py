@@ -1,46 +1,41 @@
-"""The verb `race` on a surface: rules down a function of two coordinates, as a run folder with its page.
+"""The verb `race` with a surface, the surface race: rules down a function of two coordinates, with a page.
 
-Nothing is learnt from data here: a surface race shows what the rules do. A name that is both a file's and a
+Nothing is learnt from data here: it shows what the rules do. A name that is both a file's and a
 surface's means the file.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from couloir.commands.findings import Finding
+from couloir.commands.asked import given_or_usual, offered, takes
+from couloir.commands.findings import Finding, finished, finite
 from couloir.commands.stages import Stages
+from couloir.commands.train import Observer, Silent
+from couloir.engine.machine import Machine
 from couloir.errors import InputError, unknown
 from couloir.files import check_folder
+from couloir.options import RACE, SURFACE_RACE, taken_by
 from couloir.runs import stored as runs
+from couloir.runs.records import SurfaceRecord, findings, read_record
+from couloir.selection.members import Options
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from couloir.engine.optimizers import Rule
     from couloir.surfaces.endings import Finish
     from couloir.surfaces.evaluation import Surface
     from couloir.surfaces.race import SurfaceRace
 
-STEPS = 500
-USED = ("optimizer", "learning_rate", "start", "steps", "noise", "seed")
-"""What can be asked of a race on a surface."""
 
+@dataclass(repr=False)
+class SurfaceRun(Finding[SurfaceRecord]):
+    """A surface race, and what its folder holds.
 
-@dataclass
-class SurfaceRun(Finding):
-    """A race on a surface, and what its folder holds.
-
-    Its record has command, surface, standing and seconds; its tables are `paths` (one row per rule and step)
-    and `tuning` (one row per rule and rate that was tried).
+    Its tables are `paths` (one row per runner and step) and `tuning` (one row per runner and rate tried).
 
     Attributes:
         race: the race.
@@ -59,7 +54,7 @@ class SurfaceRun(Finding):
         return "race.html"
 
 
-def _run_of(race: SurfaceRace, record: dict[str, Any], folder: Path | None = None) -> SurfaceRun:
+def _run_of(race: SurfaceRace, record: SurfaceRecord, folder: Path | None = None) -> SurfaceRun:
     return SurfaceRun(record, {"paths": paths_table(race), "tuning": tuning_table(race)}, folder, race=race)
 
 
@@ -87,210 +82,176 @@ def open_surface_run(path: str | Path) -> SurfaceRun:
     Raises:
         InputError: there is no such folder, or its surface is none of `SURFACES`.
     """
-    from couloir.surfaces import race as racing
-
     folder = runs.resolve(path)
-    if runs.kind_of(folder) != "surface":
-        raise InputError(f"The run folder '{path}' holds no race on a surface: name another.")
-    record = json.loads((folder / "run.json").read_text("utf-8"))
-    asked = dict(record["asked"])
-    if asked["start"] is not None:
-        asked["start"] = tuple(asked["start"])
-    return _run_of(racing.race(record["surface"]["name"], **asked), record, folder.resolve())
+    record = read_record(folder)
+    if not isinstance(record, SurfaceRecord):
+        raise InputError(f"The run folder '{path}' holds no surface race: it is a {record.kind} run.")
+    return _run_of(_raced(record.surface.name, asked_of_surface_race(record.asked)), record, folder)
 
 
+@takes(SURFACE_RACE)
 def race_surface(
     surface: str | Surface,
     *,
-    optimizer: str | Rule | Sequence[str | Rule] | None = None,
-    learning_rate: float | Sequence[float] | Mapping[str, float] | None = None,
-    start: Sequence[float] | None = None,
-    steps: int = STEPS,
-    noise: float | Sequence[float] = 0.0,
-    seed: int = 0,
     out: str | Path | None = None,
-    observer: Any = None,
+    observer: Observer | None = None,
     command: str | None = None,
     stages: Stages | None = None,
-    **others: Any,
+    **given: Any,
 ) -> SurfaceRun:
     """Race update rules down a surface from one start, and write what was seen.
 
+    Lists of the numbers that rules read multiply: a rule runs once for each combination.
+
     Args:
         surface: a surface or its name.
-        optimizer: the rules; None: the eight built in.
-        learning_rate: one for all rules, one for each in the order of the rules, or by name; None: tuned.
-        start: (x, y); None: the surface's customary start.
-        steps: of each rule.
-        noise: standard deviation of normal noise on the gradients.
-        seed: of the noise.
         out: the folder of runs to write into; None: nothing is written.
-        observer: told of each stage by `stage`.
-        command, stages: as in `couloir.train`.
-        others: options of other commands, which may only be None or False: any other is a mistake.
+        observer, command, stages: as in `couloir.train`.
+        given: the options.
 
     Raises:
         InputError: something given cannot be used.
     """
-    from couloir.surfaces import race as racing
-
-    stages = stages or Stages()
-    if strangers := [name for name, value in others.items() if value is not None and value is not False]:
-        option = strangers[0].replace("_", "-")
-        raise InputError(
-            f"A race on a surface trains no network, so --{option} cannot be given: it takes "
-            f"{', '.join('--' + name.replace('_', '-') for name in USED)} and --out."
-        )
+    stages, observer = stages or Stages(), observer or Silent()
+    asked = asked_of_surface_race(given)
     if out is not None:
         check_folder(Path(out))
-    asked: dict[str, Any] = {
-        "rules": optimizer,
-        "steps": steps,
-        "rates": _rates(learning_rate, optimizer),
-        "start": _point(start),
-        "noise": _one(noise, "noise"),
-        "seed": seed,
-    }
-    if observer is not None:
-        observer.stage("racing")
+    observer.stage("racing")
     with stages.timed("race"):
-        found = racing.race(surface, **asked)
-    run = _run_of(found, _record(found, asked, command))
-    run.record["seconds"] = stages.rounded()
-    if out is not None:
-        if observer is not None:
-            observer.stage("writing the report")
-        run.save(out)
-    return run
+        found = _raced(surface, asked)
+    return finished(_run_of(found, _record(found, asked, command)), out, observer, stages)
 
 
-def _rates(given: Any, optimizer: Any) -> float | Mapping[str, float] | None:
-    """Learning rates as `couloir.surfaces.race.race` takes them."""
-    from couloir.engine.optimizers import RULES
+def asked_of_surface_race(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of a surface race by name: what was given, checked, or the default.
 
-    if given is None or isinstance(given, (Mapping, int, float)):
-        return given
-    rates = [float(rate) for rate in given]
-    if len(rates) == 1:
-        return rates[0]
-    named = list(RULES) if optimizer is None else optimizer
-    rules = [named] if isinstance(named, str) or hasattr(named, "name") else list(named)
-    if len(rates) != len(rules):
+    Raises:
+        InputError: something given cannot be used.
+    """
+    known = offered(SURFACE_RACE)
+    all_known = taken_by(RACE)
+    if strangers := [name for name in given if name in all_known and name not in known]:
         raise InputError(
-            f"There are {len(rates)} learning rates for {len(rules)} rules: give one for all of them, or one "
+            f"A surface race trains no network, so {all_known[strangers[0]].typed_as} cannot be given: it "
+            f"takes {', '.join(option.typed_as for option in known.values())} and --out."
+        )
+    asked = given_or_usual(SURFACE_RACE, given)
+    if len(asked["noise"]) != 1:
+        raise InputError(f"A surface race has one noise, not {len(asked['noise'])}: give one number.")
+    if asked["start"] is not None and len(asked["start"]) != 2:
+        raise InputError(f"A start has two coordinates, as in 1,1.5, not {len(asked['start'])}: give X,Y.")
+    return {**asked, "noise": asked["noise"][0]}
+
+
+def _raced(surface: str | Surface, asked: Mapping[str, Any]) -> SurfaceRace:
+    """The race that was asked for."""
+    from couloir.surfaces.race import race
+
+    known = offered(SURFACE_RACE)
+    rules = Options(**{name: value for name, value in asked.items() if known[name].is_of_member}).rules()
+    return race(
+        surface,
+        list(rules),
+        asked["steps"],
+        _rates(asked["learning_rate"], [rule.name for rule in rules]),
+        asked["start"] and tuple(asked["start"]),
+        asked["noise"],
+        asked["seed"],
+        hyper={rule.name: numbers for rule, numbers in rules.items()},
+    )
+
+
+def _rates(given: Any, rules: Sequence[str]) -> float | Mapping[str, float] | None:
+    """Learning rates as `couloir.surfaces.race.race` takes them."""
+    if given is None or isinstance(given, Mapping):
+        return given
+    if len(given) == 1:
+        return float(given[0])
+    if len(given) != len(rules):
+        raise InputError(
+            f"There are {len(given)} learning rates for {len(rules)} rules: give one for all of them, or one "
             "for each in their order."
         )
-    return {str(getattr(rule, "name", rule)): rate for rule, rate in zip(rules, rates, strict=True)}
-
-
-def _point(given: Sequence[float] | None) -> tuple[float, float] | None:
-    if given is None:
-        return None
-    if len(given) != 2:
-        raise InputError(f"A start has two coordinates, as in 1,1.5, not {len(given)}: give X,Y.")
-    return float(given[0]), float(given[1])
-
-
-def _one(given: Any, name: str) -> float:
-    """The value of an option that other commands take a list of."""
-    values = list(given) if isinstance(given, (list, tuple)) else [given]
-    if len(values) != 1:
-        raise InputError(f"A race on a surface has one {name}, not {len(values)}: give one number.")
-    return float(values[0])
+    return dict(zip(rules, given, strict=True))
 
 
 # What is written ------------------------------------------------------------------------------------------
 
 
-def _record(race: SurfaceRace, asked: Mapping[str, Any], command: str | None) -> dict[str, Any]:
+def _record(race: SurfaceRace, asked: Mapping[str, Any], command: str | None) -> SurfaceRecord:
     """Everything that run.json holds, save how long it took."""
     from couloir.figures.surfaces.race import race_words
 
-    surface = race.surface
+    surface, machine = race.surface, Machine.here()
     code = python_lines(surface.name, _named(asked))
-    return {
-        "schema_version": runs.SCHEMA_VERSION,
-        "kind": "surface",
-        "status": "complete",
-        "command": command or code.splitlines()[-2],
-        "code": code,
-        "asked": _named(asked),
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seed": race.seed,
-        "surface": {
-            "name": surface.name,
-            "title": surface.title,
-            "equation": surface.equation,
-            "domain": surface.domain,
-            "minima": race.minima,
-            "least": surface.least,
-            "source": surface.source,
-        },
-        "start": race.start,
-        "steps": race.steps,
-        "noise": race.noise,
-        "verdict": race_words(race),
-        "standing": [_standing_record(finish) for finish in race.standing],
-        "notes": list(race.notes),
-        "tables": ["paths", "tuning"],
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("couloir", "jax", "numpy", "polars", "plotly")},
-        "device": "cpu" if _on_cpu() else "an accelerator",
-    }
+    return SurfaceRecord(
+        command=command or code.splitlines()[-2],
+        code=code,
+        asked=_named(asked),
+        seed=race.seed,
+        device=machine.device,
+        machine=machine,
+        surface=findings.Surface(
+            name=surface.name,
+            title=surface.title,
+            equation=surface.equation,
+            domain=surface.domain,
+            minima=list(race.minima),
+            least=surface.least,
+            source=surface.source,
+        ),
+        start=race.start,
+        steps=race.steps,
+        noise=race.noise,
+        verdict=race_words(race),
+        standing=[_standing_record(finish) for finish in race.standing],
+        notes=list(race.notes),
+    )
 
 
 def _named(asked: Mapping[str, Any]) -> dict[str, Any]:
     """What was asked for, with rules by their names."""
-    rules = asked["rules"]
-    if rules is not None:
-        rules = [rules] if isinstance(rules, str) or hasattr(rules, "name") else list(rules)
-        rules = [str(getattr(rule, "name", rule)) for rule in rules]
-    return {**asked, "rules": rules}
+    rules = asked.get("optimizer")
+    named = {} if rules is None else {"optimizer": [getattr(rule, "name", rule) for rule in rules]}
+    return {**asked, **named}
 
 
-def _on_cpu() -> bool:
-    import jax
-
-    return bool(jax.default_backend() == "cpu")
-
-
-def _standing_record(finish: Finish) -> dict[str, Any]:
-    return {
-        "rule": finish.name,
-        "learning_rate": finish.learning_rate,
-        "tuned": finish.tuned,
-        "at_edge": finish.at_edge,
-        "ending": finish.ending,
-        "arrived": finish.arrived,
-        "minimum": finish.minimum,
-        "escaped": finish.escaped,
-        "diverged": finish.diverged,
-        "loss": _finite(float(finish.losses[-1])),
-        "gradient": _finite(finish.gradient),
-        "curvatures": [_finite(value) for value in finish.curvatures],
-        "sentence": finish.sentence,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _standing_record(finish: Finish) -> findings.SurfaceStanding:
+    return findings.SurfaceStanding(
+        rule=finish.name,
+        learning_rate=finish.learning_rate,
+        tuned=finish.tuned,
+        at_edge=finish.at_edge,
+        ending=finish.ending,
+        arrived=finish.arrived,
+        minimum=finish.minimum,
+        escaped=finish.escaped,
+        diverged=finish.diverged,
+        loss=finite(float(finish.losses[-1])),
+        gradient=finite(finish.gradient),
+        curvatures=[finite(value) for value in finish.curvatures],
+        sentence=finish.sentence,
+    )
 
 
 def python_lines(name: str, asked: Mapping[str, Any]) -> str:
     """The lines of Python that give the same race and its first figure."""
-    usual = {"rules": None, "steps": STEPS, "rates": None, "start": None, "noise": 0.0, "seed": 0}
-    given = {key: value for key, value in asked.items() if key == "steps" or value != usual[key]}
-    settings = "".join(f", {key}={value!r}" for key, value in given.items())
+    known = offered(SURFACE_RACE)
+    settings = "".join(
+        f", {key}={value!r}"
+        for key, value in asked.items()
+        if key == "steps" or value not in (None, known[key].default)
+    )
     return (
-        "from couloir.figures.surfaces.race import surface_race\n"
-        "from couloir.surfaces.race import race\n\n"
-        f"found = race({name!r}{settings})\n"
+        "import couloir\n"
+        "from couloir.figures.surfaces.race import surface_race\n\n"
+        f"found = couloir.race_surface({name!r}{settings}).race\n"
         "surface_race(found)"
     )
 
 
 def paths_table(race: SurfaceRace) -> pl.DataFrame:
-    """One row per rule and step, step 0 first: point, loss, where the gradient was then taken, and it."""
+    """One row per runner and step, step 0 first: point, loss, where the gradient was then taken, and it."""
     import numpy as np
     import polars as pl
 
@@ -317,7 +278,7 @@ def paths_table(race: SurfaceRace) -> pl.DataFrame:
 
 
 def tuning_table(race: SurfaceRace) -> pl.DataFrame:
-    """One row per rule and learning rate that was tried; the loss of a rate that diverged is null."""
+    """One row per runner and learning rate that was tried; the loss of a rate that diverged is null."""
     import polars as pl
 
     schema = {
@@ -328,7 +289,7 @@ def tuning_table(race: SurfaceRace) -> pl.DataFrame:
         "diverged": pl.Int64,
         "chosen": pl.Boolean,
     }
-    rows = [trial._asdict() | {"loss": _finite(trial.loss)} for trial in race.tuning]
+    rows = [trial._asdict() | {"loss": finite(trial.loss)} for trial in race.tuning]
     return pl.DataFrame(rows, schema=schema)
 
 
@@ -342,9 +303,8 @@ def lines(run: SurfaceRun) -> Iterable[tuple[str, str]]:
     race, record = run.race, run.record
     descents = len(race.tuning) + len(race.runners)
     yield "surface", f"{race.surface.title}: {race.surface.equation}".rstrip(": ")
-    seconds = record["seconds"]["race"]
-    yield "raced", f"{descents:,} descents of {race.steps:,} steps in {seconds:.1f} s"
-    yield "verdict", record["verdict"]
+    yield "raced", f"{descents:,} descents of {race.steps:,} steps in {record.seconds['race']:.1f} s"
+    yield "verdict", record.verdict
     for note in race.notes:
         yield "note", note
     edge = [finish.name for finish in race.runners if finish.at_edge]

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import functools
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -107,6 +108,16 @@ def rule_style(rule: str) -> RuleStyle:
     symbols = ("circle-open", "square-open", "diamond-open", "triangle-up-open", "pentagon-open")
     dashes = ("solid", "dash", "dot", "longdashdot")
     return RuleStyle(colour(f"further-{spare}"), dashes[number // 4 % 4], symbols[number // 16 % 5])
+
+
+def rule_styles(rules: Iterable[str]) -> dict[str, RuleStyle]:
+    """The styles of rules in one figure: one whose colour and dash are taken has another dash."""
+    found: dict[str, RuleStyle] = {}
+    for rule in rules:
+        own, taken = rule_style(rule), {(style.colour, style.dash) for style in found.values()}
+        ways = [own, *(replace(own, dash=dash) for dash in ("solid", "dash", "dot", "longdashdot"))]
+        found[rule] = next((way for way in ways if (way.colour, way.dash) not in taken), own)
+    return found
 
 
 @functools.cache

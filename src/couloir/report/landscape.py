@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
 from couloir.figures import Chart, TableRun
@@ -12,6 +12,10 @@ from couloir.report import summary
 from couloir.report.tables import row
 from couloir.text import count, number
 
+if TYPE_CHECKING:
+    from couloir.runs.records import LandscapeRecord
+    from couloir.runs.records.findings import Path
+
 PLANES = {
     "random": "a plane of two random directions",
     "paths": "the plane that the rules' paths spread in most",
@@ -20,79 +24,79 @@ PLANES = {
 }
 
 
-def charts(run: TableRun) -> list[Chart]:
+def charts(run: TableRun[LandscapeRecord]) -> list[Chart]:
     """The figures of the page."""
     return [slice_contour(run), slice_bowl(run), slice_paths(run), slice_spectrum(run), slice_profile(run)]
 
 
-def summarise(run: TableRun) -> dict[str, Any]:
+def summarise(run: TableRun[LandscapeRecord]) -> dict[str, Any]:
     """Every sentence and fact of the page that is not a table or a figure."""
     record = run.record
     return {
-        "name": f"The landscape of {words.short(record['data']['name'], 60)}",
+        "name": f"The landscape of {words.short(record.data.name, 60)}",
         "status": "",
-        "created": summary.moment(record.get("created")),
+        "created": summary.moment(record.created),
         "warnings": _warnings(record),
         "lead": _lead(run),
         "facts": _facts(run),
-        "kind": record["plane"]["kind"],
+        "kind": record.plane.kind,
         "method": _method(record),
-        "data": summary.data_facts(record["data"]),
-        "winner": summary.winner_facts(record["winner"]),
-        "command": record.get("command", ""),
-        "seconds": summary.stage_seconds(record.get("seconds", {})),
-        "versions": list(record.get("versions", {}).items()),
+        "data": summary.data_facts(record.data),
+        "winner": summary.winner_facts(record.winner),
+        "command": record.command,
+        "seconds": summary.stage_seconds(record.seconds),
+        "versions": list(record.versions.items()),
         "machine": summary.machine(record),
     }
 
 
-def _lead(run: TableRun) -> str:
+def _lead(run: TableRun[LandscapeRecord]) -> str:
     record = run.record
-    winner, grid = record["winner"], record["grid"]
-    layers = "–".join(str(width) for width in winner["hidden"])
+    winner, grid = record.winner, record.grid
+    layers = "–".join(str(width) for width in winner.hidden)
     network = f"a network with {layers} hidden units" if layers else "a network without hidden layers"
-    text = f"The {loss_words(run)} of {network}, trained with {winner['optimizer']}, on "
-    text += f"{PLANES[record['plane']['kind']]}: measured at {count(grid['points'], 'point')} over "
-    return f"{text}{count(record['rows'], 'row')}."
+    text = f"The {loss_words(run)} of {network}, trained with {winner.optimizer}, on "
+    text += f"{PLANES[record.plane.kind]}: measured at {count(grid.points, 'point')} over "
+    return f"{text}{count(record.rows, 'row')}."
 
 
-def _warnings(record: dict[str, Any]) -> list[str]:
-    lost = [path["rule"] for path in record["paths"] if path["diverged"]]
+def _warnings(record: LandscapeRecord) -> list[str]:
+    lost = [path.rule for path in record.paths if path.diverged]
     if not lost:
         return []
     return [f"{words.joined(lost)} diverged: what is drawn of it is from before that."]
 
 
-def _facts(run: TableRun) -> list[tuple[str, str, str]]:
+def _facts(run: TableRun[LandscapeRecord]) -> list[tuple[str, str, str]]:
     record = run.record
-    centre, points = record["centre"], record["grid"]["points"]
-    rows = "all that it learnt from" if record["rows"] == record["rows_known"] else "drawn at random"
+    centre, points = record.centre, record.grid.points
+    rows = "all that it learnt from" if record.rows == record.rows_known else "drawn at random"
     facts = [
-        ("Loss of the network", number(centre["loss"]), f"{loss_words(run)}, {record['part']}"),
-        ("Lowest on the grid", number(record["lowest"]["loss"]), f"of {points:,} points"),
-        ("Rows", f"{record['rows']:,}", rows),
+        ("Loss of the network", number(centre.loss), f"{loss_words(run)}, {record.part}"),
+        ("Lowest on the grid", number(record.lowest.loss), f"of {points:,} points"),
+        ("Rows", f"{record.rows:,}", rows),
     ]
-    if centre["accuracy"] is not None:
-        facts.insert(1, ("Recognised", words.percent(centre["accuracy"]), "of these rows"))
-    if record["curvature"]:
-        sharpest = number(record["curvature"]["eigenvalues"][0])
+    if centre.accuracy is not None:
+        facts.insert(1, ("Recognised", words.percent(centre.accuracy), "of these rows"))
+    if record.curvature:
+        sharpest = number(record.curvature.eigenvalues[0])
         facts.append(("Sharpness", sharpest, "largest eigenvalue of the Hessian"))
     return facts
 
 
-def _method(record: dict[str, Any]) -> list[str]:
+def _method(record: LandscapeRecord) -> list[str]:
     """How the plane was laid and the loss measured, in paragraphs, so that a reader can trust it."""
-    measured = f"The loss is the mean over the {record['part']}"
-    if record["rows"] < record["rows_known"]:
-        measured += f" ({record['rows']:,} of {record['rows_known']:,}, drawn at random)"
+    measured = f"The loss is the mean over the {record.part}"
+    if record.rows < record.rows_known:
+        measured += f" ({record.rows:,} of {record.rows_known:,}, drawn at random)"
     measured += ", without penalties, dropout or noise, in "
-    measured += f"{record['precision']}. A slice shows two of {record['winner']['n_parameters']:,} "
+    measured += f"{record.precision}. A slice shows two of {record.winner.n_parameters:,} "
     measured += "dimensions: a network that looks caught on it may have a way out in another."
     return [_plane_words(record), measured, _paths_words(record), _curvature_words(record)]
 
 
-def _plane_words(record: dict[str, Any]) -> str:
-    kind = record["plane"]["kind"]
+def _plane_words(record: LandscapeRecord) -> str:
+    kind = record.plane.kind
     if kind == "random":
         text = "Both directions were drawn at random, and in each the weights of every neuron, its bias with "
         text += (
@@ -116,50 +120,48 @@ def _plane_words(record: dict[str, Any]) -> str:
     return f"{text}line is continued (Goodfellow, Vinyals & Saxe 2015)."
 
 
-def _paths_words(record: dict[str, Any]) -> str:
-    if not record["paths"]:
+def _paths_words(record: LandscapeRecord) -> str:
+    if not record.paths:
         return ""
     text = "The paths were trained for this page: the run's network from the run's own start, over the same "
     text += "batches, under each rule at the learning rate that was best for it in the run, or its customary "
-    text += f"one, for {count(record['paths'][0]['epochs'], 'epoch')}. "
-    if record["plane"]["kind"] == "line":
+    text += f"one, for {count(record.paths[0].epochs, 'epoch')}. "
+    if record.plane.kind == "line":
         return f"{text}The line ends where the other rule's path does."
     text += "A path is drawn where its networks come nearest to the plane; they are not on it, so each "
     return f"{text}has a loss of its own, which stands beside the plane's in the figure of true losses."
 
 
-def _curvature_words(record: dict[str, Any]) -> str:
-    found = record["curvature"]
+def _curvature_words(record: LandscapeRecord) -> str:
+    found = record.curvature
     if not found:
         return ""
     text = (
         "The curvature is that of the Hessian, the matrix of all second derivatives, over the same rows. Its "
     )
-    text += (
-        f"largest eigenvalues come from {count(found['products'], 'product')} with vectors (Lanczos 1950; "
-    )
+    text += f"largest eigenvalues come from {count(found.products, 'product')} with vectors (Lanczos 1950; "
     text += "Pearlmutter 1994), with every new vector made orthogonal to all before it."
     return text
 
 
-def tabulate(run: TableRun) -> dict[str, Any]:
+def tabulate(run: TableRun[LandscapeRecord]) -> dict[str, Any]:
     """The paths: heads and rows as text."""
     return {"paths": _paths(run)}
 
 
-def _paths(run: TableRun) -> dict[str, Any]:
+def _paths(run: TableRun[LandscapeRecord]) -> dict[str, Any]:
     heads = ["rule", "learning rate", "epochs", "shown by the plane", "loss at its end", "on the plane there"]
-    return {"heads": heads, "items_": [_path_row(run, path) for path in run.record["paths"]]}
+    return {"heads": heads, "items_": [_path_row(run, path) for path in run.record.paths]}
 
 
-def _path_row(run: TableRun, path: dict[str, Any]) -> dict[str, Any]:
-    own = [each for each in run.tables["path"].to_dicts() if each["rule"] == path["rule"]]
+def _path_row(run: TableRun[LandscapeRecord], path: Path) -> dict[str, Any]:
+    own = [each for each in run.tables["path"].to_dicts() if each["rule"] == path.rule]
     cells = [
-        path["rule"],
-        number(path["learning_rate"]),
-        f"{path['epochs']:,}{', diverged' if path['diverged'] else ''}",
-        words.percent(path["shown"]),
+        path.rule,
+        number(path.learning_rate),
+        f"{path.epochs:,}{', diverged' if path.diverged else ''}",
+        words.percent(path.shown),
         number(own[-1]["loss"]),
         number(own[-1]["projected"]),
     ]
-    return row(cells, True, path["diverged"])
+    return row(cells, True, path.diverged)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from couloir.figures import animation
 from couloir.files import whole
-from couloir.report import embedding, exploring, landscape, race, search, surface, train
+from couloir.report import embedding, gradcheck, guess, landscape, race, search, surface, train
 
 if TYPE_CHECKING:
     from couloir.figures import Chart, Run, TableRun
@@ -31,8 +31,8 @@ PAGES: dict[str, tuple[str, Any]] = {
     "search": ("search.html.jinja", search),
     "surface": ("surface.html.jinja", surface),
     "landscape": ("landscape.html.jinja", landscape),
-    "gradcheck": ("exploring.html.jinja", exploring),
-    "guess": ("exploring.html.jinja", exploring),
+    "gradcheck": ("one_network.html.jinja", gradcheck),
+    "guess": ("one_network.html.jinja", guess),
 }
 """By a run's kind its template and the module with its `charts`, `summarise` and `tabulate`."""
 

@@ -1,4 +1,4 @@
-"""The page of a race on a surface: its figures, sentences and tables."""
+"""The page of a surface race: its figures, sentences and tables."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from couloir.report.tables import row
 from couloir.text import count, number, point
 
 if TYPE_CHECKING:
+    from couloir.runs.records import SurfaceRecord
     from couloir.surfaces.endings import Finish
     from couloir.surfaces.microscope import Microscope
     from couloir.surfaces.race import SurfaceRace
@@ -28,7 +29,7 @@ class SurfaceRun(Protocol):
     """What the page reads: run.json, and the race itself."""
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> SurfaceRecord:
         """The content of run.json."""
 
     @property
@@ -73,7 +74,7 @@ def summarise(run: SurfaceRun) -> dict[str, Any]:
     return {
         "name": race.surface.title,
         "status": "",
-        "created": summary.moment(record.get("created")),
+        "created": summary.moment(record.created),
         "lead": f"{_opening(race)} {race_words(race)}",
         "facts": _facts(race, record),
         "warnings": _warnings(race),
@@ -81,17 +82,20 @@ def summarise(run: SurfaceRun) -> dict[str, Any]:
         "verdicts": [finish.sentence for finish in race.standing],
         "surface": _surface_facts(race),
         "method": _method(race),
-        "command": record.get("command", ""),
-        "code": record.get("code", ""),
+        "command": record.command,
+        "code": record.code,
         "machine": summary.machine(record),
-        "seconds": summary.stage_seconds(record.get("seconds", {})),
-        "versions": list(record.get("versions", {}).items()),
+        "seconds": summary.stage_seconds(record.seconds),
+        "versions": list(record.versions.items()),
     }
 
 
 def _opening(race: SurfaceRace) -> str:
-    rules = count(len(race.runners), "update rule")
-    text = f"{rules} {'goes' if len(race.runners) == 1 else 'race'} down from {point(race.start)} "
+    different = len({finish.rule for finish in race.runners})
+    text = count(different, "update rule")
+    if different < len(race.runners):
+        text = f"{count(len(race.runners), 'runner')} under {text}"
+    text = f"{text} {'goes' if len(race.runners) == 1 else 'race'} down from {point(race.start)} "
     return text + f"for {count(race.steps, 'step')}, {_rates_words(race)}."
 
 
@@ -101,17 +105,16 @@ def _rates_words(race: SurfaceRace) -> str:
     return "at learning rates that are " + ("given" if race.surface.bounded else "stated")
 
 
-def _facts(race: SurfaceRace, record: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _facts(race: SurfaceRace, record: SurfaceRecord) -> list[tuple[str, str, str]]:
     first = race.standing[0]
     reached = [f for f in race.runners if f.ending in ("arrived", "escaped")]
     verb = "Arrived" if race.surface.bounded else "Left the saddle"
     tried = f"{len(race.tuning):,} of them to tune the rates" if race.tuning else ""
-    seconds = record.get("seconds", {})
     facts = [
         ("First", first.name, f"learning rate {number(first.learning_rate)}"),
         (verb, f"{len(reached)} of {len(race.runners)}", f"within {count(race.steps, 'step')}"),
         ("Descents", f"{len(race.tuning) + len(race.runners):,}", tried),
-        ("Time", f"{number(seconds.get('total'))}\u202fs", ""),
+        ("Time", f"{number(record.seconds['total'])}\u202fs", ""),
     ]
     return facts if reached else facts[1:]
 
@@ -214,9 +217,9 @@ def rate_words(race: SurfaceRace, finish: Finish) -> str:
 
     if finish.tuned:
         return "tuned"
-    if finish.name in UNTUNED and finish.learning_rate == 1.0:
+    if finish.rule in UNTUNED and finish.learning_rate == 1.0:
         return "the rule's own"
-    stated = not race.surface.bounded and SADDLE_RATES.get(finish.name) == finish.learning_rate
+    stated = not race.surface.bounded and SADDLE_RATES.get(finish.rule) == finish.learning_rate
     return "stated" if stated else "given"
 
 
@@ -245,7 +248,7 @@ def _look(race: SurfaceRace, name: str, step: int, found: Microscope | None) -> 
         "heads": ["", "what it is", *(f"along {axis}" for axis in race.surface.axes)],
         "items_": cells,
         "formula": list(found.formula),
-        "rule": name,
+        "rule": found.rule.name,
         "equation": found.rule.equation,
     }
 

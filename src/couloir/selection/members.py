@@ -64,16 +64,23 @@ class Options:
             members = [members[round(i * (len(members) - 1) / max(limit - 1, 1))] for i in range(limit)]
         return members
 
-    def _by_rule(self) -> Iterable[Member]:
-        """A member for each rule, learning rate and other numbers of its own."""
+    def rules(self) -> dict[Rule, dict[str, Sequence[float]]]:
+        """The rules that were asked for, each with the values of the numbers that it is to read.
+
+        Raises:
+            InputError: an unknown rule, or a number that none of the rules reads.
+        """
         named = self.given.get("optimizer")
         named = list(RULES) if named is None else named
         asked = self._asked_numbers()
         for number in asked:
             refuse_unread(number, named)
-        found = [pair for each in named for pair in variants(each, asked)]
+        return dict(pair for each in named for pair in variants(each, asked))
+
+    def _by_rule(self) -> Iterable[Member]:
+        """A member for each rule, learning rate and other numbers of its own."""
         rates = self.given.get("learning_rate")
-        for rule, numbers in dict(found).items():
+        for rule, numbers in self.rules().items():
             for rate in customary_rates(rule) if rates is None else rates:
                 for values in product(*numbers.values()):
                     own = dict(zip(numbers, map(float, values), strict=True))

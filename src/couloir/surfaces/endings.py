@@ -43,7 +43,8 @@ class Finish:
     """How one rule ran in a surface race.
 
     Attributes:
-        name: the rule's name.
+        name: what it is called: as its rule, with the numbers that tell it from others of the rule.
+        rule: the rule's name.
         learning_rate: its α.
         tuned: whether α was chosen among rates that were tried; otherwise it was given or stated, or is the
             rule's own.
@@ -61,6 +62,7 @@ class Finish:
     """
 
     name: str
+    rule: str
     learning_rate: float
     tuned: bool
     at_edge: bool
@@ -157,7 +159,7 @@ def finishes(
     Args:
         paths: of all runners.
         minima: the surface's minima, known or found.
-        tried: the learning rates that were tried, by the rule's name; a rule that is not here was not tuned.
+        tried: the learning rates that were tried, by the runner's name; one that is not here was not tuned.
     """
     surface, found = paths.surface, []
     endings, at = (columns[:, 0] for columns in endings_along(paths, minima, paths.steps))
@@ -165,10 +167,11 @@ def finishes(
     for number_, runner in enumerate(paths.runners):
         points, hessian = paths.points[number_], hessians[number_]
         minimum = None if at[number_] < 0 else minima[at[number_]]
-        rates = (tried or {}).get(runner.rule.name, ())
+        rates = (tried or {}).get(runner.name, ())
         least, greatest = np.linalg.eigvalsh(hessian) if np.isfinite(hessian).all() else (np.nan, np.nan)
         finish = Finish(
-            name=runner.rule.name,
+            name=runner.name,
+            rule=runner.rule.name,
             learning_rate=runner.learning_rate,
             tuned=bool(rates),
             at_edge=bool(rates) and runner.learning_rate in (min(rates), max(rates)),

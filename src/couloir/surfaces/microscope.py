@@ -33,6 +33,7 @@ class Microscope:
     Attributes:
         surface: where.
         rule: the rule.
+        name: what the runner is called.
         learning_rate: α.
         hyper: every setting that the rule read.
         step: which step, counted from 1.
@@ -53,6 +54,7 @@ class Microscope:
 
     surface: Surface
     rule: Rule
+    name: str
     learning_rate: float
     hyper: Mapping[str, float]
     step: int
@@ -111,7 +113,7 @@ def magnify(paths: Paths, runner: int, step: int) -> Microscope:
     if lost is not None and step >= lost:
         rate = paths.settings[runner]["learning_rate"][lost - 1]
         raise InputError(
-            f"{who.rule.name} at the rate {rate:g} could not take step {lost}: look at an earlier one."
+            f"{who.name} at the rate {rate:g} could not take step {lost}: look at an earlier one."
         )
     numbers = _numbers(paths, runner, step)
     inside = _INSIDE.get(who.rule.name, _further)(numbers)
@@ -119,6 +121,7 @@ def magnify(paths: Paths, runner: int, step: int) -> Microscope:
     return Microscope(
         surface=paths.surface,
         rule=who.rule,
+        name=who.name,
         learning_rate=numbers.hyper["learning_rate"],
         hyper=numbers.hyper,
         step=step,

@@ -43,12 +43,19 @@ class Runner:
         learning_rate: its α.
         hyper: further settings of the rule, in place of its customary ones.
         start: where it begins; None: at the surface's customary start.
+        label: what it is called, where several of its rule run.
     """
 
     rule: Rule
     learning_rate: float
     hyper: Mapping[str, float] = field(default_factory=dict)
     start: Point | None = None
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called: its label, or its rule's name."""
+        return self.label or self.rule.name
 
     def settings(self) -> dict[str, float]:
         """Every number the rule reads.

@@ -9,20 +9,23 @@ rate can be best: there the rates are those stated in `SADDLE_RATES`. How a runn
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from couloir.engine.optimizers import RULES, Rule, find_rule
+from couloir.engine.optimizers import RULES, SYMBOLS, Rule, find_rule
 from couloir.errors import InputError
+from couloir.kinds import listed
 from couloir.surfaces import functions
 from couloir.surfaces.endings import ENDINGS, EVEN, Finish, arrival, finishes, minima_of
 from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths, Runner, follow
-from couloir.text import number
+from couloir.text import joined, number
 
 RATES = tuple(float(f"{10 ** (k / 6):.3g}") for k in range(-24, 7))
 """The learning rates that every rule tries: 31 from 1e-4 to 10, six to a decade."""
@@ -48,12 +51,15 @@ Rules = Sequence[str | Rule] | str | Rule | None
 Rates = Mapping[str, float] | float | None
 """One learning rate for all rules, or one by rule's name; None: tuned."""
 
+Numbers = Mapping[str, Mapping[str, float | Sequence[float]]]
+"""By rule's name, settings in place of its customary ones."""
+
 
 class TriedRate(NamedTuple):
     """One learning rate that a rule tried, and where it led.
 
     Attributes:
-        rule: the rule's name.
+        rule: the runner's name.
         learning_rate: α.
         loss: the surface's height after the last step; not finite where the runner diverged.
         arrived: the step from which on it was at a minimum; None: it was not at the end.
@@ -97,7 +103,7 @@ class SurfaceRace:
     notes: tuple[str, ...]
 
     def runner(self, name: str) -> Finish:
-        """How one rule ran, by the rule's name."""
+        """How one runner ran, by its name."""
         return {each.name: each for each in self.runners}[name]
 
     @property
@@ -124,7 +130,7 @@ def race(
     noise: float = 0.0,
     seed: int = 0,
     precision: str = "float64",
-    hyper: Mapping[str, Mapping[str, float]] | None = None,
+    hyper: Numbers | None = None,
 ) -> SurfaceRace:
     """A surface race: rules from one start, with tuned or given learning rates.
 
@@ -132,32 +138,47 @@ def race(
         surface: a surface or its name.
         rules: names or rules; None: the eight of `couloir.engine.optimizers.RULES`.
         steps: steps of each runner, also of each rate that is tried.
-        rates: one learning rate for all rules, or one by rule's name; a rule without one is tuned.
+        rates: one learning rate for all rules, or one by the rule's or the runner's name; who has none is
+            tuned.
         start: where all begin; None: the surface's customary start.
         noise: standard deviation of normal noise on the gradients, the same for all.
         seed: of the noise.
         precision: "float64" or "float32".
-        hyper: further settings by rule's name, in place of the customary ones.
+        hyper: further settings by rule's name, in place of the customary ones. Lists multiply: the rule
+            runs once for each combination of their values, which is part of the runner's name.
 
     Raises:
         InputError: an unknown surface or rule, a rate for a rule that does not run, settings out of range.
     """
     ground = functions.surface(surface)
     begin = ground.start if start is None else start
-    racing = _rules(rules)
+    racing = _runners(_rules(rules), hyper or {}, begin)
     given = _given(rates, racing, ground)
     run = partial(follow, ground, steps=steps, noise=noise, seed=seed, precision=precision)
-    tuned = [rule for rule in racing if rule.name not in given]
-    runner = partial(_runner, hyper or {}, begin)
-    candidates = [runner(rule, rate) for rule in tuned for rate in RATES]
+    tuned = [runner for runner in racing if runner.name not in given]
+    candidates = [replace(runner, learning_rate=rate) for runner in tuned for rate in RATES]
     tuning = _tuned(run(candidates)) if candidates else ()
     chosen = {**given, **{tried.rule: tried.learning_rate for tried in tuning if tried.chosen}}
-    runners = [runner(rule, chosen[rule.name]) for rule in racing]
+    runners = [replace(runner, learning_rate=chosen[runner.name]) for runner in racing]
     return _finished(run(runners), tuning, _notes(ground, racing, tuned, rates, steps))
 
 
-def _runner(hyper: Mapping[str, Mapping[str, float]], start: Point, rule: Rule, rate: float) -> Runner:
-    return Runner(rule, rate, hyper.get(rule.name, {}), start)
+def _runners(rules: Iterable[Rule], hyper: Numbers, start: Point) -> list[Runner]:
+    """Who runs: a rule, once for each combination of its settings, at its customary rate for now."""
+    found = []
+    for rule in rules:
+        asked = hyper.get(rule.name, {})
+        for values in product(*map(listed, asked.values())):
+            own = dict(zip(asked, map(float, values), strict=True))
+            told = [
+                f" {SYMBOLS.get(name, name)}={value:.12g}"
+                for name, value in own.items()
+                if isinstance(asked[name], Sequence)
+            ]
+            found.append(
+                Runner(rule, rule.defaults["learning_rate"], own, start, "".join([rule.name, *told]))
+            )
+    return found
 
 
 def _rules(rules: Rules) -> list[Rule]:
@@ -169,29 +190,32 @@ def _rules(rules: Rules) -> list[Rule]:
     return list(dict.fromkeys(find_rule(each) for each in named))
 
 
-def _given(rates: Rates, racing: Iterable[Rule], surface: Surface) -> dict[str, float]:
-    """The rates that are not tuned, by the rule's name."""
-    rules = {rule.name: rule for rule in racing}
+def _given(rates: Rates, racing: Iterable[Runner], surface: Surface) -> dict[str, float]:
+    """The rates that are not tuned, by the runner's name."""
+    rules = {runner.name: runner.rule for runner in racing}
     if rates is not None and not isinstance(rates, Mapping):
         rates = dict.fromkeys(rules, float(rates))
     asked = dict(rates or {})
-    strangers = [name for name in asked if name not in rules]
+    known = {*rules, *(rule.name for rule in rules.values())}
+    strangers = [name for name in asked if name not in known]
     if strangers:
         raise InputError(
             f"There is a learning rate for '{strangers[0]}', which does not race: "
             f"the racing rules are {', '.join(rules)}."
         )
-    stated = {}
+    found = {}
     for name, rule in rules.items():
-        if not surface.bounded:
-            stated[name] = SADDLE_RATES.get(name, rule.defaults["learning_rate"])
-        elif name in UNTUNED:
-            stated[name] = rule.defaults["learning_rate"]
-    return {**stated, **{name: float(rate) for name, rate in asked.items()}}
+        if (rate := asked.get(name, asked.get(rule.name))) is not None:
+            found[name] = float(rate)
+        elif not surface.bounded:
+            found[name] = SADDLE_RATES.get(rule.name, rule.defaults["learning_rate"])
+        elif rule.name in UNTUNED:
+            found[name] = rule.defaults["learning_rate"]
+    return found
 
 
 def _notes(
-    surface: Surface, racing: Sequence[Rule], tuned: Sequence[Rule], rates: Rates, steps: int
+    surface: Surface, racing: Sequence[Runner], tuned: Sequence[Runner], rates: Rates, steps: int
 ) -> tuple[str, ...]:
     notes = []
     if tuned:
@@ -200,14 +224,16 @@ def _notes(
             f"{number(RATES[-1])} for {steps:,} steps, on this very race, and ran with the one that ended "
             "lowest."
         )
-    own = [rule for rule in racing if rule.name in UNTUNED and rule not in tuned]
+    own = [runner for runner in racing if runner.rule.name in UNTUNED and runner not in tuned]
     asked = rates if isinstance(rates, Mapping) else dict.fromkeys(UNTUNED, rates)
-    if own and surface.bounded and asked.get(own[0].name) is None:
+    own = [each for each in own if asked.get(each.name, asked.get(each.rule.name)) is None]
+    if own and surface.bounded:
+        sizes = joined(list({number(math.sqrt(each.settings()["epsilon"])): 0 for each in own}))
         notes.append(
             "AdaDelta was not tuned: it makes the size of its steps out of its own past changes, so that "
-            "α = 1 belongs to the rule (Zeiler 2012); its first steps are of the size of √ε = 0.001."
+            f"α = 1 belongs to the rule (Zeiler 2012); its first steps are of the size of √ε = {sizes}."
         )
-    if any(rule.name == "adamw" for rule in racing) and surface.bounded:
+    if any(runner.rule.name == "adamw" for runner in racing) and surface.bounded:
         notes.append(
             "AdamW also draws both coordinates towards 0, so that it comes to rest a little beside a minimum "
             "that lies elsewhere."
@@ -229,7 +255,7 @@ def _tuned(paths: Paths) -> tuple[TriedRate, ...]:
     floor = lowest + EVEN * (first - lowest)
     tuning = [
         TriedRate(
-            runner.rule.name,
+            runner.name,
             runner.learning_rate,
             float(end),
             None if lost else arrival(points, minima, paths.surface),

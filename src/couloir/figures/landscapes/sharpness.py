@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from couloir.figures import theme
 from couloir.figures.chart import Chart, new_figure
@@ -11,16 +11,19 @@ from couloir.figures.scores import TableRun, finite, rows
 from couloir.figures.traces import add_trace, line, mark
 from couloir.text import joined, number, subscript
 
+if TYPE_CHECKING:
+    from couloir.runs.records.findings import Curvature, LandscapeRecord
+
 NO_CURVATURE = "The curvature was not asked for."
 
 
-def slice_spectrum(run: TableRun) -> Chart:
+def slice_spectrum(run: TableRun[LandscapeRecord]) -> Chart:
     """The largest eigenvalues of the Hessian at the trained network, and the smallest."""
-    title, found = "How sharply the loss curves", run.record["curvature"]
+    title, found = "How sharply the loss curves", run.record.curvature
     if not found:
         return Chart("spectrum", title, NO_CURVATURE)
-    values = [*found["eigenvalues"], found["lowest"]]
-    labels = [f"λ{subscript(place + 1)}" for place in range(len(found["eigenvalues"]))]
+    values = [*found.eigenvalues, found.lowest]
+    labels = [f"λ{subscript(place + 1)}" for place in range(len(found.eigenvalues))]
     labels.append("lowest")
     figure = new_figure(title, "curvature (eigenvalue of the Hessian)", "", height=110 + 44 * len(values))
     for place, (label, value) in enumerate(zip(labels, values, strict=True)):
@@ -42,12 +45,12 @@ def slice_spectrum(run: TableRun) -> Chart:
     return Chart("spectrum", title, _sharpness_words(found), f"Dot chart of eigenvalues: {listed}.", figure)
 
 
-def _sharpness_words(found: dict[str, Any]) -> str:
-    top, lowest = found["eigenvalues"][0], found["lowest"]
-    text = f"Along the sharpest of {found['parameters']:,} directions the curvature is {number(top)}"
-    if found["critical_rate"]:
+def _sharpness_words(found: Curvature) -> str:
+    top, lowest = found.eigenvalues[0], found.lowest
+    text = f"Along the sharpest of {found.parameters:,} directions the curvature is {number(top)}"
+    if found.critical_rate:
         text += ": plain gradient descent over all rows cannot settle here with a learning rate above "
-        text += f"{number(found['critical_rate'])}"
+        text += f"{number(found.critical_rate)}"
     text += ". "
     if lowest < 0 and abs(lowest) > 1e-4 * abs(top):
         text += (
@@ -56,16 +59,16 @@ def _sharpness_words(found: dict[str, Any]) -> str:
         text += "not quite a minimum. "
     else:
         text += f"The lowest is {number(lowest)}: no direction bends clearly downwards. "
-    text += f"The gradient's length is {number(found['gradient'])}."
-    return text if found["settled"] else f"{text} The iteration ended before all of these had settled."
+    text += f"The gradient's length is {number(found.gradient)}."
+    return text if found.settled else f"{text} The iteration ended before all of these had settled."
 
 
-def slice_profile(run: TableRun) -> Chart:
+def slice_profile(run: TableRun[LandscapeRecord]) -> Chart:
     """The loss along the two sharpest directions, beside the parabolas that the eigenvalues promise."""
     title, table = "Along the sharpest directions", rows(run, "profile")
     if not table:
         return Chart(
-            "profile", title, NO_CURVATURE if not run.record["curvature"] else "No direction curves up."
+            "profile", title, NO_CURVATURE if not run.record.curvature else "No direction curves up."
         )
     figure = new_figure(title, "distance from the trained network", loss_axis(run))
     for direction, shade in ((1, "right"), (2, "wrong")):

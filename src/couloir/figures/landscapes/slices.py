@@ -22,6 +22,8 @@ from couloir.text import LOSS_NAMES, joined, number, plain, share
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from couloir.runs.records import LandscapeRecord
+
 HEIGHT = 540
 WIDE = 5.0
 """From this ratio of the highest to the lowest loss on, heights are logarithmic."""
@@ -32,19 +34,19 @@ NO_PATHS = "No paths were trained for this plane: couloir landscape RUN --plane 
 # What the figures read -------------------------------------------------------------------------------
 
 
-def loss_words(run: TableRun) -> str:
+def loss_words(run: TableRun[LandscapeRecord]) -> str:
     """The loss in words: "cross-entropy"."""
-    return LOSS_NAMES.get(run.record["loss"], run.record["loss"])
+    return LOSS_NAMES[run.record.loss]
 
 
-def loss_axis(run: TableRun) -> str:
+def loss_axis(run: TableRun[LandscapeRecord]) -> str:
     """The title of an axis that shows the loss, with its unit; short, for phones."""
-    loss, target = run.record["loss"], plain(run.record["data"]["target"], 18)
+    loss, target = run.record.loss, plain(run.record.data.target, 18)
     units = {"cross_entropy": " (nats)", "mse": f" ({target}²)", "mae": f" ({target})"}
     return f"{'MSE' if loss == 'mse' else loss_words(run)}{units.get(loss, '')}"
 
 
-def _grid(run: TableRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _grid(run: TableRun[LandscapeRecord]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x [x], y [y] and losses [y, x]; not a number where the loss was not finite."""
     table = run.tables["slice"]
     x, y = (np.unique(table[name].to_numpy()) for name in ("x", "y"))
@@ -60,7 +62,7 @@ def _heights(losses: np.ndarray) -> Scale:
     return Scale(0.0, 0.0, low, high, logarithmic=False)
 
 
-def _paths(run: TableRun) -> dict[str, list[dict[str, Any]]]:
+def _paths(run: TableRun[LandscapeRecord]) -> dict[str, list[dict[str, Any]]]:
     """The rows of the paths by rule."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows(run, "path"):
@@ -71,16 +73,16 @@ def _paths(run: TableRun) -> dict[str, list[dict[str, Any]]]:
 # The slice -------------------------------------------------------------------------------------------
 
 
-def slice_contour(run: TableRun) -> Chart:
+def slice_contour(run: TableRun[LandscapeRecord]) -> Chart:
     """Level lines of the loss on the plane, with what is marked and the rules' paths; a line's profile."""
-    if run.record["plane"]["kind"] == "line":
+    if run.record.plane.kind == "line":
         return _line_chart(run)
     title = "The loss around the trained network"
     x, y, losses = _grid(run)
     if not np.isfinite(losses).any():
         return Chart("slice", title, "Nothing can be drawn: no loss on this plane is finite.")
     heights = _heights(losses)
-    across, up = run.record["plane"]["titles"]
+    across, up = run.record.plane.titles
     figure = new_figure(title, plain(across, 60), plain(up, 60), height=HEIGHT)
     relief.add_levels(figure, x, y, losses, heights, _place_told(run))
     for rule, path in _paths(run).items():
@@ -96,7 +98,7 @@ def slice_contour(run: TableRun) -> Chart:
     return Chart("slice", title, _slice_sentence(run, heights), alt.strip(), figure)
 
 
-def _place_told(run: TableRun) -> str:
+def _place_told(run: TableRun[LandscapeRecord]) -> str:
     """What is told of a point of the grid, before its loss."""
     return f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)}"
 
@@ -125,9 +127,9 @@ def _add_path(figure: go.Figure, rule: str, path: list[dict[str, Any]]) -> None:
     )
 
 
-def _add_marks(figure: go.Figure, run: TableRun) -> None:
+def _add_marks(figure: go.Figure, run: TableRun[LandscapeRecord]) -> None:
     """The named points, with their names beside them, and where the paths begin."""
-    marks = dict(run.record["plane"]["marks"])
+    marks = dict(run.record.plane.marks)
     starts = {(row["x"], row["y"]) for row in rows(run, "path") if row["epoch"] == 0}
     if starts and "the start" not in marks:
         marks["start"] = next(iter(starts))
@@ -140,64 +142,61 @@ def _add_marks(figure: go.Figure, run: TableRun) -> None:
         add_note(figure, x, y, plain(name.removeprefix("the ")), "ink", yshift=shift)
 
 
-def _slice_sentence(run: TableRun, heights: Scale) -> str:
+def _slice_sentence(run: TableRun[LandscapeRecord], heights: Scale) -> str:
     """What the plane is, what its lines mean, and where it is lowest."""
     record = run.record
     text = {"random": _random_words, "paths": _principal_words, "solutions": _solutions_words}[
-        record["plane"]["kind"]
+        record.plane.kind
     ](record)
     if heights.logarithmic:
         factor = 10 ** heights.contours()["size"]
         text += f" From one level line to the next the loss is multiplied by {number(factor)}."
-    lowest, centre = record["lowest"]["loss"], record["centre"]["loss"]
+    lowest, centre = record.lowest.loss, record.centre.loss
     text += f" The trained network's loss is {number(centre, 4)}; "
-    if finite(lowest) and finite(centre) and lowest < centre:
-        place = f"({number(record['lowest']['x'], 2)}, {number(record['lowest']['y'], 2)})"
+    if lowest is not None and centre is not None and lowest < centre:
+        place = f"({number(record.lowest.x, 2)}, {number(record.lowest.y, 2)})"
         return f"{text}the lowest on the grid is {number(lowest, 4)}, at {place}."
     return f"{text}nothing on the grid is lower."
 
 
-def _random_words(record: dict[str, Any]) -> str:
-    reach = number(record["grid"]["x"][1])
+def _random_words(record: LandscapeRecord) -> str:
+    reach = number(record.grid.x[1])
     return (
         "The trained network stands in the middle. At a distance of 1 each neuron has been changed by as "
         f"much as it is long; the grid reaches {reach} to each side."
     )
 
 
-def _principal_words(record: dict[str, Any]) -> str:
-    first, second = record["plane"]["explained"]
+def _principal_words(record: LandscapeRecord) -> str:
     text = "The plane goes through the trained network along the two directions in which the paths spread "
-    text += f"most: they hold {share(first + second)} of the squared distances from it."
-    shares = [f"{path['rule']} {share(path['shown'])}" for path in record["paths"]]
+    text += f"most: they hold {share(sum(record.plane.explained or ()))} of the squared distances from it."
+    shares = [f"{path.rule} {share(path.shown)}" for path in record.paths]
     return f"{text} Of each path it shows: {joined(shares, 12)}." if len(shares) > 1 else text
 
 
-def _solutions_words(record: dict[str, Any]) -> str:
-    names = list(record["plane"]["marks"])
+def _solutions_words(record: LandscapeRecord) -> str:
+    names = list(record.plane.marks)
     return f"The plane goes through {joined(names)}."
 
 
-def _ends_words(run: TableRun) -> str:
+def _ends_words(run: TableRun[LandscapeRecord]) -> str:
     """The true loss at the end of each path."""
     ends = [f"{rule} {number(path[-1]['loss'])}" for rule, path in _paths(run).items()]
     return f"Loss at the ends of the paths: {joined(ends, 12)}." if ends else ""
 
 
-def _line_chart(run: TableRun) -> Chart:
+def _line_chart(run: TableRun[LandscapeRecord]) -> Chart:
     """The loss along the line between two networks."""
     title = "The loss on the line between two networks"
     x, _, losses = _grid(run)
     curve = losses[0]
     if not np.isfinite(curve).any():
         return Chart("slice", title, "Nothing can be drawn: no loss on this line is finite.")
-    figure = new_figure(title, plain(run.record["plane"]["titles"][0], 60), loss_axis(run))
+    figure = new_figure(title, plain(run.record.plane.titles[0], 60), loss_axis(run))
     hover = f"at %{{x:.2f}}<br>{loss_words(run)} %{{y:.4~g}}"
     add_trace(figure, x, curve, line=line("right"), hover=hover)
-    ends = {
-        name: float(np.interp(point[0], x, curve)) for name, point in run.record["plane"]["marks"].items()
-    }
-    for name, (place, _) in run.record["plane"]["marks"].items():
+    ends = {name: float(np.interp(point[0], x, curve)) for name, point in run.record.plane.marks.items()}
+    for name, (place, _) in run.record.plane.marks.items():
         figure.add_vline(x=place, line=line("quiet", 1, "dot"))
         text, paper = plain(name.removeprefix("the "), 24), theme.colour("paper")
         add_note(figure, place, 1, text, "ink", yref="paper", yanchor="top", bgcolor=paper)
@@ -224,10 +223,10 @@ def _barrier_words(ends: dict[str, float], x: np.ndarray, curve: np.ndarray) -> 
 # In three dimensions ---------------------------------------------------------------------------------
 
 
-def slice_bowl(run: TableRun) -> Chart:
+def slice_bowl(run: TableRun[LandscapeRecord]) -> Chart:
     """The slice as a surface, with the paths on it; to be turned with the mouse."""
     title = "The same in three dimensions"
-    if run.record["plane"]["kind"] == "line":
+    if run.record.plane.kind == "line":
         return Chart("bowl", title, "A line has no third dimension.")
     x, y, losses = _grid(run)
     if not np.isfinite(losses).any():
@@ -263,30 +262,31 @@ def _add_path_above(figure: go.Figure, rule: str, path: list[dict[str, Any]], he
     )
 
 
-def _scene(run: TableRun, heights: Scale) -> dict[str, Any]:
+def _scene(run: TableRun[LandscapeRecord], heights: Scale) -> dict[str, Any]:
     positions, labels = heights.ticks()
     z = space_axis("loss", tickvals=positions, ticktext=labels)
     # The axes of the level lines carry the whole names; here they would run into each other.
     return relief.scene(heights, space_axis("first"), space_axis("second"), z, _eye(run))
 
 
-def _eye(run: TableRun) -> tuple[float, float, float]:
+def _eye(run: TableRun[LandscapeRecord]) -> tuple[float, float, float]:
     """From where to look: from the side on which the paths start, so that they go away from the eye."""
     start = next(iter(rows(run, "path")), {"x": 1.0, "y": -1.0})
-    right, far = (start[axis] >= sum(run.record["grid"][axis]) / 2 for axis in ("x", "y"))
+    grid = run.record.grid
+    right, far = start["x"] >= sum(grid.x) / 2, start["y"] >= sum(grid.y) / 2
     return 1.3 if right else -1.3, 1.2 if far else -1.2, 1.1
 
 
 # The paths' losses -----------------------------------------------------------------------------------
 
 
-def slice_paths(run: TableRun) -> Chart:
+def slice_paths(run: TableRun[LandscapeRecord]) -> Chart:
     """At each point of each path: the network's true loss, and that of its shadow on the plane."""
     title = "True losses and the plane's"
     paths = _paths(run)
     if not paths:
         return Chart("path-losses", title, NO_PATHS)
-    if run.record["plane"]["kind"] == "line":
+    if run.record.plane.kind == "line":
         return Chart("path-losses", title, "A line shows nothing of a path but its end.")
     figure = new_figure(title, "epoch", loss_axis(run))
     for kind, dash in (("the network itself", "solid"), ("its place on the plane", "dot")):

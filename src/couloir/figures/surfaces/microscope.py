@@ -49,7 +49,7 @@ def microscope(step: Microscope) -> Chart:
         step: what `couloir.surfaces.microscope.microscope` returns.
     """
     drawn = arrows(step)
-    title = f"Step {step.step:,} of {step.rule.name}"
+    title = f"Step {step.step:,} of {step.name}"
     near = window(step, drawn)
     figure = new_figure(title, *near.axes, height=HEIGHT)
     add_levels(figure, *gridded(near, RESOLUTION), near, bar=False)
@@ -64,7 +64,7 @@ def microscope(step: Microscope) -> Chart:
     )
     sentence = microscope_words(step)
     alt = f"Level lines around {point(step.point)} with arrows. {sentence}"
-    return Chart(f"microscope-{step.rule.name}-{step.step}", title, sentence, alt, figure)
+    return Chart(f"microscope-{step.name}-{step.step}", title, sentence, alt, figure)
 
 
 def arrows(step: Microscope) -> list[Arrow]:
@@ -85,7 +85,7 @@ def arrows(step: Microscope) -> list[Arrow]:
         if step.velocity is not None and (mean := float(np.linalg.norm(step.velocity))) > 0:
             tip = start - np.asarray(step.velocity, float) / mean * length
             found.append(Arrow("direction of −m̂", start, tip, "right"))
-    return [*found, Arrow("the change", start, end, theme.rule_style(step.rule.name).colour, 3.5)]
+    return [*found, Arrow("the change", start, end, theme.rule_style(step.name).colour, 3.5)]
 
 
 def window(step: Microscope, drawn: Sequence[Arrow]) -> Surface:
@@ -121,7 +121,7 @@ def _add_points(figure: go.Figure, step: Microscope) -> None:
 
 def microscope_words(step: Microscope) -> str:
     """From where to where, what became of the loss, and how the change lies to the gradient."""
-    text = f"Step {step.step:,} of {step.rule.name} at the rate {number(step.learning_rate)} goes from "
+    text = f"Step {step.step:,} of {step.name} at the rate {number(step.learning_rate)} goes from "
     text += f"{point(step.point)} to {point(step.next_point)}; "
     verb = "rises" if step.next_loss > step.loss else "falls"
     if step.next_loss == step.loss:

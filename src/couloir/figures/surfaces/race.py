@@ -18,6 +18,7 @@ from couloir.text import joined, number, plain
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from couloir.figures.theme import RuleStyle
     from couloir.surfaces.endings import Finish
     from couloir.surfaces.evaluation import Surface
     from couloir.surfaces.race import SurfaceRace, TriedRate
@@ -128,9 +129,9 @@ def race_response(race: SurfaceRace) -> Chart:
     if not race.tuning:
         return Chart("response", title, "The learning rates were not tuned: there is nothing to show.")
     figure = new_figure(title, "learning rate", losses_title(surface), height=480)
-    by_rule = _tried(race)
+    by_rule, styles = _tried(race), theme.rule_styles(each.name for each in race.runners)
     for rule, tried in by_rule.items():
-        _add_response(figure, rule, tried, surface)
+        _add_response(figure, rule, tried, surface, styles[rule])
     figure.update_layout(
         xaxis=theme.powers(1),
         yaxis=theme.powers() if surface.least is not None else {},
@@ -159,8 +160,10 @@ def _finished(tried: list[TriedRate], surface: Surface) -> list[tuple[TriedRate,
     ]
 
 
-def _add_response(figure: go.Figure, rule: str, tried: list[TriedRate], surface: Surface) -> None:
-    style, name, drawn = theme.rule_style(rule), plain(rule), _finished(tried, surface)
+def _add_response(
+    figure: go.Figure, rule: str, tried: list[TriedRate], surface: Surface, style: RuleStyle
+) -> None:
+    name, drawn = plain(rule), _finished(tried, surface)
     sizes = [14.0 if each.chosen else 6.0 for each, _ in drawn]
     add_trace(
         figure,

@@ -73,10 +73,11 @@ def tracks(paths: Paths | None, labels: Sequence[str] | None = None) -> list[Tra
     """
     if paths is None:
         return []
-    rules = [runner.rule.name for runner in paths.runners]
+    runners = [runner.name for runner in paths.runners]
     names = _labels(paths.runners) if labels is None else labels
-    twice = len(set(rules)) < len(rules)
-    styles = [_spare_style(i) if twice else theme.rule_style(rule) for i, rule in enumerate(rules)]
+    twice = len(set(runners)) < len(runners)
+    own = theme.rule_styles(runners)
+    styles = [_spare_style(i) if twice else own[name] for i, name in enumerate(runners)]
     points, losses = np.asarray(paths.points, float), np.asarray(paths.losses, float)
     return [Track(*each) for each in zip(names, points, losses, styles, paths.diverged, strict=True)]
 
@@ -87,11 +88,11 @@ def _spare_style(number_: int) -> RuleStyle:
 
 
 def _labels(runners: Sequence[Any]) -> list[str]:
-    """Rules by name; with the rate and the start where those differ within a rule."""
+    """Runners by name; with the rate and the start where those differ within one name."""
     found = []
     for runner in runners:
-        alike = [other for other in runners if other.rule.name == runner.rule.name]
-        text = str(runner.rule.name)
+        alike = [other for other in runners if other.name == runner.name]
+        text = str(runner.name)
         if len({other.learning_rate for other in alike}) > 1:
             text += f", rate {number(runner.learning_rate)}"
         if len({other.start for other in alike}) > 1 and runner.start is not None:

@@ -47,7 +47,7 @@ class SurfaceRecord(Record, kw_only=True, tag="surface"):
 
     Attributes:
         code: the lines of Python that give the same race and its first figure.
-        asked: what was asked for: the arguments of `couloir.surfaces.race.race`, rules by their names.
+        asked: the options of `couloir.race_surface`, rules by their names.
         start, steps, noise: of every rule.
         verdict: what can be said, in a sentence.
         standing: the rules, best first.
@@ -277,7 +277,7 @@ class GuessRecord(Record, kw_only=True, tag="guess"):
     best: Guess
     best_by_scale: dict[str, float]
     median: float
-    constant: float
+    constant: float | None
     guesses_per_second: float
     descent: Descent
     grid: str

@@ -52,6 +52,9 @@ def _third(record: dict[str, Any]) -> dict[str, Any]:
         own = {name: found["winner"].get(name) for name in OF_THE_WINNER}
         others = {name: value for name, value in found["winner"].items() if name not in own}
         found["winner"] = {**own, "hyperparameters": others}
+    if found.get("kind") == "surface":
+        renamed = {"rules": "optimizer", "rates": "learning_rate"}
+        found["asked"] = {renamed.get(name, name): value for name, value in found["asked"].items()}
     if found.get("ensemble"):
         found["ensemble"] = [
             {name if name != "trial" else "member": value for name, value in share.items()}
