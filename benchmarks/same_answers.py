@@ -86,7 +86,7 @@ def differences(old: Any, new: Any, at: str = "") -> Iterator[tuple[str, str, fl
                 yield f"{at}.{key}", f"only {'before' if key in old else 'after'}: {str(value)[:60]}", 0.0
             else:
                 yield from differences(old[key], new[key], f"{at}.{key}")
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
         for number, pair in enumerate(zip(old, new, strict=True)):
             yield from differences(*pair, f"{at}[{number}]")
     elif isinstance(old, float) and isinstance(new, float):
