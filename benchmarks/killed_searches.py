@@ -21,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from _shared import machine, table, write_json
 
@@ -123,14 +124,14 @@ def resumed(out: Path, space: Path) -> tuple[Any, str]:
 
 def found(run: Any) -> dict[str, Any]:
     """All that a run found, without times and counts that differ by their nature."""
-    record = dict(run.record)
+    record = msgspec.to_builtins(run.record)
     for name in ("seconds", "created", "versions", "throughput", "command"):
         record.pop(name)
     search = record["search"]
     costs = [{name: cost[name] for name in ("generation", "trials")} for cost in search["costs"]]
     asked = {name: value for name, value in search["asked"].items() if name != "command"}
     record["search"] = {**search, "costs": costs, "asked": asked}
-    record.pop("ledger", None)
+    record.pop("ledger")
     networks = run.model.all_networks()
     return {
         "record": record,

@@ -61,12 +61,12 @@ def one_search(seed: int, folder: Path) -> dict[str, Any]:
     space.write_text(SPACE, "utf-8")
     data = couloir.load(random_labels(seed))
     record = couloir.search(data, space=space, seed=seed, out=folder / "runs", **SETTINGS).record
-    low, high = record["test"]["intervals"]["accuracy"]
+    low, high = record.test.intervals["accuracy"]
     return {
         "seed": seed,
-        "headline": next(each["name"] for each in record["finalists"] if each["headline"]),
-        "validation": record["validation"]["accuracy"],
-        "test": record["test"]["accuracy"],
+        "headline": record.headline.name,
+        "validation": record.validation["accuracy"],
+        "test": record.test.scores["accuracy"],
         "low": low,
         "high": high,
         "covers": low <= 0.5 <= high,

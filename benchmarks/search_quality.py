@@ -320,13 +320,13 @@ def our_search(name: str, seed: int, seconds: float) -> None:
         run = couloir.search(data, minutes=seconds / 60, seed=seed, out=folder)
         spent = time.perf_counter() - began
     test = set(split_rows(data, seed=seed).test.tolist())
-    if test & set(run.predictions["row"].to_list()) or run.record["data"]["split"]["test"] != len(test):
+    if test & set(run.predictions["row"].to_list()) or run.record.data.split.test != len(test):
         raise RuntimeError("The search has not left the test rows out that the others are tested on.")
     found = {
         "score": run.test["accuracy" if data.task == "classification" else "r2"],
         "spent": spent,
-        "trials": run.record["search"]["trials"],
-        "headline": next(each["name"] for each in run.record["finalists"] if each["headline"]),
+        "trials": run.record.search.trials,
+        "headline": run.record.headline.name,
     }
     print(json.dumps(found))
 

@@ -10,7 +10,7 @@ data = couloir.load("wine")
 
 # Every rule at its own best learning rate, over replicates with other splits and starts.
 race = couloir.race(data, optimizer=["sgd", "adam", "rmsprop"], rates=6, replicates=5, epochs=20)
-for sentence in race.record["verdicts"]:
+for sentence in race.record.verdicts:
     print(sentence)
 
 # Ten folds: the mean, the spread, and what choosing inside each fold would have given.
@@ -27,5 +27,5 @@ with tempfile.TemporaryDirectory() as folder:
     toml.write_text('optimizer = ["adam", "momentum"]\nwidth = [16, 32]\nlayers = 1\nactivation = "relu"\n')
     space = Space.read(toml, data.task, rows=len(data))
     search = couloir.search(data, space=space, trials=32, generation=16, out=Path(folder, "runs"))
-for model in search.record["finalists"]:
-    print(f"{model['name']:10} test accuracy {model['test']['accuracy']:.3f}")
+for model in search.record.finalists:
+    print(f"{model.name:10} test accuracy {model.test['accuracy']:.3f}")

@@ -35,9 +35,7 @@ run = couloir.train(
     out=folder / "runs",
 )
 
-print(
-    f"R² on the test part {run.test['r2']:.3f}; a linear model has {run.record['linear']['test']['r2']:.3f}"
-)
+print(f"R² on the test part {run.test['r2']:.3f}; a linear model has {run.record.linear.test['r2']:.3f}")
 for predicted, true in zip(run.predict(folder / "new.csv"), flats["price"][-3:], strict=True):
     print(f"predicted {predicted:6.1f}, true {true:6.1f}")
 print("the run is in", run.folder)

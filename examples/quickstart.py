@@ -10,6 +10,6 @@ run = couloir.train(data, seed=1)
 
 print(run.leaderboard.select("rank", "optimizer", "learning_rate", "validation_loss", "status").head(8))
 
-low, high = run.test["intervals"]["accuracy"]
+low, high = run.record.test.intervals["accuracy"]
 print(f"test accuracy {run.test['accuracy']:.3f}, 95 % interval {low:.3f} to {high:.3f}")
 print("the first five wines:", *run.predict(data.features[:5]))

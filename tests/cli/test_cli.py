@@ -67,9 +67,10 @@ def test_the_record_repeats_the_command_line(trained: Done) -> None:
 
 def test_results_go_to_standard_output_and_progress_to_standard_error(trained: Done) -> None:
     record = json.loads((trained.run / "run.json").read_text("utf-8"))
-    for text in (record["winner"]["optimizer"], "95 % interval", "logistic regression", "next", "rule"):
+    rule = record["winner"]["hyperparameters"]["optimizer"]
+    for text in (rule, "95 % interval", "logistic regression", "next", "rule"):
         assert text in trained.out
-    assert f"{100 * record['test']['accuracy']:.1f} %" in trained.out
+    assert f"{100 * record['test']['scores']['accuracy']:.1f} %" in trained.out
     for text in ("150 rows", "3 classes", "105 to learn from", "4 members, 1 cohort", "epoch 2"):
         assert text in trained.err
         assert text not in trained.out

@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 import couloir
-from couloir.cli.display import print_exploration
+from couloir.cli.results import print_found
 from couloir.commands.gradcheck import gradcheck
 from couloir.commands.guess import guess
 from couloir.commands.one_network import Exploration
@@ -104,13 +104,13 @@ def test_mistakes_are_explained(call, message):
 
 
 def test_results_are_printed(checked, guessed, capsys):
-    print_exploration(checked)
+    print_found(checked)
     text = capsys.readouterr().out
     for word in ("4-4-3, tanh: 35 weights and biases", "All 35 derivatives agree", "truncation", "layer"):
         assert word in text
-    print_exploration(guessed, as_json=True)
+    print_found(guessed, as_json=True)
     assert json.loads(capsys.readouterr().out) == json.loads(text_of(guessed.record))
-    print_exploration(guessed, quiet=True)
+    print_found(guessed, quiet=True)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("result")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import asdict
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
@@ -27,6 +28,8 @@ from couloir.engine.member import Member, initial_network
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import Progress
 from couloir.errors import InputError
+from couloir.runs.records import text_of
+from couloir.runs.records.learned import Standing
 
 ROWS, FEATURES, CLASSES = 110, 4, 3
 TEST = np.arange(ROWS - 20, ROWS)
@@ -165,8 +168,8 @@ def raced() -> Run:
     )
 
 
-def entry(run: Run, name: str) -> dict[str, Any]:
-    (found,) = [each for each in run.record["standing"] if each["rule"] == name]
+def entry(run: Run, name: str) -> Standing:
+    (found,) = [each for each in run.record.standing if each.rule == name]
     return found
 
 
@@ -182,14 +185,14 @@ def test_the_response_to_the_learning_rate_is_that_of_plain_trainings(
     assert table["final_loss"].to_list() == pytest.approx([each[-1] for each in losses], **CLOSE)
     assert table["best_epoch"].to_list() == [each.index(min(each)) + 1 for each in losses]
     found = entry(raced, name)
-    assert found["learning_rate"] == pytest.approx(looped.tuned_rate[name])
-    assert found["customary_rate"] == CUSTOMARY[name]
+    assert found.learning_rate == pytest.approx(looped.tuned_rate[name])
+    assert found.customary_rate == CUSTOMARY[name]
     edges = {0: "lowest", 1: None, 2: "highest"}
     tuned_at = [rate for rate, _ in runs].index(looped.tuned_rate[name])
-    assert found["at_edge"] == edges[tuned_at]
+    assert found.at_edge == edges[tuned_at]
     best = [min(each) for each in losses]
     good = [rate for (rate, _), loss in zip(runs, best, strict=True) if loss <= 1.1 * min(best)]
-    assert found["good_range"] == pytest.approx([good[0], good[-1]])  # of three, no gap is possible here
+    assert found.good_range == pytest.approx([good[0], good[-1]])  # of three, no gap is possible here
     assert [best[0] <= 1.1 * min(best), best[2] <= 1.1 * min(best)] != [True, True]
 
 
@@ -216,12 +219,10 @@ def test_scores_at_the_tuned_and_at_the_customary_rate(name: str, raced: Run, lo
     found, final = entry(raced, name), [run[-1] for run in looped.replicates[name, "tuned"]]
     for metric in ("log_loss", "accuracy"):
         tuned, customary = looped.best(name, "tuned", metric), looped.best(name, "customary", metric)
-        assert found["best"][metric] == pytest.approx(interval_by_hand(tuned, looped.sizes), **CLOSE)
-        assert found["customary_best"][metric] == pytest.approx(
-            interval_by_hand(customary, looped.sizes), **CLOSE
-        )
-        last = interval_by_hand([scores[metric] for scores in final], looped.sizes)
-        assert found["final"][metric] == pytest.approx(last, **CLOSE)
+        last = [scores[metric] for scores in final]
+        for given, values in ((found.best, tuned), (found.customary_best, customary), (found.final, last)):
+            expected = interval_by_hand(values, looped.sizes)
+            assert asdict(given[metric]) == pytest.approx(expected, **CLOSE)
 
 
 def test_some_rules_are_better_at_their_tuned_rate(looped: LoopedRace) -> None:
@@ -234,23 +235,21 @@ def test_some_rules_are_better_at_their_tuned_rate(looped: LoopedRace) -> None:
 def test_steps_and_seconds_to_what_half_of_the_rules_reach(raced: Run, looped: LoopedRace) -> None:
     # Of three rules the second best is the target, replicate by replicate.
     targets = [sorted(looped.best(name)[number] for name in LOOPED)[1] for number in range(REPLICATES)]
-    assert raced.record["target"] == {
-        "metric": "log_loss",
-        "value": pytest.approx(sum(targets) / REPLICATES, **CLOSE),
-    }
+    assert raced.record.target.metric == "log_loss"
+    assert raced.record.target.value == pytest.approx(sum(targets) / REPLICATES, **CLOSE)
     steps_per_epoch = math.ceil(looped.sizes[0][0] / BATCH)
-    assert raced.record["steps_per_epoch"] == steps_per_epoch
+    assert raced.record.steps_per_epoch == steps_per_epoch
     for name in LOOPED:
         runs, epochs = looped.replicates[name, "tuned"], []
         for run, target in zip(runs, targets, strict=True):
             there = [scores["log_loss"] <= target * (1 + 1e-12) for scores in run]
             epochs.append(there.index(True) + 1 if True in there else math.inf)
         found, median = entry(raced, name), sorted(epochs)[1]
-        assert found["reached"] == sum(map(math.isfinite, epochs))
-        assert found["steps_to_target"] == (steps_per_epoch * median if math.isfinite(median) else None)
-        assert (found["seconds_to_target"] is None) == math.isinf(median)
-    reached = [each for each in raced.record["standing"] if each["steps_to_target"]]
-    seconds = [each["seconds_to_target"] / each["steps_to_target"] for each in reached]
+        assert found.reached == sum(map(math.isfinite, epochs))
+        assert found.steps_to_target == (steps_per_epoch * median if math.isfinite(median) else None)
+        assert (found.seconds_to_target is None) == math.isinf(median)
+    reached = [each for each in raced.record.standing if each.steps_to_target]
+    seconds = [each.seconds_to_target / each.steps_to_target for each in reached]
     assert seconds == pytest.approx([seconds[0]] * len(seconds)), "a step is as long for every rule"
     assert seconds[0] > 0
     assert 0 < len(reached) < len(LOOPED), "some reach it, and some do not"
@@ -259,25 +258,25 @@ def test_steps_and_seconds_to_what_half_of_the_rules_reach(raced: Run, looped: L
 def test_the_ranking_and_the_pairs_are_those_of_the_plain_trainings(raced: Run, looped: LoopedRace) -> None:
     means = {name: float(np.mean(looped.best(name))) for name in LOOPED}
     order = sorted(LOOPED, key=lambda name: means[name])
-    assert [each["rule"] for each in raced.record["standing"]] == order
-    assert raced.record["winner"]["optimizer"] == order[0]
+    assert [each.rule for each in raced.record.standing] == order
+    assert raced.record.winner.optimizer == order[0]
     train, validation = looped.sizes[0]
     p_values = []
-    for pair in raced.record["pairs"]:
-        gaps = np.subtract(looped.best(pair["first"]), looped.best(pair["second"]))
-        assert pair["difference"] == pytest.approx(gaps.mean(), **CLOSE)
+    for pair in raced.record.pairs:
+        gaps = np.subtract(looped.best(pair.first), looped.best(pair.second))
+        assert pair.difference == pytest.approx(gaps.mean(), **CLOSE)
         assert gaps.mean() <= 0
         t = gaps.mean() / math.sqrt((1 / REPLICATES + validation / train) * gaps.var(ddof=1))
         p_values.append(2 * stats.t.sf(abs(t), REPLICATES - 1))
-        assert pair["p"] == pytest.approx(p_values[-1], rel=1e-8)
+        assert pair.p == pytest.approx(p_values[-1], rel=1e-8)
     assert len(p_values) == 3
     # Holm: the smallest of three times 3, the next times 2 and not below it, the last not below that.
     adjusted, least = {}, 0.0
     for times, p in zip((3, 2, 1), sorted(p_values), strict=True):
         least = adjusted[p] = max(least, min(1.0, times * p))
-    for pair, p in zip(raced.record["pairs"], p_values, strict=True):
-        assert pair["p_adjusted"] == pytest.approx(adjusted[p], rel=1e-8)
-        assert pair["different"] == (adjusted[p] < 0.05)
+    for pair, p in zip(raced.record.pairs, p_values, strict=True):
+        assert pair.p_adjusted == pytest.approx(adjusted[p], rel=1e-8)
+        assert pair.different == (adjusted[p] < 0.05)
 
 
 # What may influence what --------------------------------------------------------------------------------
@@ -307,13 +306,11 @@ def without(record: Any, *names: str) -> Any:
 
 def test_the_test_part_influences_nothing_but_the_test_scores(short: Run) -> None:
     other = couloir.race(poisoned(dataset(), TEST), **SHORT)
-    for part in ("standing", "pairs", "verdicts", "winner", "validation", "target"):
-        assert without(other.record[part], "seconds_to_target") == without(
-            short.record[part], "seconds_to_target"
-        )
-    # Nor anything else that the record has, but the test, clocks, and how the data are described.
+    # All that the record has is the same, but the test, clocks, and how the data are described.
     free = ("test", "seconds", "seconds_to_target", "throughput", "created", "ledger", "data")
-    assert without(other.record, *free) == without(short.record, *free)
+    same = without(to_builtins(other.record), *free)
+    assert same == without(to_builtins(short.record), *free)
+    assert {"standing", "pairs", "verdicts", "winner", "validation", "target"} <= set(same)
     for name in ("tuning", "curves"):
         assert other.tables[name].equals(short.tables[name])
     for name in ("history", "leaderboard", "predictions"):
@@ -322,7 +319,7 @@ def test_the_test_part_influences_nothing_but_the_test_scores(short: Run) -> Non
     for ours, theirs in zip(short.model.layers, other.model.layers, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
     assert other.test["log_loss"] > short.test["log_loss"], "the poison shows where it may: in the score"
-    assert len(short.test["confusion"]) == CLASSES
+    assert len(short.record.test.confusion) == CLASSES
 
 
 def test_a_row_that_is_learnt_from_does_matter(short: Run) -> None:
@@ -330,7 +327,7 @@ def test_a_row_that_is_learnt_from_does_matter(short: Run) -> None:
     other = couloir.race(poisoned(dataset(), np.arange(20)), **SHORT)
     assert not other.tables["curves"].equals(short.tables["curves"])
     assert not other.tables["tuning"].equals(short.tables["tuning"])
-    assert other.record["standing"] != short.record["standing"]
+    assert other.record.standing != short.record.standing
 
 
 # What is written and read back --------------------------------------------------------------------------
@@ -339,36 +336,37 @@ def test_a_row_that_is_learnt_from_does_matter(short: Run) -> None:
 def test_a_race_is_saved_and_read_back(short: Run, tmp_path: Path) -> None:
     folder = short.save(tmp_path)
     again = couloir.open_run(folder)
-    assert again.record == json.loads((folder / "run.json").read_text("utf-8")) == short.record
-    assert again.record["kind"] == "race"
+    assert again.record == short.record
+    assert text_of(again.record) + "\n" == (folder / "run.json").read_text("utf-8")
+    assert again.record.kind == "race"
     assert set(again.tables) == {"tuning", "curves"}
     for name, table in short.tables.items():
         assert again.tables[name].equals(table)
     data = dataset()
     assert again.predict((data.features, data.target)).tolist() == short.model.predict(data.features).tolist()
     page = (folder / "report.html").read_text("utf-8")
-    assert short.record["verdicts"]
-    assert [verdict for verdict in short.record["verdicts"] if verdict not in page] == []
+    assert short.record.verdicts
+    assert [verdict for verdict in short.record.verdicts if verdict not in page] == []
 
 
 def test_the_winner_is_the_first_of_the_standing_trained_at_its_tuned_rate(short: Run) -> None:
-    record, first = short.record, short.record["standing"][0]
-    assert record["winner"]["optimizer"] == first["rule"]
-    assert record["winner"]["learning_rate"] == first["learning_rate"]
-    board = short.leaderboard.filter(member=record["winner"]["member"])
-    assert board["learning_rate"].to_list() == [first["learning_rate"]]
-    assert record["validation"]["log_loss"] == pytest.approx(board["validation_loss"][0], rel=1e-5)
-    assert record["n_trainings"] == 2 * 3 + 2 * 2 * 2
+    record, first = short.record, short.record.standing[0]
+    assert record.winner.optimizer == first.rule
+    assert record.winner.learning_rate == first.learning_rate
+    board = short.leaderboard.filter(member=record.winner.member)
+    assert board["learning_rate"].to_list() == [first.learning_rate]
+    assert record.validation["log_loss"] == pytest.approx(board["validation_loss"][0], rel=1e-5)
+    assert record.n_trainings == 2 * 3 + 2 * 2 * 2
     assert len(short.tables["curves"]) == 2 * 2 * 2 * EPOCHS
-    assert record["left_out"] == []
-    assert record["status"] == "complete"
+    assert record.left_out == []
+    assert record.status == "complete"
 
 
 def test_the_test_part_is_scored_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COULOIR_HOME", str(tmp_path))
     runs = [couloir.race(dataset(), **SHORT) for _ in range(2)]
-    assert [run.record["ledger"]["times_scored"] for run in runs] == [1, 2]
-    assert [each["name"] for each in runs[0].record["finalists"]] == ["winner"]
+    assert [run.record.ledger.times_scored for run in runs] == [1, 2]
+    assert [each.name for each in runs[0].record.finalists] == ["winner"]
 
 
 # Races that end early, or are odd -----------------------------------------------------------------------
@@ -391,9 +389,9 @@ class Impatient(Silent):
 def test_an_interrupted_race_has_equal_epochs_for_all(short: Run) -> None:
     watcher = Impatient(2, folds=2)
     run = couloir.race(dataset(), observer=watcher, **SHORT)
-    assert run.record["status"] == "interrupted"
+    assert run.record.status == "interrupted"
     assert any("interrupted" in stage for stage in watcher.stages)
-    assert run.record["epochs"] == 2
+    assert run.record.epochs == 2
     counted = run.tables["curves"].group_by("rule", "rate", "replicate").len()
     assert counted["len"].to_list() == [2] * 8
     whole = short.tables["curves"].filter(short.tables["curves"]["epoch"] <= 2)
@@ -403,9 +401,9 @@ def test_an_interrupted_race_has_equal_epochs_for_all(short: Run) -> None:
 
 def test_an_interruption_while_tuning_ends_in_a_run_that_says_so() -> None:
     run = couloir.race(dataset(), observer=Impatient(2, folds=1), **SHORT)
-    assert run.record["status"] == "interrupted"
+    assert run.record.status == "interrupted"
     assert set(run.history.group_by("member").len()["len"]) == {2}
-    assert run.record["epochs"] == 1
+    assert run.record.epochs == 1
     assert run.tables["curves"]["epoch"].unique().to_list() == [1]
 
 
@@ -430,9 +428,9 @@ def alone() -> Run:
 
 def test_a_rule_that_diverges_at_every_rate_is_left_out_and_named(alone: Run) -> None:
     record = alone.record
-    assert [each["rule"] for each in record["standing"]] == ["adam"]
-    assert record["left_out"] == ["exploding"]
-    assert record["verdicts"] == ["exploding diverged at every learning rate and is left out."]
+    assert [each.rule for each in record.standing] == ["adam"]
+    assert record.left_out == ["exploding"]
+    assert record.verdicts == ["exploding diverged at every learning rate and is left out."]
     assert alone.tables["tuning"].filter(rule="exploding")["status"].to_list() == ["diverged"] * 2
     assert alone.tables["tuning"].filter(rule="exploding")["best_loss"].to_list() == [None] * 2
     assert alone.tables["curves"]["rule"].unique().to_list() == ["adam"]
@@ -440,21 +438,19 @@ def test_a_rule_that_diverges_at_every_rate_is_left_out_and_named(alone: Run) ->
 
 def test_one_rule_and_one_replicate_have_scores_and_no_claims(alone: Run) -> None:
     record = alone.record
-    assert record["pairs"] == []
-    best = record["standing"][0]["best"]
+    assert record.pairs == []
+    best = record.standing[0].best
     assert set(best) == {"mse", "mae", "r2"}
-    assert best["mse"]["mean"] == pytest.approx(
+    assert best["mse"].mean == pytest.approx(
         alone.tables["curves"].filter(rate="tuned")["validation_loss"].min()
     )
-    assert best["r2"]["mean"] == alone.tables["curves"].filter(rate="tuned")["validation_r2"].max()
-    assert best["mse"]["low"] is best["mse"]["high"] is None
-    assert record["metric"] == "mse"
+    assert best["r2"].mean == alone.tables["curves"].filter(rate="tuned")["validation_r2"].max()
+    assert best["mse"].low is best["mse"].high is None
+    assert record.metric == "mse"
     # What half of one rule reaches is its own best, at the epoch that was best.
     curve = alone.tables["curves"].filter(rate="tuned").sort("epoch")["validation_loss"].to_list()
-    assert (
-        record["standing"][0]["steps_to_target"] == (curve.index(min(curve)) + 1) * record["steps_per_epoch"]
-    )
-    assert record["target"]["value"] == pytest.approx(min(curve))
+    assert record.standing[0].steps_to_target == (curve.index(min(curve)) + 1) * record.steps_per_epoch
+    assert record.target.value == pytest.approx(min(curve))
 
 
 def test_the_odd_race_is_written_and_read_back(alone: Run, tmp_path: Path) -> None:
@@ -474,17 +470,18 @@ def test_races_by_accuracy_are_won_by_the_most_accurate() -> None:
     means = {rule: np.mean([best[rule, number] for number in range(2)]) for rule in ("sgd", "adam")}
     assert means["sgd"] != means["adam"]
     order = sorted(means, key=lambda rule: -means[rule])
-    assert [each["rule"] for each in run.record["standing"]] == order
-    for each in run.record["standing"]:
-        assert each["best"]["accuracy"]["mean"] == pytest.approx(means[each["rule"]])
-        assert each["at_edge"] is None
-        assert each["learning_rate"] == each["customary_rate"]
-    (pair,) = run.record["pairs"]
-    assert (pair["first"], pair["second"]) == tuple(order)
-    assert pair["difference"] == pytest.approx(means[order[1]] - means[order[0]])
+    assert [each.rule for each in run.record.standing] == order
+    for each in run.record.standing:
+        assert each.best["accuracy"].mean == pytest.approx(means[each.rule])
+        assert each.at_edge is None
+        assert each.learning_rate == each.customary_rate
+    (pair,) = run.record.pairs
+    assert (pair.first, pair.second) == tuple(order)
+    assert pair.difference == pytest.approx(means[order[1]] - means[order[0]])
     # Of two rules the better one's score is the target.
     targets = [max(best[rule, number] for rule in means) for number in range(2)]
-    assert run.record["target"] == {"metric": "accuracy", "value": pytest.approx(np.mean(targets))}
+    assert run.record.target.metric == "accuracy"
+    assert run.record.target.value == pytest.approx(np.mean(targets))
 
 
 # A person's mistakes ------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import time
@@ -20,6 +19,7 @@ from couloir.data.splits import split_rows
 from couloir.errors import InputError
 from couloir.runs import ledger
 from couloir.runs import stored as runs
+from couloir.runs.records import text_of
 from poison import poisoned
 
 SMALL = {"optimizer": ["adam", "sgd"], "learning_rate": [0.01, 0.1], "hidden": 8, "epochs": 6}
@@ -45,8 +45,8 @@ def same_split(monkeypatch: pytest.MonkeyPatch, wine: Any) -> Any:
 
 def test_the_test_part_reaches_no_fit_and_no_choice(run: Any, wine: Any, same_split: Any) -> None:
     other = couloir.train(poisoned(wine, same_split.test), **SMALL)
-    assert other.record["winner"] == run.record["winner"]
-    assert other.record["validation"] == run.record["validation"]
+    assert other.record.winner == run.record.winner
+    assert other.record.validation == run.record.validation
     assert other.leaderboard.equals(run.leaderboard)
     assert other.history.equals(run.history)
     assert other.model.preparation == run.model.preparation
@@ -67,10 +67,10 @@ def test_the_validation_part_reaches_no_fit(run: Any, wine: Any, same_split: Any
 def test_the_winner_is_the_best_on_validation(run: Any) -> None:
     board = run.leaderboard
     assert board["validation_loss"].to_list() == sorted(board["validation_loss"])
-    assert run.record["winner"]["member"] == board["member"][0]
+    assert run.record.winner.member == board["member"][0]
     best = run.history.filter(member=board["member"][0])["validation_loss"].min()
     assert board["validation_loss"][0] == best
-    assert run.record["validation"]["log_loss"] == pytest.approx(best, rel=1e-5)
+    assert run.record.validation["log_loss"] == pytest.approx(best, rel=1e-5)
 
 
 def test_a_run_folder_holds_the_run(run: Any, tmp_path: Path) -> None:
@@ -85,11 +85,12 @@ def test_a_run_folder_holds_the_run(run: Any, tmp_path: Path) -> None:
         "run.json",
     ]
     again = couloir.open_run(tmp_path / "runs" / "latest")
-    assert again.record == json.loads((folder / "run.json").read_text("utf-8")) == run.record
+    assert again.record == run.record
+    assert text_of(again.record) + "\n" == (folder / "run.json").read_text("utf-8")
     assert again.leaderboard.equals(run.leaderboard)
     data = couloir.load("wine")
     assert again.predict((data.features, data.target)).tolist() == run.model.predict(data.features).tolist()
-    assert set(again.record["seconds"]) >= {"import", "load", "compile", "train", "report", "total"}
+    assert set(again.record.seconds) >= {"import", "load", "compile", "train", "report", "total"}
 
 
 def test_a_folder_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -105,8 +106,8 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 def test_refitting_uses_training_and_validation_rows(wine: Any) -> None:
     refitted = couloir.train(wine, refit=True, **SMALL)
-    record = refitted.record["winner"]
-    assert record["refit_epochs"] == record["best_epoch"]
+    winner = refitted.record.winner
+    assert winner.refit_epochs == winner.best_epoch
     rows = np.concatenate([split_rows(wine).train, split_rows(wine).validation])
     column = refitted.model.preparation.columns[0]
     raw = (
@@ -188,5 +189,5 @@ class Locked(workflow.Observer):
 
 def test_an_interruption_in_the_middle_of_telling_is_told_and_ends_the_training(wine: Any) -> None:
     observer = Locked()
-    assert couloir.train(wine, **SMALL, observer=observer).record["status"] == "interrupted"
+    assert couloir.train(wine, **SMALL, observer=observer).record.status == "interrupted"
     assert observer.said.wait(20)

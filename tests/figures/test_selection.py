@@ -14,9 +14,11 @@ from couloir import figures
 from couloir import text as words
 from couloir.figures import scores, theme
 from couloir.figures.comparison import pairs
+from couloir.figures.search.parameters import varied
 from couloir.figures.training.folds import strip
+from couloir.runs.records.learned import Bin, FoldScores, FoldSizes
 from synthetic_folds import folded
-from synthetic_race import STEPS, SyntheticTables, hostile_race, race
+from synthetic_race import STEPS, hostile_race, race
 from synthetic_run import HOSTILE, digits
 from synthetic_search import hostile_search, search
 
@@ -114,35 +116,33 @@ def test_names_are_never_markup_in_a_figure(make, draw):
 def test_standing_draws_means_intervals_and_the_customary_rate():
     run = race()
     chart = figures.race_standing(run)
-    for place, entry in enumerate(run.record["standing"]):
-        for kind, key, symbol in (
-            ("tuned rate", "best", "circle"),
-            ("customary rate", "customary_best", "circle-open"),
+    for place, entry in enumerate(run.record.standing):
+        for kind, found, symbol in (
+            ("tuned rate", entry.best, "circle"),
+            ("customary rate", entry.customary_best, "circle-open"),
         ):
-            trace, score = named(chart, f"{entry['rule']}, {kind}"), entry[key]["log_loss"]
-            assert list(trace.x) == [score["mean"]]
-            assert trace.x[0] + trace.error_x.array[0] == pytest.approx(score["high"])
-            assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(score["low"])
+            trace, score = named(chart, f"{entry.rule}, {kind}"), found["log_loss"]
+            assert list(trace.x) == [score.mean]
+            assert trace.x[0] + trace.error_x.array[0] == pytest.approx(score.high)
+            assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(score.low)
             assert trace.marker.symbol == symbol
-            assert trace.marker.color == theme.rule_style(entry["rule"]).colour
+            assert trace.marker.color == theme.rule_style(entry.rule).colour
             assert abs(trace.y[0] - place) < 0.25
-    first = run.record["standing"][0]["best"]["log_loss"]
-    said = f"adam has the lowest mean validation log loss, {words.number(first['mean'])} (95 % interval "
-    said += (
-        f"{words.number(first['low'])} to {words.number(first['high'])} over 10 replicates). Next are adamw"
-    )
+    first = run.record.standing[0].best["log_loss"]
+    said = f"adam has the lowest mean validation log loss, {words.number(first.mean)} (95 % interval "
+    said += f"{words.number(first.low)} to {words.number(first.high)} over 10 replicates). Next are adamw"
     assert plain(chart.sentence).startswith(said)
     assert "diverged" not in chart.sentence
 
 
 def test_tuning_is_said_to_help_the_rule_that_gains_most():
     run = race(("adam", "sgd"))
-    for entry, tuned, customary in zip(run.record["standing"], (0.1, 0.2), (0.15, 0.19), strict=True):
-        entry["best"]["log_loss"]["mean"] = tuned
-        entry["customary_best"]["log_loss"]["mean"] = customary
+    for entry, tuned, customary in zip(run.record.standing, (0.1, 0.2), (0.15, 0.19), strict=True):
+        entry.best["log_loss"].mean = tuned
+        entry.customary_best["log_loss"].mean = customary
     text = figures.race_standing(run).sentence
     assert "Tuning the learning rate helps adam most: from 0.15 at its customary 0.003 to 0.1 at" in text
-    run.record["standing"][0]["customary_best"]["log_loss"]["mean"] = 0.1
+    run.record.standing[0].customary_best["log_loss"].mean = 0.1
     assert "Tuning" not in figures.race_standing(run).sentence  # no rule is bettered by it
 
 
@@ -158,7 +158,7 @@ def test_curves_draw_the_mean_and_the_ends_of_the_replicates():
         table = whole.sort("replicate", "epoch")["validation_loss"].to_numpy().reshape(10 - lost, -1)
         np.testing.assert_allclose(named(chart, rule).y, table.mean(axis=0))
         ends = [trace for trace in chart.figure.data if trace.name.startswith(f"{rule}:")]
-        if rule not in [entry["rule"] for entry in run.record["standing"]][:3]:
+        if rule not in [entry.rule for entry in run.record.standing][:3]:
             assert not ends
             continue
         assert list(named(chart, f"{rule}: lowest").y) == list(table.min(axis=0))
@@ -172,37 +172,28 @@ def test_curves_draw_the_mean_and_the_ends_of_the_replicates():
 def test_rates_draw_every_training_of_the_tuning():
     run = race()
     chart = figures.race_rates(run)
-    for entry in run.record["standing"]:
-        rule = entry["rule"]
+    for entry in run.record.standing:
+        rule = entry.rule
         table = run.tables["tuning"].filter(pl.col("rule") == rule).sort("learning_rate")
         alive = table.filter(pl.col("status") != "diverged")
         assert list(named(chart, rule).x) == alive["learning_rate"].to_list()
         assert list(named(chart, rule).y) == alive["best_loss"].to_list()
-        customary = named(chart, f"{rule}: customary")
-        assert list(customary.x) == alive.filter("customary")["learning_rate"].to_list()
         good = alive.filter(pl.col("best_loss") <= 1.1 * alive["best_loss"].min())
         assert list(named(chart, f"{rule}: good range").x) == good["learning_rate"].to_list()
         lost = table.filter(pl.col("status") == "diverged")["learning_rate"].to_list()
         if lost:
             assert list(named(chart, f"{rule}: diverged").x) == lost
     total = run.tables["tuning"].filter(pl.col("status") == "diverged").height
-    assert f"{total} of 104 trainings diverged (×)." in chart.sentence
+    assert f"{total} of 96 trainings diverged (×)." in chart.sentence
     assert (
         "adadelta has its best rate at the highest tried: still higher ones may be better." in chart.sentence
     )
 
 
-def test_a_ring_marks_the_customary_rate_where_it_was_tried():
-    assert "A ring marks the customary rate." in figures.race_rates(race()).sentence
-    run = race()
-    run.tables["tuning"] = run.tables["tuning"].drop("customary")
-    assert "ring" not in figures.race_rates(run).sentence
-
-
 def test_rules_with_one_good_rate_each_are_said_to_have_no_second():
     run = race(("adam", "sgd"))
-    for entry in run.record["standing"]:
-        entry["good_range"] = [entry["learning_rate"]] * 2
+    for entry in run.record.standing:
+        entry.good_range = (entry.learning_rate, entry.learning_rate)
     text = plain(figures.race_rates(run).sentence)
     assert text.startswith("No rule has a second rate within 10 % of its best.")
 
@@ -212,9 +203,9 @@ def test_a_rule_that_diverged_at_every_rate_is_still_shown():
     lost = pl.col("rule") == "sgd"
     status = pl.when(lost).then(pl.lit("diverged")).otherwise("status")
     run.tables["tuning"] = run.tables["tuning"].with_columns(status=status)
-    run.record["standing"] = run.record["standing"][:1]
+    run.record.standing, run.record.left_out = run.record.standing[:1], ["sgd"]
     chart = figures.race_rates(run)
-    assert len(named(chart, "sgd: diverged").x) == 13
+    assert len(named(chart, "sgd: diverged").x) == 12
     assert "sgd diverged at every rate and did not race." in chart.sentence
 
 
@@ -233,7 +224,7 @@ def test_losses_left_outside_the_drawing_are_counted():
     run = race(("adam",))
     values = [0.1 + 0.001 * n for n in range(40)] + [500.0, 900.0]
     rows = [{"rule": "adam", "learning_rate": 0.001 * (n + 1), "best_loss": v} for n, v in enumerate(values)]
-    run.tables["tuning"] = pl.DataFrame(rows).with_columns(status=pl.lit("finished"), customary=False)
+    run.tables["tuning"] = pl.DataFrame(rows).with_columns(status=pl.lit("finished"))
     chart = figures.race_rates(run)
     assert plain(chart.sentence).endswith("2 losses above 0.14 lie outside the drawing.")
     assert chart.figure.layout.yaxis.range[1] < 1
@@ -242,7 +233,7 @@ def test_losses_left_outside_the_drawing_are_counted():
 def test_steps_are_drawn_fewest_first_and_those_that_do_not_arrive_are_named():
     run = race()
     chart = figures.race_steps(run)
-    reached = {e["rule"]: e["steps_to_target"] for e in run.record["standing"] if e["steps_to_target"]}
+    reached = {e.rule: e.steps_to_target for e in run.record.standing if e.steps_to_target}
     assert 0 < len(reached) < 8
     bars = {trace.name: trace.x[0] for trace in chart.figure.data}
     assert bars == reached
@@ -250,7 +241,7 @@ def test_steps_are_drawn_fewest_first_and_those_that_do_not_arrive_are_named():
     curves = run.tables["curves"].filter(
         (pl.col("rate") == "tuned")
         & (pl.col("rule") == "adam")
-        & (pl.col("validation_loss") <= run.record["target"]["value"])
+        & (pl.col("validation_loss") <= run.record.target.value)
     )
     arrivals = curves.group_by("replicate").agg(pl.col("epoch").min())["epoch"].to_numpy() * STEPS
     assert bars["adam"] == np.median(arrivals)
@@ -274,23 +265,23 @@ def cells(chart: figures.Chart) -> dict[tuple[int, int], tuple[str, str]]:
 def test_pairs_show_each_difference_once_above_the_diagonal():
     run = race()
     found = cells(figures.race_pairs(run))
-    rules = [entry["rule"] for entry in run.record["standing"]]
+    rules = [entry.rule for entry in run.record.standing]
     assert len(found) == 28
-    for pair in run.record["pairs"]:
-        row, column = rules.index(pair["first"]), rules.index(pair["second"])
+    for pair in run.record.pairs:
+        row, column = rules.index(pair.first), rules.index(pair.second)
         verdict, text = found[row, column]
-        assert verdict == ("real" if pair["different"] else "open")
+        assert verdict == ("real" if pair.different else "open")
         assert float(f"0{text}" if text.startswith(".") else text) == pytest.approx(
-            abs(pair["difference"]), rel=0.05
+            abs(pair.difference), rel=0.05
         )
-    real = sum(pair["different"] for pair in run.record["pairs"])
+    real = sum(pair.different for pair in run.record.pairs)
     assert f"In {real} of 28 pairs" in figures.race_pairs(run).sentence
 
 
 def test_a_pair_that_goes_against_the_standing_is_marked_as_such():
     run = race(("adam", "sgd"))
-    pair = run.record["pairs"][0]
-    pair["first"], pair["second"] = pair["second"], pair["first"]
+    pair = run.record.pairs[0]
+    pair.first, pair.second = pair.second, pair.first
     verdict, text = cells(figures.race_pairs(run))[0, 1]
     assert (verdict, text[0]) == ("reversed", "−")
 
@@ -357,22 +348,22 @@ def test_where_all_diverged_there_is_nothing_to_draw():
 
 def test_a_target_that_nobody_reaches_is_said():
     run = race(("adam", "sgd"))
-    for entry in run.record["standing"]:
-        entry |= {"steps_to_target": None, "seconds_to_target": None, "reached": 1}
+    for entry in run.record.standing:
+        entry.steps_to_target, entry.seconds_to_target, entry.reached = None, None, 1
     chart = figures.race_steps(run)
     assert chart.figure is None
     assert "no rule reaches the target, a validation log loss of" in chart.sentence
-    run.record["target"] = None
+    run.record.target.value = None
     assert "there is no target" in figures.race_steps(run).sentence
 
 
 def test_a_race_by_accuracy_is_drawn_in_per_cent_and_highest_is_best():
     run = race()
-    run.record["metric"] = "accuracy"
+    run.record.metric = "accuracy"
     chart = figures.race_standing(run)
     assert chart.figure.layout.xaxis.tickformat.endswith("%")
     assert "adam has the highest mean validation accuracy" in chart.sentence
-    assert named(chart, "adam, tuned rate").x[0] == run.record["standing"][0]["best"]["accuracy"]["mean"]
+    assert named(chart, "adam, tuned rate").x[0] == run.record.standing[0].best["accuracy"].mean
 
 
 def test_a_regression_names_the_targets_unit():
@@ -400,24 +391,21 @@ def test_history_draws_every_trial_and_the_best_so_far():
     assert f"The best of 192 trials is number {best['number']}" in chart.sentence
 
 
-def test_trials_that_left_without_a_score_stand_at_the_edge():
+def test_trials_that_left_stand_at_their_last_score_or_at_the_edge():
     run = search()
-    left = pl.col("status") == "left"
-    scored = run.tables["trials"]
-    bare = scored.with_columns(value=pl.when(left).then(None).otherwise("value"))
-    run.tables["trials"] = bare
+    left = run.tables["trials"].filter(status="left")
+    marks = named(figures.search_history(run), "left at a rung")
+    assert list(marks.y) == left["rung_value"].to_list()
+    run.tables["trials"] = run.tables["trials"].with_columns(rung_value=pl.lit(None))
     chart = figures.search_history(run)
     marks = named(chart, "left at a rung")
-    assert list(marks.x) == scored.filter(left)["number"].to_list()
+    assert list(marks.x) == left["number"].to_list()
     assert min(marks.y) == max(marks.y) > max(named(chart, "trained to its end").y)
-    run.tables["trials"] = bare.with_columns(rung_value=scored["value"])
-    marks = named(figures.search_history(run), "left at a rung")
-    assert list(marks.y) == scored.filter(left)["value"].to_list()
 
 
 def test_a_search_by_accuracy_climbs():
     run = search(40, halving=False)
-    run.record["metric"] = "accuracy"
+    run.record.metric = "accuracy"
     run.tables["trials"] = run.tables["trials"].with_columns(value=1 - pl.col("value"))
     line = named(figures.search_history(run), "best so far")
     assert list(line.y) == sorted(line.y)
@@ -437,13 +425,13 @@ def test_history_says_when_more_trials_promise_little_or_much():
 def test_importance_is_drawn_largest_first():
     run = search()
     chart = figures.parameter_importance(run)
-    entries = sorted(run.record["importance_of_parameters"], key=lambda entry: -entry["share"])
-    assert list(chart.figure.data[0].x) == [entry["share"] for entry in entries]
+    entries = sorted(run.record.importance_of_parameters, key=lambda entry: -entry.share)
+    assert list(chart.figure.data[0].x) == [entry.share for entry in entries]
     assert plain(chart.sentence) == (
         "Most depended on rate: 46.0 % of the spread in scores, then on rule (31.0 %). "
         "Below 2 % stands activation."
     )
-    run.record["importance_of_parameters"] = []
+    run.record.importance_of_parameters = []
     assert figures.parameter_importance(run).figure is None
 
 
@@ -484,12 +472,21 @@ def test_best_trials_are_paths_through_their_values():
     assert all(0 <= x <= 1 for trace in chart.figure.data for x in trace.x)
 
 
+def test_numbers_that_rules_read_are_shown_where_they_were_searched():
+    rows = [
+        {"optimizer": "adam", "epsilon": 1e-8, "beta1": 0.9},
+        {"optimizer": "adam", "epsilon": 1e-8, "beta1": 0.8},
+        {"optimizer": "adagrad", "epsilon": 1e-7, "beta1": None},
+    ]
+    assert varied(rows) == ["optimizer", "beta1"]  # the rules' own ε is none of the search's
+
+
 def test_rungs_are_summed_over_the_generations():
     run = search()
     chart = figures.search_rungs(run)
     table = run.tables["rungs"].group_by("epoch").sum().sort("epoch")
     assert list(named(chart, "went on").x) == table["kept"].to_list()
-    assert list(named(chart, "left").x) == table["cut"].to_list()
+    assert list(named(chart, "left").x) == (table["entered"] - table["kept"]).to_list()
     ran = run.tables["trials"]["epochs_run"].sum()
     assert f"ran {ran:,} epochs" in chart.sentence
     without = figures.search_rungs(search(40, halving=False))
@@ -497,17 +494,9 @@ def test_rungs_are_summed_over_the_generations():
     assert "no rungs" in without.sentence
 
 
-def test_curves_may_stand_in_the_history_of_the_run():
-    """There the trial is called a member, as in every run's history."""
-    run, plain_run = search(), search()
-    run.history = run.tables.pop("history").rename({"trial": "member"})
-    drawn = [list(trace.y) for trace in figures.search_curves(run).figure.data]
-    assert drawn == [list(trace.y) for trace in figures.search_curves(plain_run).figure.data]
-
-
 def test_epochs_of_a_search_in_folds_are_counted_per_fold():
     run = search()
-    run.record["cross_validation"] = {"folds": 5}
+    run.record.cross_validation = folded().record.cross_validation
     ran, share = run.tables["trials"]["epochs_run"].sum(), words.percent(0.449 / 5)
     run.tables["trials"] = run.tables["trials"].with_columns(epochs_run=5 * pl.col("epochs_run"))
     text = figures.search_rungs(run).sentence
@@ -518,9 +507,9 @@ def test_epochs_of_a_search_in_folds_are_counted_per_fold():
 def test_curves_of_the_best_trials_are_those_of_the_table():
     run = search()
     chart = figures.search_curves(run)
-    table = run.tables["history"]
+    table = run.history
     best = run.tables["trials"].filter(status="finished").sort("value").row(0, named=True)
-    mine = table.filter(trial=best["number"]).sort("epoch")
+    mine = table.filter(member=best["number"]).sort("epoch")
     name = f"{best['number']}: {best['optimizer']}"
     assert list(named(chart, name).y) == mine["validation_loss"].to_list()
     assert list(named(chart, f"{name}, training").y) == mine["training_loss"].to_list()
@@ -531,27 +520,24 @@ def test_curves_of_the_best_trials_are_those_of_the_table():
 
 def test_reliability_before_and_after_temperature():
     run = search()
-    bins = run.record["calibration"]["reliability"]
+    calibration = run.record.calibration
+    bins = calibration.reliability
     chart = figures.reliability(run)
-    assert list(named(chart, "before temperature").x) == [b["confidence"] for b in bins]
-    assert list(named(chart, "before temperature").y) == [b["accuracy"] for b in bins]
+    assert list(named(chart, "before temperature").x) == [b.confidence for b in bins]
+    assert list(named(chart, "before temperature").y) == [b.accuracy for b in bins]
     assert plain(chart.sentence) == (
         "On the test part confidence is off by 3.4 % on average (expected calibration error). "
         "On validation it was too sure: a temperature of 1.31 serves best. "
         "On the test part it brings the error down to 1.2 %."
     )
-    empty = {"confidence": math.nan, "accuracy": math.nan, "count": 0}
-    run.record["calibration"]["reliability_scaled"] = [
-        {"confidence": 0.9, "accuracy": 0.91, "count": 270},
-        empty,
-    ]
+    calibration.reliability_scaled = [Bin(confidence=0.9, accuracy=0.91, count=270)]
     after = named(figures.reliability(run), "after temperature")
     assert (list(after.x), list(after.y)) == ([0.9], [0.91])
-    run.record["calibration"] |= {"temperature": 0.7, "test_error_scaled": 0.05}
+    calibration.temperature, calibration.test_error_scaled = 0.7, 0.05
     text = plain(figures.reliability(run).sentence)
     assert "too little sure" in text
     assert "does not help here: the error goes up to 5.0 %" in text
-    run.record["calibration"]["temperature"] = 1.0
+    calibration.temperature = 1.0
     as_it_is = figures.reliability(run)
     assert "does not tell that any temperature" in plain(as_it_is.sentence)
     assert [trace.name for trace in as_it_is.figure.data] == ["honest", "the model"]
@@ -568,9 +554,15 @@ def test_a_search_of_which_nothing_came_leaves_its_figures_out():
         assert chart.sentence.endswith(".")
 
 
-def test_a_table_that_is_not_there_is_no_error():
-    run = SyntheticTables(search(40).record | {"importance_of_parameters": None, "calibration": None}, {})
-    for draw in SEARCH:
+def test_what_a_search_does_not_know_is_left_out():
+    run = search(40, halving=False)
+    run.record.importance_of_parameters, run.record.calibration, run.history = [], None, run.history.clear()
+    for draw in (
+        figures.parameter_importance,
+        figures.search_rungs,
+        figures.search_curves,
+        figures.reliability,
+    ):
         assert draw(run).figure is None
 
 
@@ -596,16 +588,16 @@ def test_the_good_values_fill_the_axis_and_the_rest_is_counted():
 
 @pytest.mark.parametrize("kind", ["stratified", "in time"])
 def test_the_pieces_of_a_strip_cover_its_rows_once(kind):
-    sizes = folded(kind).record["cross_validation"]["sizes"]
+    sizes = folded(kind).record.cross_validation.sizes
     pieces = strip(sizes, kind == "in time")
     for fold, size in enumerate(sizes):
-        rows = np.zeros(sum(size.values()), int)
-        found = dict.fromkeys(size, 0)
+        rows = np.zeros(size.total, int)
+        found = dict.fromkeys(("train", "stopping", "held_out"), 0)
         for part, _, start, n in (piece for piece in pieces if piece[1] == fold):
             rows[start : start + n] += 1
             found[part] += n
         assert (rows == 1).all()
-        assert found == size
+        assert FoldSizes(**found) == size
     held = [(start, start + n) for part, _, start, n in pieces if part == "held_out"]
     assert all(before[1] == after[0] for before, after in itertools.pairwise(held))
     if kind == "in time":
@@ -617,7 +609,7 @@ def test_the_strip_draws_the_test_part_beyond_the_folds():
     run = folded()
     chart = figures.fold_strip(run)
     test = named(chart, "test part")
-    assert set(test.x) == {run.record["data"]["split"]["test"]}
+    assert set(test.x) == {run.record.data.split.test}
     assert min(test.base) > 1527
     text = chart.sentence
     assert text.startswith("5 folds, stratified: each fold has the classes in the shares of the whole.")
@@ -626,23 +618,23 @@ def test_the_strip_draws_the_test_part_beyond_the_folds():
 
 
 def test_fold_scores_draw_every_fold_its_mean_and_spread():
-    nested = {"log_loss": {"mean": 0.073, "spread": 0.01, "values": [0.06, 0.07, 0.09, 0.07, 0.075]}}
+    nested = {"log_loss": FoldScores(mean=0.073, spread=0.01, values=[0.06, 0.07, 0.09, 0.07, 0.075])}
     run = folded(nested=nested)
     chart = figures.fold_scores(run)
-    found = run.record["cross_validation"]["scores"]["log_loss"]
-    assert list(named(chart, "winner").x) == found["values"]
-    assert list(named(chart, "nested").x) == nested["log_loss"]["values"]
+    found = run.record.cross_validation.scores["log_loss"]
+    assert list(named(chart, "winner").x) == found.values
+    assert list(named(chart, "nested").x) == nested["log_loss"].values
     area, line = chart.figure.layout.shapes[:2]
-    assert (line.x0, line.x1) == (found["mean"], found["mean"])
-    assert area.x0 == pytest.approx(found["mean"] - found["spread"])
-    assert area.x1 == pytest.approx(found["mean"] + found["spread"])
+    assert (line.x0, line.x1) == (found.mean, found.mean)
+    assert area.x0 == pytest.approx(found.mean - found.spread)
+    assert area.x1 == pytest.approx(found.mean + found.spread)
     assert "from 0.06 in the best to 0.08 in the worst" in chart.sentence
     assert "made anew inside each fold, the mean is 0.073" in chart.sentence
 
 
 def test_a_spread_larger_than_its_mean_ends_where_the_logarithmic_axis_does():
     values = [0.0006, 0.03, 0.05, 0.07, 0.125]
-    nested = {"log_loss": {"mean": 0.05, "spread": 0.055, "values": values}}
+    nested = {"log_loss": FoldScores(mean=0.05, spread=0.055, values=values)}
     figure = figures.fold_scores(folded(nested=nested)).figure
     assert figure.layout.xaxis.type == "log"
     low, high = (10**end for end in figure.layout.xaxis.range)

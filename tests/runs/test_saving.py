@@ -95,7 +95,7 @@ def test_a_search_resumed_by_the_link_leaves_the_link_true(
     assert went_on.folder == begun.folder
     assert Path("runs/latest").resolve() == begun.folder
     assert os.readlink("runs/latest") == begun.folder.name
-    assert couloir.open_run("runs/latest").record["search"]["trials"] == 4
+    assert couloir.open_run("runs/latest").record.search.trials == 4
     # By a link of a person's own, from elsewhere.
     (tmp_path / "mine").symlink_to(begun.folder)
     couloir.search(resume="mine", trials=6)

@@ -14,7 +14,8 @@ from couloir.data.preparation import Preparation
 from couloir.engine.member import Member
 from couloir.engine.optimizers import find_rule
 from couloir.model.predictor import Model
-from couloir.selection.averages import Average, as_one, average_record, averaged, is_kept, refitted
+from couloir.runs.records.learned import Share
+from couloir.selection.averages import Average, as_one, averaged, is_kept, refitted, shares
 from couloir.selection.problem import Conditions, prepare
 from known_candidates import READING, known
 
@@ -58,26 +59,23 @@ def test_of_one_there_is_no_average() -> None:
 
 def test_the_calibration_of_what_is_right_less_often_than_it_says() -> None:
     found = average_of({0: sure(0.99, (0, 1, 2, 3, 4, 5))}, 1)
-    assert found.calibration == {"validation_error": pytest.approx(0.99 - 6 / 12)}
+    assert found.calibration_error == pytest.approx(0.99 - 6 / 12)
     # 6 of 12 rows are right, and a third of one more: at the best temperature each is with that share.
     heated = np.array([0.99, 0.005]) ** (1 / found.model.temperature)
     assert heated[0] / (heated[0] + 2 * heated[1]) == pytest.approx((6 + 1 / 3) / 13, rel=1e-4)
-    assert average_record(found) == {
-        "ensemble": [{"member": 0, "weight": 1.0}],
-        "calibration": found.calibration,
-    }
+    assert shares(found) == [Share(member=0, weight=1.0)]
 
 
 def test_an_average_is_kept_unless_the_rows_tell_that_the_winner_is_better() -> None:
     truth, winner = ROWS % 3, sure(0.8)
 
-    def kept(answers: np.ndarray, metric: str = "log_loss", shares: int = 2) -> bool:
+    def kept(answers: np.ndarray, metric: str = "log_loss", several: int = 2) -> bool:
         average = average_of({0: winner, 1: winner}, 2)
-        given = dict.fromkeys(range(shares), 1 / shares)
+        given = dict.fromkeys(range(several), 1 / several)
         return is_kept(replace(average, answers=answers, shares=given), winner, truth, metric)
 
     assert kept(sure(0.9))
-    assert not kept(sure(0.9), shares=1), "one alone is no average"
+    assert not kept(sure(0.9), several=1), "one alone is no average"
     assert not kept(sure(0.79)), "worse on every row alike: there is no doubt"
     # Two rows of twelve wrong: the mean difference is positive, and less than two of its standard errors.
     assert kept(sure(0.85, (0, 1)))
@@ -92,7 +90,8 @@ def test_values_are_averaged_by_their_squared_error_and_have_no_temperature() ->
     assert found.shares == {0: 0.5, 1: 0.5}
     assert found.validation["mse"] == pytest.approx(0, abs=1e-12)
     assert found.model.temperature == 1.0
-    assert average_record(found) == {"ensemble": [{"member": 0, "weight": 0.5}, {"member": 1, "weight": 0.5}]}
+    assert found.calibration_error is None
+    assert shares(found) == [Share(member=0, weight=0.5), Share(member=1, weight=0.5)]
 
 
 def test_a_bag_gives_every_fold_the_same_weight() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
 from sklearn.metrics import log_loss
 
 import couloir
@@ -173,10 +174,10 @@ def mean_of_members(found: Case, rows: np.ndarray) -> np.ndarray:
     for entry in found.choice.more["ensemble"]:
         folds = [fold.rows.train for fold in problem.folds] or [problem.split.train]
         own = [
-            probabilities(outcomes[entry["member"]].network, problem.dataset, known, rows)
+            probabilities(outcomes[entry.member].network, problem.dataset, known, rows)
             for outcomes, known in zip(found.trained.folds, folds, strict=True)
         ]
-        total = total + entry["weight"] * np.mean(own, axis=0)
+        total = total + entry.weight * np.mean(own, axis=0)
     return np.asarray(total)
 
 
@@ -190,7 +191,7 @@ def test_the_average_is_the_weighted_mean_at_its_temperature(way: str, cases: di
     expected = powers / powers.sum(axis=1, keepdims=True)
     raw = found.planned.problem.dataset.rows(test)
     np.testing.assert_allclose(model.answers(raw), expected, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(sum(entry["weight"] for entry in found.choice.more["ensemble"]), 1, rtol=1e-12)
+    np.testing.assert_allclose(sum(entry.weight for entry in found.choice.more["ensemble"]), 1, rtol=1e-12)
     assert len(found.choice.more["ensemble"]) <= 3
 
 
@@ -200,13 +201,13 @@ def test_the_average_of_values_is_the_weighted_mean(values: dict[str, Case]) -> 
     raw = problem.dataset.rows(problem.split.test)
     expected = 0.0
     for entry in found.choice.more["ensemble"]:
-        outcome = found.trained.outcomes[entry["member"]]
+        outcome = found.trained.outcomes[entry.member]
         single = Model(
             tuple((np.asarray(layer.weight), np.asarray(layer.bias)) for layer in outcome.network),
             "tanh",
             problem.preparation,
         )
-        expected = expected + entry["weight"] * single.predict(raw)
+        expected = expected + entry.weight * single.predict(raw)
     np.testing.assert_allclose(model.answers(raw), expected, rtol=1e-12)
     assert "calibration" not in found.choice.more
 
@@ -231,7 +232,7 @@ def answers_where_chosen(found: Case) -> tuple[np.ndarray, np.ndarray]:
     answers = np.concatenate(
         [
             sum(
-                entry["weight"] * probabilities(outcomes[entry["member"]].network, problem.dataset, *part)
+                entry.weight * probabilities(outcomes[entry.member].network, problem.dataset, *part)
                 for entry in weights
             )
             for outcomes, part in zip(found.trained.folds, parts, strict=True)
@@ -363,7 +364,7 @@ def test_the_headline_of_a_run_is_the_shortlist_s(
         lost = np.log(judged.answers[rows, truth]) - np.log(answers[order][rows, truth])
     else:
         own = {each.number: each.answers for each in candidates_of(found)}
-        mean = sum(entry["weight"] * own[entry["member"]] for entry in found.choice.more["ensemble"])
+        mean = sum(entry.weight * own[entry.member] for entry in found.choice.more["ensemble"])
         lost = (mean - truth) ** 2 - (judged.answers - truth) ** 2
     told = lost.mean() > 2 * lost.std(ddof=1) / np.sqrt(len(lost))
     several = len(found.choice.more["ensemble"]) > 1
@@ -400,7 +401,8 @@ def test_where_the_refit_diverges(values: dict[str, Case]) -> None:
     assert choice.headline == 0
     assert choice.winner.refit_epochs is None
     run = workflow.tested(choice)
-    assert run.record["refit_diverged"] is True
+    assert run.record.refit_diverged is True
+    run.record.seconds = {"train": 1.0, "total": 2.0}
     assert "diverged" in render(run)
 
 
@@ -433,8 +435,11 @@ def test_poisoned_test_rows_change_nothing_but_the_test(
                              ("train", "validation", "test")))  # fmt: skip
     one = couloir.train(wine, **OPTIONS, **WAYS[way])
     other = couloir.train(poisoned(wine, problem.split.test), **OPTIONS, **WAYS[way])
-    ours, theirs = ({k: v for k, v in run.record.items() if k not in TIMES} for run in (one, other))
-    calibrations = ours.pop("calibration"), theirs.pop("calibration")
+    ours, theirs = (
+        {name: value for name, value in to_builtins(run.record).items() if name not in TIMES}
+        for run in (one, other)
+    )
+    calibrations = [each.pop("calibration") or {} for each in (ours, theirs)]  # none of one model
     assert {name for name in ours if ours[name] != theirs[name]} == TOUCHED
     assert {name for name in calibrations[0] if calibrations[0][name] != calibrations[1][name]} <= {
         "test_error",
@@ -458,7 +463,7 @@ def test_the_calibration_that_is_reported_by_hand(way: str, cases: dict[str, Cas
     found = cases[way]
     names = [each.name for each in found.choice.finalists]
     record = results.record(replace(found.choice, headline=names.index("ensemble")))
-    model, calibration = found.finalist("ensemble").model, record["calibration"]
+    model, calibration = found.finalist("ensemble").model, record.calibration
     assert isinstance(model, Ensemble)
     test = found.planned.problem.split.test
     truth = np.searchsorted(wine.classes, wine.target[test])
@@ -471,7 +476,7 @@ def test_the_calibration_that_is_reported_by_hand(way: str, cases: dict[str, Cas
             abs(right[places == place].mean() - sure[places == place].mean()) * np.mean(places == place)
             for place in np.unique(places)
         )
-        assert calibration[name] == pytest.approx(error, rel=1e-9)
-    assert calibration["temperature"] == model.temperature
+        assert getattr(calibration, name) == pytest.approx(error, rel=1e-9)
+    assert calibration.temperature == model.temperature
     losses = -np.log(scaled[np.arange(len(truth)), truth])
-    assert record["test"]["log_loss"] == pytest.approx(losses.mean(), rel=1e-9)
+    assert record.test.scores["log_loss"] == pytest.approx(losses.mean(), rel=1e-9)

@@ -19,6 +19,7 @@ from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.outcomes import Outcome
 from couloir.engine.training import train_population
 from couloir.errors import InputError
+from couloir.runs.records.learned import FoldScores, FoldSizes
 from couloir.selection import evaluation
 from couloir.selection import problem as planning
 from couloir.selection.candidates import importance
@@ -193,42 +194,41 @@ def test_the_record_and_the_table_hold_every_fold(crossed: CrossValidation) -> N
     assert member is not None
     record, rows = crossed.record(member), crossed.table()
     folds = [fold.rows for fold in crossed.problem.folds]
-    assert (record["folds"], record["kind"], record["metric"]) == (FOLDS, "stratified", "log_loss")
+    assert (record.folds, record.kind, record.metric) == (FOLDS, "stratified", "log_loss")
     for name, values in crossed.scores.items():
         own = values[member].tolist()
-        assert record["scores"][name] == {
-            "mean": pytest.approx(statistics.mean(own), rel=1e-12),
-            "spread": pytest.approx(statistics.stdev(own), rel=1e-9),
-            "values": own,
-        }
-        assert record["nested"][name]["values"] == crossed.nested[name].tolist()
+        found = record.scores[name]
+        assert found.mean == pytest.approx(statistics.mean(own), rel=1e-12)
+        assert found.spread == pytest.approx(statistics.stdev(own), rel=1e-9)
+        assert found.values == own
+        assert record.nested[name].values == crossed.nested[name].tolist()
         assert np.array_equal(rows[name].to_numpy().reshape(-1, FOLDS), values)
-    assert record["sizes"] == [
-        {"train": len(f.train), "stopping": len(f.stopping), "held_out": len(f.held_out)} for f in folds
+    assert record.sizes == [
+        FoldSizes(train=len(f.train), stopping=len(f.stopping), held_out=len(f.held_out)) for f in folds
     ]
     best = [outcomes[member].best_epoch for outcomes in crossed.trained.folds]
-    assert record["best_epochs"] == best
-    assert record["median_best_epochs"] == sorted(best)[1] == crossed.best_epochs(member)
+    assert record.best_epochs == best
+    assert record.median_best_epochs == sorted(best)[1] == crossed.best_epochs(member)
 
 
 def test_one_fold_has_no_spread() -> None:
-    assert summary([0.25]) == {"mean": 0.25, "spread": 0.0, "values": [0.25]}
+    assert summary([0.25]) == FoldScores(mean=0.25, spread=0.0, values=[0.25])
 
 
 def test_importance_is_the_mean_over_the_folds(crossed: CrossValidation) -> None:
     problem, models = crossed.problem, crossed.models(0)
-    found = {entry["column"]: entry for entry in importance(problem, models, 0) or []}
-    assert list(found) == sorted(found, key=lambda name: -found[name]["increase"])
+    found = {entry.column: entry for entry in importance(problem, models, 0) or []}
+    assert list(found) == sorted(found, key=lambda name: -found[name].increase)
     own = []
     for model, fold in zip(models, problem.folds, strict=True):
         rows = fold.rows.held_out
         inputs = standardised(problem.dataset, fold.rows.train, rows)
-        own.append({e["column"]: e for e in evaluation.importance(model, inputs, problem.truth(rows), 0)})
+        own.append({e.column: e for e in evaluation.importance(model, inputs, problem.truth(rows), 0)})
     for column, entry in found.items():
-        rises = [each[column]["increase"] for each in own]
-        spreads = [each[column]["spread"] for each in own]
-        assert entry["increase"] == pytest.approx(statistics.mean(rises), rel=1e-6, abs=1e-12)
-        assert entry["spread"] == pytest.approx(math.hypot(*spreads) / FOLDS, rel=1e-6, abs=1e-12)
+        rises = [each[column].increase for each in own]
+        spreads = [each[column].spread for each in own]
+        assert entry.increase == pytest.approx(statistics.mean(rises), rel=1e-6, abs=1e-12)
+        assert entry.spread == pytest.approx(math.hypot(*spreads) / FOLDS, rel=1e-6, abs=1e-12)
 
 
 # What may influence what --------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def test_without_patience_all_other_rows_are_learnt_from(wine: Any) -> None:
     assert np.isfinite(found.scores["log_loss"]).all()
     assert np.isnan(found.nested["log_loss"]).all(), "nobody to choose by inner rows"
     assert found.winner is not None
-    assert found.record(found.winner)["nested"] is None
+    assert found.record(found.winner).nested is None
 
 
 def test_no_group_is_divided(wine: Any) -> None:
@@ -313,7 +313,7 @@ def test_no_group_is_divided(wine: Any) -> None:
     for fold in found.problem.folds:
         parts = [set(groups[rows]) for rows in (fold.rows.train, fold.rows.stopping, fold.rows.held_out)]
         assert sum(map(len, [*parts, test])) == len(set.union(*parts, test))
-    assert found.record(0)["kind"] == "grouped"
+    assert found.record(0).kind == "grouped"
     assert np.isfinite(found.scores["log_loss"]).all()
 
 
@@ -328,7 +328,7 @@ def test_in_time_the_past_answers_for_what_follows(wine: Any) -> None:
         assert all(before[1] < after[0] for before, after in pairwise(ends))
         assert ends[2][0] > latest
         latest = ends[2][1]
-    assert found.record(0)["kind"] == "in time"
+    assert found.record(0).kind == "in time"
     judged = found.judged(0)
     held = np.concatenate([fold.rows.held_out for fold in found.problem.folds])
     assert np.array_equal(judged.rows, np.sort(held))

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthetic_race import EPOCHS, SyntheticTables, _frame
-from synthetic_run import FLOORS, HOSTILE, RATES
+from couloir.engine.metrics import DEFAULT_METRIC, METRICS
+from couloir.runs.records import SearchRecord, learned
+from synthetic_race import EPOCHS, RIVALS, SCORES, SyntheticTables, data_of, winner_of
+from synthetic_run import FLOORS, HOSTILE, RATES, recorded
 
 RUNGS = (5, 15)
 SPACE = 'optimizer = ["adam", "adamw"]\nrate = { low = 0.003, high = 10.0, log = true }\nepochs = 30\n'
@@ -30,9 +32,9 @@ def _trial(number: int, generator: np.random.Generator, scale: float) -> dict[st
         "generation": number // 32,
         "status": status,
         "value": None if diverged else value,
+        "rung_value": None,
         "best_epoch": None if diverged else 18,
         "epochs_run": 4 if diverged else EPOCHS,
-        "seconds": 0.02,
         "n_parameters": 65 * width,
         "optimizer": rule,
         "rate": rate,
@@ -58,8 +60,9 @@ def _halve(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
             kept = order[: max(1, len(order) // 2)]
             for trial in order[len(kept) :]:
                 trial |= {"status": "left", "epochs_run": epoch, "best_epoch": epoch}
+                trial |= {"rung_value": trial["value"], "value": None}
             rows.append({"generation": generation, "epoch": epoch, "entered": len(alive), "kept": len(kept)})
-            rows[-1]["cut"] = len(alive) - len(kept)
+            rows[-1]["cut"] = kept[-1]["value"]
             alive = kept
     return rows
 
@@ -70,86 +73,95 @@ def _history(best: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for epoch in range(1, trial["epochs_run"] + 1):
             training = trial["value"] * (0.4 + 12 * math.exp(-0.3 * epoch))
             validation = training + 0.5 * trial["value"] + 0.004 * abs(epoch - 18) * trial["value"]
-            row = {"trial": trial["number"], "epoch": epoch, "training_loss": training}
+            row = {"member": trial["number"], "epoch": epoch, "training_loss": training}
             rows.append(row | {"validation_loss": validation})
     return rows
 
 
+def _share(trial: dict[str, Any], weight: float) -> learned.Share:
+    parameters = {name: trial[name] for name in ("optimizer", "learning_rate", "layers", "width")}
+    return learned.Share(member=trial["number"], weight=weight, parameters=parameters)
+
+
+def _finalists(task: str, best: float) -> list[learned.Finalist]:
+    """The average, which is kept and a little better, the winner, and the winner refitted."""
+    (test, _), loss = SCORES[task], DEFAULT_METRIC[task]
+    better = {name: value * (1.01 if METRICS[name].more_is_better else 0.95) for name, value in test.items()}
+    return [
+        learned.Finalist(
+            name="ensemble", headline=True, networks=3, validation={loss: 0.9 * best}, test=better
+        ),
+        learned.Finalist(name="winner", headline=False, validation={loss: best}, test=test),
+        learned.Finalist(name="refitted", headline=False, test=test),
+    ]
+
+
+def _calibration() -> learned.Calibration:
+    def bins(off: float) -> list[learned.Bin]:
+        found = ((0.55, 9), (0.75, 20), (0.97, 241))
+        return [learned.Bin(confidence=c, accuracy=c - off, count=n) for c, n in found]
+
+    return learned.Calibration(
+        temperature=1.31,
+        validation_error=0.021,
+        test_error=0.034,
+        test_error_scaled=0.012,
+        reliability=bins(0.06),
+        reliability_scaled=bins(0.01),
+    )
+
+
+def _searched(
+    trials: list[dict[str, Any]], best: dict[str, Any], loss: str, halving: bool
+) -> learned.Searched:
+    generations, command = 1 + trials[-1]["generation"], "couloir search digits --trials 192 --seed 0"
+    return learned.Searched(
+        generations=generations,
+        trials=len(trials),
+        asked=learned.AskedOfSearch(
+            halving=halving, ensemble=3, generation=32, command=command, trials=len(trials)
+        ),
+        evaluation="validation",
+        metric=loss,
+        best_value=best["value"],
+        best_trial=best["number"],
+        rungs=list(RUNGS) if halving else [],
+        costs=[
+            learned.Cost(
+                generation=number, trials=32, seconds=30.4 / generations, compile_seconds=9.1 / generations
+            )
+            for number in range(generations)
+        ],
+        space=SPACE,
+    )
+
+
 def search(
     n_trials: int = 192, task: str = "classification", scale: float = 1.0, halving: bool = True
-) -> Any:
+) -> SyntheticTables[SearchRecord]:
     """A search of so many trials in generations of 32, with rungs or without."""
     generator = np.random.default_rng(3)
     trials = [_trial(number, generator, scale) for number in range(n_trials)]
     rungs = _halve(trials) if halving else []
     alive = sorted((t for t in trials if t["status"] == "finished"), key=lambda t: t["value"])
-    classes = task == "classification"
-    loss = "log_loss" if classes else "mse"
-    record = _frame(task, scale)
-    best, test = alive[0], record["test"]
-    record["winner"] |= {"optimizer": best["optimizer"], "learning_rate": best["learning_rate"]}
-    better = {
-        name: value * (1.01 if name in ("accuracy", "r2") else 0.95)
-        for name, value in test.items()
-        if name != "intervals"
-    }
-    counts = {s: sum(t["status"] == s for t in trials) for s in ("finished", "stopped", "left", "diverged")}
-    record |= {
-        "kind": "search",
-        "command": "couloir search digits --trials 192 --seed 0",
-        "metric": loss,
-        "validation": {loss: best["value"]},
-        "test": better | {"intervals": test["intervals"]},
-        "search": {
-            "generations": 1 + trials[-1]["generation"],
-            "trials": n_trials,
-            "counts": counts,
-            "blocks": 8,
-            "evaluation": "validation",
-            "metric": loss,
-            "rungs": [{"epoch": epoch, "kept share": 0.5} for epoch in RUNGS] if halving else [],
-            "seconds_by_stage": {"ask": 1.2, "compile": 9.1, "train": 30.4, "tell": 0.2},
-            "space": SPACE,
-        },
-        "finalists": [
-            {
-                "name": "ensemble",
-                "validation": {loss: 0.9 * best["value"]},
-                "test": better | {"intervals": test["intervals"]},
-                "headline": True,
-                "members": 3,
-            },
-            {
-                "name": "winner",
-                "validation": {loss: best["value"]},
-                "test": test,
-                "headline": False,
-                "members": 1,
-            },
-            {"name": "refitted", "validation": {}, "test": dict(test), "headline": False, "members": 1},
-        ],
-        "ensemble": [
-            {
-                "trial": trial["number"],
-                "weight": weight,
-                "parameters": {k: trial[k] for k in ("optimizer", "learning_rate", "layers", "width")},
-            }
-            for trial, weight in zip(alive, (0.5, 0.3, 0.2), strict=False)
-        ],
-        "calibration": {
-            "temperature": 1.31,
-            "validation_error": 0.021,
-            "test_error": 0.034,
-            "test_error_scaled": 0.012,
-            "reliability": [
-                {"confidence": c, "accuracy": c - 0.06, "count": n}
-                for c, n in ((0.55, 9), (0.75, 20), (0.97, 241))
-            ],
-        }
-        if classes
-        else None,
-        "importance_of_parameters": [
-            {"name": name, "share": share}
+    best, loss, finalists = alive[0], DEFAULT_METRIC[task], _finalists(task, alive[0]["value"])
+    statuses = [trial["status"] for trial in trials]
+    record = recorded(
+        SearchRecord,
+        data_of(task),
+        winner_of(task, best["optimizer"], best["learning_rate"], best["number"]),
+        command="couloir search digits --trials 192 --seed 0",
+        n_members=n_trials,
+        counts={status: statuses.count(status) for status in ("finished", "stopped", "left", "diverged")},
+        validation={loss: best["value"]},
+        test=learned.Test(scores=finalists[0].test, intervals=SCORES[task][1]),
+        **RIVALS[task],
+        search=_searched(trials, best, loss, halving),
+        finalists=finalists,
+        ensemble=[_share(*each) for each in zip(alive, (0.5, 0.3, 0.2), strict=False)],
+        calibration=_calibration() if task == "classification" else None,
+        importance_of_parameters=[
+            learned.ParameterImportance(name=name, share=share)
             for name, share in (
                 ("rate", 0.46),
                 ("optimizer", 0.31),
@@ -159,27 +171,27 @@ def search(
                 ("activation", 0.01),
             )
         ],
-    }
+    )
     tables = {
         "trials": pl.DataFrame(trials, infer_schema_length=None),
         "rungs": pl.DataFrame(rungs, infer_schema_length=None),
-        "history": pl.DataFrame(_history(alive[:5]), infer_schema_length=None),
     }
-    return SyntheticTables(record, tables)
+    history = pl.DataFrame(_history(alive[:5]), infer_schema_length=None)
+    return SyntheticTables(record, tables, history)
 
 
-def hostile_search() -> SyntheticTables:
+def hostile_search() -> SyntheticTables[SearchRecord]:
     """Markup in every name that comes from outside."""
     run = search(64)
-    names = {rule: f"{HOSTILE}{rule}" for rule in RATES}
+    names, record = {rule: f"{HOSTILE}{rule}" for rule in RATES}, run.record
     run.tables["trials"] = run.tables["trials"].with_columns(
         pl.col("optimizer").replace(names), activation=pl.lit(HOSTILE) + pl.col("activation")
     )
-    run.record["winner"]["optimizer"] = names["adam"]
-    run.record["data"] |= {"name": HOSTILE, "target": HOSTILE, "warnings": [HOSTILE]}
-    run.record["search"]["space"] = HOSTILE
-    for entry in run.record["ensemble"]:
-        entry["parameters"]["optimizer"] = HOSTILE
-    run.record["importance_of_parameters"].append({"name": HOSTILE, "share": 0.005})
-    run.record["command"] = f"couloir search '{HOSTILE}'"
+    record.winner.hyperparameters["optimizer"] = names["adam"]
+    record.data.name, record.data.target, record.data.warnings = HOSTILE, HOSTILE, [HOSTILE]
+    record.search.space = HOSTILE
+    for share in record.ensemble:
+        share.parameters["optimizer"] = HOSTILE
+    record.importance_of_parameters.append(learned.ParameterImportance(name=HOSTILE, share=0.005))
+    record.command = f"couloir search '{HOSTILE}'"
     return run

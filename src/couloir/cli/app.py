@@ -15,26 +15,21 @@ import re
 import shlex
 import sys
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
 import couloir
+from couloir.cli.running import DONE, SAVED, checked_folder, loaded, planned_training, shown, watched
 from couloir.cli.typed import DATA, RUN, Typed, takes
 from couloir.commands.stages import Stages
 from couloir.errors import InputError, unknown
 from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, TRAIN
 
-if TYPE_CHECKING:
-    from couloir.data.dataset import Dataset
-    from couloir.selection.problem import Plan
-
-DONE, BROKEN_PIPE, MISTAKE, INTERRUPTED = 0, 1, 2, 130
-SAVED = -1
-"""What `train` returns when it was interrupted and has saved; Typer itself returns 130 when it was not."""
+BROKEN_PIPE, MISTAKE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -62,45 +57,21 @@ def couloir_command(
 @takes(TRAIN, data=DATA)
 def train(context: typer.Context, data: str, typed: Typed) -> int:
     """Train a population of networks on DATA, choose by validation, test once, save the run."""
-    from couloir.cli.display import Display, print_plan, print_result
-    from couloir.files import check_folder
-
-    out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
-    check_folder(Path(out))
-    planned = run = None
-    with Display(quiet=quiet, minutes=typed.given.get("minutes")) as display:
-        display.stage("starting")
-        dataset, stages = _loaded(data, typed)
+    out = checked_folder(typed)
+    with watched(typed) as display:
+        dataset, stages = loaded(data, typed)
         if typed.screen["dry_run"]:
-            planned = _planned(dataset, typed.given)
+            planned = planned_training(dataset, typed.given)
         else:
             run = couloir.train(
                 dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
             )
-    if planned is not None:
-        print_plan(planned, as_json=as_json)
-    if run is not None:
-        print_result(run, Path(out), as_json=as_json, quiet=quiet)
-    if run is None or run.record["status"] != "interrupted":
+    if typed.screen["dry_run"]:
+        from couloir.cli.results import print_plan
+
+        print_plan(planned, as_json=typed.screen["json"])
         return DONE
-    print(f"Interrupted: what had been learnt is saved; to begin again: {context.obj}", file=sys.stderr)
-    return SAVED
-
-
-def _loaded(data: str, typed: Typed) -> tuple[Dataset, Stages]:
-    """The data, and the stopwatch that has been running since before they were loaded."""
-    load, stages = couloir.load, Stages()
-    with stages.timed("load"):
-        return load(data, **typed.loading), stages
-
-
-def _planned(dataset: Dataset, given: Mapping[str, Any]) -> Plan:
-    """What `couloir.train` would train."""
-    from couloir.commands.asked import sorted_out
-    from couloir.commands.train import plan_run
-
-    conditions, options, _ = sorted_out(TRAIN, given)
-    return plan_run(dataset, conditions, options, Stages())
+    return shown(run, typed, f"what had been learnt is saved; to begin again: {context.obj}")
 
 
 RACE_DATA = Annotated[
@@ -118,32 +89,22 @@ RACE_DATA = Annotated[
 @takes(RACE, data=RACE_DATA)
 def race(context: typer.Context, data: str, typed: Typed) -> int:
     """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
-    from couloir.cli.display import Display, print_result, print_surface_race
     from couloir.commands import surface_race
-    from couloir.files import check_folder
 
-    out, quiet, as_json = typed.screen["out"], typed.screen["quiet"], typed.screen["json"]
-    check_folder(Path(out))
+    out = checked_folder(typed)
     if surface_race.is_surface(data):
         given = {**typed.loading, **typed.given}
-        with Display(quiet=quiet) as display:
-            display.stage("starting")
+        with watched(typed) as display:
             raced = surface_race.race_surface(data, **given, out=out, observer=display, command=context.obj)
-        print_surface_race(raced, as_json=as_json, quiet=quiet)
-        return DONE
+        return shown(raced, typed)
     if only := [name for name in ("start", "steps") if name in typed.given]:
         raise InputError(f"--{only[0]} is for a surface race, and '{data}' is no surface: leave it out.")
-    with Display(quiet=quiet) as display:
-        display.stage("starting")
-        dataset, stages = _loaded(data, typed)
+    with watched(typed) as display:
+        dataset, stages = loaded(data, typed)
         run = couloir.race(
             dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
         )
-    print_result(run, Path(out), as_json=as_json, quiet=quiet)
-    if run.record["status"] != "interrupted":
-        return DONE
-    print(f"Interrupted: all raced for fewer epochs; to begin again: {context.obj}", file=sys.stderr)
-    return SAVED
+    return shown(run, typed, f"all raced for fewer epochs; to begin again: {context.obj}")
 
 
 SEARCH_DATA = Annotated[
@@ -156,7 +117,6 @@ SEARCH_DATA = Annotated[
 @takes(SEARCH, data=SEARCH_DATA)
 def search(context: typer.Context, data: str | None, typed: Typed) -> int:
     """Search for the best rule, rate, regularizer and architecture for DATA, and test the best once."""
-    from couloir.cli.display import Display, print_result
     from couloir.commands.search import Interrupted, export, shown_space
 
     given, screen = typed.given, typed.screen
@@ -171,9 +131,8 @@ def search(context: typer.Context, data: str | None, typed: Typed) -> int:
     if typed.loading and "resume" in given:
         given = {**typed.loading, **given}  # which the search refuses
     try:
-        with Display(quiet=screen["quiet"], minutes=given.get("minutes")) as display:
-            display.stage("starting")
-            dataset, stages = (None, Stages()) if data is None else _loaded(data, typed)
+        with watched(typed) as display:
+            dataset, stages = (None, Stages()) if data is None else loaded(data, typed)
             run = couloir.search(
                 dataset, **given, out=screen["out"], observer=display, command=context.obj, stages=stages
             )
@@ -184,8 +143,7 @@ def search(context: typer.Context, data: str | None, typed: Typed) -> int:
             file=sys.stderr,
         )
         return SAVED
-    print_result(run, Path(screen["out"]), as_json=screen["json"], quiet=screen["quiet"])
-    return DONE
+    return shown(run, typed)
 
 
 @app.command()
@@ -204,12 +162,9 @@ def guess(context: typer.Context, data: str, typed: Typed) -> int:
 
 def _explored(verb: str, context: typer.Context, data: str, typed: Typed) -> int:
     """Run `gradcheck` or `guess` and print what it found."""
-    from couloir.cli.display import Display, print_exploration
-
     explore = couloir.gradcheck if verb == "gradcheck" else couloir.guess
-    with Display(quiet=typed.screen["quiet"]) as display:
-        display.stage("starting")
-        dataset, stages = _loaded(data, typed)
+    with watched(typed) as display:
+        dataset, stages = loaded(data, typed)
         found = explore(
             dataset,
             **typed.given,
@@ -218,24 +173,17 @@ def _explored(verb: str, context: typer.Context, data: str, typed: Typed) -> int
             command=context.obj,
             stages=stages,
         )
-    print_exploration(found, as_json=typed.screen["json"], quiet=typed.screen["quiet"])
-    return DONE if found.record["status"] == "complete" else SAVED
+    return shown(found, typed)
 
 
 @app.command()
 @takes(LANDSCAPE, run=RUN)
 def landscape(context: typer.Context, run: str, typed: Typed) -> int:
     """Draw the loss around the network of RUN, with the paths of update rules and its sharpness."""
-    from couloir.cli.display import Display, print_landscape
-    from couloir.files import check_folder
-
-    out, quiet = typed.screen["out"], typed.screen["quiet"]
-    check_folder(Path(out))
-    with Display(quiet=quiet) as display:
-        display.stage("starting")
+    out = checked_folder(typed)
+    with watched(typed) as display:
         found = couloir.landscape(run, **typed.given, out=out, observer=display, command=context.obj)
-    print_landscape(found, as_json=typed.screen["json"], quiet=quiet)
-    return DONE
+    return shown(found, typed)
 
 
 @app.command()

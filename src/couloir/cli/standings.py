@@ -1,22 +1,30 @@
-"""What a race and a search came to, as tables and lines for the terminal."""
+"""What a training, a race and a search came to, as tables and lines for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from couloir import options
 from couloir import text as words
+from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
+from couloir.options import MEMBER, RULE, Option
 
 if TYPE_CHECKING:
     from couloir.commands.train import Run
+    from couloir.runs.records import LearnedRecord, RaceRecord, SearchRecord, TrainRecord
+    from couloir.runs.records.learned import Interval
 
 Lines = Iterable[tuple[str, str]]
 
 SHOWN = 8
 """Trials in the table of a search."""
+
+SHORT_NAMES = {"mse": "MSE", "mae": "MAE", "balanced_accuracy": "balanced"}
+"""Metrics whose names are too long for the head of a column."""
 
 
 def shown(metric: str, value: float | None) -> str:
@@ -24,67 +32,119 @@ def shown(metric: str, value: float | None) -> str:
     return words.metric(metric, value).replace("\u202f", " ")
 
 
-def _table(*columns: str) -> Table:
-    """An empty table whose first column is flush left and the others flush right."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    return table
+def metrics_told(record: LearnedRecord) -> tuple[str, str]:
+    """The two metrics that are told of the test part."""
+    return HEADLINE_METRIC[record.data.task], "log_loss" if record.data.is_classification else "mae"
+
+
+def table(*heads: str, left: Sequence[int] = (0,), fold: bool = False) -> Table:
+    """An empty table whose columns are flush right, but for these; cells may be folded, or not."""
+    made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for place, head in enumerate(heads):
+        made.add_column(head, justify="left" if place in left else "right", no_wrap=not fold)
+    return made
+
+
+# Training -------------------------------------------------------------------------------------------------
+
+
+def leaderboard(run: Run[TrainRecord]) -> Table:
+    """The best member of each rule, best first, and how many members of the rule diverged."""
+    loss, chosen_by = DEFAULT_METRIC[run.record.data.task], run.record.metric
+    metrics = [loss, HEADLINE_METRIC[run.record.data.task] if chosen_by == loss else chosen_by]
+    heads = [SHORT_NAMES.get(metric, words.METRIC_NAMES[metric]) for metric in metrics]
+    found = table("rule", "rate", *heads, "epoch", "ended", "diverged", left=(0, len(heads) + 3))
+    varying = _varying(run)
+    if varying:
+        found.add_column("with")
+    for place, rows in enumerate(_by_rule(run)):
+        best = rows[0]
+        lost = sum(row["status"] == "diverged" for row in rows)
+        own = [f"{name} {best[key]}" for key, name in varying if best[key] is not None]
+        found.add_row(
+            best["optimizer"],
+            words.number(best["learning_rate"]),
+            *(shown(metric, best[METRICS[metric].column("validation")]) for metric in metrics),
+            "–" if best["best_epoch"] is None else str(best["best_epoch"]),
+            str(best["status"]),
+            f"{lost} of {len(rows)}",
+            *([", ".join(own)] if varying else []),
+            style="" if place else "bold",
+        )
+    return found
+
+
+def _by_rule(run: Run[Any]) -> list[list[dict[str, Any]]]:
+    """Rows of the leaderboard by rule; rules and rows best first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in run.leaderboard.iter_rows(named=True):
+        found.setdefault(row["optimizer"], []).append(row)
+    return list(found.values())
+
+
+def _varying(run: Run[Any]) -> list[tuple[str, str]]:
+    """Hyperparameters besides rule and rate that differ: their columns, and what they are called."""
+    columns = {name.replace("restarts", "restart"): option for name, option in MEMBER.items()}
+    del columns["optimizer"], columns["learning_rate"]
+    return [(key, options.label(key)) for key, option in columns.items() if _varies(run, key, option)]
+
+
+def _varies(run: Run[Any], key: str, option: Option) -> bool:
+    """Whether there is a difference to show: numbers of the rules differ from one to the next anyway."""
+    board = run.leaderboard.select("optimizer", key).drop_nulls()
+    parts = board.partition_by("optimizer") if option.group == RULE and option.default is None else [board]
+    return any(part[key].n_unique() > 1 for part in parts)
 
 
 # Race -----------------------------------------------------------------------------------------------------
 
 
-def standing(run: Run) -> Table:
+def standing(run: Run[RaceRecord]) -> Table:
     """One row a rule, best first: rates, scores over the replicates, how fast, how often it diverged."""
     record = run.record
-    metric, count = record["metric"], record["replicates"]
+    metric, count = record.metric, record.replicates
     name = words.METRIC_NAMES[metric]
-    table = _table("rule", "rate", f"best {name}", "at customary", "steps to target", "diverged")
-    for place, entry in enumerate(record["standing"]):
-        table.add_row(
-            entry["rule"],
-            words.number(entry["learning_rate"]) + {"highest": "+", "lowest": "−"}.get(entry["at_edge"], ""),
-            _with_margin(metric, entry["best"]),
-            _mean(metric, entry["customary_best"]),
-            words.number(entry["steps_to_target"]) if entry["steps_to_target"] is not None else "–",
-            f"{entry['diverged']} of {count}",
+    found = table("rule", "rate", f"best {name}", "at customary", "steps to target", "diverged")
+    for place, entry in enumerate(record.standing):
+        found.add_row(
+            entry.rule,
+            words.number(entry.learning_rate) + {"highest": "+", "lowest": "−", None: ""}[entry.at_edge],
+            _with_margin(metric, entry.best),
+            _mean(metric, entry.customary_best),
+            words.number(entry.steps_to_target),
+            f"{entry.diverged} of {count}",
             style="" if place else "bold",
         )
-    return table
+    return found
 
 
-def _mean(metric: str, scores: dict[str, Any] | None) -> str:
-    return "–" if scores is None else shown(metric, scores[metric]["mean"])
+def _mean(metric: str, scores: Mapping[str, Interval] | None) -> str:
+    return "–" if scores is None else shown(metric, scores[metric].mean)
 
 
-def _with_margin(metric: str, scores: dict[str, Any] | None) -> str:
+def _with_margin(metric: str, scores: Mapping[str, Interval] | None) -> str:
     """A mean, and half of its 95 % interval."""
-    if scores is None or scores[metric]["low"] is None:
+    found = None if scores is None else scores[metric]
+    if found is None or found.low is None or found.high is None:
         return _mean(metric, scores)
-    found = scores[metric]
-    return f"{shown(metric, found['mean'])} ± {shown(metric, (found['high'] - found['low']) / 2)}"
+    return f"{shown(metric, found.mean)} ± {shown(metric, (found.high - found.low) / 2)}"
 
 
-def race_lines(run: Run) -> Lines:
+def race_lines(record: RaceRecord) -> Lines:
     """What was run, and what can be said."""
-    record = run.record
-    rates, replicates, epochs = (
-        words.count(record[key], name)
-        for key, name in (("rates_per_rule", "rate"), ("replicates", "replicate"), ("epochs", "epoch"))
+    trainings, epochs = words.count(record.n_trainings, "training"), words.count(record.epochs, "epoch")
+    rates, replicates = (
+        words.count(record.rates_per_rule, "rate"),
+        words.count(record.replicates, "replicate"),
     )
-    trainings = words.count(record["n_trainings"], "training")
-    yield (
-        "raced",
-        f"{trainings} of {epochs} in {record['seconds']['train']:.1f} s: each rule at {rates}, "
-        f"then {replicates}",
-    )
-    for number, sentence in enumerate(record["verdicts"]):
+    seconds = record.seconds["train"]
+    yield "raced", f"{trainings} of {epochs} in {seconds:.1f} s: each rule at {rates}, then {replicates}"
+    for number, sentence in enumerate(record.verdicts):
         yield "" if number else "verdict", sentence
-    target = record["target"]
-    score = shown(target["metric"], target["value"])
-    yield "target", f"what half of the rules reach, on average {words.METRIC_NAMES[target['metric']]} {score}"
-    edge = [entry["rule"] for entry in record["standing"] if entry["at_edge"]]
+    metric, value = record.target.metric, record.target.value
+    name = words.METRIC_NAMES[metric]
+    yield "target", f"what half of the rules reach, on average {name} {shown(metric, value)}"
+    edge = [entry.rule for entry in record.standing if entry.at_edge]
     if edge:
         yield "note", f"best at an end of the rates tried: {words.joined(edge)}"
 
@@ -92,13 +152,13 @@ def race_lines(run: Run) -> Lines:
 # Search ---------------------------------------------------------------------------------------------------
 
 
-def best_trials(run: Run) -> Table:
+def best_trials(run: Run[SearchRecord]) -> Table:
     """The best trials, best first."""
-    metric = run.record["metric"]
+    metric = run.record.metric
     name = words.METRIC_NAMES[metric]
-    table = _table("trial", name, "rule", "rate", "hidden", "activation", "batch", "epoch")
+    found = table("trial", name, "rule", "rate", "hidden", "activation", "batch", "epoch")
     for place, row in enumerate(run.leaderboard.head(SHOWN).iter_rows(named=True)):
-        table.add_row(
+        found.add_row(
             str(row["number"]),
             shown(metric, row["value"]),
             row["optimizer"],
@@ -109,50 +169,48 @@ def best_trials(run: Run) -> Table:
             str(row["best_epoch"]),
             style="" if place else "bold",
         )
-    return table
+    return found
 
 
-def search_lines(run: Run) -> Lines:
+def search_lines(record: SearchRecord) -> Lines:
     """What was searched and how trials ended."""
-    record, search = run.record, run.record["search"]
-    counts = [f"{number} {status}" for status, number in record["counts"].items() if number]
+    search = record.search
+    counts = [f"{number} {status}" for status, number in record.counts.items() if number]
     yield (
         "searched",
-        f"{words.count(search['trials'], 'trial')} in {words.count(search['generations'], 'generation')}, "
-        f"judged by {search['evaluation']}: {', '.join(counts)}; {record['seconds']['total']:.1f} s in all",
+        f"{words.count(search.trials, 'trial')} in {words.count(search.generations, 'generation')}, "
+        f"judged by {search.evaluation}: {', '.join(counts)}; {record.seconds['total']:.1f} s in all",
     )
 
 
-def finalists(run: Run) -> Table:
+# All of them ----------------------------------------------------------------------------------------------
+
+
+def finalists(record: LearnedRecord) -> Table:
     """The models that were tested, the one that is kept in bold."""
-    regression = run.record["data"]["task"] == "regression"
-    metrics = ("r2", "mae") if regression else ("accuracy", "log_loss")
-    chosen = run.record["metric"]
+    metrics, chosen = metrics_told(record), record.metric
     heads = [f"test {words.METRIC_NAMES[metric]}" for metric in metrics]
-    table = _table("tested", "networks", f"validation {words.METRIC_NAMES[chosen]}", *heads)
-    for entry in run.record["finalists"]:
-        table.add_row(
-            entry["name"],
-            str(entry["networks"]),
-            shown(chosen, entry["validation"][chosen]) if entry["validation"] else "–",
-            *(shown(metric, entry["test"][metric]) for metric in metrics),
-            style="bold" if entry["headline"] else "",
+    found = table("tested", "networks", f"validation {words.METRIC_NAMES[chosen]}", *heads)
+    for entry in record.finalists:
+        found.add_row(
+            entry.name,
+            str(entry.networks),
+            shown(chosen, entry.validation[chosen]) if entry.validation else "–",
+            *(shown(metric, entry.test[metric]) for metric in metrics),
+            style="bold" if entry.headline else "",
         )
-    return table
+    return found
 
 
-# Cross-validation -----------------------------------------------------------------------------------------
-
-
-def fold_lines(run: Run) -> Lines:
+def fold_lines(record: LearnedRecord) -> Lines:
     """The winner's scores over the folds, and what choosing within the folds would have given."""
-    crossed = run.record.get("cross_validation")
-    if not crossed:
+    crossed = record.cross_validation
+    if crossed is None:
         return
-    metric = crossed["metric"]
-    for label, scores in (("folds", crossed["scores"]), ("nested", crossed["nested"])):
+    metric = crossed.metric
+    for label, scores in (("folds", crossed.scores), ("nested", crossed.nested)):
         if scores:
             found = scores[metric]
-            values = ", ".join(shown(metric, value) for value in found["values"])
-            text = f"mean {shown(metric, found['mean'])}, spread {shown(metric, found['spread'])} ({values})"
+            values = ", ".join(shown(metric, value) for value in found.values)
+            text = f"mean {shown(metric, found.mean)}, spread {shown(metric, found.spread)} ({values})"
             yield label, f"{words.METRIC_NAMES[metric]} {text}"

@@ -58,6 +58,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 DEFAULT_METRIC: Mapping[str, str] = MappingProxyType({"classification": "log_loss", "regression": "mse"})
 """What members of a task are ranked by when nothing is said, and what breaks a tie otherwise."""
 
+HEADLINE_METRIC: Mapping[str, str] = MappingProxyType({"classification": "accuracy", "regression": "r2"})
+"""What people ask for first."""
+
 
 def metrics_of(task: str) -> list[str]:
     """The names of a task's metrics, the default first."""

@@ -5,9 +5,11 @@ Nothing is trained or scored here. Each function takes a run, or what was comput
 """
 
 from couloir.figures.chart import Chart, Run
+from couloir.figures.comparison.curves import race_curves
 from couloir.figures.comparison.pairs import race_pairs
-from couloir.figures.comparison.race import race_curves, race_standing, race_steps
 from couloir.figures.comparison.rates import race_rates
+from couloir.figures.comparison.standing import race_standing
+from couloir.figures.comparison.steps import race_steps
 from couloir.figures.experiments.dropping import dropped_network
 from couloir.figures.experiments.gradients import difference_errors, gradient_agreement, gradient_cost
 from couloir.figures.experiments.grids import grid_samples, guesses_needed

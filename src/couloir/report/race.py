@@ -7,13 +7,14 @@ from typing import Any
 from couloir import figures
 from couloir import text as words
 from couloir.figures import Chart, TableRun, scores
-from couloir.figures.comparison.race import mean_of
 from couloir.report import summary
 from couloir.report.tables import row
+from couloir.runs.records import RaceRecord
+from couloir.runs.records.learned import Interval, Pair, Standing
 from couloir.text import count, number
 
 
-def charts(run: TableRun) -> list[Chart]:
+def charts(run: TableRun[RaceRecord]) -> list[Chart]:
     """The figures of the page."""
     return [
         figures.race_standing(run),
@@ -24,86 +25,75 @@ def charts(run: TableRun) -> list[Chart]:
     ]
 
 
-def summarise(run: TableRun) -> dict[str, Any]:
+def summarise(run: TableRun[RaceRecord]) -> dict[str, Any]:
     """Every sentence and fact of the page that is not a table or a figure."""
     record = run.record
     return summary.common(record) | {
         "lead": _lead(record),
         "facts": _facts(record),
-        "verdicts": record.get("verdicts") or [],
+        "verdicts": record.verdicts,
         "test": summary.test_words(record),
         "method": _method(record),
-        "share": record["metric"] in words.SHARES,
+        "share": record.metric in words.SHARES,
     }
 
 
-def _lead(record: dict[str, Any]) -> str:
-    standing, data = record["standing"], record["data"]
-    rules = count(len(standing), "update rule")
-    text = f"{rules} {'was' if len(standing) == 1 else 'raced'} on the same network and the same batches to "
-    text = text.replace(" was on ", " was tried on ")
-    text += f"predict {words.short(data['target'])}, "
-    text += f"each at its own tuned learning rate, over {count(record['replicates'], 'replicate')}. "
-    best = standing[0]
-    score = mean_of(best["best"], record["metric"])
-    if score is None:
+def _lead(record: RaceRecord) -> str:
+    best, metric, rules = record.standing[0], record.metric, len(record.standing)
+    text = f"{count(rules, 'update rule')} {'was tried' if rules == 1 else 'raced'} on the same network and "
+    text += f"the same batches to predict {words.short(record.data.target)}, "
+    text += f"each at its own tuned learning rate, over {count(record.replicates, 'replicate')}. "
+    if best.best is None:
         return f"{text}All of them diverged."
-    metric = scores.metric_name(record["metric"])
-    shown = words.metric(record["metric"], score)
-    return f"{text}{best['rule']} comes first, with a mean validation {metric} of {shown}."
+    text += f"{best.rule} comes first, with a mean validation {scores.metric_name(metric)} of "
+    return f"{text}{words.metric(metric, best.best[metric].mean)}."
 
 
-def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
-    first, metric, best = summary.headline_metric(record), record["metric"], record["standing"][0]
-    score = words.metric(first, (record.get("test") or {}).get(first))
-    seconds = record.get("seconds", {})
-    rules = len(record["standing"])
-    each = (
-        f"{count(rules, 'rule')}, {record['rates_per_rule']} rates and {record['replicates']} replicates each"
-    )
-    mean = words.metric(metric, mean_of(best["best"], metric))
+def _facts(record: RaceRecord) -> list[tuple[str, str, str]]:
+    metric, best, (test, score, _) = record.metric, record.standing[0], summary.test_fact(record)
+    each = f"{count(len(record.standing), 'rule')}, {record.rates_per_rule} rates and "
+    each += f"{record.replicates} replicates each"
     return [
-        ("First", best["rule"], f"learning rate {number(best['learning_rate'])}"),
-        (f"Its validation {scores.metric_name(metric)}", mean, "mean of its best scores"),
-        (f"Test {words.METRIC_NAMES[first]}", score, "of one winner, scored once"),
-        ("Trainings", f"{record['n_trainings']:,}", each),
-        ("Time", f"{number(seconds.get('total') or sum(seconds.values()))}\u202fs", ""),
+        ("First", best.rule, f"learning rate {number(best.learning_rate)}"),
+        (f"Its validation {scores.metric_name(metric)}", _mean(best.best, metric), "mean of its best scores"),
+        (test, score, "of one winner, scored once"),
+        ("Trainings", f"{record.n_trainings:,}", each),
+        ("Time", f"{number(record.seconds['total'])}\u202fs", ""),
     ]
 
 
-def _method(record: dict[str, Any]) -> list[str]:
+def _method(record: RaceRecord) -> list[str]:
     """How the race was run, in paragraphs, so that a reader can trust it."""
-    several = len(record["standing"]) > 1 and record["replicates"] > 1
+    several = len(record.standing) > 1 and record.replicates > 1
     return [_tuning_words(record), _racing_words(record), _testing_words(record) if several else ""]
 
 
-def _tuning_words(record: dict[str, Any]) -> str:
-    best = f"{scores.superlative(record['metric'])} {scores.metric_name(record['metric'])}"
+def _tuning_words(record: RaceRecord) -> str:
+    best = f"{scores.superlative(record.metric)} {scores.metric_name(record.metric)}"
     return (
-        f"Each rule was first given the same budget for its learning rate: {record['rates_per_rule']} rates "
+        f"Each rule was first given the same budget for its learning rate: {record.rates_per_rule} rates "
         "over four decades around the customary one, each trained once and compared on validation rows. "
         f"The rate with the {best} went into the race."
     )
 
 
-def _racing_words(record: dict[str, Any]) -> str:
-    steps = record["epochs"] * record["steps_per_epoch"]
-    split = record.get("replicate_sizes") or record["data"]["split"]
-    sizes = f"{split['train']:,} to train, {split['validation']:,} to validate"
-    if record.get("one_division"):
+def _racing_words(record: RaceRecord) -> str:
+    steps, split = record.epochs * record.steps_per_epoch, record.replicate_sizes
+    sizes = f"{split.train:,} to train, {split.validation:,} to validate"
+    if record.one_division:
         division = f"All replicates divide the rows by time in the same way ({sizes}); each has"
     else:
         division = f"A replicate has its own division of the rows ({sizes}),"
     return (
-        f"Then every rule trained the same network for {count(record['epochs'], 'epoch')} ({steps:,} steps), "
-        f"{count(record['replicates'], 'time')} over. {division} its own order of batches and its own "
+        f"Then every rule trained the same network for {count(record.epochs, 'epoch')} ({steps:,} steps), "
+        f"{count(record.replicates, 'time')} over. {division} its own order of batches and its own "
         "initial weights, and within it all rules get the same: rules are compared in pairs. A rule's score "
         "in a replicate is that of its best epoch."
     )
 
 
-def _testing_words(record: dict[str, Any]) -> str:
-    if record.get("one_division"):
+def _testing_words(record: RaceRecord) -> str:
+    if record.one_division:
         alike = (
             "Replicates share their rows, so what is found holds for these rows, and not surely for others. "
         )
@@ -116,14 +106,14 @@ def _testing_words(record: dict[str, Any]) -> str:
     )
 
 
-def tabulate(run: TableRun) -> dict[str, Any]:
+def tabulate(run: TableRun[RaceRecord]) -> dict[str, Any]:
     """The standing and the pairs: heads and rows as text."""
     return {"standing": _standing(run.record), "pairs": _pairs(run.record)}
 
 
-def _standing(record: dict[str, Any]) -> dict[str, Any]:
-    metric, standing = record["metric"], record["standing"]
-    others = [name for name in (standing[0]["best"] or {}) if name != metric]
+def _standing(record: RaceRecord) -> dict[str, Any]:
+    metric, standing = record.metric, record.standing
+    others = [name for name in standing[0].best or {} if name != metric]
     heads = ["rule", "learning rate", f"best {scores.metric_name(metric)}", "95 % interval"]
     heads += [f"best {scores.metric_name(name)}" for name in others]
     heads += [
@@ -135,57 +125,47 @@ def _standing(record: dict[str, Any]) -> dict[str, Any]:
         "s",
         "diverged",
     ]
-    items = [
-        row(_standing_cells(record, entry, metric, others), True, not entry["best"]) for entry in standing
-    ]
+    items = [row(_standing_cells(record, entry, metric, others), True, not entry.best) for entry in standing]
     return {"heads": heads, "items_": items}
 
 
-def _standing_cells(
-    record: dict[str, Any], entry: dict[str, Any], metric: str, others: list[str]
-) -> list[str]:
-    best = (entry["best"] or {}).get(metric) or {}
-    cells = [
-        entry["rule"],
-        number(entry["learning_rate"]),
-        words.metric(metric, mean_of(entry["best"], metric)),
+def _standing_cells(record: RaceRecord, entry: Standing, metric: str, others: list[str]) -> list[str]:
+    best, good = entry.best, entry.good_range
+    return [
+        entry.rule,
+        number(entry.learning_rate),
+        _mean(best, metric),
+        _range(metric, best[metric].low, best[metric].high) if best else "–",
+        *(_mean(best, name) for name in others),
+        _mean(entry.final, metric),
+        number(entry.customary_rate),
+        _mean(entry.customary_best, metric),
+        f"{number(good[0])} to {number(good[1])}" if good else "–",
+        number(entry.steps_to_target),
+        number(entry.seconds_to_target),
+        f"{entry.diverged} of {record.replicates}",
     ]
-    cells.append(_range(metric, best))
-    cells += [words.metric(name, mean_of(entry["best"], name)) for name in others]
-    cells.append(words.metric(metric, mean_of(entry.get("final"), metric)))
-    cells.append(number(entry["customary_rate"]))
-    cells.append(words.metric(metric, mean_of(entry.get("customary_best"), metric)))
-    good = entry.get("good_range")
-    cells.append(f"{number(good[0])} to {number(good[1])}" if good else "–")
-    cells.append(number(entry.get("steps_to_target")))
-    cells.append(number(entry.get("seconds_to_target")))
-    return [*cells, f"{entry['diverged']} of {record['replicates']}"]
 
 
-def _range(metric: str, found: dict[str, Any]) -> str:
-    if not (scores.finite(found.get("low")) and scores.finite(found.get("high"))):
-        return "–"
-    return f"{words.metric(metric, found['low'])} to {words.metric(metric, found['high'])}"
+def _mean(found: dict[str, Interval] | None, metric: str) -> str:
+    return words.metric(metric, found[metric].mean) if found else "–"
 
 
-def _pairs(record: dict[str, Any]) -> dict[str, Any]:
+def _range(metric: str, low: float | None, high: float | None) -> str:
+    return "–" if low is None else f"{words.metric(metric, low)} to {words.metric(metric, high)}"
+
+
+def _pairs(record: RaceRecord) -> dict[str, Any]:
     heads = ["better", "than", "by", "95 % interval", "p", "after Holm", "verdict"]
-    return {
-        "heads": heads,
-        "items_": [_pair_row(pair, record["metric"]) for pair in record.get("pairs") or []],
-    }
+    return {"heads": heads, "items_": [_pair_row(pair, record.metric) for pair in record.pairs]}
 
 
-def _pair_row(pair: dict[str, Any], metric: str) -> dict[str, Any]:
-    if pair["different"] is None:
-        return row([pair["first"], pair["second"], "–", "–", "–", "–", "not tested"], True, True)
+def _pair_row(pair: Pair, metric: str) -> dict[str, Any]:
+    if pair.difference is None or pair.low is None or pair.high is None:
+        return row([pair.first, pair.second, "–", "–", "–", "–", "not tested"], True, True)
     # The first of a pair is the better one: sizes are shown, as the head says "better … by".
-    sign = -1 if pair["difference"] < 0 else 1
-    ends = sorted((sign * pair["low"], sign * pair["high"]))
-    cells = [
-        words.metric(metric, abs(pair["difference"])),
-        _range(metric, dict(zip(("low", "high"), ends, strict=True))),
-    ]
-    shown = [scores.p_value(pair[key]).removeprefix("p = ").removeprefix("p ") for key in ("p", "p_adjusted")]
-    verdict = "really better" if pair["different"] else "cannot be told apart"
-    return row([pair["first"], pair["second"], *cells, *shown, verdict], True, not pair["different"])
+    ends = sorted((pair.low, pair.high) if pair.difference >= 0 else (-pair.low, -pair.high))
+    cells = [words.metric(metric, abs(pair.difference)), _range(metric, *ends)]
+    shown = [scores.p_value(p).removeprefix("p = ").removeprefix("p ") for p in (pair.p, pair.p_adjusted)]
+    verdict = "really better" if pair.different else "cannot be told apart"
+    return row([pair.first, pair.second, *cells, *shown, verdict], True, not pair.different)

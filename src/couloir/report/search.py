@@ -7,20 +7,20 @@ from typing import Any
 from couloir import figures
 from couloir import text as words
 from couloir.figures import Chart, TableRun, scores
-from couloir.figures.search.parameters import heading, text, varied
-from couloir.figures.search.trials import COMPLETE, complete, folds_of, trials
+from couloir.figures.search.parameters import heading, varied
+from couloir.figures.search.trials import COMPLETE, SearchRun, complete, folds_of, trials
 from couloir.report import folds, summary
 from couloir.report.tables import row
-from couloir.text import count, number, percent
+from couloir.runs.records import SearchRecord
+from couloir.runs.records.learned import Searched
+from couloir.text import count, number, percent, setting
 
 MOST_TRIALS = 200
 
 
-def charts(run: TableRun) -> list[Chart]:
+def charts(run: SearchRun) -> list[Chart]:
     """The figures of the page."""
-    divided = (
-        [figures.fold_strip(run), figures.fold_scores(run)] if run.record.get("cross_validation") else []
-    )
+    divided = [figures.fold_strip(run), figures.fold_scores(run)] if run.record.cross_validation else []
     return [
         *divided,
         figures.search_history(run),
@@ -33,158 +33,128 @@ def charts(run: TableRun) -> list[Chart]:
     ]
 
 
-def summarise(run: TableRun) -> dict[str, Any]:
+def summarise(run: TableRun[SearchRecord]) -> dict[str, Any]:
     """Every sentence and fact of the page that is not a table or a figure."""
-    record = run.record
+    record, crossed = run.record, run.record.cross_validation
     return summary.common(record) | {
         "lead": _lead(record),
         "facts": _facts(record),
         "choice": _choice(record),
-        "space": record["search"].get("space") or "",
-        "stages": _stages(record["search"]),
+        "space": record.search.space,
+        "stages": _stages(record.search),
         "ensemble": _ensemble_words(record),
-        "in_time": (record.get("cross_validation") or {}).get("kind") == "in time",
+        "in_time": crossed is not None and crossed.kind == "in time",
     }
 
 
-def _counts(record: dict[str, Any]) -> dict[str, int]:
-    counts: dict[str, int] = record["search"].get("counts") or record.get("counts") or {}
-    return counts
+def _stages(looked: Searched) -> list[tuple[str, str]]:
+    """What the search itself took, summed over its generations."""
+    training = sum(cost.seconds for cost in looked.costs)
+    compiling = sum(cost.compile_seconds for cost in looked.costs)
+    return summary.stage_seconds({"training": training, "compiling": compiling})
 
 
-def _stages(looked: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the search itself took: by stage, or summed over its generations."""
-    stages = looked.get("seconds_by_stage")
-    if not stages:
-        costs = looked.get("costs") or []
-        stages = {
-            "training": sum(cost["seconds"] for cost in costs),
-            "compiling": sum(cost["compile_seconds"] for cost in costs),
-        }
-    return summary.stage_seconds(stages)
-
-
-def _lead(record: dict[str, Any]) -> str:
-    looked, data, winner = record["search"], record["data"], record["winner"]
-    said = f"{count(looked['trials'], 'combination')} of hyperparameters "
-    said += "was " if looked["trials"] == 1 else "were "
-    said += (
-        f"tried to predict {words.short(data['target'])}, in {count(looked['generations'], 'generation')}. "
-    )
-    said += f"The best single network was trained with {winner['optimizer']} at a learning rate of "
-    said += f"{number(winner['learning_rate'])}."
+def _lead(record: SearchRecord) -> str:
+    looked, winner = record.search, record.winner
+    said = f"{count(looked.trials, 'combination')} of hyperparameters "
+    said += f"{'was' if looked.trials == 1 else 'were'} tried to predict {words.short(record.data.target)}, "
+    said += f"in {count(looked.generations, 'generation')}. "
+    said += f"The best single network was trained with {winner.optimizer} at a learning rate of "
+    said += f"{number(winner.learning_rate)}."
     if summary.subject(record) != "the winner":
         said += f" What is kept is {summary.subject(record)}."
     return said
 
 
-def _facts(record: dict[str, Any]) -> list[tuple[str, str, str]]:
-    first, metric, looked = summary.headline_metric(record), record["metric"], record["search"]
-    test = record.get("test") or {}
-    bounds = (test.get("intervals") or {}).get(first)
-    interval = f"{words.metric(first, bounds[0])} to {words.metric(first, bounds[1])}" if bounds else ""
+def _facts(record: SearchRecord) -> list[tuple[str, str, str]]:
+    metric, looked = record.metric, record.search
     names = {
         "finished": "ran to the end",
         "stopped": "stopped early",
         "left": "left at a rung",
         "diverged": "diverged",
     }
-    fates = [f"{_counts(record)[key]:,} {name}" for key, name in names.items() if _counts(record).get(key)]
-    best = looked.get("best_value", (record.get("validation") or {}).get(metric))
-    validation = words.metric(metric, best)
-    on = str(looked.get("evaluation") or "validation")
-    where = (
-        f"Validation {scores.metric_name(metric)}"
-        if on == "validation"
-        else f"{scores.metric_name(metric).capitalize()}, {on}"
-    )
-    seconds = record.get("seconds", {})
+    fates = [f"{record.counts[key]:,} {name}" for key, name in names.items() if record.counts[key]]
+    name, on = scores.metric_name(metric), looked.evaluation
     return [
-        (f"Test {words.METRIC_NAMES[first]}", words.metric(first, test.get(first)), interval),
-        (where, validation, "the best trial was chosen by this"),
+        summary.test_fact(record),
         (
-            "Best trial",
-            record["winner"]["optimizer"],
-            f"learning rate {number(record['winner']['learning_rate'])}",
+            f"Validation {name}" if on == "validation" else f"{name.capitalize()}, {on}",
+            words.metric(metric, looked.best_value),
+            "the best trial was chosen by this",
         ),
-        ("Trials", f"{looked['trials']:,}", ", ".join(fates)),
-        ("Time", f"{number(seconds.get('total') or sum(seconds.values()))}\u202fs", ""),
+        ("Best trial", record.winner.optimizer, f"learning rate {number(record.winner.learning_rate)}"),
+        ("Trials", f"{looked.trials:,}", ", ".join(fates)),
+        ("Time", f"{number(record.seconds['total'])}\u202fs", ""),
     ]
 
 
-def _choice(record: dict[str, Any]) -> list[str]:
+def _choice(record: SearchRecord) -> list[str]:
     """How the choice was made, so that a reader can trust the test score."""
-    looked, metric = record["search"], scores.metric_name(record["metric"])
-    on = str(looked.get("evaluation") or "validation")
+    looked, on = record.search, record.search.evaluation
     place = "on the validation rows" if on == "validation" else f"on average over {on}"
-    said = f"The best trial has the {scores.superlative(record['metric'])} {metric} {place}; as the best of "
-    said += f"{looked['trials']:,} that number is a little flattering."
-    sentences = [said]
-    entries = record.get("finalists") or []
-    if len(entries) > 1:
-        kept = next((entry for entry in entries if entry.get("headline")), entries[0])
-        sentences.append(_finalist_words(record, kept))
-    return [*sentences, *summary.test_words(record)]
+    said = f"The best trial has the {scores.superlative(record.metric)} {scores.metric_name(record.metric)} "
+    said += f"{place}; as the best of {looked.trials:,} that number is a little flattering."
+    several = [_finalist_words(record)] if len(record.finalists) > 1 else []
+    return [said, *several, *summary.test_words(record)]
 
 
-def _finalist_words(record: dict[str, Any], kept: dict[str, Any]) -> str:
+def _finalist_words(record: SearchRecord) -> str:
     """Which models were tested, and their validation scores, by which the one that is kept was chosen."""
-    metric = record["metric"]
+    metric, kept = record.metric, record.headline
     known = [
-        f"{summary.finalist_name(entry)}, {words.metric(metric, entry['validation'][metric])}"
-        for entry in record["finalists"]
-        if scores.finite((entry.get("validation") or {}).get(metric))
+        f"{summary.finalist_name(entry)}, {words.metric(metric, entry.validation[metric])}"
+        for entry in record.finalists
+        if entry.validation
     ]
-    said = f"{count(len(record['finalists']), 'model')} were tested; which of them is kept "
+    said = f"{count(len(record.finalists), 'model')} were tested; which of them is kept "
     said += f"was fixed before: the {summary.finalist_name(kept)}."
     if len(known) > 1:
         said += f" Where they were chosen, their {scores.metric_name(metric)} was: {'; '.join(known)}."
-    if kept.get("name") == "ensemble":
+    if kept.name == "ensemble":
         said += " An ensemble is kept unless these rows tell, by two standard errors, that the winner alone "
         said += "is better: as the best of many, it is flattered by them more."
     return said
 
 
-def _ensemble_words(record: dict[str, Any]) -> str:
-    members = record.get("ensemble") or []
-    if not members:
+def _ensemble_words(record: SearchRecord) -> str:
+    shares = record.ensemble or []
+    if not shares:
         return ""
-    what = "predictions" if record["data"]["task"] == "regression" else "probabilities"
-    heaviest = max(members, key=lambda member: member["weight"])
-    if len(members) == 1:
-        return f"Trial {heaviest['trial']} is averaged with no other: none helped where they were chosen."
-    said = (
-        f"The ensemble averages the {what} of {count(len(members), 'trial')}, added one at a time where they "
-    )
-    said += "helped most on the rows they were chosen by, out of random halves of the best "
+    heaviest = max(shares, key=lambda share: share.weight)
+    if len(shares) == 1:
+        return f"Trial {heaviest.member} is averaged with no other: none helped where they were chosen."
+    what = "probabilities" if record.data.is_classification else "predictions"
+    said = f"The ensemble averages the {what} of {count(len(shares), 'trial')}, added one at a time where "
+    said += "they helped most on the rows they were chosen by, out of random halves of the best "
     said += "(Caruana et al. 2004). "
-    return f"{said}Trial {heaviest['trial']} has the largest say, {percent(heaviest['weight'])}."
+    return f"{said}Trial {heaviest.member} has the largest say, {percent(heaviest.weight)}."
 
 
-def tabulate(run: TableRun) -> dict[str, Any]:
+def tabulate(run: TableRun[SearchRecord]) -> dict[str, Any]:
     """The ensemble's members and the trials: heads and rows as text."""
     return {"ensemble": _ensemble(run.record), "folds": folds.table(run.record), **_trials(run)}
 
 
-def _ensemble(record: dict[str, Any]) -> dict[str, Any]:
-    members = record.get("ensemble") or []
-    names = list(dict.fromkeys(name for member in members for name in member.get("parameters") or {}))
+def _ensemble(record: SearchRecord) -> dict[str, Any]:
+    shares = [(share, share.parameters or {}) for share in record.ensemble or []]
+    names = list(dict.fromkeys(name for _, parameters in shares for name in parameters))
     items = [
         row(
             [
-                str(member["trial"]),
-                percent(member["weight"]),
-                *(text((member.get("parameters") or {}).get(name)) for name in names),
+                str(share.member),
+                percent(share.weight),
+                *(setting(parameters.get(name)) for name in names),
             ]
         )
-        for member in sorted(members, key=lambda member: -member["weight"])
+        for share, parameters in sorted(shares, key=lambda entry: -entry[0].weight)
     ]
     return {"heads": ["trial", "weight", *map(heading, names)], "items_": items}
 
 
-def _trials(run: TableRun) -> dict[str, Any]:
+def _trials(run: TableRun[SearchRecord]) -> dict[str, Any]:
     """The best trials first, then those that left or diverged."""
-    rows, metric = complete(run), run.record["metric"]
+    rows, metric = complete(run), run.record.metric
     chosen = {entry_["number"] for entry_ in rows}
     everything = rows + [entry_ for entry_ in trials(run) if entry_["number"] not in chosen]
     names = varied(everything)
@@ -194,9 +164,9 @@ def _trials(run: TableRun) -> dict[str, Any]:
             [
                 str(entry["number"]),
                 words.metric(metric, entry["value"]),
-                *(text(entry.get(name)) for name in names),
-                text(entry.get("best_epoch")),
-                _outcome(entry, folds_of(run)),
+                *(setting(entry.get(name)) for name in names),
+                setting(entry["best_epoch"]),
+                _outcome(entry, folds_of(run.record)),
             ],
             quiet=entry["status"] not in COMPLETE,
         )
@@ -219,4 +189,4 @@ def _outcome(entry: dict[str, Any], folds: int) -> str:
         return "ran to the end"
     what = "left at a rung" if entry["status"] == "left" else "stopped"
     # In folds the number is a sum over folds that may have ended at different epochs.
-    return f"{what}, epoch {text(entry.get('epochs_run'))}" if folds == 1 else what
+    return f"{what}, epoch {setting(entry['epochs_run'])}" if folds == 1 else what

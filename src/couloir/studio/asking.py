@@ -17,6 +17,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from couloir.errors import InputError, unknown
+from couloir.kinds import Number
+from couloir.options import MEMBER
 
 Check = Callable[[Any, str], Any]
 """(value, its name) → the value as it is used, or an InputError."""
@@ -91,6 +93,14 @@ def whole(low: int, high: int) -> Check:
         return int(value)
 
     return check
+
+
+def option(name: str, most: float) -> Check:
+    """A number that can be given for an option of networks, up to the most that a room takes."""
+    kind = MEMBER[name].kind
+    assert isinstance(kind, Number), name
+    within = whole(int(kind.low), int(most)) if kind.whole else number(kind.low, most)
+    return lambda value, name: kind.check(name, within(value, name))
 
 
 def choice(names: Collection[str]) -> Check:

@@ -22,6 +22,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome, Trained
 from couloir.engine.training import Progress
+from couloir.runs.records.learned import Interval
 from couloir.selection.comparison import race as module
 from couloir.selection.comparison.race import (
     Curves,
@@ -128,17 +129,17 @@ RATES = (0.001, 0.01, 0.1, 1.0, 10.0)
     ("losses", "expected"),
     [
         # Within a tenth of 1.0 on both sides of it; 1.1 itself is.
-        ([2.0, 1.1, 1.0, 1.09, 3.0], [0.01, 1.0]),
+        ([2.0, 1.1, 1.0, 1.09, 3.0], (0.01, 1.0)),
         # A good rate beyond a bad one is not in the range.
-        ([1.05, 1.101, 1.0, 2.0, 1.01], [0.1, 0.1]),
+        ([1.05, 1.101, 1.0, 2.0, 1.01], (0.1, 0.1)),
         # The range ends at what was tried, and at what diverged.
-        ([1.0, 1.0, NAN, 1.0, 1.0], [0.001, 0.01]),
-        ([9.0, 9.0, 1.05, 1.04, 1.0], [0.1, 10.0]),
-        ([NAN, NAN, 5.0, NAN, NAN], [0.1, 0.1]),
+        ([1.0, 1.0, NAN, 1.0, 1.0], (0.001, 0.01)),
+        ([9.0, 9.0, 1.05, 1.04, 1.0], (0.1, 10.0)),
+        ([NAN, NAN, 5.0, NAN, NAN], (0.1, 0.1)),
         ([NAN] * 5, None),
     ],
 )
-def test_the_good_range_by_hand(losses: list[float], expected: list[float] | None) -> None:
+def test_the_good_range_by_hand(losses: list[float], expected: tuple[float, float] | None) -> None:
     tried = [outcome("sgd", rate, [loss]) for rate, loss in zip(RATES, losses, strict=True)]
     assert good_range(tried, "log_loss") == expected
     assert good_range(tried[::-1], "log_loss") == expected, "whatever the order they come in"
@@ -146,7 +147,7 @@ def test_the_good_range_by_hand(losses: list[float], expected: list[float] | Non
 
 def test_the_good_range_is_of_losses_even_where_rules_are_raced_by_accuracy() -> None:
     tried = [outcome("sgd", rate, [loss], [0.9]) for rate, loss in ((0.1, 1.0), (0.2, 1.05), (0.3, 1.2))]
-    assert good_range(tried, "accuracy") == [0.1, 0.2]
+    assert good_range(tried, "accuracy") == (0.1, 0.2)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_best_rate_at_the_edge_is_marked(rate: float, tried: Sequence[float], 
     made = made_up({"sgd": [[0.5]]}, tuning=[outcome("sgd", each, [1.0]) for each in tried])
     at = replace(made.at_tuned["sgd"], member=replace(made.at_tuned["sgd"].member, learning_rate=rate))
     (found,) = standing(replace(made, at_tuned={"sgd": at}))
-    assert (found["learning_rate"], found["at_edge"]) == (rate, expected)
+    assert (found.learning_rate, found.at_edge) == (rate, expected)
 
 
 # Replicates: scores, targets, ranks ---------------------------------------------------------------------
@@ -200,8 +201,8 @@ def test_the_target_of_a_replicate_is_what_half_of_the_rules_reach() -> None:
     # The best are 0.5, 0.2, 0.4, 0.7 and 0.65, 0.4, 0.3, none: the second of four is 0.4 in both.
     made = made_up(FOUR)
     assert made.targets().tolist() == [0.4, 0.4]
-    by_rule = {each["rule"]: each for each in standing(made)}
-    reached = {name: (each["reached"], each["steps_to_target"]) for name, each in by_rule.items()}
+    by_rule = {each.rule: each for each in standing(made)}
+    reached = {name: (each.reached, each.steps_to_target) for name, each in by_rule.items()}
     # Half of two replicates is one: the earlier epoch counts, in steps of which there are 7 an epoch.
     assert reached == {"sgd": (0, None), "momentum": (2, 7.0), "adam": (2, 7.0), "adamw": (0, None)}
 
@@ -234,14 +235,14 @@ def test_steps_to_the_target_are_the_lower_median_over_replicates() -> None:
     for arrivals, median in (((3, 1, 2), 2), ((1, 2, 3, 3), 2), ((3, 3, 1, 3), 3), ((2,), 2)):
         made = made_up({"sgd": [epochs[n] for n in arrivals], "adam": worse * len(arrivals)}, steps=10)
         sgd, adam = standing(made)
-        assert (sgd["rule"], sgd["reached"], sgd["steps_to_target"]) == ("sgd", len(arrivals), 10.0 * median)
-        assert (adam["reached"], adam["steps_to_target"], adam["seconds_to_target"]) == (0, None, None)
+        assert (sgd.rule, sgd.reached, sgd.steps_to_target) == ("sgd", len(arrivals), 10.0 * median)
+        assert (adam.reached, adam.steps_to_target, adam.seconds_to_target) == (0, None, None)
 
 
 def test_a_target_that_is_reached_in_less_than_half_of_the_replicates_has_no_steps() -> None:
     ahead, behind = [[0.1]], [[0.5]]
     made = made_up({"sgd": ahead * 2 + behind * 3, "adam": behind * 2 + ahead * 3})
-    found = {each["rule"]: (each["reached"], each["steps_to_target"]) for each in standing(made)}
+    found = {each.rule: (each.reached, each.steps_to_target) for each in standing(made)}
     assert found == {"sgd": (2, None), "adam": (3, 7.0)}
 
 
@@ -250,7 +251,7 @@ def test_seconds_are_a_member_s_share_of_what_all_took() -> None:
     made = made_up({"sgd": [[0.5, 0.1]] * 3, "adam": [[0.3, 0.2]] * 3})
     assert seconds_per_step(made) == pytest.approx(6 / (2 * 3 * 2 * 7))
     sgd = standing(made)[0]
-    assert sgd["seconds_to_target"] == pytest.approx(2 * 7 * 6 / 84)
+    assert sgd.seconds_to_target == pytest.approx(2 * 7 * 6 / 84)
 
 
 def test_rules_that_diverged_come_last_and_are_not_compared() -> None:
@@ -265,9 +266,9 @@ def test_rules_that_diverged_come_last_and_are_not_compared() -> None:
     assert made.ranking() == ["adam", "momentum", "sgd", "adamw"]
     tested = {(pair.first, pair.second) for pair in made.pairs() if pair.different is not None}
     assert tested == {("adam", "momentum")}
-    by_rule = {each["rule"]: each for each in standing(made)}
-    assert [by_rule[name]["best"] is None for name in made.ranking()] == [False, False, True, True]
-    assert [by_rule[name]["diverged"] for name in made.ranking()] == [0, 0, 1, 3]
+    by_rule = {each.rule: each for each in standing(made)}
+    assert [by_rule[name].best is None for name in made.ranking()] == [False, False, True, True]
+    assert [by_rule[name].diverged for name in made.ranking()] == [0, 0, 1, 3]
     said = made.verdicts()
     assert "sgd diverged in 1 of 3 replicates and is not compared." in said
     assert "adamw diverged in 3 of 3 replicates and is not compared." in said
@@ -283,7 +284,7 @@ def test_who_diverged_while_tuning_is_counted_and_left_out() -> None:
     made = made_up({"sgd": [[0.5], [0.4]]}, tuning=tuning)
     assert made.left_out == ["adam"]
     assert made.verdicts() == ["adam diverged at every learning rate and is left out."]
-    assert standing(made)[0]["tuning_diverged"] == 1
+    assert standing(made)[0].tuning_diverged == 1
     assert tuning_table(made)["best_loss"].to_list() == [0.9, None, None, None]
     assert tuning_table(made)["diverged_epoch"].to_list() == [None, 1, 1, 1]
 
@@ -292,7 +293,7 @@ def test_one_replicate_makes_no_claims() -> None:
     made = made_up({"sgd": [[0.5]], "adam": [[0.1]]})
     assert made.verdicts() == ["One replicate alone cannot show which differences are real."]
     assert made.pairs()[0].difference == pytest.approx(-0.4)
-    assert standing(made)[0]["best"]["log_loss"] == {"mean": 0.1, "low": None, "high": None}
+    assert standing(made)[0].best["log_loss"] == Interval(mean=0.1, low=None, high=None)
 
 
 def test_curves_have_a_row_for_every_epoch_that_was_run_and_no_numbers_that_are_none() -> None:

@@ -94,7 +94,7 @@ def test_what_is_written_is_read_back(generation: Generation, either: Problem, t
 
 def test_what_no_told_generation_has_written_is_removed(tmp_path: Path) -> None:
     names = ["networks-0000.safetensors", "networks-0001.safetensors", "networks-0002.safetensors"]
-    for name in (*names, "networks-0000.safetensors.part", "networks-half.safetensors", "journal.log"):
+    for name in (*names, ".networks-0000.safetensors.part4711", "networks-half.safetensors", "journal.log"):
         (tmp_path / name).touch()
     remove_unfinished(tmp_path, 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.log", *names[:2]]

@@ -17,6 +17,7 @@ import pytest
 import couloir
 from couloir.errors import InputError
 from couloir.runs import stored as runs
+from couloir.runs.records import read_record
 from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.runs import results
 from couloir.studio.rooms.runs.room import MOST_COMPARED, MOST_ROWS, RunsRoom
@@ -63,8 +64,8 @@ def named(room: RunsRoom, kind: str, data: str, place: int = 0) -> str:
     return [row["name"] for row in rows(room) if (row["kind"], row.get("data")) == (kind, data)][place]
 
 
-def record(room: RunsRoom, name: str) -> dict[str, Any]:
-    return json.loads((room.context.runs / name / "run.json").read_text("utf-8"))
+def record(room: RunsRoom, name: str) -> Any:
+    return read_record(room.context.runs / name)
 
 
 def test_the_table_says_what_the_records_say(room: RunsRoom) -> None:
@@ -73,17 +74,17 @@ def test_the_table_says_what_the_records_say(room: RunsRoom) -> None:
     assert [row["name"] for row in found] == sorted((row["name"] for row in found), reverse=True)
     for row in found:
         told = record(room, row["name"])
-        usual = "r2" if told["data"]["task"] == "regression" else "accuracy"
-        assert row["validation"] == told["validation"][told["metric"]]
-        assert row["test"] == told["test"][told["metric"]]
+        usual = "accuracy" if told.data.is_classification else "r2"
+        assert row["validation"] == told.validation[told.metric]
+        assert row["test"] == told.test.scores[told.metric]
         assert [row["score"], row["low"], row["high"]] == [
-            told["test"][usual],
-            *told["test"]["intervals"][usual],
+            told.test.scores[usual],
+            *told.test.intervals[usual],
         ]
-        assert (row["rows"], row["members"]) == (told["data"]["rows"], told["n_members"])
-        assert row["seconds"] == told["seconds"]["total"]
+        assert (row["rows"], row["members"]) == (told.data.rows, told.n_members)
+        assert row["seconds"] == told.seconds["total"]
         assert row["page"]
-        assert row["winner"].startswith(told["winner"]["optimizer"])
+        assert row["winner"].startswith(told.winner.optimizer)
 
 
 BROKEN = {
@@ -95,8 +96,10 @@ BROKEN = {
     "data of another kind": '{"kind": "train", "data": 3}',
     "no finalists": "FINALISTS",
     "text for a score": "SCORE",
+    "a score too few": "NO SCORE",
+    "a number for a list": "HIDDEN",
     "an infinite count": "INFINITE",
-    "hostile": '{"kind": "<script>alert(1)</script>", "data": {"name": "<b>x</b>", "rows": 1}}',
+    "hostile": '{"schema_version": 3, "kind": "<script>alert(1)</script>", "data": {"name": "<b>x</b>"}}',
 }
 
 
@@ -109,6 +112,11 @@ def test_a_broken_folder_is_listed_and_asked_about_without_harm(room: RunsRoom, 
         text = json.dumps({**good, "finalists": []})
     elif text == "SCORE":
         text = json.dumps({**good, "validation": {"log_loss": "low"}})
+    elif text == "NO SCORE":
+        text = json.dumps({**good, "validation": {"accuracy": 0.5}})
+    elif text == "HIDDEN":
+        good["winner"]["hyperparameters"]["hidden"] = 3
+        text = json.dumps(good)
     elif text == "INFINITE":
         text = json.dumps({**good, "n_members": math.inf})
     (folder / "run.json").unlink()
@@ -117,12 +125,11 @@ def test_a_broken_folder_is_listed_and_asked_about_without_harm(room: RunsRoom, 
     first, *others = rows(room)
     assert first["name"] == folder.name
     assert len(others) == 5
-    if what == "hostile":
-        assert (first["broken"], first["model"], first["data"]) == (None, False, "<b>x</b>")
-    else:
-        assert first["broken"].endswith((".", "'."))
-        assert "\n" not in first["broken"]
-        assert len(first["broken"]) < 300
+    assert first["broken"].endswith(".")
+    assert "\n" not in first["broken"]
+    assert len(first["broken"]) < 300
+    assert f"'runs/{folder.name}'" in first["broken"]
+    assert str(room.context.runs) not in first["broken"]
     for ask, given in (
         ("result", {"run": folder.name}),
         ("compare", {"runs": [folder.name]}),
@@ -136,9 +143,9 @@ def test_a_search_that_has_not_ended_says_how_to_go_on(room: RunsRoom) -> None:
     folder = room.context.runs / "20990101-000000-iris"
     folder.mkdir()
     (folder / "journal.log").write_text("")
-    assert rows(room)[0]["broken"].startswith(
-        "A search that has not ended: go on with 'couloir search --resume"
-    )
+    found = rows(room)[0]
+    assert found["kind"] == "search"
+    assert f"has not ended: go on with 'couloir search --resume runs/{folder.name}'" in found["broken"]
 
 
 def test_a_row_is_read_again_when_its_run_has_changed(room: RunsRoom) -> None:
@@ -146,8 +153,18 @@ def test_a_row_is_read_again_when_its_run_has_changed(room: RunsRoom) -> None:
     path = room.context.runs / before["name"] / "run.json"
     told = json.loads(path.read_text("utf-8"))
     time.sleep(0.01)
-    path.write_text(json.dumps({**told, "status": "interrupted, as it were"}), "utf-8")
-    assert rows(room)[0]["status"] == "interrupted, as it were"
+    told["data"]["name"] = "<b>x</b>"
+    path.write_text(json.dumps({**told, "status": "interrupted"}), "utf-8")
+    assert (rows(room)[0]["status"], rows(room)[0]["data"]) == ("interrupted", "<b>x</b>")
+
+
+def test_a_table_that_lacks_a_column_is_said(room: RunsRoom) -> None:
+    name = named(room, "train", "iris")
+    path = room.context.runs / name / "history.parquet"
+    pl.read_parquet(path).drop("validation_loss").write_parquet(path)
+    for ask, given in (("result", {"run": name}), ("compare", {"runs": [name]})):
+        with pytest.raises(InputError, match=rf"tables of the run folder 'runs/{name}'.*validation_loss"):
+            room.answer(ask, given)
 
 
 @pytest.mark.parametrize(
@@ -174,12 +191,12 @@ def test_a_comparison_has_scores_curves_and_rates_of_the_tables(room: RunsRoom) 
     for name, each in zip(names, found["runs"], strict=True):
         told, folder = record(room, name), room.context.runs / name
         for score in each["scores"]:
-            assert score["value"] == told["test"][score["metric"]]
-            assert [score["low"], score["high"]] == told["test"]["intervals"][score["metric"]]
-        history = pl.read_parquet(folder / "history.parquet").filter(member=told["winner"]["member"])
+            assert score["value"] == told.test.scores[score["metric"]]
+            assert (score["low"], score["high"]) == told.test.intervals[score["metric"]]
+        history = pl.read_parquet(folder / "history.parquet").filter(member=told.winner.member)
         assert each["curve"]["values"] == history["validation_loss"].to_list()
         assert each["curve"]["epochs"] == history["epoch"].to_list()
-        board = pl.read_parquet(folder / "leaderboard.parquet").filter(optimizer=told["winner"]["optimizer"])
+        board = pl.read_parquet(folder / "leaderboard.parquet").filter(optimizer=told.winner.optimizer)
         best = dict(board.select("learning_rate", "validation_loss").iter_rows())
         assert dict(zip(each["response"]["rates"], each["response"]["values"], strict=True)) == best
     assert found["cautions"][0].startswith("These runs divide the data differently")
@@ -190,7 +207,7 @@ def test_what_cannot_be_set_side_by_side_is_said(room: RunsRoom) -> None:
     cautions = room.answer("compare", {"runs": names}).values["cautions"]
     assert cautions[0].startswith("These runs are about different data")
     same = [named(room, "train", "iris", 1), named(room, "race", "iris")]
-    times = max(record(room, name)["ledger"]["times_scored"] for name in same)
+    times = max(record(room, name).ledger.times_scored for name in same)
     found = room.answer("compare", {"runs": same}).values["cautions"]
     assert times > 1
     assert len(found) == 1
@@ -235,8 +252,8 @@ def test_numbers_are_predicted_as_numbers_and_images_from_their_pixels(room: Run
     name = named(room, "train", "digits")
     example = room.answer("example", {"run": name}).values["text"]
     answer = room.answer("predict", {"run": name, "text": example})
-    worst = record(room, name)["mistakes"][0]
-    assert answer.values["labels"][0] == str(worst["predicted"])
+    worst = record(room, name).mistakes[0]
+    assert answer.values["labels"][0] == str(worst.predicted)
     with pytest.raises(InputError, match="numbers alone"):
         room.answer("predict", {"run": name, "text": example.replace("\n0", "\nzero", 1)})
 
@@ -293,7 +310,7 @@ def test_a_landscape_is_drawn_as_a_run_of_its_own(room: RunsRoom) -> None:
         True,
         False,
     )
-    assert record(room, row["name"])["grid"]["points"] == 49
+    assert record(room, row["name"]).grid.points == 49
 
 
 def test_data_that_have_moved_are_found_among_the_pages_files(room: RunsRoom, tmp_path: Path) -> None:
@@ -325,4 +342,4 @@ def test_the_lines_that_are_shown_read_the_run(room: RunsRoom, monkeypatch: pyte
     Path("new.csv").write_text(room.answer("example", {"run": name}).values["text"])
     known: dict[str, Any] = {}
     exec(compile(lines, "lines", "exec"), known)
-    assert known["run"].test["accuracy"] == record(room, name)["test"]["accuracy"]
+    assert known["run"].test["accuracy"] == record(room, name).test.scores["accuracy"]

@@ -199,7 +199,7 @@ def test_a_job_trains_tells_how_it_goes_and_leaves_a_run(room: TrainRoom) -> Non
         assert min(entry["curve"]) == entry["score"]
         assert sum(entry["counts"].values()) == entry["members"] == 2
     shown = room.answer("result", {"run": last["done"]["run"]}).values
-    assert shown["score"] == found["test"]["accuracy"]
+    assert shown["score"] == found["test"]["scores"]["accuracy"]
     assert [shown["low"], shown["high"]] == found["test"]["intervals"]["accuracy"]
     assert shown["validation"] == found["validation"]["log_loss"]
     assert [row[0]["text"] for row in shown["board"]["rows"]] == list(

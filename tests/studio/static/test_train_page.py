@@ -75,7 +75,7 @@ def test_a_dropped_table_is_trained_on(
     shown = finished(tab)
     assert fits(tab)
     found = record(folder, shown["run"])
-    assert json.loads(shown["score"]) == found["test"]["accuracy"]
+    assert json.loads(shown["score"]) == found["test"]["scores"]["accuracy"]
     assert json.loads(shown["validation"]) == found["validation"]["log_loss"]
     assert found["command"].startswith("couloir train 'my shop.csv' --target bought")
     metrics = [row["metric"] for row in all_told(tab, ".result tr[data-metric]")]
@@ -83,7 +83,11 @@ def test_a_dropped_table_is_trained_on(
     for metric in metrics:
         cells = all_told(tab, f".result tr[data-metric={metric}] td")
         low, high = found["test"]["intervals"][metric]
-        assert numbers(cells[0] | cells[1]) == {"value": found["test"][metric], "low": low, "high": high}
+        assert numbers(cells[0] | cells[1]) == {
+            "value": found["test"]["scores"][metric],
+            "low": low,
+            "high": high,
+        }
     assert f"run={shown['run']}" in tab.evaluate("location.hash")
     frame = "document.querySelector('iframe.report').getAttribute('sandbox')"
     assert tab.evaluate(frame) == "allow-scripts allow-downloads"

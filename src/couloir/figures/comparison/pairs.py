@@ -9,23 +9,25 @@ from couloir import text as words
 from couloir.figures import scores, theme
 from couloir.figures.chart import Chart, new_figure
 from couloir.figures.scores import TableRun
+from couloir.runs.records import RaceRecord
+from couloir.runs.records.learned import Pair
 from couloir.text import number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def race_pairs(run: TableRun) -> Chart:
+def race_pairs(run: TableRun[RaceRecord]) -> Chart:
     """How much better the rule of a row is than the rule of a column; blue where the difference is real.
 
     Real: below 5 % by the paired t test with Nadeau and Bengio's correction, Holm over all pairs.
     """
-    title, pairs = "Who is really better than whom", run.record.get("pairs") or []
+    title, pairs = "Who is really better than whom", run.record.pairs
     if not pairs:
         return Chart("pairs", title, "Left out: with one rule there is no pair to compare.")
-    rules = [entry["rule"] for entry in run.record["standing"]]
+    rules = [entry.rule for entry in run.record.standing]
     figure = new_figure(title, "", "", height=max(260, min(620, 130 + 46 * len(rules))))
-    _add_pairs(figure, rules, pairs, run.record["metric"])
+    _add_pairs(figure, rules, pairs, run.record.metric)
     names = [words.plain(rule, 14) for rule in rules]
     common = {"type": "linear", "showgrid": False, "ticks": "", "ticklabelstandoff": 4}
     common["tickfont"] = {"size": 13, "color": theme.colour("ink")}
@@ -42,34 +44,32 @@ def race_pairs(run: TableRun) -> Chart:
     figure.update_layout(
         dragmode=False, modebar={"remove": ["zoom", "pan", "zoomin", "zoomout", "resetscale"]}
     )
-    real = [f"{pair['first']} than {pair['second']}" for pair in pairs if pair["different"]]
+    real = [f"{pair.first} than {pair.second}" for pair in pairs if pair.different]
     alt = f"Matrix of {words.count(len(pairs), 'pair')} of rules. "
     alt += f"Really better: {words.joined(real, limit=30)}."
-    return Chart("pairs", title, _pairs_sentence(pairs, run.record["replicates"]), alt, figure)
+    return Chart("pairs", title, _pairs_sentence(pairs, run.record.replicates), alt, figure)
 
 
 VERDICTS = {"real": ("right", "paper"), "reversed": ("wrong", "paper"), "open": ("right-faint", "quiet")}
 """The colour of a cell and of its text, by what the test says; reversed: the rule of the column is better."""
 
 
-def _add_pairs(figure: go.Figure, rules: list[str], pairs: list[dict[str, Any]], metric: str) -> None:
+def _add_pairs(figure: go.Figure, rules: list[str], pairs: list[Pair], metric: str) -> None:
     """One heat map for each verdict, so that each has a colour of its own."""
     place = {rule: index for index, rule in enumerate(rules)}
-    cells: dict[str, list[tuple[int, int, dict[str, Any]]]] = {}
+    cells: dict[str, list[tuple[int, int, Pair]]] = {}
     for pair in pairs:
         # Above the diagonal: the rule that stands higher is the row.
-        row, column = sorted((place[pair["first"]], place[pair["second"]]))
+        row, column = sorted((place[pair.first], place[pair.second]))
         cells.setdefault(_verdict(pair, rules[row]), []).append((row, column, pair))
     for verdict, items in cells.items():
         fill, ink = VERDICTS.get(verdict, ("blank", "quiet"))
         z: list[list[Any]] = [[None] * len(rules) for _ in rules[1:]]
         words_of, text = copy.deepcopy(z), [[""] * len(rules) for _ in rules[1:]]
         for row, column, pair in items:
-            swapped = pair["first"] != rules[row]
+            swapped = pair.first != rules[row]
             z[row][column], words_of[row][column] = 1, _pair_words(pair, metric)
-            text[row][column] = (
-                "?" if verdict == "unknown" else difference(pair["difference"], metric, swapped)
-            )
+            text[row][column] = "?" if verdict == "unknown" else difference(pair.difference, metric, swapped)
         figure.add_heatmap(
             name=verdict,
             z=z,
@@ -86,17 +86,17 @@ def _add_pairs(figure: go.Figure, rules: list[str], pairs: list[dict[str, Any]],
         )
 
 
-def _verdict(pair: dict[str, Any], row: str) -> str:
-    if pair["different"] is None:
+def _verdict(pair: Pair, row: str) -> str:
+    if pair.different is None:
         return "unknown"
-    if not pair["different"]:
+    if not pair.different:
         return "open"
-    return "real" if pair["first"] == row else "reversed"
+    return "real" if pair.first == row else "reversed"
 
 
 def difference(value: float | None, metric: str, swapped: bool = False) -> str:
     """The size of a difference in few characters: .021, 310k; percentage points for shares."""
-    if not scores.finite(value) or value is None:
+    if value is None:
         return "?"
     size, sign = abs(value), "−" if swapped else ""
     if metric in words.SHARES:
@@ -107,18 +107,18 @@ def difference(value: float | None, metric: str, swapped: bool = False) -> str:
     return sign + number(size, 2).removeprefix("0" if 0 < size < 1 else "")
 
 
-def _pair_words(pair: dict[str, Any], metric: str) -> str:
-    first, second = words.plain(pair["first"]), words.plain(pair["second"])
-    if pair["different"] is None:
+def _pair_words(pair: Pair, metric: str) -> str:
+    first, second = words.plain(pair.first), words.plain(pair.second)
+    if pair.different is None:
         return f"{first} and {second}: not tested, one of them diverged"
-    size = difference(pair["difference"], metric) + (" points" if metric in words.SHARES else "")
-    verdict = "really better" if pair["different"] else "not to be told apart"
-    return f"{first} against {second}: better by {size}<br>{verdict} ({scores.p_value(pair['p_adjusted'])})"
+    size = difference(pair.difference, metric) + (" points" if metric in words.SHARES else "")
+    verdict = "really better" if pair.different else "not to be told apart"
+    return f"{first} against {second}: better by {size}<br>{verdict} ({scores.p_value(pair.p_adjusted)})"
 
 
-def _pairs_sentence(pairs: list[dict[str, Any]], replicates: int) -> str:
-    tested = [pair for pair in pairs if pair["different"] is not None]
-    real = [pair for pair in tested if pair["different"]]
+def _pairs_sentence(pairs: list[Pair], replicates: int) -> str:
+    tested = [pair for pair in pairs if pair.different is not None]
+    real = [pair for pair in tested if pair.different]
     text = ""
     if len(pairs) == 1 and tested:
         text = (
@@ -130,7 +130,7 @@ def _pairs_sentence(pairs: list[dict[str, Any]], replicates: int) -> str:
     elif tested:
         text = f"In {len(real)} of {words.count(len(tested), 'pair')} the difference is larger than chance "
         text += "allows (5\u202f%, Holm's correction over all pairs)."
-        alike = [f"{pair['first']} and {pair['second']}" for pair in tested if not pair["different"]]
+        alike = [f"{pair.first} and {pair.second}" for pair in tested if not pair.different]
         text += f" Not told apart: {'; '.join(alike)}." if 0 < len(alike) <= 3 else ""
     if replicates == 1:
         return "One replicate tells no difference from chance: no pair was tested."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
@@ -11,7 +12,10 @@ from couloir.figures import scores, theme
 from couloir.figures.chart import Chart, new_figure
 from couloir.figures.scores import TableRun
 from couloir.figures.search.trials import complete
-from couloir.text import number
+from couloir.options import CUSTOMARY, SPACE, label, taken_by
+from couloir.runs.records import SearchRecord
+from couloir.runs.records.learned import ParameterImportance
+from couloir.text import setting
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,48 +23,23 @@ if TYPE_CHECKING:
 BEST_SHOWN = 12  # lines that can still be followed
 FEWEST = 3  # trials of which a median says something
 
-LABELS = {
-    "optimizer": "rule",
-    "rate": "rate",
-    "learning_rate": "learning rate",
-    "momentum": "momentum",
-    "schedule": "schedule",
-    "warmup": "warm-up",
-    "batch_size": "batch size",
-    "layers": "hidden layers",
-    "width": "width",
-    "hidden": "hidden",
-    "activation": "activation",
-    "loss": "loss",
-    "l1": "L1",
-    "l2": "L2",
-    "dropout": "dropout",
-    "noise": "input noise",
-}
-
-
-def label(name: str) -> str:
-    """A hyperparameter in words."""
-    return LABELS.get(name, name.replace("_", " "))
-
 
 def heading(name: str) -> str:
     """A hyperparameter as the title of an axis or a column; the rate is a multiple there."""
     return "rate × customary" if name == "rate" else label(name)
 
 
-def parameter_importance(run: TableRun) -> Chart:
+def parameter_importance(run: TableRun[SearchRecord]) -> Chart:
     """The share of the spread of the trials' scores that each hyperparameter explains, from run.json."""
-    title, entries = "Which hyperparameters mattered", run.record.get("importance_of_parameters") or []
-    entries = [entry for entry in entries if scores.finite(entry["share"])]
+    title = "Which hyperparameters mattered"
+    entries = sorted(run.record.importance_of_parameters, key=lambda entry: -entry.share)
     if not entries:
         return Chart("parameters", title, "Left out: too few trials were trained to their end to tell.")
-    entries = sorted(entries, key=lambda entry: -entry["share"])
     figure = new_figure(title, "share of the spread in scores", "", height=120 + 30 * len(entries))
     figure.add_bar(
-        x=[entry["share"] for entry in entries],
+        x=[entry.share for entry in entries],
         y=list(range(len(entries))),
-        customdata=[words.plain(label(entry["name"])) for entry in entries],
+        customdata=[words.plain(label(entry.name)) for entry in entries],
         orientation="h",
         marker={"color": theme.colour("right")},
         hovertemplate="%{customdata}: %{x:.1%}<extra></extra>",
@@ -71,22 +50,22 @@ def parameter_importance(run: TableRun) -> Chart:
         xaxis={"tickformat": ".0%", "rangemode": "tozero"},
         yaxis={
             "tickvals": list(range(len(entries))),
-            "ticktext": [words.plain(label(entry["name"]), 20) for entry in entries],
+            "ticktext": [words.plain(label(entry.name), 20) for entry in entries],
             "range": [len(entries) - 0.5, -0.5],
             "ticklabelstandoff": 6,
             "showgrid": False,
         },
     )
-    listed = words.joined([f"{label(e['name'])} {words.percent(e['share'])}" for e in entries], limit=16)
+    listed = words.joined([f"{label(e.name)} {words.percent(e.share)}" for e in entries], limit=16)
     return Chart("parameters", title, _importance_sentence(entries), f"Bar chart: {listed}.", figure)
 
 
-def _importance_sentence(entries: list[dict[str, Any]]) -> str:
-    first = entries[0]
-    text = f"Most depended on {label(first['name'])}: {words.percent(first['share'])} of the spread in scores"
-    if len(entries) > 1:
-        text += f", then on {label(entries[1]['name'])} ({words.percent(entries[1]['share'])})"
-    idle = [label(entry["name"]) for entry in entries if entry["share"] < 0.02]
+def _importance_sentence(entries: Sequence[ParameterImportance]) -> str:
+    first, *others = entries
+    text = f"Most depended on {label(first.name)}: {words.percent(first.share)} of the spread in scores"
+    if others:
+        text += f", then on {label(others[0].name)} ({words.percent(others[0].share)})"
+    idle = [label(entry.name) for entry in entries if entry.share < 0.02]
     text += "."
     if idle:
         text += f" Below 2\u202f% {'stands' if len(idle) == 1 else 'stand'} {words.joined(idle)}."
@@ -94,8 +73,16 @@ def _importance_sentence(entries: list[dict[str, Any]]) -> str:
 
 
 def varied(rows: list[dict[str, Any]]) -> list[str]:
-    """The hyperparameters in which the trials differ; rate and layers once, as they were searched."""
-    names = [name for name in LABELS if len({row.get(name) for row in rows} - {None}) > 1]
+    """The hyperparameters in which the trials differ; rate and layers once, as they were searched.
+
+    What rules read differs between trials of one rule where it was searched; where it was not, between rules.
+    """
+    rules, names = {row["optimizer"] for row in rows}, []
+    for name in taken_by(SPACE):
+        differs = len({row.get(name) for row in rows} - {None}) > 1
+        if differs and name in CUSTOMARY:
+            differs = len({(row["optimizer"], row.get(name)) for row in rows}) > len(rules)
+        names += [name] * differs
     doubled = {"learning_rate"} if "rate" in names else set()
     if "layers" in names or "width" in names:
         doubled.add("hidden")
@@ -108,11 +95,11 @@ def is_number(rows: list[dict[str, Any]], name: str) -> bool:
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
-def search_slices(run: TableRun) -> Chart:
+def search_slices(run: TableRun[SearchRecord]) -> Chart:
     """The score of every trial against each hyperparameter in turn; dashes are the medians of a choice."""
     from plotly.subplots import make_subplots
 
-    metric, title = run.record["metric"], "Score against each hyperparameter"
+    metric, title = run.record.metric, "Score against each hyperparameter"
     rows = complete(run)
     names = _by_importance(run, varied(rows))
     if len(rows) < 2 or not names:
@@ -134,31 +121,20 @@ def search_slices(run: TableRun) -> Chart:
     if len(names) % 2:
         unused = 2 * high
         figure.update_layout({f"xaxis{unused}": {"visible": False}, f"yaxis{unused}": {"visible": False}})
-    best = words.joined([setting(name, rows[0][name]) for name in names], limit=16)
+    best = words.joined([described(name, rows[0][name]) for name in names], limit=16)
     alt = f"{words.count(len(names), 'scatter chart')} of {words.count(len(rows), 'trial')}. "
     alt += f"Best trial: {best}."
     return Chart("slices", title, _slices_sentence(rows, names, metric, beyond), alt, figure)
 
 
-def _by_importance(run: TableRun, names: list[str]) -> list[str]:
-    shares = {
-        entry["name"]: entry["share"] or 0.0 for entry in run.record.get("importance_of_parameters") or []
-    }
+def _by_importance(run: TableRun[SearchRecord], names: list[str]) -> list[str]:
+    shares = {entry.name: entry.share for entry in run.record.importance_of_parameters}
     return sorted(names, key=lambda name: -shares.get(name, 0.0))
 
 
-def text(value: Any) -> str:
-    """The value of a hyperparameter in words."""
-    if value is None:
-        return "–"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value)
-    return words.short(str(value).replace("_", " "))
-
-
-def setting(name: str, value: Any) -> str:
+def described(name: str, value: Any) -> str:
     """A hyperparameter with its value: "width 64", "1.2 × the customary rate"."""
-    return f"{text(value)} × the customary rate" if name == "rate" else f"{label(name)} {text(value)}"
+    return f"{setting(value)} × the customary rate" if name == "rate" else f"{label(name)} {setting(value)}"
 
 
 def _add_slice(
@@ -181,7 +157,7 @@ def _add_slice(
     figure.add_scatter(
         x=[place[row[name]] + shift if few else row[name] for row, shift in zip(known, spread, strict=True)],
         y=[row["value"] for row in known],
-        customdata=[f"trial {row['number']}, {words.plain(text(row[name]))}" for row in known],
+        customdata=[f"trial {row['number']}, {words.plain(setting(row[name]))}" for row in known],
         name=label(name),
         xaxis=f"x{axis}",
         yaxis=f"y{axis}",
@@ -200,7 +176,10 @@ def _add_slice(
     title = {"title": {"text": words.plain(heading(name), 22), "standoff": 4}, "tickfont": {"size": 11}}
     if few:
         _add_medians(figure, known, name, place, axis)
-        ticks = {"tickvals": list(place.values()), "ticktext": [words.plain(text(c), 12) for c in choices]}
+        ticks = {
+            "tickvals": list(place.values()),
+            "ticktext": [words.plain(setting(c), 12) for c in choices],
+        }
         figure.update_layout({f"xaxis{axis}": title | ticks | {"showgrid": False}})
     else:
         figure.update_layout({f"xaxis{axis}": title | _quantity_axis([row[name] for row in known])})
@@ -230,7 +209,7 @@ def _add_medians(
 
 def _slices_sentence(rows: list[dict[str, Any]], names: list[str], metric: str, beyond: int) -> str:
     best = rows[0]
-    shown = words.joined([setting(name, best[name]) for name in names[:4] if best.get(name) is not None])
+    shown = words.joined([described(name, best[name]) for name in names[:4] if best.get(name) is not None])
     text_ = f"The best trial (orange) has {shown}."
     for name in names:
         if not is_number(rows, name):
@@ -246,7 +225,7 @@ def _choice_words(rows: list[dict[str, Any]], name: str, metric: str) -> str:
     groups: dict[str, list[float]] = {}
     for row in rows:
         if row.get(name) is not None:
-            groups.setdefault(text(row[name]), []).append(row["value"])
+            groups.setdefault(setting(row[name]), []).append(row["value"])
     medians = {choice: statistics.median(v) for choice, v in groups.items() if len(v) >= FEWEST}
     if len(medians) < 2:
         return ""
@@ -260,7 +239,7 @@ def _choice_words(rows: list[dict[str, Any]], name: str, metric: str) -> str:
 # The best trials side by side -----------------------------------------------------------------------------
 
 
-def best_trials(run: TableRun) -> Chart:
+def best_trials(run: TableRun[SearchRecord]) -> Chart:
     """Parallel coordinates of the best trials: a line for each hyperparameter, a path for each trial.
 
     The coordinates lie one below the other, so that they can be read on a phone.
@@ -272,7 +251,7 @@ def best_trials(run: TableRun) -> Chart:
     figure = new_figure(title, "", "", height=110 + 62 * len(names))
     scales = [_scale(rows, name) for name in names]
     for rank, row in reversed(list(enumerate(rows, start=1))):
-        _add_path(figure, row, rank, names, scales, run.record["metric"])
+        _add_path(figure, row, rank, names, scales, run.record.metric)
     for place, (name, (_, ends)) in enumerate(zip(names, scales, strict=True)):
         _add_coordinate(figure, place, heading(name), ends)
     figure.update_layout(
@@ -280,7 +259,7 @@ def best_trials(run: TableRun) -> Chart:
         xaxis={"visible": False, "range": [-0.06, 1.06]},
         yaxis={"visible": False, "range": [len(names) - 0.45, -0.75]},
     )
-    listed = words.joined([setting(name, rows[0][name]) for name in names], limit=16)
+    listed = words.joined([described(name, rows[0][name]) for name in names], limit=16)
     alt = f"Parallel coordinates of {len(rows)} trials. The best: {listed}."
     return Chart("best", title, _agreement_sentence(rows, names), alt, figure)
 
@@ -292,13 +271,13 @@ def _scale(rows: list[dict[str, Any]], name: str) -> tuple[dict[Any, float], lis
     if not is_number(rows, name) or len(ordered) <= 5:
         last = max(1, len(ordered) - 1)
         places = {value: index / last if len(ordered) > 1 else 0.5 for index, value in enumerate(ordered)}
-        return places, [(places[value], text(value)) for value in ordered]
+        return places, [(places[value], setting(value)) for value in ordered]
     low, high = ordered[0], ordered[-1]
     logarithmic = low > 0 and high / low > 20
     transform = math.log if logarithmic else float
     start, span = transform(low), transform(high) - transform(low)
     places = {value: (transform(value) - start) / span for value in ordered}
-    return places, [(0.0, text(low)), (1.0, text(high))]
+    return places, [(0.0, setting(low)), (1.0, setting(high))]
 
 
 def _add_path(
@@ -309,7 +288,7 @@ def _add_path(
     figure.add_scatter(
         x=[scales[place][0][row[name]] for place, name in known],
         y=[place for place, _ in known],
-        customdata=[f"{words.plain(label(name))} {words.plain(text(row[name]))}" for _, name in known],
+        customdata=[f"{words.plain(label(name))} {words.plain(setting(row[name]))}" for _, name in known],
         name=f"trial {row['number']}",
         mode="lines+markers",
         opacity=1.0 if best else 0.75 - 0.045 * rank,
@@ -350,7 +329,7 @@ def _agreement_sentence(rows: list[dict[str, Any]], names: list[str]) -> str:
             continue
         common = max(dict.fromkeys(values), key=values.count)
         if 3 * values.count(common) >= 2 * len(values):
-            agreed.append(f"{setting(name, common)} ({values.count(common)} of {len(values)})")
+            agreed.append(f"{described(name, common)} ({values.count(common)} of {len(values)})")
         else:
             open_.append(label(name))
     text_ = f"Drawn are the best {len(rows)} trials; the best of all is orange."

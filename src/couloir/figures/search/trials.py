@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir import text as words
+from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Run, new_figure
 from couloir.figures.scores import TableRun
+from couloir.runs.records import SearchRecord
 from couloir.text import number
 
 if TYPE_CHECKING:
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 COMPLETE = ("finished", "stopped")
 """The status of a trial that can be chosen; one that left at a rung has a score, but of too few epochs."""
 
+
+class SearchRun(Run[SearchRecord], TableRun[SearchRecord], Protocol):
+    """A search with its tables and with its history, the curves of the best trials."""
+
+
 STATUS_STYLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "left": ("left at a rung", "quiet", {"symbol": "circle-open", "size": 6}),
     "unscored": ("left at a rung", "quiet", {"symbol": "line-ns-open", "size": 7}),
@@ -23,79 +30,69 @@ STATUS_STYLES: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def trials(run: TableRun) -> list[dict[str, Any]]:
+def trials(run: TableRun[SearchRecord]) -> list[dict[str, Any]]:
     """The trials by number."""
     return sorted(scores.rows(run, "trials"), key=lambda row: row["number"])
 
 
-def complete(run: TableRun) -> list[dict[str, Any]]:
+def complete(run: TableRun[SearchRecord]) -> list[dict[str, Any]]:
     """The trials that can be chosen, best first."""
-    found = [row for row in trials(run) if row["status"] in COMPLETE and scores.finite(row["value"])]
-    return sorted(found, key=lambda row: row["value"], reverse=scores.higher_is_better(_metric(run)))
+    found = [row for row in trials(run) if row["status"] in COMPLETE]
+    return sorted(found, key=lambda row: row["value"], reverse=METRICS[run.record.metric].more_is_better)
 
 
-def folds_of(run: TableRun) -> int:
+def folds_of(record: SearchRecord) -> int:
     """How many times each trial was trained: `epochs_run` counts the epochs of all its folds."""
-    return (run.record.get("cross_validation") or {}).get("folds") or 1
+    return record.cross_validation.folds if record.cross_validation else 1
 
 
-def _metric(run: TableRun) -> str:
-    metric: str = run.record["metric"]
-    return metric
-
-
-def _part(run: TableRun) -> str:
+def _part(record: SearchRecord) -> str:
     """What the trials were scored on, for an axis: "validation", or "mean of 5 folds"."""
-    evaluation = str((run.record.get("search") or {}).get("evaluation") or "validation")
+    evaluation = record.search.evaluation
     return evaluation if evaluation == "validation" else f"mean of {evaluation},"
 
 
 # The trials in order --------------------------------------------------------------------------------------
 
 
-def left_score(row: dict[str, Any]) -> float | None:
-    """The score of a trial that left, at its last rung, where the table holds one."""
-    score = row["value"] if row["value"] is not None else row.get("rung_value")
-    return score if row["status"] == "left" and scores.finite(score) else None
+def _left_score(row: dict[str, Any]) -> float | None:
+    """The score of a trial that left, at its last rung; None where it had none."""
+    return row["rung_value"] if row["status"] == "left" else None
 
 
-def search_history(run: TableRun) -> Chart:
+def search_history(run: TableRun[SearchRecord]) -> Chart:
     """The score of every trial by its number, and the best so far as a line; × diverged."""
-    metric, title = _metric(run), "The trials, one after the other"
+    metric, title = run.record.metric, "The trials, one after the other"
     rows = trials(run)
     groups = {
-        "left": [{**row, "value": left_score(row)} for row in rows if left_score(row) is not None],
-        "complete": [row for row in rows if row["status"] in COMPLETE and scores.finite(row["value"])],
+        "left": [{**row, "value": _left_score(row)} for row in rows if _left_score(row) is not None],
+        "complete": [row for row in rows if row["status"] in COMPLETE],
     }
     if not groups["complete"]:
         return Chart("trials", title, "No trial can be drawn: none was trained to its end.")
     values = [row["value"] for of_status in groups.values() for row in of_status]
     settings, ends, beyond = scores.clipped(metric, values)
-    figure = new_figure(title, "trial", scores.axis_title(run.record, metric, _part(run)), height=460)
+    figure = new_figure(title, "trial", scores.axis_title(run.record, metric, _part(run.record)), height=460)
     for status, of_status in groups.items():
         _add_trials(figure, of_status, status, metric)
     edge = scores.edge(metric, ends, settings["type"] == "log")
-    unknown = [row for row in rows if row["status"] == "left" and left_score(row) is None]
+    unknown = [row for row in rows if row["status"] == "left" and _left_score(row) is None]
     _add_trials(figure, [{**row, "value": edge} for row in unknown], "unscored", metric)
     _add_lost(figure, [row for row in rows if row["status"] == "diverged"], edge)
-    steps = records(run)
+    steps = _records(run)
     _add_best_so_far(figure, steps, rows[-1]["number"], metric)
     figure.update_layout(yaxis=settings)
     alt = f"Scatter chart of {words.count(len(rows), 'trial')} with the best so far as a line: "
     alt += words.joined([f"{words.metric(metric, v)} at trial {n}" for n, v in steps[-8:]], 8) + "."
-    return Chart("trials", title, _history_sentence(run, steps, len(rows), beyond), alt, figure)
+    return Chart("trials", title, _history_sentence(metric, steps, len(rows), beyond), alt, figure)
 
 
-def records(run: TableRun) -> list[tuple[int, float]]:
+def _records(run: TableRun[SearchRecord]) -> list[tuple[int, float]]:
     """(number, score) of every trial that bettered all before it."""
-    steps: list[tuple[int, float]] = []
+    sign, steps = METRICS[run.record.metric].sign, list[tuple[int, float]]()
     for row in trials(run):
-        if row["status"] in COMPLETE and scores.finite(row["value"]):
-            value = row["value"]
-            if not steps or (
-                value != steps[-1][1] and scores.best(_metric(run), (value, steps[-1][1])) == value
-            ):
-                steps.append((row["number"], value))
+        if row["status"] in COMPLETE and (not steps or sign * row["value"] < sign * steps[-1][1]):
+            steps.append((row["number"], row["value"]))
     return steps
 
 
@@ -141,16 +138,11 @@ def _add_best_so_far(figure: go.Figure, steps: list[tuple[int, float]], last: in
 
 def _trial_words(row: dict[str, Any]) -> str:
     """A trial in a few words for the pointer."""
-    parts = [words.plain(row["optimizer"])]
-    if scores.finite(row.get("learning_rate")):
-        parts.append(f"at {number(row['learning_rate'])}")
-    if row.get("epochs_run"):
-        parts.append(f", {words.count(row['epochs_run'], 'epoch')}")
-    return " ".join(parts).replace(" ,", ",")
+    rule, epochs = words.plain(row["optimizer"]), words.count(row["epochs_run"], "epoch")
+    return f"{rule} at {number(row['learning_rate'])}, {epochs}"
 
 
-def _history_sentence(run: TableRun, steps: list[tuple[int, float]], n_trials: int, beyond: int) -> str:
-    metric = _metric(run)
+def _history_sentence(metric: str, steps: list[tuple[int, float]], n_trials: int, beyond: int) -> str:
     best, value = steps[-1]
     text = f"The best of {words.count(n_trials, 'trial')} is number {best}, with "
     text += f"{words.metric(metric, value)}"
@@ -172,7 +164,7 @@ def _history_sentence(run: TableRun, steps: list[tuple[int, float]], n_trials: i
 # Rungs ----------------------------------------------------------------------------------------------------
 
 
-def search_rungs(run: TableRun) -> Chart:
+def search_rungs(run: TableRun[SearchRecord]) -> Chart:
     """How many trials came to each rung, and how many of them went on, over all generations."""
     title, rows = "Halving: who went on at each rung", scores.rows(run, "rungs")
     sums: dict[int, list[int]] = {}
@@ -215,7 +207,7 @@ def search_rungs(run: TableRun) -> Chart:
     return Chart("rungs", title, _rungs_sentence(run, sums), alt, figure)
 
 
-def _rungs_sentence(run: TableRun, sums: dict[int, list[int]]) -> str:
+def _rungs_sentence(run: TableRun[SearchRecord], sums: dict[int, list[int]]) -> str:
     entered, last = next(iter(sums.values()))[0], list(sums.values())[-1][1]
     first_epoch = next(iter(sums))
     verb = "was" if entered == 1 else "were"
@@ -223,10 +215,9 @@ def _rungs_sentence(run: TableRun, sums: dict[int, list[int]]) -> str:
         f"{words.count(entered, 'trial')} {verb} compared after epoch {first_epoch}; {last:,} went on past "
     )
     text_ += f"the last rung, at epoch {list(sums)[-1]}."
-    rows, budget = trials(run), run.record["winner"].get("epochs")
-    ran = sum(row.get("epochs_run") or 0 for row in rows)
-    full = len(rows) * (budget or 0) * folds_of(run)
-    if full and 0 < ran < full:
+    rows, budget = trials(run), run.record.winner.hyperparameters["epochs"]
+    ran, full = sum(row["epochs_run"] for row in rows), len(rows) * budget * folds_of(run.record)
+    if ran < full:
         text_ += f" All trials together ran {ran:,} epochs, {words.percent(ran / full)} of the {full:,} that "
         text_ += "training each for its whole budget would have taken."
     return text_
@@ -235,21 +226,20 @@ def _rungs_sentence(run: TableRun, sums: dict[int, list[int]]) -> str:
 # Curves ---------------------------------------------------------------------------------------------------
 
 
-def search_curves(run: TableRun) -> Chart:
+def search_curves(run: SearchRun) -> Chart:
     """Loss by epoch of the best trials: validation solid, training dotted, a marker at the epoch kept."""
     title, loss = "Curves of the best trials", scores.loss_of(run.record)
     curves: dict[int, list[dict[str, Any]]] = {}
-    for row in _history(run):
+    for row in run.history.sort("epoch").to_dicts():
         if scores.finite(row["validation_loss"]):
-            curves.setdefault(row["trial"], []).append(row)
+            curves.setdefault(row["member"], []).append(row)
     ranked = [row for row in complete(run) if row["number"] in curves]
     if not ranked:
         return Chart("curves", title, "Left out: the run holds no curve of a trial that can be chosen.")
     figure = new_figure(title, "epoch", scores.axis_title(run.record, loss, ""), height=480)
     roles = ("wrong", "right", "rmsprop", "adadelta", "further-2", "adagrad", "further-4", "nesterov")
     for place, trial in enumerate(ranked[: len(roles)]):
-        points = sorted(curves[trial["number"]], key=lambda row: row["epoch"])
-        _add_trial_curve(figure, trial, points, theme.colour(roles[place]), place == 0)
+        _add_trial_curve(figure, trial, curves[trial["number"]], theme.colour(roles[place]), place == 0)
     values = [value for trace in figure.data for value in trace.y]
     settings, _, _ = scores.clipped(loss, values)
     epochs = [epoch for trace in figure.data for epoch in trace.x]
@@ -257,15 +247,9 @@ def search_curves(run: TableRun) -> Chart:
     drawn = ranked[: len(roles)]
     listed = words.joined([f"trial {t['number']} kept at epoch {t['best_epoch']}" for t in drawn], 10)
     alt = f"Line chart of loss by epoch of {words.count(len(drawn), 'trial')}: {listed}."
-    return Chart("curves", title, _search_curves_sentence(run, drawn, curves), alt, figure)
-
-
-def _history(run: TableRun) -> list[dict[str, Any]]:
-    """The curves: a table of their own, or the run's history, where the trial is called a member."""
-    found = scores.rows(run, "history")
-    if not found and (frame := getattr(run, "history", None)) is not None:
-        found = frame.to_dicts()
-    return [{"trial": row.get("trial", row.get("member")), **row} for row in found]
+    return Chart(
+        "curves", title, _curves_sentence(run.record, drawn, curves[drawn[0]["number"]]), alt, figure
+    )
 
 
 def _add_trial_curve(
@@ -310,12 +294,8 @@ def _add_trial_curve(
         )
 
 
-def _search_curves_sentence(
-    run: TableRun, drawn: list[dict[str, Any]], curves: dict[int, list[dict[str, Any]]]
-) -> str:
-    loss = scores.loss_of(run.record)
-    best = drawn[0]
-    points = sorted(curves[best["number"]], key=lambda row: row["epoch"])
+def _curves_sentence(record: SearchRecord, drawn: list[dict[str, Any]], points: list[dict[str, Any]]) -> str:
+    loss, best = scores.loss_of(record), drawn[0]
     kept = next((row for row in points if row["epoch"] == best["best_epoch"]), points[-1])
     text_ = (
         f"The best trial, {best['number']} ({best['optimizer']}), was kept at epoch {kept['epoch']} with a "
@@ -326,11 +306,8 @@ def _search_curves_sentence(
         text_ += f", {number(abs(gap))} {'above' if gap >= 0 else 'below'} its training loss"
     later = points[-1]["epoch"] - kept["epoch"]
     text_ += f"; it stopped {words.count(later, 'epoch')} later." if later else ", its last."
-    late = [
-        str(trial["number"])
-        for trial in drawn
-        if trial["best_epoch"] * folds_of(run) == trial.get("epochs_run")
-    ]
+    folds = folds_of(record)
+    late = [str(trial["number"]) for trial in drawn if trial["best_epoch"] * folds == trial["epochs_run"]]
     if late:
         verb = "was" if len(late) == 1 else "were"
         text_ += f" {words.count(len(late), 'trial')} ({words.joined(late)}) {verb} best at the last epoch: "

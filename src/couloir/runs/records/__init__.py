@@ -69,7 +69,7 @@ def read_record(folder: Path) -> AnyRecord:
                 f"go on with 'couloir search --resume {folder}'."
             ) from None
         raise lacking(RUN, folder) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise unreadable(RUN, folder, error) from None
 
 

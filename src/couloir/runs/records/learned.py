@@ -251,6 +251,11 @@ class LearnedRecord(Record, kw_only=True):
     cross_validation: CrossValidation | None = None
     refit_diverged: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a run that kept no model."""
+        if not any(each.headline for each in self.finalists):
+            raise ValueError("none of its finalists is the one that is kept")
+
     @property
     def about(self) -> str:
         """The name of the data."""

@@ -11,6 +11,7 @@ from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.schedules import SCHEDULES
+from couloir.options import MEMBER
 
 NONE = "none"
 
@@ -70,23 +71,28 @@ def _listed(values: Sequence[Any]) -> Callable[[int], Sequence[Any]]:
     return lambda count: spread(values, count)
 
 
+def _option(name: str, values: Sequence[Any]) -> Ladder:
+    """The ladder of an option whose values a member holds as they are."""
+    return Ladder(MEMBER[name].words, _listed(values), _of(name))
+
+
 LADDERS: Mapping[str, Ladder] = MappingProxyType(
     {
         "rule": Ladder("update rule", lambda _: list(RULES), _ruled, fixed=True),
         "learning_rate": Ladder(
-            "learning rate",
+            MEMBER["learning_rate"].words,
             _factors,
             lambda member, value: replace(member, learning_rate=member.learning_rate * value),
         ),
-        "l1": Ladder("L1", _listed((0.0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)), _of("l1")),
-        "l2": Ladder("L2", _listed((0.0, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)), _of("l2")),
-        "dropout": Ladder("dropout", _listed((0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)), _of("dropout")),
-        "noise": Ladder("input noise", _listed((0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)), _of("noise")),
+        "l1": _option("l1", (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)),
+        "l2": _option("l2", (0.0, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
+        "dropout": _option("dropout", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)),
+        "noise": _option("noise", (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)),
         "width": Ladder("width", _listed((1, 2, 3, 4, 6, 8, 12, 16)), _wide),
         "depth": Ladder("hidden layers", _listed((0, 1, 2, 3, 4)), _deep),
-        "activation": Ladder("activation", _listed(tuple(ACTIVATIONS)[:8]), _of("activation")),
-        "batch_size": Ladder("batch size", _listed((2, 4, 8, 16, 32, 64, 128, 256)), _of("batch_size")),
-        "schedule": Ladder("schedule", _listed(tuple(SCHEDULES)), _of("schedule")),
+        "activation": _option("activation", tuple(ACTIVATIONS)[:8]),
+        "batch_size": _option("batch_size", (2, 4, 8, 16, 32, 64, 128, 256)),
+        "schedule": _option("schedule", tuple(SCHEDULES)),
         "restart": Ladder("initial weights", lambda count: range(count), _of("restart")),
     }
 )

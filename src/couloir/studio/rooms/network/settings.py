@@ -14,7 +14,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.schedules import SCHEDULES
 from couloir.errors import InputError
-from couloir.studio.asking import choice, flag, number, several, text, whole
+from couloir.studio.asking import choice, flag, number, option, several, text, whole
 from couloir.studio.rooms.network.ladders import LADDERS, MOST_VALUES, NONE, spread
 
 TABLE = "table"
@@ -87,16 +87,16 @@ class NetworkSettings(DataSettings):
     hidden: Annotated[tuple[int, ...], several(whole(1, MOST_NEURONS), 0, MOST_LAYERS)] = (8, 8)
     activation: Annotated[str, choice(tuple(ACTIVATIONS))] = "tanh"
     rule: Annotated[str, choice(tuple(RULES))] = "adam"
-    rate: Annotated[float, number(1e-7, 1e3)] = 0.01
+    rate: Annotated[float, option("learning_rate", 1e3)] = 0.01
     schedule: Annotated[str, choice(tuple(SCHEDULES))] = "constant"
-    batch: Annotated[int, whole(1, MOST_ROWS)] = 16
-    epochs: Annotated[int, whole(1, MOST_EPOCHS)] = 300
+    batch: Annotated[int, option("batch_size", MOST_ROWS)] = 16
+    epochs: Annotated[int, option("epochs", MOST_EPOCHS)] = 300
     patience: Annotated[int, whole(0, MOST_EPOCHS)] = 30
     train_on: Annotated[bool, flag()] = True
-    l1: Annotated[float, number(0, 10)] = 0.0
-    l2: Annotated[float, number(0, 10)] = 0.0
-    dropout: Annotated[float, number(0, 0.95)] = 0.0
-    input_noise: Annotated[float, number(0, 10)] = 0.0
+    l1: Annotated[float, option("l1", 10)] = 0.0
+    l2: Annotated[float, option("l2", 10)] = 0.0
+    dropout: Annotated[float, option("dropout", 0.95)] = 0.0
+    input_noise: Annotated[float, option("noise", 10)] = 0.0
     restart: Annotated[int, whole(0, 10_000)] = 0
     across: Annotated[str, choice((NONE, *LADDERS))] = NONE
     down: Annotated[str, choice((NONE, *LADDERS))] = NONE

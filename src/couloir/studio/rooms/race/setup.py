@@ -40,16 +40,16 @@ NEARLY = 0.02
 RuleSettings = dict[str, dict[str, float]]
 """Every setting of every rule, by the rule's name."""
 
-RANGES: Mapping[str, tuple[float, float]] = {
-    "learning_rate": (0.0, 1000.0),
-    "momentum": (0.0, 0.9999),
-    "decay": (0.0, 0.9999),
-    "beta1": (0.0, 0.9999),
-    "beta2": (0.0, 0.99999),
-    "epsilon": (0.0, 10.0),
-    "weight_decay": (0.0, 10.0),
+MOST: Mapping[str, float] = {
+    "learning_rate": 1000.0,
+    "momentum": 0.9999,
+    "decay": 0.9999,
+    "beta1": 0.9999,
+    "beta2": 0.99999,
+    "epsilon": 10.0,
+    "weight_decay": 10.0,
 }
-"""Least and greatest of every setting; a test holds that each setting of each rule is here."""
+"""The greatest value of every setting; a test holds that each setting of each rule is here."""
 
 NOISE = (0.0, 100.0)
 
@@ -82,12 +82,12 @@ def _change(value: Any, name: str) -> Change:
     if rule == "noise":
         return step, rule, "", asking.number(*NOISE)(value[3], f"{name}[3]")
     setting = asking.choice(RULES[rule].defaults)(value[2], f"{name}[2]")
-    return step, rule, setting, asking.number(*RANGES[setting])(value[3], f"{name}[3]")
+    return step, rule, setting, asking.option(setting, MOST[setting])(value[3], f"{name}[3]")
 
 
 _SETTINGS = asking.named(
     {
-        name: asking.named({each: asking.number(*RANGES[each]) for each in rule.defaults})
+        name: asking.named({each: asking.option(each, MOST[each]) for each in rule.defaults})
         for name, rule in RULES.items()
     }
 )

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from couloir.data.preparation import ColumnPreparation, Preparation
+    from couloir.runs.records import LearnedRecord
 
 EXAMPLES = 3
 
 
-def example_rows(preparation: Preparation, record: Mapping[str, Any]) -> str:
+def example_rows(preparation: Preparation, record: LearnedRecord) -> str:
     """Some rows of the run's data as CSV: those it was most mistaken about, as far as they were kept."""
-    mistakes = [entry for entry in record.get("mistakes") or () if isinstance(entry, dict)][:EXAMPLES]
+    mistakes = record.mistakes[:EXAMPLES]
     lines = io.StringIO()
     write = csv.writer(lines, lineterminator="\n")
     if not preparation.tabular:
         write.writerow(f"x{number}" for number in range(1, preparation.width + 1))
-        for entry in mistakes or [{}]:
-            known = entry.get("pixels") or list((entry.get("values") or {}).values())
-            flat = np.ravel(known).tolist()
-            write.writerow((flat + [0] * preparation.width)[: preparation.width])
+        known = [np.ravel(entry.pixels or list((entry.values or {}).values())).tolist() for entry in mistakes]
+        write.writerows((flat + [0] * preparation.width)[: preparation.width] for flat in known or [[]])
         return lines.getvalue()
     usual = {column.name: _usual(column) for column in preparation.columns}
     write.writerow(preparation.raw_kinds)
-    for entry in mistakes or [{}]:
-        values = entry.get("values") or {}
+    for values in [entry.values or {} for entry in mistakes] or [{}]:
         cells = [values.get(name, usual.get(name, "")) for name in preparation.raw_kinds]
         write.writerow("" if cell is None else cell for cell in cells)
     return lines.getvalue()

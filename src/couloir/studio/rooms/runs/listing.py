@@ -5,24 +5,17 @@ A run folder is a person's file and may hold anything.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from couloir import text as words
+from couloir.engine.metrics import HEADLINE_METRIC
 from couloir.errors import InputError, unknown
-from couloir.runs import stored as runs
-
-LARGEST_RECORD = 64 << 20
-"""Bytes of a run.json that is read."""
+from couloir.runs.records import RUN, AnyRecord, LearnedRecord, SurfaceRecord, read_record, unreadable
 
 MOST_LISTED = 500
-
-Record = Mapping[str, Any]
-
-AMISS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
-"""What reading a record comes to that holds other things than a run's."""
 
 
 def folders(parent: Path) -> list[Path]:
@@ -58,119 +51,89 @@ def page_of(folder: Path) -> Path | None:
 def row(folder: Path) -> dict[str, Any]:
     """A run's row in the table; of a folder that cannot be read its name and the reason."""
     try:
-        return readable_row(folder, read_record(folder))
+        with reading(folder):
+            return readable_row(folder, read_record(folder))
     except InputError as error:
-        return _broken(folder, str(error))
-    except AMISS as error:
-        reason = f"{type(error).__name__}: {shortened(error) or type(error).__name__}"
-        return _broken(folder, f"Its run.json is not as it should be ({reason}).")
+        kind = "search" if (folder / "journal.log").exists() else ""
+        return {"name": folder.name, "broken": str(error), "kind": kind}
 
 
-def _broken(folder: Path, reason: str) -> dict[str, Any]:
-    kind = "search" if (folder / "journal.log").exists() else ""
-    return {"name": folder.name, "broken": reason, "kind": kind}
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Where a folder is not as a run's, say so in a sentence that names it as the page does.
 
-
-def shortened(error: Exception) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split())[:120]
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """What run.json holds.
-
-    Raises:
-        InputError: it is not there, or is no record of a run.
+    A record is checked when it is read, but for the names of scores and hyperparameters, and the tables.
     """
-    path = folder / "run.json"
+    import polars as pl
+
     try:
-        if path.stat().st_size > LARGEST_RECORD:
-            raise InputError(f"Its run.json is larger than {LARGEST_RECORD >> 20} MiB.")
-        found = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        if (folder / "journal.log").exists():
-            raise InputError(
-                f"A search that has not ended: go on with 'couloir search --resume {folder.parent.name}/"
-                f"{folder.name}'."
-            ) from None
-        raise InputError("It has no run.json: it is not a run, or was cut short.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"Its run.json cannot be read ({shortened(error)}).") from None
-    if not isinstance(found, dict):
-        raise InputError("Its run.json does not hold a record.")
-    return found
+        yield
+    except InputError as error:
+        said = error
+    except pl.exceptions.PolarsError as error:
+        said = unreadable("tables", folder, error)
+    except (LookupError, TypeError, ValueError) as error:
+        said = unreadable(
+            RUN, folder, ValueError(f"it lacks {error}" if isinstance(error, KeyError) else error)
+        )
+    else:
+        return
+    raise InputError(str(said).replace(str(folder), f"{folder.parent.name}/{folder.name}")) from None
 
 
-def readable_row(folder: Path, record: Record) -> dict[str, Any]:
+def readable_row(folder: Path, record: AnyRecord | LearnedRecord) -> dict[str, Any]:
     """The row of a run with this record."""
-    data, kind = record.get("data") or {}, str(record.get("kind", "train"))
     found = {
         "name": folder.name,
         "broken": None,
-        "kind": kind,
-        "data": str(data.get("name", record.get("surface", ""))),
-        "created": str(record.get("created", "")),
-        "rows": whole(data.get("rows")),
-        "members": whole(record.get("n_members")),
-        "seconds": number((record.get("seconds") or {}).get("total")),
-        "status": str(record.get("status", "")),
-        "command": str(record.get("command", "")),
+        "kind": record.kind,
+        "data": record.about,
+        "created": record.created,
+        "rows": None if isinstance(record, SurfaceRecord) else record.data.rows,
+        "members": record.n_members if isinstance(record, LearnedRecord) else None,
+        "seconds": record.seconds.get("total"),
+        "status": record.status,
+        "command": record.command,
         "page": page_of(folder) is not None,
-        "model": kind in runs.WITH_MODEL,
+        "model": isinstance(record, LearnedRecord),
     }
-    return found | (_scored(record) if found["model"] else {})
+    return found | (_scored(record) if isinstance(record, LearnedRecord) else {})
 
 
-def _scored(record: Record) -> dict[str, Any]:
+def _scored(record: LearnedRecord) -> dict[str, Any]:
     """What is said of a run that ended in a model."""
-    metric, usual = str(record["metric"]), usual_metric(record)
-    low, high = record["test"]["intervals"][usual]
+    metric, usual, scores = record.metric, HEADLINE_METRIC[record.data.task], record.test.scores
+    low, high = record.test.intervals[usual]
     return {
-        "task": str(record["data"]["task"]),
-        "target": str(record["data"]["target"]),
-        "fingerprint": str(record["data"]["fingerprint"]),
+        "task": record.data.task,
+        "target": str(record.data.target),
+        "fingerprint": record.data.fingerprint,
         "metric": metric,
         "metric_name": words.METRIC_NAMES[metric],
         "winner": winner_words(record),
-        "validation": number(record["validation"][metric]),
-        "validation_text": words.metric(metric, record["validation"][metric]),
-        "test": number(record["test"][metric]),
-        "test_text": words.metric(metric, record["test"][metric]),
+        "validation": record.validation[metric],
+        "validation_text": words.metric(metric, record.validation[metric]),
+        "test": scores[metric],
+        "test_text": words.metric(metric, scores[metric]),
         "usual": usual,
         "usual_name": words.METRIC_NAMES[usual],
-        "score": number(record["test"][usual]),
-        "score_text": words.metric(usual, record["test"][usual]),
-        "low": number(low),
-        "high": number(high),
+        "score": scores[usual],
+        "score_text": words.metric(usual, scores[usual]),
+        "low": low,
+        "high": high,
         "interval_text": interval_words(usual, low, high),
-        "times_scored": whole((record.get("ledger") or {}).get("times_scored")),
+        "times_scored": record.ledger.times_scored,
     }
 
 
-def winner_words(record: Record) -> str:
+def winner_words(record: LearnedRecord) -> str:
     """Rule, rate and network of the winner, and whether it is kept alone."""
-    winner = record["winner"]
-    layers = "-".join(map(str, winner["hidden"])) + " units" if winner["hidden"] else "no hidden layer"
-    text = f"{winner['optimizer']} at {words.number(winner['learning_rate'])}, {layers}"
-    kept = [entry for entry in record["finalists"] if entry["headline"]][-1]
-    return f"{text}, ensemble of {kept['networks']}" if kept["name"] == "ensemble" else text
-
-
-def usual_metric(record: Record) -> str:
-    """The metric that people ask for first."""
-    return "r2" if record["data"]["task"] == "regression" else "accuracy"
+    winner, kept = record.winner, record.headline
+    layers = "-".join(map(str, winner.hidden)) + " units" if winner.hidden else "no hidden layer"
+    text = f"{winner.optimizer} at {words.number(winner.learning_rate)}, {layers}"
+    return f"{text}, ensemble of {kept.networks}" if kept.name == "ensemble" else text
 
 
 def interval_words(metric: str, low: float, high: float) -> str:
     """An interval of a metric in words."""
     return f"{words.metric(metric, low)} to {words.metric(metric, high)}"
-
-
-def whole(value: Any) -> int | None:
-    """A whole number, where there is one."""
-    return None if value is None else int(value)
-
-
-def number(value: Any) -> float | None:
-    """A number, where there is one."""
-    return None if value is None else float(value)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
-from couloir.engine.metrics import DEFAULT_METRIC, METRICS
+from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
 from couloir.errors import InputError
-from couloir.runs import stored as runs
-from couloir.studio.rooms.runs.listing import (
-    AMISS,
-    Record,
-    interval_words,
-    read_record,
-    readable_row,
-    shortened,
-    usual_metric,
-    whole,
-)
+from couloir.runs.records import LearnedRecord, RaceRecord, SearchRecord, read_record
+from couloir.runs.stored import tables_of
+from couloir.studio.rooms.runs.listing import interval_words, readable_row, reading
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from couloir.runs.records.learned import Interval
 
 MOST_POINTS = 400
 """Points of a curve that are sent; longer ones are thinned out evenly."""
@@ -36,67 +30,64 @@ def result(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the folder is broken, or the run has no model.
     """
-    return _reading(folder, _result)
+    with reading(folder):
+        record = learned(folder)
+        usual = HEADLINE_METRIC[record.data.task]
+        rivals = (record.linear, record.baseline)
+        return _scored_row(folder, record) | {
+            "rivals": [{"name": each.name, "text": words.metric(usual, each.test[usual])} for each in rivals],
+            "verdicts": record.verdicts if isinstance(record, RaceRecord) else [],
+            "board": _board(record, folder),
+            "curves": _curves_by_rule(record, folder),
+        }
 
 
 def compared(folder: Path) -> dict[str, Any]:
     """What a run contributes to a comparison: scores with intervals, the winner's curves and rates."""
-    return _reading(folder, _compared)
+    with reading(folder):
+        record = learned(folder)
+        own = _table(folder, "history").filter(member=record.winner.member)
+        return _scored_row(folder, record) | {
+            "seed": record.seed,
+            "fractions": record.fractions,
+            "loss": words.METRIC_NAMES[DEFAULT_METRIC[record.data.task]],
+            "curve": _curve("validation", own["epoch"], own["validation_loss"]),
+            "response": _response(record, _table(folder, "leaderboard")),
+        }
 
 
-def _reading(folder: Path, read: Callable[[Path, Record], dict[str, Any]]) -> dict[str, Any]:
-    """What is read of a run; an InputError for whatever is not as a run has it."""
-    import polars as pl
+def learned(folder: Path) -> LearnedRecord:
+    """The record of a run that ended in a model.
 
+    Raises:
+        InputError: the folder is broken, or the run has no model.
+    """
     record = read_record(folder)
-    if record.get("kind", "train") not in runs.WITH_MODEL:
-        raise InputError(f"The run '{folder.name}' is a {record.get('kind')}: look at its page.")
-    try:
-        return readable_row(folder, record) | {"scores": _scores(record)} | read(folder, record)
-    except (*AMISS, pl.exceptions.PolarsError) as error:
-        reason = shortened(error).rstrip(".")
-        raise InputError(f"The run '{folder.name}' is not as it should be ({reason}): train again.") from None
+    if not isinstance(record, LearnedRecord):
+        raise InputError(f"The run '{folder.name}' is a {record.kind}: look at its page.")
+    return record
 
 
-def _result(folder: Path, record: Record) -> dict[str, Any]:
-    boards = {"train": _rules_board, "race": _standing_board, "search": _trials_board}
-    usual = usual_metric(record)
-    rivals = [record["linear"], record["baseline"]]
-    return {
-        "rivals": [
-            {"name": each["name"], "text": words.metric(usual, each["test"][usual])} for each in rivals
-        ],
-        "verdicts": [str(sentence) for sentence in record.get("verdicts", ())],
-        "board": boards[record.get("kind", "train")](record, folder),
-        "curves": _curves_by_rule(record, folder),
-    }
-
-
-def _scores(record: Record) -> list[dict[str, Any]]:
-    """Every metric on the test part, with its 95 % interval."""
-    test = record["test"]
-    return [
+def _scored_row(folder: Path, record: LearnedRecord) -> dict[str, Any]:
+    """A run's row, and every metric on the test part, with its 95 % interval."""
+    test = record.test
+    scores = [
         {
             "metric": metric,
             "name": words.METRIC_NAMES[metric],
-            "value": float(test[metric]),
-            "low": float(low),
-            "high": float(high),
-            "text": words.metric(metric, test[metric]),
+            "value": test.scores[metric],
+            "low": low,
+            "high": high,
+            "text": words.metric(metric, test.scores[metric]),
             "interval_text": interval_words(metric, low, high),
         }
-        for metric, (low, high) in test["intervals"].items()
+        for metric, (low, high) in test.intervals.items()
     ]
+    return readable_row(folder, record) | {"scores": scores}
 
 
 def _table(folder: Path, name: str) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.read_parquet(folder / f"{name}.parquet")
-
-
-def _loss(record: Record) -> str:
-    return DEFAULT_METRIC[record["data"]["task"]]
+    return tables_of(folder, [name])[name]
 
 
 # Boards: heads, and rows of cells {text, value} ------------------------------------------------------------
@@ -116,13 +107,28 @@ def _score(metric: str, value: float | None) -> dict[str, Any]:
     return _cell(words.metric(metric, value), value)
 
 
+def _interval(metric: str, found: Interval | None) -> str:
+    if found is None or found.low is None or found.high is None:
+        return "–"
+    return interval_words(metric, found.low, found.high)
+
+
 def _epoch(value: float | None) -> dict[str, Any]:
     return _cell("–" if value is None else f"{value:g}", value)
 
 
-def _rules_board(record: Record, folder: Path) -> Board:
+def _board(record: LearnedRecord, folder: Path) -> Board:
+    """The rules, or of a search the trials."""
+    if isinstance(record, RaceRecord):
+        return _standing_board(record)
+    if isinstance(record, SearchRecord):
+        return _trials_board(record.metric, folder)
+    return _rules_board(record.metric, folder)
+
+
+def _rules_board(metric: str, folder: Path) -> Board:
     """The best member of each rule, best first."""
-    metric, rows = record["metric"], []
+    rows = []
     for (rule,), part in _table(folder, "leaderboard").group_by(["optimizer"], maintain_order=True):
         best = part.row(0, named=True)
         lost = part.filter(status="diverged").height
@@ -141,21 +147,20 @@ def _rules_board(record: Record, folder: Path) -> Board:
     return {"title": "The best of every rule", "heads": heads, "rows": rows}
 
 
-def _standing_board(record: Record, folder: Path) -> Board:
+def _standing_board(record: RaceRecord) -> Board:
     """Rules by their mean best score over the replicates."""
-    metric, count, rows = record["metric"], record["replicates"], []
-    for entry in record["standing"]:
-        best = (entry["best"] or {}).get(metric) or {"mean": None, "low": None, "high": None}
-        both = best["low"] is not None and best["high"] is not None
-        edge = {"highest": " (highest tried)", "lowest": " (lowest tried)"}.get(entry["at_edge"], "")
+    metric, count, rows = record.metric, record.replicates, []
+    for entry in record.standing:
+        best = entry.best[metric] if entry.best else None
+        edge = f" ({entry.at_edge} tried)" if entry.at_edge else ""
         rows.append(
             [
-                _cell(entry["rule"]),
-                _amount(entry["learning_rate"], edge),
-                _score(metric, best["mean"]),
-                _cell(interval_words(metric, best["low"], best["high"]) if both else "–"),
-                _amount(entry["steps_to_target"]),
-                _cell(f"{entry['diverged']} of {count}", entry["diverged"]),
+                _cell(entry.rule),
+                _amount(entry.learning_rate, edge),
+                _score(metric, best.mean if best else None),
+                _cell(_interval(metric, best)),
+                _amount(entry.steps_to_target),
+                _cell(f"{entry.diverged} of {count}", entry.diverged),
             ]
         )
     name = f"mean best {words.METRIC_NAMES[metric]}"
@@ -163,9 +168,8 @@ def _standing_board(record: Record, folder: Path) -> Board:
     return {"title": f"Rules over {words.count(count, 'replicate')}", "heads": heads, "rows": rows}
 
 
-def _trials_board(record: Record, folder: Path) -> Board:
+def _trials_board(metric: str, folder: Path) -> Board:
     """The best trials, best first."""
-    metric = record["metric"]
     heads = ["rule", "trial", "rate", words.METRIC_NAMES[metric], "network", "activation", "batch", "epoch"]
     rows = [
         [
@@ -186,17 +190,15 @@ def _trials_board(record: Record, folder: Path) -> Board:
 # Curves ---------------------------------------------------------------------------------------------------
 
 
-def _curves_by_rule(record: Record, folder: Path) -> dict[str, Any]:
+def _curves_by_rule(record: LearnedRecord, folder: Path) -> dict[str, Any]:
     """The validation score by epoch of every rule's best member, of a race the mean over the replicates."""
-    metric = record["metric"]
-    if record.get("kind", "train") == "race":
+    metric = record.metric
+    if isinstance(record, RaceRecord):
         curves = _mean_curves(_table(folder, "curves"), METRICS[metric].column("validation"))
     else:
         history = _table(folder, "history")
-        if (
-            METRICS[metric].column("validation") not in history.columns
-        ):  # of a search only the losses are kept
-            metric = _loss(record)
+        if METRICS[metric].column("validation") not in history.columns:  # a search keeps the losses alone
+            metric = DEFAULT_METRIC[record.data.task]
         curves = _best_curves(_table(folder, "leaderboard"), history, METRICS[metric].column("validation"))
     return {"metric": metric, "name": words.METRIC_NAMES[metric], "curves": curves}
 
@@ -237,23 +239,12 @@ def _curve(name: str, epochs: pl.Series, values: pl.Series) -> dict[str, Any]:
 # Side by side ---------------------------------------------------------------------------------------------
 
 
-def _compared(folder: Path, record: Record) -> dict[str, Any]:
-    own = _table(folder, "history").filter(member=record["winner"]["member"])
-    return {
-        "seed": whole(record["seed"]),
-        "fractions": [float(share) for share in record["fractions"]],
-        "loss": words.METRIC_NAMES[_loss(record)],
-        "curve": _curve("validation", own["epoch"], own["validation_loss"]),
-        "response": _response(record, _table(folder, "leaderboard")),
-    }
-
-
-def _response(record: Record, board: pl.DataFrame) -> dict[str, Any]:
+def _response(record: LearnedRecord, board: pl.DataFrame) -> dict[str, Any]:
     """The winner's rule: the best score that was had at every learning rate."""
     import polars as pl
 
-    rule, metric = record["winner"]["optimizer"], record["metric"]
-    score = "value" if record.get("kind", "train") == "search" else METRICS[metric].column("validation")
+    rule, metric = record.winner.optimizer, record.metric
+    score = "value" if isinstance(record, SearchRecord) else METRICS[metric].column("validation")
     best = pl.col(score).max() if METRICS[metric].more_is_better else pl.col(score).min()
     found = (
         board.filter(pl.col("optimizer") == rule, pl.col(score).is_not_null(), pl.col("status") != "diverged")
@@ -264,7 +255,7 @@ def _response(record: Record, board: pl.DataFrame) -> dict[str, Any]:
     return {
         "metric": metric,
         "name": words.METRIC_NAMES[metric],
-        "rule": str(rule),
+        "rule": rule,
         "rates": found["learning_rate"].to_list(),
         "values": found[score].to_list(),
     }
@@ -274,7 +265,7 @@ def cautions(found: Sequence[Mapping[str, Any]]) -> list[str]:
     """What to beware of when runs are set side by side, in sentences."""
     said = []
     fingerprints = {each["fingerprint"] for each in found}
-    divisions = {(each["seed"], tuple(each["fractions"])) for each in found}
+    divisions = {(each["seed"], each["fractions"]) for each in found}
     if len(fingerprints) > 1:
         said.append(
             "These runs are about different data, as their fingerprints say: their scores are not comparable."

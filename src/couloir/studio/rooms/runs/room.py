@@ -9,7 +9,9 @@ import numpy as np
 
 from couloir.data.sources.bundled import BUNDLED
 from couloir.errors import InputError
+from couloir.options import PLANES
 from couloir.runs import stored
+from couloir.runs.records import RUN
 from couloir.studio import asking
 from couloir.studio.jobs.request import JobRequest
 from couloir.studio.rooms.base import Context, JobRoom, RunName
@@ -30,7 +32,7 @@ PASTED = "pasted rows.txt"
 
 
 RunNames = Annotated[tuple[str, ...], asking.several(asking.text(300), 1, MOST_COMPARED)]
-PlaneKind = Annotated[str, asking.choice(("random", "paths", "solutions", "line"))]
+PlaneKind = Annotated[str, asking.choice(PLANES)]
 Resolution = Annotated[int, asking.whole(5, 101)]
 
 
@@ -111,7 +113,7 @@ class RunsRoom(JobRoom):
     def _row(self, folder: Path) -> dict[str, Any]:
         """A folder's row; read again only when its record has changed."""
         try:
-            found = (folder / "run.json").stat()
+            found = (folder / RUN).stat()
             mark = (found.st_mtime_ns, found.st_size, folder.stat().st_mtime_ns)
         except OSError:
             return listing.row(folder)
@@ -154,17 +156,15 @@ class RunsRoom(JobRoom):
         Raises:
             InputError: they are nowhere.
         """
-        record = listing.read_record(folder)
-        source, data = record.get("source"), record.get("data")
-        known = source.get("data") if isinstance(source, dict) else None
-        name = data.get("name") if isinstance(data, dict) else None
-        if known is None or known in BUNDLED or str(known).startswith("openml:") or Path(str(known)).exists():
+        record = results.learned(folder)
+        known = record.source.data
+        if known is None or known in BUNDLED or known.startswith("openml:") or Path(known).exists():
             return None
         for path in self.context.tables.values():
-            if path.stem == name:
+            if path.stem == record.data.name:
                 return str(path.resolve())
         raise InputError(
-            f"The run's data '{Path(str(known)).name[:60]}' are no longer where they were: "
+            f"The run's data '{Path(known).name[:60]}' are no longer where they were: "
             "drop the same file in the room Train, then draw again."
         )
 
