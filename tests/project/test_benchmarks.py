@@ -341,7 +341,7 @@ def test_small_tables_are_scored_as_the_runs_that_people_start_score_them(
     written, shown = json.loads(out.read_text()), capsys.readouterr().out
     losses = {way: found[0] for way, found in written["losses"]["wine"].items()}
     run = couloir.train("wine", ensemble=10)
-    tested = {entry["name"]: entry["test"]["log_loss"] for entry in run.record["finalists"]}
+    tested = {entry.name: entry.test["log_loss"] for entry in run.record.finalists}
     assert losses["winner"] == pytest.approx(tested["winner"], rel=1e-5)
     assert losses["in bags, where told"] == pytest.approx(tested["ensemble"], rel=1e-5)
     assert losses["--ensemble 10"] == pytest.approx(run.test["log_loss"], rel=1e-5)

@@ -143,6 +143,9 @@ def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 FREE = (
     "column_kinds",
+    "marks",
+    "training",
+    "validation",
     "counts",
     "errors",
     "nested",

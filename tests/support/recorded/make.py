@@ -74,11 +74,15 @@ def main() -> None:
         for name, folder in found.items():
             if folder is None:
                 continue
-            text = (folder / "run.json").read_text("utf-8").replace(str(scratch.resolve()), ".")
-            (folder / "run.json").write_text(text, "utf-8")
+            for told in (*folder.glob("run.json"), *folder.glob("journal.log")):
+                told.write_text(told.read_text("utf-8").replace(str(scratch.resolve()), "."), "utf-8")
             for page in folder.glob("*.html"):
                 page.unlink()
-            target = HERE / f"version{json.loads(text)['schema_version']}" / name
+            target = (
+                HERE
+                / f"version{json.loads((folder / 'run.json').read_text('utf-8'))['schema_version']}"
+                / name
+            )
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(folder, target)
             print(target.relative_to(HERE))
