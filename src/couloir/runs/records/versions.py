@@ -53,8 +53,9 @@ def _third(record: dict[str, Any]) -> dict[str, Any]:
         others = {name: value for name, value in found["winner"].items() if name not in own}
         found["winner"] = {**own, "hyperparameters": others}
     if found.get("kind") == "surface":
-        renamed = {"rules": "optimizer", "rates": "learning_rate"}
-        found["asked"] = {renamed.get(name, name): value for name, value in found["asked"].items()}
+        now = {"rules": "optimizer", "rates": "learning_rate"}
+        asked = ((now.get(name, name), value) for name, value in found["asked"].items())
+        found["asked"] = {name: value for name, value in asked if (name, value) != ("optimizer", None)}
     if found.get("ensemble"):
         found["ensemble"] = [
             {name if name != "trial" else "member": value for name, value in share.items()}
