@@ -135,7 +135,6 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
     """The best rule's network, tuned, is the winner; there is nothing else to choose."""
     replicates = len(found.replicas.folds)
     targets = found.targets()[np.isfinite(found.targets())]
-    pairs = found.pairs()
     samples = found.tuning.member_samples + found.replicas.member_samples
     return choose(
         problem,
@@ -152,7 +151,7 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
         record=RaceRecord,
         more={
             "standing": standing(found),
-            "pairs": [learned.Pair(**pair._asdict() | {"untested": list(pair.untested)}) for pair in pairs],
+            "pairs": found.pairs(),
             "verdicts": found.verdicts(),
             "left_out": found.left_out,
             "target": learned.Target(

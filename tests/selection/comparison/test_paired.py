@@ -141,8 +141,8 @@ def test_a_name_that_diverged_is_not_compared_and_costs_the_others_nothing() -> 
     assert [pair[:2] for pair in without] == [("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")]
     assert all(pair[2:8] == (None,) * 6 for pair in without)
     reason = "c diverged in 2 of 10 replicates and is not compared."
-    assert without[0].untested == (reason,)
-    assert without[4].untested == (reason, "d diverged in 10 of 10 replicates and is not compared.")
+    assert without[0].untested == [reason]
+    assert without[4].untested == [reason, "d diverged in 10 of 10 replicates and is not compared."]
 
 
 def test_one_replicate_and_unequal_replicates() -> None:
@@ -214,10 +214,23 @@ def test_equals_are_told_apart_in_five_of_a_hundred_races_and_by_a_percentile_bo
 # Sentences ----------------------------------------------------------------------------------------------
 
 
+def tested(first: str, second: str, p: float, adjusted: float, different: bool) -> Pair:
+    return Pair(
+        first=first,
+        second=second,
+        difference=-1.0,
+        low=-2.0,
+        high=0.0,
+        p=p,
+        p_adjusted=adjusted,
+        different=different,
+    )
+
+
 def made(ranking: str, different: str) -> list[Pair]:
     """Pairs of one-letter names in the order of a ranking; those named are different."""
     apart = set(different.split())
-    return [Pair(a, b, -1.0, -2.0, 0.0, 0.01, 0.01, a + b in apart) for a, b in combinations(ranking, 2)]
+    return [tested(a, b, 0.01, 0.01, a + b in apart) for a, b in combinations(ranking, 2)]
 
 
 HOLM = "p below 0.05 after Holm's correction)."
@@ -315,7 +328,7 @@ def test_names_that_diverged_come_last_once_each() -> None:
 
 def test_a_large_race_of_equals_is_one_sentence_at_once() -> None:
     names = [f"rule {number}" for number in range(40)]
-    pairs = [Pair(a, b, -1.0, -2.0, 0.0, 0.9, 1.0, False) for a, b in combinations(names, 2)]
+    pairs = [tested(a, b, 0.9, 1.0, False) for a, b in combinations(names, 2)]
     assert verdicts(pairs, names) == ["No two of the 40 can be told apart here."]
 
 

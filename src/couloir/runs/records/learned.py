@@ -313,16 +313,27 @@ class Standing(Part):
 
 
 class Pair(Part):
-    """Two rules over the same replicates: `couloir.selection.comparison.paired.Pair`."""
+    """Two rules compared over the same replicates.
+
+    Attributes:
+        first: the name with the lower mean score.
+        second: the other name.
+        difference: mean of first − second, never above 0; None where it was not tested on all replicates.
+        low, high: the interval of this one difference, not widened for the number of pairs.
+        p: of the corrected paired t test.
+        p_adjusted: the same after Holm's correction over all pairs that were tested.
+        different: whether `p_adjusted` is below the level; None where nothing was tested.
+        untested: why nothing was tested, in sentences for people; empty where it was.
+    """
 
     first: str
     second: str
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    p_adjusted: float | None
-    different: bool | None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    different: bool | None = None
     untested: list[str] = field(default_factory=list)
 
 

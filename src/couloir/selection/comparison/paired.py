@@ -11,15 +11,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
-
-class Interval(NamedTuple):
-    """A mean over replicates and its confidence interval; None where one replicate gives none."""
-
-    mean: float
-    low: float | None
-    high: float | None
+from couloir.runs.records.learned import Pair
 
 
 class PairedTest(NamedTuple):
@@ -32,31 +27,6 @@ class PairedTest(NamedTuple):
     p: float | None
 
 
-class Pair(NamedTuple):
-    """Two names compared over the same replicates.
-
-    Attributes:
-        first: the name with the lower mean score.
-        second: the other name.
-        difference: mean of first − second, never above 0; None where it was not tested on all replicates.
-        low, high: the interval of this one difference, not widened for the number of pairs.
-        p: of the corrected paired t test.
-        p_adjusted: the same after Holm's correction over all pairs that were tested.
-        different: whether `p_adjusted` is below the level; None where nothing was tested.
-        untested: why nothing was tested, in sentences for people; empty where it was.
-    """
-
-    first: str
-    second: str
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    p_adjusted: float | None
-    different: bool | None
-    untested: tuple[str, ...] = ()
-
-
 ONE_REPLICATE = "One replicate alone cannot show which differences are real."
 
 
@@ -65,7 +35,7 @@ ONE_REPLICATE = "One replicate alone cannot show which differences are real."
 
 def corrected_interval(
     values: np.ndarray, train_rows: float, validation_rows: float, confidence: float = 0.95
-) -> Interval:
+) -> tuple[float, float | None, float | None]:
     """The t interval of a mean over replicates that share training rows (Nadeau & Bengio 2003).
 
     mean ± t(S−1) · √((1/S + n_validation/n_train) · s²), with s² the sample variance of S values. The
@@ -83,9 +53,9 @@ def corrected_interval(
     """
     mean, error = _mean_and_error(values, train_rows, validation_rows)
     if error is None:
-        return Interval(mean, None, None)
+        return mean, None, None
     half = _quantile(len(values) - 1, confidence) * error
-    return Interval(mean, mean - half, mean + half)
+    return mean, mean - half, mean + half
 
 
 def corrected_t(
@@ -192,7 +162,7 @@ def compare(
 
 
 def _decided(pair: Pair, adjusted: float, level: float) -> Pair:
-    return pair._replace(p_adjusted=adjusted, different=adjusted < level)
+    return msgspec.structs.replace(pair, p_adjusted=adjusted, different=adjusted < level)
 
 
 def _pair(
@@ -205,12 +175,19 @@ def _pair(
 ) -> Pair:
     """One pair before Holm's correction, the better name first."""
     first, second = sorted((first, second), key=lambda name: _standing(values[name]))
-    untested = tuple(_divergence(name, values[name]) for name in (first, second) if _failures(values[name]))
+    untested = [_divergence(name, values[name]) for name in (first, second) if _failures(values[name])]
     if untested:
-        return Pair(first, second, None, None, None, None, None, None, untested)
+        return Pair(first=first, second=second, untested=untested)
     found = corrected_t(values[first] - values[second], train_rows, validation_rows, confidence)
-    untested = (ONE_REPLICATE,) if found.p is None else ()
-    return Pair(first, second, found.mean, found.low, found.high, found.p, None, None, untested)
+    return Pair(
+        first=first,
+        second=second,
+        difference=found.mean,
+        low=found.low,
+        high=found.high,
+        p=found.p,
+        untested=[ONE_REPLICATE] if found.p is None else [],
+    )
 
 
 def _failures(values: np.ndarray) -> int:

@@ -333,8 +333,8 @@ def _intervals(race: Race, scores: Callable[[str], np.ndarray]) -> dict[str, lea
         values = scores(name)
         if not np.isfinite(values).all():
             return None
-        interval = corrected_interval(values, race.train_rows, race.validation_rows)
-        found[name] = learned.Interval(**interval._asdict())
+        mean, low, high = corrected_interval(values, race.train_rows, race.validation_rows)
+        found[name] = learned.Interval(mean=mean, low=low, high=high)
     return found
 
 
