@@ -83,6 +83,11 @@ def share(value: float) -> str:
     return f"{whole}\u202f%" if math.isclose(100 * value, whole, abs_tol=1e-9) else percent(value)
 
 
+def short_metric(name: str) -> str:
+    """A metric's name for the head of a column."""
+    return {"mse": "MSE", "mae": "MAE", "balanced_accuracy": "balanced"}.get(name, METRIC_NAMES[name])
+
+
 def metric(name: str, value: float | None) -> str:
     """The value of a metric, as a percentage where it is a share, without its name."""
     return percent(value) if name in SHARES else number(value)

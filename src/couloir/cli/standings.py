@@ -23,7 +23,6 @@ Lines = Iterable[tuple[str, str]]
 SHOWN = 8
 """Trials in the table of a search."""
 
-SHORT_NAMES = {"mse": "MSE", "mae": "MAE", "balanced_accuracy": "balanced"}
 """Metrics whose names are too long for the head of a column."""
 
 
@@ -52,7 +51,7 @@ def leaderboard(run: Run[TrainRecord]) -> Table:
     """The best member of each rule, best first, and how many members of the rule diverged."""
     loss, chosen_by = DEFAULT_METRIC[run.record.data.task], run.record.metric
     metrics = [loss, HEADLINE_METRIC[run.record.data.task] if chosen_by == loss else chosen_by]
-    heads = [SHORT_NAMES.get(metric, words.METRIC_NAMES[metric]) for metric in metrics]
+    heads = [words.short_metric(metric) for metric in metrics]
     found = table("rule", "rate", *heads, "epoch", "ended", "diverged", left=(0, len(heads) + 3))
     varying = _varying(run)
     if varying:

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from couloir import text as words
-from couloir.engine.metrics import DEFAULT_METRIC, METRICS
+from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
 from couloir.figures import theme
 from couloir.figures.chart import Run
 from couloir.figures.scores import TableRun
+from couloir.report import embedding
 from couloir.runs.records import (
     GradcheckRecord,
     GuessRecord,
@@ -68,19 +69,11 @@ def line(record: Record) -> str:
 
 def html(run: AnyRun) -> str:
     """What a run came to, as a piece of HTML that needs nothing else."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("couloir.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     view: View = VIEWS[run.record.kind](run)
-    template = environment.get_template("notebook.html.jinja")
-    return template.render(
-        line=line(run.record), view=view, drawing=_drawing(view.curves), width=WIDTH, height=HEIGHT
+    return (
+        embedding.environment()
+        .get_template("notebook.html.jinja")
+        .render(line=line(run.record), view=view, drawing=_drawing(view.curves), width=WIDTH, height=HEIGHT)
     )
 
 
@@ -102,7 +95,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 
 
 def _learned_line(record: LearnedRecord) -> str:
-    usual = "accuracy" if record.data.is_classification else "r2"
+    usual = HEADLINE_METRIC[record.data.task]
     low, high = (words.metric(usual, end) for end in record.test.intervals[usual])
     score = f"{words.METRIC_NAMES[usual]} {words.metric(usual, record.test.scores[usual])}"
     winner = record.winner

@@ -55,28 +55,24 @@ def write_report(run: Run[Record] | TableRun[Record], path: str | os.PathLike[st
 
 def render(run: Run[Record] | TableRun[Record]) -> str:
     """The page of a run as HTML text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("couloir.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     template, page = PAGES[run.record.kind]
     charts: list[Chart] = page.charts(run)
     scripts = {"plotly": _plotly_script(), "own": _resource("player.js") + _resource("page.js")}
-    return environment.get_template(template).render(
-        charts={chart.name: chart for chart in charts},
-        figure_data=Markup(_figure_data(charts)),
-        style=Markup(f"{embedding.colours()}\n{_resource('style.css')}"),
-        scripts={name: Markup(text) for name, text in scripts.items()},
-        policy=_policy(scripts),
-        style_name=embedding.style_name,
-        summary=page.summarise(run),
-        tables=page.tabulate(run),
+    return (
+        embedding.environment()
+        .get_template(template)
+        .render(
+            charts={chart.name: chart for chart in charts},
+            figure_data=Markup(_figure_data(charts)),
+            style=Markup(f"{embedding.colours()}\n{_resource('style.css')}"),
+            scripts={name: Markup(text) for name, text in scripts.items()},
+            policy=_policy(scripts),
+            style_name=embedding.style_name,
+            summary=page.summarise(run),
+            tables=page.tabulate(run),
+        )
     )
 
 

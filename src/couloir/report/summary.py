@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from couloir import options
 from couloir import text as words
+from couloir.engine.metrics import HEADLINE_METRIC
 from couloir.runs.records import LearnedRecord
 from couloir.text import count, number, percent
 
@@ -55,11 +56,6 @@ def status_words(record: LearnedRecord) -> str:
     return " ".join(filter(None, notes))
 
 
-def headline_metric(record: LearnedRecord) -> str:
-    """The score that stands first: accuracy for classes, R² for numbers."""
-    return "accuracy" if record.data.is_classification else "r2"
-
-
 def moment(created: str) -> str:
     """When the run was made, in words."""
     then = datetime.fromisoformat(created)
@@ -68,14 +64,14 @@ def moment(created: str) -> str:
 
 def test_fact(record: LearnedRecord) -> tuple[str, str, str]:
     """The fact of the score that stands first: its name, its value, its interval."""
-    first = headline_metric(record)
+    first = HEADLINE_METRIC[record.data.task]
     score = words.metric(first, record.test.scores[first])
     return (f"Test {words.METRIC_NAMES[first]}", score, _range(record, first))
 
 
 def scores_table(record: LearnedRecord) -> dict[str, Any]:
     """The table of test scores: the models that were tested, the kept one first, then what they must beat."""
-    first = headline_metric(record)
+    first = HEADLINE_METRIC[record.data.task]
     names = [first, *(("log_loss", "balanced_accuracy") if first == "accuracy" else ("mae", "mse"))]
     tested = sorted(record.finalists, key=lambda finalist: not finalist.headline)
     rows = [(finalist_name(finalist), finalist.test) for finalist in tested]
@@ -116,7 +112,7 @@ def _range(record: LearnedRecord, name: str) -> str:
 
 def verdict(record: LearnedRecord) -> list[str]:
     """What the test scores say: against nothing learnt, against a linear model, with the interval."""
-    test, first, who = record.test.scores, headline_metric(record), subject(record)
+    test, first, who = record.test.scores, HEADLINE_METRIC[record.data.task], subject(record)
     rows, within = count(record.data.split.test, "test row"), f" (95\u202f% interval {_range(record, first)})"
     text = f"On {rows} that no choice ever saw, {who} "
     if first == "accuracy":

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 MOST_MEMBERS = 200
 MOST_COLUMNS = 6
 
-# Narrow heads keep the table on a phone's screen.
-SHORT_NAMES = {"mse": "MSE", "mae": "MAE", "balanced_accuracy": "balanced"}
-
 Row = dict[str, Any]
 """A row of the leaderboard."""
 
@@ -63,7 +60,7 @@ def _columns(record: TrainRecord, varied: Iterable[str]) -> list[tuple[str, str]
     """(column of the leaderboard, heading); the validation metric that chose comes first."""
     columns = [("rank", "rank"), ("optimizer", "rule"), ("learning_rate", "learning rate")]
     columns += [(name, options.label(name)) for name in varied]
-    names = {name: SHORT_NAMES.get(name, scores.metric_name(name)) for name in metrics_of(record.data.task)}
+    names = {name: words.short_metric(name) for name in metrics_of(record.data.task)}
     loss = METRICS[scores.loss_of(record)]
     for name in sorted(names, key=lambda name: name != record.metric):
         columns.append((METRICS[name].column("validation"), f"validation {names[name]}"))

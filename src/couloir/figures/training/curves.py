@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
+from couloir.engine.metrics import HEADLINE_METRIC
 from couloir.figures import reading, scores, theme
 from couloir.figures.chart import Chart, Run, logarithmic_where_wide, new_figure
 from couloir.text import number
@@ -49,7 +50,7 @@ def _add_line(
     figure: go.Figure, run: Run[TrainRecord], part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
 ) -> None:
     """One part's loss; where the pointer rests, the score is shown beside it."""
-    score = "accuracy" if run.record.data.is_classification else "r2"
+    score = HEADLINE_METRIC[run.record.data.task]
     values: dict[int, float] = dict(reading.curve(run, run.record.winner.member, f"{part}_{score}"))
     epochs = [point[0] for point in points]
     figure.add_scatter(

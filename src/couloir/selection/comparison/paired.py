@@ -227,10 +227,10 @@ def verdicts(pairs: Sequence[Pair], ranking: Sequence[str], level: float = 0.05)
         sentences, those about the best names first, those about names that were not compared last.
     """
     place = {name: number for number, name in enumerate(ranking)}
-    missing = {name for pair in pairs for name in pair[:2]} - place.keys()
+    missing = {name for pair in pairs for name in (pair.first, pair.second)} - place.keys()
     if missing:
         raise ValueError(f"The ranking lacks {', '.join(sorted(missing))}.")
-    tested = {name for pair in pairs if pair.different is not None for name in pair[:2]}
+    tested = {name for pair in pairs if pair.different is not None for name in (pair.first, pair.second)}
     compared = [name for name in ranking if name in tested]
     beaten, alike = _relation(pairs, compared, True), _relation(pairs, compared, False)
     better = [(group, _better(group, beaten, compared)) for group in _equals(beaten, compared)]
