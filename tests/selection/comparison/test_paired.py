@@ -214,7 +214,7 @@ def test_equals_are_told_apart_in_five_of_a_hundred_races_and_by_a_percentile_bo
 # Sentences ----------------------------------------------------------------------------------------------
 
 
-def tested(first: str, second: str, p: float, adjusted: float, different: bool) -> Pair:
+def pair(first: str, second: str, p: float, adjusted: float, different: bool) -> Pair:
     return Pair(
         first=first,
         second=second,
@@ -230,7 +230,7 @@ def tested(first: str, second: str, p: float, adjusted: float, different: bool) 
 def made(ranking: str, different: str) -> list[Pair]:
     """Pairs of one-letter names in the order of a ranking; those named are different."""
     apart = set(different.split())
-    return [tested(a, b, 0.01, 0.01, a + b in apart) for a, b in combinations(ranking, 2)]
+    return [pair(a, b, 0.01, 0.01, a + b in apart) for a, b in combinations(ranking, 2)]
 
 
 HOLM = "p below 0.05 after Holm's correction)."
@@ -328,7 +328,7 @@ def test_names_that_diverged_come_last_once_each() -> None:
 
 def test_a_large_race_of_equals_is_one_sentence_at_once() -> None:
     names = [f"rule {number}" for number in range(40)]
-    pairs = [tested(a, b, 0.9, 1.0, False) for a, b in combinations(names, 2)]
+    pairs = [pair(a, b, 0.9, 1.0, False) for a, b in combinations(names, 2)]
     assert verdicts(pairs, names) == ["No two of the 40 can be told apart here."]
 
 
