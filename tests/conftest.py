@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,32 +55,11 @@ install_import_hook([f"couloir.engine.{module}" for module in CHECKED], "beartyp
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
-LONGEST = (
-    "test_book",
-    "test_estimator_checks",
-    "test_train_page",
-    "test_company",
-    "test_training_folds",
-    "test_training",
-    "test_train_room",
-    "test_page_jobs",
-    "test_searching",
-    "test_line_page",
-    "test_race_page",
-    "test_examples",
-    "test_cli_selection",
-    "test_estimators",
-    "test_network_room",
-    "test_cli",
-    "test_swap",
-)
-"""Modules that take a minute or more: they begin first, so that no worker sits over one alone in the end."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the modules that take longest first."""
-    place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+    """Put the modules with the most slow tests first, so that no worker sits over one alone in the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="module")

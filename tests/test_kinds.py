@@ -27,6 +27,7 @@ def test_numbers_are_read_as_they_are_written(values: list[float]) -> None:
     assert taken_by(TRAIN)["l2"].read(", ".join(map(repr, values))) == values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option", [o for o in TABLE if not o.is_flag], ids=lambda o: f"{o.name}-{o.takers[0]}"
 )

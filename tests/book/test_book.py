@@ -24,6 +24,8 @@ from couloir.engine.schedules import SCHEDULES
 from couloir.errors import InputError
 from pages import Page
 
+pytestmark = pytest.mark.slow
+
 X = np.array([2.4, 2.8, 3.2, 3.6, 4.0, 4.2, 5.0])
 Y = np.array([1.7, 1.85, 1.79, 1.95, 2.1, 2.0, 2.7])
 CHAPTER_PAGES = [chapter.page for chapter in CHAPTERS.values()]

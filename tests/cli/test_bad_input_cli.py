@@ -193,6 +193,7 @@ COMMAND_LINES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", COMMAND_LINES)
 def test_a_bad_command_line_is_refused_in_one_sentence(
     line: str, whole_run: Path, place: Path, capsys: pytest.CaptureFixture[str]

@@ -46,6 +46,7 @@ def trained(words: list[str]) -> Done:
 # train --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_is_saved_whole(trained: Done) -> None:
     assert trained.code == 0, trained.err
     assert sorted(path.name for path in trained.runs.iterdir()) == sorted(["latest", trained.run.name])
@@ -109,6 +110,7 @@ def test_quiet_prints_the_winner_and_the_folder(
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_regression_with_drops_and_several_networks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -287,6 +289,7 @@ def test_an_interruption_outside_of_training_saves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_is_saved(tmp_path: Path) -> None:
     long = ["train", "digits", "--members", "2", "--hidden", "4", "--epochs", "100000", "--patience", "none"]
     process = subprocess.Popen(
@@ -342,6 +345,7 @@ def on_terminal(words: list[str], columns: int) -> str:
     return written.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_progress_within_its_width(tmp_path: Path) -> None:
     options = ["--optimizer", "adam", "--learning-rate", "0.01,0.02", "--hidden", "3", "--epochs", "20"]
     shown = on_terminal(["train", "wine", *options, "--out", str(tmp_path)], 80)

@@ -45,6 +45,7 @@ def searched(place: Path) -> Done:
     return Done(done.returncode, done.stdout, done.stderr, place / "runs")
 
 
+@pytest.mark.slow
 def test_a_race_says_who_is_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["race", "iris", "--optimizer", "adam,sgd", "--rates", "3", "--replicates", "4"]
     done = couloir_(
@@ -65,6 +66,7 @@ def test_a_race_says_who_is_better(tmp_path: Path, capsys: pytest.CaptureFixture
     assert predicted.out.count("\n") == 151
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -96,6 +98,7 @@ def test_what_is_found_in_the_data_is_said_with_its_warnings(
     assert "--drop answer" in warning
 
 
+@pytest.mark.slow
 def test_a_search_is_saved_whole(searched: Done) -> None:
     assert searched.code == 0, searched.err
     record = json.loads((searched.run / "run.json").read_text())
@@ -111,6 +114,7 @@ def test_a_search_is_saved_whole(searched: Done) -> None:
     assert (searched.run / "report.html").stat().st_size > 1_000_000
 
 
+@pytest.mark.slow
 def test_a_search_can_go_on_and_be_read_by_optuna(
     searched: Done, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +149,7 @@ def test_the_space_that_is_shown_can_be_read(place: Path, capsys: pytest.Capture
     assert "width = 4" in own.out
 
 
+@pytest.mark.slow
 def test_train_in_folds_prints_every_fold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "iris", "--optimizer", "adam,sgd", "--hidden", "3", "--epochs", "2", "--members", "4"]
     done = couloir_(
@@ -182,6 +187,7 @@ def test_without_stopping_the_report_says_what_stopping_changes(
     assert stopping["score_at_stop"] == losses[best]
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_told_and_says_how_to_go_on(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +221,7 @@ def test_ctrl_c_keeps_what_was_told_and_says_how_to_go_on(
     assert json.loads((folder / "run.json").read_text())["n_members"] == told
 
 
+@pytest.mark.slow
 def test_a_surface_race_needs_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["race", "ravine", "--optimizer", "sgd,momentum", "--learning-rate", "0.03", "--steps", "20"]
     done = couloir_([*words, "--out", str(tmp_path / "runs")], capsys, tmp_path / "runs")

@@ -43,6 +43,7 @@ def poisoned():
     return replace(dataset, features=pl.DataFrame(values, schema=dataset.features.columns))
 
 
+@pytest.mark.slow
 def test_what_was_checked_is_recorded(checked):
     record, table = checked.record, checked.tables["agreement"]
     assert record.network == findings.Network(
@@ -59,6 +60,7 @@ def test_what_was_checked_is_recorded(checked):
     assert "All 35 derivatives agree" in dict(checked.lines)["agreement"]
 
 
+@pytest.mark.slow
 def test_guessing_is_that_of_the_training_part(guessed):
     part = prepare(couloir.load("iris"), Conditions()).data.train
     search = random_search((4, 4, 3), part, guesses=500)
@@ -69,6 +71,7 @@ def test_guessing_is_that_of_the_training_part(guessed):
     assert [row[0] for row in guessed.table[1]] == ["0.5", "1", "2", "4"]
 
 
+@pytest.mark.slow
 def test_other_rows_change_nothing(checked, guessed):
     data = poisoned()
     again = guess(data, hidden=(4,), guesses=500)
@@ -78,6 +81,7 @@ def test_other_rows_change_nothing(checked, guessed):
     assert gradcheck(data, **settings).tables["agreement"].equals(checked.tables["agreement"])
 
 
+@pytest.mark.slow
 def test_values_are_explored_too():
     random = np.random.default_rng(0)
     features = random.normal(size=(60, 3))

@@ -173,6 +173,7 @@ def entry(run: Run, name: str) -> Standing:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOOPED)
 def test_the_response_to_the_learning_rate_is_that_of_plain_trainings(
     name: str, raced: Run, looped: LoopedRace
@@ -225,6 +226,7 @@ def test_scores_at_the_tuned_and_at_the_customary_rate(name: str, raced: Run, lo
             assert asdict(given[metric]) == pytest.approx(expected, **CLOSE)
 
 
+@pytest.mark.slow
 def test_some_rules_are_better_at_their_tuned_rate(looped: LoopedRace) -> None:
     """Else tuned and customary scores would be the same numbers, and the test above say little."""
     assert [name for name in LOOPED if looped.tuned_rate[name] != CUSTOMARY[name]]
@@ -426,6 +428,7 @@ def alone() -> Run:
     return couloir.race(data, optimizer=["adam", exploding()], rates=2, replicates=1, **SMALL)
 
 
+@pytest.mark.slow
 def test_a_rule_that_diverges_at_every_rate_is_left_out_and_named(alone: Run) -> None:
     record = alone.record
     assert [each.rule for each in record.standing] == ["adam"]
@@ -459,6 +462,7 @@ def test_the_odd_race_is_written_and_read_back(alone: Run, tmp_path: Path) -> No
     assert "exploding diverged at every learning rate" in (folder / "report.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_races_by_accuracy_are_won_by_the_most_accurate() -> None:
     run = couloir.race(dataset(), **{**SHORT, "rates": 1}, metric="accuracy")
     curves = run.tables["curves"].filter(rate="tuned")

@@ -78,6 +78,7 @@ def run(iris: Any, folder: Path, settings: dict[str, Any], way: dict[str, Any]) 
 # What a search gives --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_search_s_folder_holds_the_run(run: Any, way: dict[str, Any]) -> None:
     names = {path.name for path in run.folder.iterdir()}
     assert names == {
@@ -196,6 +197,7 @@ class Ticking:
         return self.began + self.read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("least", "earliest", "latest"), [(0, 0, 3), (60, -60, -1)])
 def test_a_search_by_minutes_trains_until_the_time_kept_for_the_end(
     least: int,
@@ -240,6 +242,7 @@ class Interrupting(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("generation", [0, 2])
 def test_an_interrupted_search_drops_the_generation_in_hand_and_resumes(
     generation: int, run: Any, iris: Any, settings: Any, way: Any, tmp_path: Path, killing: Any
@@ -271,6 +274,7 @@ def cut(folder: Path, to: Path, share: float) -> Path:
     return to
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.31, 0.62, 0.93, 1.0])
 def test_a_search_cut_off_anywhere_and_copied_elsewhere_resumes_to_the_same(
     share: float, run: Any, iris: Any, tmp_path: Path, killing: Any
@@ -280,6 +284,7 @@ def test_a_search_cut_off_anywhere_and_copied_elsewhere_resumes_to_the_same(
     assert not list(again.folder.glob(".*.part*"))
 
 
+@pytest.mark.slow
 def test_a_finished_search_goes_on_with_more_trials(
     iris: Any, settings: dict[str, Any], folder: Path, tmp_path: Path, killing: Any
 ) -> None:
@@ -307,6 +312,7 @@ def test_a_search_of_data_from_memory_has_to_be_given_them(
         couloir.search(resume=cut(begun.folder, tmp_path / "copy", 0.5))
 
 
+@pytest.mark.slow
 def test_a_search_that_knows_its_source_needs_no_data(
     settings: dict[str, Any], run: Any, way: Any, tmp_path: Path, killing: Any
 ) -> None:
@@ -317,6 +323,7 @@ def test_a_search_that_knows_its_source_needs_no_data(
     assert expected["trials"] == killing.found(run)["trials"]
 
 
+@pytest.mark.slow
 def test_a_storage_gets_every_generation(iris: Any, settings: dict[str, Any], tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'studies.db'}"
     with pytest.raises(Interrupted) as caught:
@@ -335,6 +342,7 @@ def test_a_storage_gets_every_generation(iris: Any, settings: dict[str, Any], tm
     assert len(stored()) == 18
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(killing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The benchmark does twenty; here the processes share a compilation cache of their own."""
     monkeypatch.setenv("COULOIR_HOME", str(tmp_path / "home"))
@@ -346,6 +354,7 @@ def test_killed_at_random_moments(killing: Any, tmp_path: Path, monkeypatch: pyt
 # Nothing to find ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_on_random_labels_the_interval_covers_chance(benchmarks: Any, tmp_path: Path) -> None:
     """A few of what the benchmark does two hundred of: of 10, fewer than 7 would cover in 0.2 % of cases."""
     results = benchmarks["null"].measured(10, 1000, tmp_path)
@@ -423,6 +432,7 @@ def asked(folder: Path) -> list[dict[str, Any]]:
     return [trial.parameters for trial in Study.resume(folder).trials]
 
 
+@pytest.mark.slow
 def test_a_search_asks_the_same_trials_on_any_machine_once_one_is_given(tmp_path: Path) -> None:
     """Two machines would ask other trials (more blocks on two cores); a recorded one is what counts."""
     two, eight = Machine(cores=2, memory=None), Machine(cores=8, memory=None)

@@ -43,6 +43,7 @@ def same_split(monkeypatch: pytest.MonkeyPatch, wine: Any) -> Any:
     return split
 
 
+@pytest.mark.slow
 def test_the_test_part_reaches_no_fit_and_no_choice(run: Any, wine: Any, same_split: Any) -> None:
     other = couloir.train(poisoned(wine, same_split.test), **SMALL)
     assert other.record.winner == run.record.winner

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,7 @@ KIND = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(
     columns=st.lists(KIND, min_size=1, max_size=4),
     rows=st.integers(8, 40),

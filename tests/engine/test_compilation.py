@@ -162,6 +162,7 @@ def training(**asked: Any) -> Any:
     return train_population([member], TrainingData("classification", 2, part, part), **asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_training_leaves_jax_as_it_was_even_when_it_is_broken_off(folder: Path, precision: str) -> None:
     def broken_off(progress: Any) -> None:

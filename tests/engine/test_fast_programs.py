@@ -23,6 +23,7 @@ def traces() -> tuple[int, int]:
     return compiled_epoch(fast=True)._cache_size(), compiled_epoch(fast=False)._cache_size()
 
 
+@pytest.mark.slow
 def test_both_kinds_of_program_compute_the_same() -> None:
     """Every rule after 40 epochs of 6 steps, with all that a program may hold."""
     settings = {"epochs": 40, "dropout": 0.2, "noise": 0.1, "l1": 0.001, "l2": 0.01, "schedule": "cosine"}
@@ -40,6 +41,7 @@ def test_both_kinds_of_program_compute_the_same() -> None:
         assert difference(one.network, other.network) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_short_training_is_for_a_moment_and_a_long_one_is_not() -> None:
     one = member("sgd", 0.1, hidden=(3,))
     before = traces()

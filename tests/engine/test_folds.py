@@ -37,6 +37,7 @@ def population(**changed: Any) -> list[Member]:
     return [member("adam", 0.01, **settings), member("nesterov", 0.05, restart=1, **settings)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [40, 71])
 def test_filling_up_changes_nothing(rows: int) -> None:
     data = [class_weighted(classification(rows, 20)), classification(rows - 7, 26, seed=4)]
@@ -52,6 +53,7 @@ def test_filling_up_changes_nothing(rows: int) -> None:
             assert found == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_few_rows_more_or_less_ask_for_no_new_program() -> None:
     train_population(population(), classification(50, 20), epochs=1, filled=True)
     with Compilations() as heard:
@@ -70,6 +72,7 @@ def test_sizes_are_few_and_never_too_small() -> None:
 # Weights of what is scored ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filled", [False, True])
 def test_weighted_scores_of_classes_are_scikit_learn_s(filled: bool) -> None:
     data = classification(40, 30)
@@ -90,6 +93,7 @@ def test_weighted_scores_of_classes_are_scikit_learn_s(filled: bool) -> None:
         assert outcome.validation[-1] == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_weighted_scores_of_values_are_scikit_learn_s_and_the_path_is_the_same() -> None:
     data = regression(40, 30)
     weights = np.random.default_rng(3).uniform(0.1, 5, 30)
@@ -114,6 +118,7 @@ def test_weighted_scores_of_values_are_scikit_learn_s_and_the_path_is_the_same()
 # Given weights to start from --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_members_start_from_what_is_given() -> None:
     """From the weights that others draw they go the others' way, in every fold."""
     data = [classification(), classification(seed=2)]
@@ -131,6 +136,7 @@ def test_members_start_from_what_is_given() -> None:
     assert difference(half.outcomes[1].network, expected.outcomes[1].network) > 1e-3
 
 
+@pytest.mark.slow
 def test_what_is_given_to_start_from_is_left_alone() -> None:
     given = first_weights(population()[0], CLASSES, np.float32)
     before = jax.tree.map(np.copy, given)

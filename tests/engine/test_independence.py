@@ -37,7 +37,7 @@ from trainings import (
     watched,
 )
 
-pytestmark = pytest.mark.usefixtures("as_shipped", "for_long")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("as_shipped", "for_long")]
 
 # A member alone is the member in company ----------------------------------------------------------------
 

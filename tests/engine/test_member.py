@@ -44,6 +44,7 @@ def test_a_description_is_plain_values() -> None:
     assert lion.describe()["weight_decay"] == 0.25
 
 
+@pytest.mark.slow
 def test_initial_weights_are_what_training_starts_from() -> None:
     """A step at a rate of almost nothing leaves the weights where they were."""
     some = [

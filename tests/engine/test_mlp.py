@@ -148,6 +148,7 @@ def check_backpropagation(activation: str, loss: str) -> None:
     np.testing.assert_allclose(pack(gradient), slopes, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, "elu-sigmoid"])
 def test_backpropagation_is_right_for_every_activation(activation: str, float64: None) -> None:
     check_backpropagation(activation, "cross_entropy")
@@ -158,6 +159,7 @@ def test_backpropagation_is_right_for_every_loss(loss: str, float64: None) -> No
     check_backpropagation("tanh", loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [1, 2, 3, 4, 10])
 def test_the_slopes_of_a_trained_product_are_those_of_the_product(outputs: int, float64: None) -> None:
     """∂W = S hᵀ and ∂h = Wᵀ S, of one network and of several side by side."""
@@ -210,6 +212,7 @@ def fits(weights: np.ndarray, drawn: str, inputs: int, outputs: int) -> bool:
     return bool(shape and abs(weights.var() / expected.var() - 1) < 5 * error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*ACTIVATIONS, "relu-tanh", "tanh-relu"])
 def test_weights_are_drawn_as_fits_the_activation(name: str) -> None:
     """Hidden layers as each one's activation asks, the output layer as Glorot's; scales 5 % off are seen."""
@@ -350,6 +353,7 @@ def test_dropout_just_below_1_is_finite() -> None:
     assert np.all(np.isfinite(gradient))
 
 
+@pytest.mark.slow
 def test_a_member_s_dropout_is_the_same_in_company() -> None:
     keys, rates = jax.random.split(jax.random.key(5), 4), jnp.asarray([0.0, 0.1, 0.5, 0.9])
     signal = jnp.asarray(np.random.default_rng(0).normal(size=(4, 8, 6)), jnp.float32)

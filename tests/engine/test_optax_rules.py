@@ -47,6 +47,7 @@ def optax_followed(optimizer: Any) -> np.ndarray:
     return followed(Plain, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", optax_rules.names())
 def test_every_name_offered_trains(name: str) -> None:
     members = [Member(find_rule(f"optax.{name}"), rate, hidden=(3,), epochs=1) for rate in (1e-4, 1e-3)]
@@ -55,6 +56,7 @@ def test_every_name_offered_trains(name: str) -> None:
     assert all(outcome.status == "finished" for outcome in trained.outcomes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "asked", "settings"),
     [

@@ -122,6 +122,7 @@ def relative_error(actual: np.ndarray, expected: np.ndarray, terms: np.ndarray) 
     return float(np.max(np.divide(gap, size, out=np.where(gap > 0, np.inf, 0.0), where=size > 0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["network", "vector"])
 @pytest.mark.parametrize("name", RULES)
 def test_a_single_step_is_that_of_the_formula(name: str, kind: str) -> None:
@@ -214,6 +215,7 @@ RATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize(("number", "problem"), [(0, RAVINE), (1, ROSENBROCK)], ids=["ravine", "rosenbrock"])
 def test_200_steps_follow_the_formulas(name: str, number: int, problem: Any) -> None:
@@ -255,6 +257,7 @@ def network_and_pull() -> tuple[Any, Any, Any]:
     return params, gradient, (Layer(True, False), Layer(True, False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_30_steps_of_a_network_are_those_of_optax(name: str) -> None:
     """Optax's Nesterov reports the look-ahead point, so it is that point which is compared."""
@@ -462,6 +465,7 @@ def test_on_the_saddle_s_ridge_only_noise_helps(name: str) -> None:
 # Rules from Optax -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", [optax.lion, optax.adam], ids=["lion", "adam"])
 def test_an_optax_rule_in_a_population_is_optax_alone(factory: Any) -> None:
     rule = from_optax("guest", factory, learning_rate=1e-3, b2=0.95)

@@ -63,6 +63,7 @@ def populations(draw: st.DrawFn) -> list[Member]:
     return draw(st.lists(choice, min_size=1, max_size=60))
 
 
+@pytest.mark.slow
 @given(populations(), st.one_of(st.none(), st.integers(1, 70)))
 @settings(deadline=None, max_examples=200)
 def test_every_member_is_trained_once_in_chunks_of_one_layout(

@@ -35,6 +35,7 @@ def test_threefry_is_jax_s_own() -> None:
     np.testing.assert_array_equal(np.concatenate(both), threefry_2x32(key, counter))
 
 
+@pytest.mark.slow
 def test_an_element_s_word_is_its_place_s() -> None:
     """In one dimension as in three, and in a batch of keys as alone."""
     key = jax.random.fold_in(key_of(7), 3)
@@ -90,6 +91,7 @@ def test_standard_normal_has_the_distribution_of_a_normal() -> None:
         assert abs(beside) < 5 / np.sqrt(count)
 
 
+@pytest.mark.slow
 def test_both_precisions_draw_the_same_numbers() -> None:
     """But for rounding: in double precision nothing is left of single precision's."""
     single = standard_normal(key_of(1), SHAPE, jnp.float32)

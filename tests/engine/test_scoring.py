@@ -66,6 +66,7 @@ def test_every_metric_has_a_reference_and_none_is_left_over() -> None:
     assert set(SCORES) == set(METRICS) == set(REFERENCES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", METRICS)
 def test_scores_are_scikit_learn_s(name: str, seed: int, float64: None) -> None:
@@ -73,6 +74,7 @@ def test_scores_are_scikit_learn_s(name: str, seed: int, float64: None) -> None:
     assert found(name, outputs, targets) == pytest.approx(REFERENCES[name](outputs, targets), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 def test_scores_in_float32(name: str) -> None:
     outputs, targets = sample(name, 7, count=2000)
@@ -128,6 +130,7 @@ def test_r2_of_the_mean_is_0_and_of_the_truth_1(float64: None) -> None:
     assert found("r2", targets, targets) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 def test_better_outputs_score_better(name: str) -> None:
     """The direction that members are ranked in: nearer to the truth is never worse."""

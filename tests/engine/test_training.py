@@ -128,6 +128,7 @@ def compiled_once() -> TrainingData:
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("members", "settings"),
     [
@@ -423,6 +424,7 @@ def ridge(design: np.ndarray, targets: np.ndarray, strength: float) -> np.ndarra
     return np.linalg.solve(design.T @ design + penalty, design.T @ targets).T
 
 
+@pytest.mark.slow
 def test_linear_networks_find_the_least_squares_and_the_ridge_solution() -> None:
     """MSE without hidden layers is least squares; with L2 it is ridge, and with input noise too.
 
@@ -480,6 +482,7 @@ def test_members_are_ranked_by_the_metric_whatever_their_loss() -> None:
 # What is handed back -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_precision_is_the_dtype_and_jax_is_left_as_it_was(precision: Any) -> None:
     for before in (False, True):
@@ -551,6 +554,7 @@ def test_outcomes_come_in_the_order_of_the_members() -> None:
 # Packing -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_packing_changes_nothing_but_the_work() -> None:
     """Members that are done leave the program; the others' rules keep their memory."""
     budgets = (12, 2, 12, 2, 7)

@@ -58,6 +58,7 @@ def together() -> Trained:
     return train_population(members(), folds(), seed=SEEDS, patience=None, precision="float64")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", range(len(SIZES)))
 def test_a_fold_among_others_is_the_fold_alone(fold: int, together: Trained) -> None:
     """Steps that other folds have more of change nothing: neither weights nor the rules' memories."""
@@ -92,6 +93,7 @@ def test_scores_of_a_fold_are_scikit_learn_s(together: Trained) -> None:
             assert outcome.validation[outcome.best_epoch - 1] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_folds_in_chunks_of_any_size(together: Trained) -> None:
     """Chunks of one network each: every fold is then a chunk of its own."""
     again = train_population(
@@ -102,6 +104,7 @@ def test_folds_in_chunks_of_any_size(together: Trained) -> None:
             assert one.validation[1] == pytest.approx(other.validation[1], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_folds_of_other_numbers_of_features_train_as_well() -> None:
     """A category that a fold has not seen makes its inputs narrower."""
     wide = classification()
@@ -119,6 +122,7 @@ def test_folds_of_other_numbers_of_features_train_as_well() -> None:
         assert difference(one.network, other.network) < 1e-5
 
 
+@pytest.mark.slow
 def test_values_in_folds() -> None:
     data = [regression(), regression(rows=37, validation=11)]
     each = member("adam", 0.05, loss="mse", epochs=3)
@@ -128,6 +132,7 @@ def test_values_in_folds() -> None:
         assert both.folds[fold][0].validation[-1] == pytest.approx(alone.outcomes[0].validation[-1], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_every_fold_stops_by_itself() -> None:
     data = [replace(fold, validation=doubtful(fold.validation, seed)) for seed, fold in enumerate(folds())]
     both = train_population(quartet(epochs=40), data, seed=SEEDS, patience=2, precision="float64")
@@ -148,6 +153,7 @@ def doubtful(part: Part, seed: int) -> Part:
     return Part(part.inputs, labels)
 
 
+@pytest.mark.slow
 def test_a_fold_s_validation_rows_change_nothing_that_is_fitted_on_it() -> None:
     clean = folds()
     poisoned = [
@@ -171,6 +177,7 @@ def test_a_fold_s_validation_rows_change_nothing_that_is_fitted_on_it() -> None:
 # Packing and halving -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_packing_in_folds_changes_nothing_but_the_work() -> None:
     population = [replace(each, epochs=epochs) for each in members() for epochs in (6, 2, 2)]
     kept: list[int] = []
@@ -194,6 +201,7 @@ def test_packing_in_folds_changes_nothing_but_the_work() -> None:
             assert one.validation[-1] == pytest.approx(other.validation[-1], rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", [None, PATIENT], ids=["as it is", "packed"])
 def test_at_a_rung_the_worse_members_leave(machine: Machine | None) -> None:
     rates = (1e-4, 0.3, 1e-3, 0.1, 0.03, 1e-2)
@@ -222,6 +230,7 @@ def test_at_a_rung_the_worse_members_leave(machine: Machine | None) -> None:
     assert thinned.outcomes.index(thinned.winner) in alive
 
 
+@pytest.mark.slow
 def test_rules_in_two_programs_are_thinned_out_as_in_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

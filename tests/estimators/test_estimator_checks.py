@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV
+
+pytestmark = pytest.mark.slow
 
 SMALL: dict[str, Any] = {
     "optimizer": "sgd",

@@ -101,6 +101,7 @@ def test_several_outputs_each_in_its_own_units(scale: float) -> None:
     assert model.loss_curve_[-1] == pytest.approx(model.validation_curve_[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
 def test_losses_of_regression(loss: str) -> None:
     X, y = load_diabetes(return_X_y=True)
@@ -180,6 +181,7 @@ def test_a_row_alone_is_answered_as_in_a_batch(iris: Any) -> None:
     np.testing.assert_allclose(alone, model.predict_proba(X)[:20], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_activations_of_each_hidden_layer(iris: Any) -> None:
     X, y = iris
     model = classifier(hidden=(7, 6), activation=("relu", "tanh"), learning_rate=0.01).fit(X, y)
@@ -196,6 +198,7 @@ def test_activations_of_each_hidden_layer(iris: Any) -> None:
     assert model.winner_["activation"] == "relu-tanh"
 
 
+@pytest.mark.slow
 def test_an_average_is_no_worse_on_validation_than_the_winner(iris: Any) -> None:
     X, y = iris
     there = np.arange(150) % 3 == 0
@@ -415,6 +418,7 @@ def test_partial_fit_tells_what_it_needs(iris: Any) -> None:
 # A good citizen -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_pickled_model_predicts_without_jax(iris: Any, tmp_path: Path) -> None:
     X, y = iris
     model = classifier().fit(X, y)
@@ -428,6 +432,7 @@ def test_a_pickled_model_predicts_without_jax(iris: Any, tmp_path: Path) -> None
     assert done.stdout.strip() == f"{model.predict_proba(X)[0].tolist()} False"
 
 
+@pytest.mark.slow
 def test_an_estimator_with_rules_of_ones_own_can_be_pickled(iris: Any) -> None:
     X, y = iris
     assert [rule.name for rule in pickle.loads(pickle.dumps(list(RULES.values())))] == list(RULES)

@@ -55,6 +55,7 @@ def assert_same(ours: Any, theirs: Any) -> None:
     assert ours.n_splits_ == theirs.n_splits_
 
 
+@pytest.mark.slow
 def test_a_grid_gives_what_grid_search_gives(wine: Any) -> None:
     grid = [RATES, {"hidden": [(4,)], "l2": [0.01]}]
     estimator = CouloirClassifier(**SMALL)
@@ -75,6 +76,7 @@ def test_drawn_candidates_are_those_of_randomized_search(wine: Any) -> None:
     assert_same(ours.fit(*wine), theirs.fit(*wine))
 
 
+@pytest.mark.slow
 def test_a_regressor_by_several_metrics_and_a_rule_of_ones_own() -> None:
     X, y = load_diabetes(return_X_y=True)
     words: dict[str, Any] = {
@@ -121,6 +123,7 @@ def test_steps_before_are_fitted_once_for_each_fold_to_its_training_rows() -> No
         np.testing.assert_array_equal(seen, rows)
 
 
+@pytest.mark.slow
 def test_a_pipeline_gives_what_grid_search_gives(wine: Any) -> None:
     pipe = Pipeline(
         [("scale", StandardScaler()), ("select", SelectKBest(k=5)), ("network", CouloirClassifier(**SMALL))]
@@ -162,6 +165,7 @@ def test_metadata_is_routed_through_a_pipeline(wine: Any) -> None:
     assert list(unweighted.cv_results_["mean_test_score"]) != list(ours.cv_results_["mean_test_score"])
 
 
+@pytest.mark.slow
 def test_a_candidate_that_fails_is_given_the_error_score(wine: Any) -> None:
     grid = {"learning_rate": [0.01, -1.0, 1e30]}
     estimator = CouloirClassifier(**{**SMALL, "hidden": (8,)})  # gradients of a linear one are bounded

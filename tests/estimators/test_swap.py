@@ -18,6 +18,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = sorted((Path(__file__).parent / "swap").glob("*.py"))
 
 REPLACED = {

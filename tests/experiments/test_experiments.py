@@ -229,6 +229,7 @@ def test_a_student_as_wide_as_the_teacher_can_have_loss_0() -> None:
     assert targets.var() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_wider_students_end_lower_and_shares_count_the_good(students: WidthLosses) -> None:
     np.testing.assert_array_equal(students.widths, [1, 8])
     assert students.losses.shape == (2, 6)
@@ -325,6 +326,7 @@ def regularized(listened_regularizers: tuple[Regularizers, Listening]) -> Regula
     return listened_regularizers[0]
 
 
+@pytest.mark.slow
 def test_treatments_are_scored_on_the_weights_they_end_with(
     listened_regularizers: tuple[Regularizers, Listening],
 ) -> None:
@@ -536,6 +538,7 @@ def colours(value: Any, key: str = "") -> Iterator[str]:
         yield value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_chart_has_words_and_the_colours_of_the_theme(charts: dict[str, Chart], name: str) -> None:
     assert set(charts) == set(NAMES)

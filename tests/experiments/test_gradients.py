@@ -158,6 +158,7 @@ def test_on_a_quadratic_loss_both_errors_are_known():
 # Cost ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_costs_grow_with_the_weights():
     _, rows = problem(rows=64)
     small, large = costs([(4, 4, 3), (4, 256, 3)], rows, "tanh", "cross_entropy", repeats=3)

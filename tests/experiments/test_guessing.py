@@ -54,6 +54,7 @@ def numpy_cross_entropy(outputs, targets):
 # Guesses ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_guess_is_that_of_the_network_drawn_again():
     part = rows(299)  # in two blocks, the last of them filled up with a row that does not count
     blocks = rows_of(part)
@@ -78,6 +79,7 @@ def test_values_are_scored_by_their_squared_error():
     assert search.constant == pytest.approx(float(np.var(part.targets)), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_guesses_spread_as_initial_weights_do_times_the_scale(activation):
     widths, key = (50, 60, 40), jax.random.key(1)
@@ -90,6 +92,7 @@ def test_guesses_spread_as_initial_weights_do_times_the_scale(activation):
         assert abs(float(jnp.mean(last.weight))) < 0.05 * scale
 
 
+@pytest.mark.slow
 def test_guesses_fit_the_activation_of_each_layer():
     layers = guess(jax.random.key(1), 0, (50, 60, 70, 4), "tanh-relu", (1.0,), jnp.float32)
     assert float(jnp.std(layers[0].weight)) == pytest.approx(math.sqrt(6 / 110 / 3), rel=0.05)

@@ -151,6 +151,7 @@ def test_an_average_is_fed_the_columns_that_any_of_its_networks_uses(tmp_path: P
     assert_agreement(model, tmp_path / "model.onnx", frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"cv": 3}, {"ensemble": 3}], ids=["one", "cv", "ensemble"])
 def test_runs_agree(more: dict[str, int], tmp_path: Path) -> None:
     rates = [0.01, 0.003]

@@ -416,6 +416,7 @@ def test_every_colour_has_a_dark_partner(paths, raced):
         assert any(character.isdigit() for character in chart.alt)
 
 
+@pytest.mark.slow
 def test_a_race_of_eight_rules_is_not_heavy():
     found = race("ravine", None, 500, 0.005)
     assert len(surface_races.surface_race(found).figure.to_json()) < 1.3e6

@@ -73,6 +73,7 @@ POINTS = np.array([(0.0, 0.0), (0.5, -1.25), (-2.0, 0.3)])
 # The loss at points of a plane ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_losses_and_accuracies_are_numpys_for_every_activation(activation: str) -> None:
     plane, measure = random_plane(network(FEATURES, 5, CLASSES)), measure_of(activation)
@@ -262,6 +263,7 @@ def test_a_plane_is_what_its_centre_and_directions_say() -> None:
 # Paths ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_path_runs_from_the_start_to_the_weights_that_training_ends_with() -> None:
     rows = INPUTS.astype(np.float32)
     data = TrainingData("classification", CLASSES, Part(rows, LABELS.astype(np.int32)), None)

@@ -77,6 +77,7 @@ def models(name: str) -> tuple[Any, Model | Ensemble]:
     return data.features, Ensemble(preparation, networks, (0.5, 0.2, 0.3), 1.7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["table", "values", "classes", "average"])
 def test_a_row_alone_gets_the_same_answer_as_in_any_batch(name: str) -> None:
     rows, model = models(name)

@@ -16,6 +16,8 @@ import pytest
 
 import couloir
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 

@@ -21,6 +21,7 @@ def test_links_lead_to_files(page: str) -> None:
         assert ((ROOT / page).parent / target).exists(), target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES[:3])
 def test_files_that_are_named_are_there_and_hold_what_is_named(page: str) -> None:
     everything = [*ROOT.glob("*/**/*.py"), *SOURCE.rglob("*.js")]

@@ -14,6 +14,8 @@ from typer.main import get_command
 import couloir
 from couloir.cli.app import app
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 

@@ -80,6 +80,7 @@ def test_a_module_imports_only_its_own_layer_and_lower_ones(path: Path) -> None:
     assert not upwards, f"{name} must not import {upwards}"
 
 
+@pytest.mark.slow
 def test_no_module_imports_relatively() -> None:
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -122,6 +123,7 @@ def test_lazy_names_are_all_there() -> None:
     assert set(couloir.__all__) <= set(dir(couloir))
 
 
+@pytest.mark.slow
 def test_the_time_of_importing_is_counted() -> None:
     began = time.perf_counter()
     spent = float(

@@ -62,6 +62,7 @@ def drawn(parent: Path, stored: runs.StoredRun) -> dict[str, Landscape]:
 # What is measured -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plane", PLANES)
 def test_the_loss_at_the_centre_is_the_loss_that_the_run_reported(
     plane: str, drawn: dict[str, Landscape], stored: runs.StoredRun

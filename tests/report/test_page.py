@@ -170,6 +170,7 @@ def test_a_test_score_is_called_a_refitted_networks_only_where_that_is_kept():
     assert "for 12 epochs; the curves are those before." in Page(report.render(run)).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", TRAININGS, ids=named)
 def test_a_recorded_training_of_any_version_has_its_page(folder):
     run = open_run(folder)
@@ -245,6 +246,7 @@ def test_importing_the_report_loads_no_heavy_library():
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("name", ["prices", "hostile"])
 def test_a_browser_draws_every_figure_without_complaint(tmp_path, name):

@@ -55,6 +55,7 @@ def said(page: Page) -> str:
     return page.text.replace("\u202f", " ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
 def test_page_has_every_section_and_every_link_leads_to_one(pages, name):
     page = pages[name]
@@ -332,6 +333,7 @@ def test_several_tested_models_stand_on_the_page_of_a_training_too():
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("name", ["hostile race", "hostile search", "folds"])
 def test_a_browser_draws_every_figure_without_complaint(tmp_path, name):

@@ -44,6 +44,7 @@ def said(page):
 # The folder -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_folder_is_whole_and_latest_goes_on_naming_a_model(run):
     assert sorted(path.name for path in run.folder.iterdir()) == [
         "paths.parquet",
@@ -115,6 +116,7 @@ def varied(tmp_path_factory):
     return surface_racing.open_surface_run(folder)
 
 
+@pytest.mark.slow
 def test_numbers_that_rules_read_multiply_and_are_recorded(varied):
     names = ["momentum β=0.5", "momentum β=0.9", "optax.lion b1=0.8"]
     assert [finish.name for finish in varied.race.runners] == names
@@ -242,6 +244,7 @@ def test_a_race_in_which_all_diverge_at_once_makes_a_page():
     assert not [name for name in page.figures if name.startswith("microscope-")]
 
 
+@pytest.mark.slow
 def test_the_page_of_the_saddle_tells_its_convention():
     stuck = race_surface("saddle", optimizer=["sgd", "adam"], start=[1.0, 0.0], steps=400)
     text = said(Page(report.render(stuck)))
@@ -251,6 +254,7 @@ def test_the_page_of_the_saddle_tells_its_convention():
     assert "sgd is stuck at a saddle" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["line-fit", "rastrigin", "neuron"])
 def test_other_axes_many_minima_and_a_least_loss_that_is_not_zero_make_a_page(name):
     found = race_surface(name, optimizer="sgd", learning_rate=0.001, steps=2)
@@ -265,6 +269,7 @@ def test_other_axes_many_minima_and_a_least_loss_that_is_not_zero_make_a_page(na
 needs_browser = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
 
 
+@pytest.mark.slow
 @needs_browser
 def test_a_browser_plays_the_race_and_turns_the_microscope(run):
     with chromium.Browser() as browser:
@@ -326,6 +331,7 @@ def _choose_a_step(tab):
     assert "Step 20 of adam" in tab.evaluate("document.getElementById('plot-microscope').ariaLabel")
 
 
+@pytest.mark.slow
 @needs_browser
 def test_the_page_is_drawn_in_the_dark(run):
     with chromium.Browser() as browser:
@@ -337,6 +343,7 @@ def test_the_page_is_drawn_in_the_dark(run):
         assert browser.errors == []
 
 
+@pytest.mark.slow
 @needs_browser
 def test_a_figure_plays_by_itself_and_keeps_its_level_lines(run, tmp_path):
     page = tmp_path / "figure.html"

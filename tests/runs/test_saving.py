@@ -55,6 +55,7 @@ def quick(verb: str) -> list[str]:
 # The page comes last ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no limit on the size of files there")
 @pytest.mark.parametrize("verb", ["train", "search", "race"])
 def test_a_page_that_has_no_room_takes_nothing_else_with_it(verb: str, tmp_path: Path) -> None:
@@ -74,6 +75,7 @@ def test_a_page_that_has_no_room_takes_nothing_else_with_it(verb: str, tmp_path:
         assert np.isfinite(couloir.open_run(tmp_path / "runs" / "latest").probabilities("iris")).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no limit on the size of files there")
 def test_a_run_that_has_no_room_at_all_leaves_nothing_half_written(tmp_path: Path) -> None:
     done = limited(quick("train"), 200, tmp_path)
@@ -86,6 +88,7 @@ def test_a_run_that_has_no_room_at_all_leaves_nothing_half_written(tmp_path: Pat
 # The link to the newest ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_search_resumed_by_the_link_leaves_the_link_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +109,7 @@ def test_a_search_resumed_by_the_link_leaves_the_link_true(
 # A refit that diverges -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_estimator_keeps_its_winner_where_the_refit_diverges(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(0).normal(size=(60, 3))
     train_population = averages.train_population

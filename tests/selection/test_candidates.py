@@ -39,6 +39,7 @@ def outcomes(problem: Problem) -> list[Outcome]:
     return train_population(planned.members, problem.data, precision="float64").outcomes
 
 
+@pytest.mark.slow
 def test_who_may_be_chosen_stands_in_the_order_of_the_best_scores(
     problem: Problem, outcomes: list[Outcome]
 ) -> None:

@@ -89,6 +89,7 @@ def values() -> dict[str, Case]:
 # The list ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["cases", "values"])
 @pytest.mark.parametrize("way", WAYS)
 def test_the_list_is_the_winner_its_refit_and_the_average(
@@ -424,6 +425,7 @@ TOUCHED = {"test", "baseline", "linear", "finalists", "data"}
 TIMES = {"seconds", "created", "throughput", "ledger"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_poisoned_test_rows_change_nothing_but_the_test(
     way: str, wine: Any, cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch

@@ -124,6 +124,7 @@ def alone(data: Any, fold: Fold, members: Any, seed: int = 0) -> list[dict[str, 
 # What the scores are ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("which", "fold"), [("crossed", 0), ("crossed", 2), ("values", 1)])
 def test_scores_are_those_of_a_fold_alone(which: str, fold: int, request: pytest.FixtureRequest) -> None:
     found: CrossValidation = request.getfixturevalue(which)

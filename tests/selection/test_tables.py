@@ -78,6 +78,7 @@ def test_in_folds_a_row_is_their_mean(crossed: CrossValidation) -> None:
         assert row["n_parameters"] == 13 * 5 + 5 + 5 * 3 + 3
 
 
+@pytest.mark.slow
 def test_an_estimator_s_leaderboard_is_a_run_s() -> None:
     data = couloir.load("wine")
     options = {"optimizer": "adam", "hidden": 4, "epochs": 2}

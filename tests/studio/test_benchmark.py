@@ -13,6 +13,8 @@ import pytest
 import chromium
 from studio_server import Served
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 

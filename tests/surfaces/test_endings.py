@@ -25,6 +25,7 @@ EVENTFUL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVENTFUL)
 def test_the_ending_at_a_step_is_that_of_a_race_of_so_many_steps(name: str) -> None:
     start, rates, steps = EVENTFUL[name]
@@ -52,6 +53,7 @@ def test_a_saddle_is_named_on_the_way_and_left_again() -> None:
     assert names.index("escaped") == int(np.argmax(np.abs(paths.points[0, :, 1]) > 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", functions.SURFACES)
 def test_the_minima_looked_for_are_those_known(name: str) -> None:
     surface = functions.surface(name)

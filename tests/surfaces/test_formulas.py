@@ -151,6 +151,7 @@ def test_formulas_mean_what_people_mean(text: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["saddle", "beale", "rosenbrock", "himmelblau", "camel", "hills"])
 def test_the_equations_of_shipped_surfaces_can_be_typed(name: str) -> None:
     known = functions.surface(name)

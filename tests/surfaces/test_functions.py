@@ -73,6 +73,7 @@ def test_heights_are_those_of_the_formula(name: str) -> None:
     np.testing.assert_allclose(evaluation.values(SURFACES[name], points), expected, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SURFACES)
 def test_slopes_and_curvatures_are_the_differences_of_the_formula(name: str) -> None:
     def formula(at: np.ndarray) -> float:
@@ -114,6 +115,7 @@ def hollows(name: str, resolution: int = 181) -> list[np.ndarray]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BOUNDED if name != "rastrigin"])
 def test_the_known_minima_are_all_that_scipy_finds(name: str) -> None:
     known, found = np.array(SURFACES[name].minima), hollows(name)
@@ -141,6 +143,7 @@ def test_rastrigins_minima_are_the_pairs_of_those_along_a_line() -> None:
     assert tuple(known[0]) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDED)
 def test_at_a_minimum_the_ground_is_flat_and_the_first_is_the_lowest(name: str) -> None:
     each = SURFACES[name]

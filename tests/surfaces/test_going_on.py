@@ -54,6 +54,7 @@ def test_from_any_step_of_a_known_path(step: int) -> None:
     same(go_on(cut, 200 - step) if step < 200 else cut, WHOLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["beale", "line-fit", "neuron"])
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_runners_of_a_rule_in_any_order_and_either_precision(name: str, precision: str) -> None:
@@ -74,6 +75,7 @@ TURNED: dict[str, dict[str, float]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_a_knob_turned_on_the_way_is_turned_in_the_formulas_too(rule: str) -> None:
     """On ½(x² + 50y²), whose gradient is (x, 50y); the state is kept, the next step has the new setting."""

@@ -61,6 +61,7 @@ def state_before(paths: Paths, runner: int, step: int) -> dict[str, Any]:
     return jax.tree.map(lambda leaf: leaf[step], paths.states[runner])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_every_single_step_is_that_of_the_formula_from_the_same_state(all_rules: Paths, rule: str) -> None:
     """To 1e-13: the next point relative to itself, next state and gradient to the terms in their sums."""
@@ -171,6 +172,7 @@ def test_a_path_of_500_steps_is_that_of_the_formulas(all_rules: Paths, rule: str
     assert moved[:50].min() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", IN_OPTAX)
 def test_a_path_of_500_steps_is_that_of_optax(all_rules: Paths, rule: str) -> None:
     place, name = runner_of(all_rules, rule), all_rules.surface.name

@@ -107,6 +107,10 @@ def scores(gaps: dict[str, float], replicates: int = 10, seed: int = 0) -> dict[
     return {name: gap + level + random.normal(0, 0.1, replicates) for name, gap in gaps.items()}
 
 
+def names(pair: Pair) -> tuple[str, str]:
+    return pair.first, pair.second
+
+
 def test_pairs_are_paired_tests_with_holm_over_all() -> None:
     values = scores({"slow": 2.0, "quick": 0.0, "quicker": -0.02})
     pairs = compare(values, 80, 20)
@@ -115,16 +119,16 @@ def test_pairs_are_paired_tests_with_holm_over_all() -> None:
         tested = corrected_t(values[pair.first] - values[pair.second], 80, 20)
         assert (pair.difference, pair.low, pair.high, pair.p) == (*tested[:3], tested.p)
         assert pair.difference <= 0
-        assert pair.different is ("slow" in pair[:2])
+        assert pair.different is ("slow" in names(pair))
     assert [pair.p_adjusted for pair in pairs] == holm([pair.p for pair in pairs]).tolist()
 
 
 def test_order_and_unit_do_not_matter() -> None:
     values = scores({"a": 0.0, "b": 0.1, "c": 0.2})
     backwards = {name: 1000 * values[name][::-1] for name in reversed(values)}
-    found = {frozenset(pair[:2]): pair for pair in compare(values, 80, 20)}
+    found = {frozenset(names(pair)): pair for pair in compare(values, 80, 20)}
     for pair in compare(backwards, 80, 20):
-        same = found[frozenset(pair[:2])]
+        same = found[frozenset(names(pair))]
         assert pair.first == same.first
         assert (pair.p, pair.p_adjusted) == pytest.approx((same.p, same.p_adjusted))
         assert pair.difference == pytest.approx(1000 * same.difference)
@@ -138,8 +142,10 @@ def test_a_name_that_diverged_is_not_compared_and_costs_the_others_nothing() -> 
     alone = compare({name: values[name] for name in "ab"}, 80, 20)
     assert [pair for pair in pairs if pair.p is not None] == alone
     without = [pair for pair in pairs if pair.p is None]
-    assert [pair[:2] for pair in without] == [("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")]
-    assert all(pair[2:8] == (None,) * 6 for pair in without)
+    assert [names(pair) for pair in without] == [("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")]
+    for pair in without:
+        assert pair == Pair(first=pair.first, second=pair.second, untested=pair.untested)
+        assert (pair.difference, pair.p, pair.p_adjusted, pair.different) == (None,) * 4
     reason = "c diverged in 2 of 10 replicates and is not compared."
     assert without[0].untested == [reason]
     assert without[4].untested == [reason, "d diverged in 10 of 10 replicates and is not compared."]
@@ -147,7 +153,7 @@ def test_a_name_that_diverged_is_not_compared_and_costs_the_others_nothing() -> 
 
 def test_one_replicate_and_unequal_replicates() -> None:
     (pair,) = compare({"a": np.array([2.0]), "b": np.array([1.0])}, 80, 20)
-    assert pair[:8] == ("b", "a", -1.0, None, None, None, None, None)
+    assert pair == Pair(first="b", second="a", difference=-1.0, untested=pair.untested)
     assert verdicts([pair], ["b", "a"]) == ["One replicate alone cannot show which differences are real."]
     with pytest.raises(ValueError, match="same replicates"):
         compare({"a": np.ones(2), "b": np.ones(3)}, 80, 20)
@@ -195,6 +201,7 @@ def test_the_model_of_equals_has_the_correlation_it_says() -> None:
     assert np.corrcoef(values.T)[0, 1] == pytest.approx(0.23, abs=0.02)
 
 
+@pytest.mark.slow
 def test_equals_are_told_apart_in_five_of_a_hundred_races_and_by_a_percentile_bootstrap_in_most() -> None:
     random = np.random.default_rng(0)
     races, corrected, uncorrected, bootstrap = 400, 0, 0, 0

@@ -388,6 +388,7 @@ def raced(problem: Problem) -> tuple[Race, dict[tuple[int, int], list[np.ndarray
     return run_race(problem, SMALL, CONDITIONS, "log_loss", 2, 3, note), last
 
 
+@pytest.mark.slow
 def test_the_validation_labels_of_a_replicate_reach_nothing_that_is_fitted(
     problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +432,7 @@ def null_races() -> ModuleType:
         return null_races
 
 
+@pytest.mark.slow
 def test_races_of_one_rule_against_itself_declare_few_differences(null_races: Any) -> None:
     """Forty of them; benchmarks/null_races.py runs the two hundred of which at most 21 may."""
     assert (null_races.most_allowed(200), null_races.most_allowed(RACES)) == (21, 8)
@@ -450,6 +452,7 @@ def test_the_benchmark_prints_and_writes_its_counts(
     assert "of 2 races of equals declare a difference" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_rule_that_learns_nothing_is_told_from_its_equals(null_races: Any) -> None:
     """The same race with easier data, where one of the eight sets all weights to 0: so it can be declared."""
 

@@ -110,6 +110,7 @@ def best_so_far(trained: Trained, number: int, epochs: int) -> float:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["generation", "in_folds"])
 def test_the_worse_leave_at_rungs_and_can_be_told_from_who_diverged(
     which: str, request: pytest.FixtureRequest, problem: Problem, folded: Problem

@@ -28,6 +28,7 @@ def test_where_there_is_no_default_population_the_sampler_begins(tmp_path: Path,
     assert len(search.study.trials) == 3
 
 
+@pytest.mark.slow
 def test_a_search_of_the_default_space_begins_with_the_default_population(
     tmp_path: Path, problem: Problem
 ) -> None:
@@ -39,6 +40,7 @@ def test_a_search_of_the_default_space_begins_with_the_default_population(
     assert all(member.hidden == (64,) for member in members)
 
 
+@pytest.mark.slow
 def test_after_each_generation_all_of_it_is_on_the_disk(tmp_path: Path, either: Problem) -> None:
     search = begin(tmp_path / "run", either)
     for number in range(3):

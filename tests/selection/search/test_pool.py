@@ -50,6 +50,7 @@ def test_the_best_are_kept_and_of_equals_the_first(metric: str, best: list[int])
     assert len(first.trials) == 2, "a pool does not change"
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_models_for_the_rows_trials_are_chosen_by(
     generation: Generation, either: Problem
 ) -> None:
@@ -100,6 +101,7 @@ def test_what_no_told_generation_has_written_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.log", *names[:2]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["cut", "gone"])
 def test_networks_that_cannot_be_read_are_one_sentence(harm: str, tmp_path: Path, problem: Problem) -> None:
     search = begin(tmp_path / "run", problem)

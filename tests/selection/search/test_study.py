@@ -203,6 +203,7 @@ def test_a_study_without_trials_resumes(tmp_path: Path) -> None:
     assert again.ask(0, 4, 2) == study.ask(0, 4, 2)
 
 
+@pytest.mark.slow
 def test_killed_anywhere_the_search_resumes_to_the_uninterrupted_one(tmp_path: Path) -> None:
     study = new(tmp_path / "run")
     advance(study, 2, 6, 2)
@@ -285,6 +286,7 @@ def in_memory(study: Study) -> list[tuple[object, ...]]:
     return [(t.number, t.state.name, t.params, t.value, t.intermediate_values) for t in study.optuna.trials]
 
 
+@pytest.mark.slow
 def test_export_to_another_storage(three: tuple[Path, Study], tmp_path: Path) -> None:
     _, study = three
     url = f"sqlite:///{tmp_path / 'studies.db'}"

@@ -20,7 +20,10 @@ from couloir.studio.jobs.processes import AHEAD, WORKER
 from couloir.studio.jobs.request import JobRequest
 from studio_server import until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a fork server on Linux alone")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="there is a fork server on Linux alone"),
+]
 
 
 def made(ahead: Sequence[str]) -> ForkServer:

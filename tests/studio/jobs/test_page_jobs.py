@@ -17,6 +17,8 @@ from couloir.studio.jobs.request import JobRequest
 from couloir.studio.jobs.telling import Teller
 from studio_server import until
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = {"optimizer": "sgd,adam", "hidden": "8", "epochs": "1000000", "patience": "none"}
 
 

@@ -68,6 +68,7 @@ def directly(given):
 # Numbers ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -111,6 +112,7 @@ def test_the_first_frame_has_the_weights_that_training_begins_with(room):
     assert not np.allclose(frame(room, 0).arrays["weights"], before.arrays["weights"], atol=0.1)
 
 
+@pytest.mark.slow
 def test_pictures_are_what_the_network_answers(room):
     given = {**SMALL, "data": "gaussians", "hidden": [5, 3], "activation": "gelu"}
     begun = room.answer("begin", given)
@@ -154,6 +156,7 @@ def test_a_neurons_picture_is_its_signal_over_the_plane(room):
         np.testing.assert_allclose(seen, signal, atol=float(scales.max()) / 127)
 
 
+@pytest.mark.slow
 def test_the_dropped_neurons_are_those_of_the_engines_step():
     # One epoch of one step of plain descent: the change is −α times the gradient under that very mask.
     data = prepare(planar("moons", 60, 0.1), Conditions(3, (0.5, 0.25, 0.25))).data
@@ -228,6 +231,7 @@ def test_the_test_part_is_scored_for_the_leader_and_every_look_is_counted(room):
     assert first["rows"] == len(problem.split.test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -250,6 +254,7 @@ def test_the_python_lines_give_the_same_numbers(room, more):
 # The same again, and ends -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bytes(room, tmp_path):
     given = {**SMALL, "across": "rule", "dropout": 0.3}
 
@@ -390,6 +395,7 @@ def table(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_two_columns_of_a_table_are_trained_on(table, monkeypatch):
     room = NetworkRoom(Context(table.parent, {"things.csv": table}))
     assert room.answer("tables", {}).values["tables"] == ["things.csv"]

@@ -54,6 +54,7 @@ def test_the_settings_of_every_rule_have_ranges_and_every_surface_rates() -> Non
             assert {**first[name], "learning_rate": 0} == {**rule.defaults, "learning_rate": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, surface in SURFACES.items() if surface.bounded])
 def test_with_the_rates_it_begins_with_every_rule_descends(name: str) -> None:
     """A tenth of the way at least, AdaDelta's small steps apart, and nobody diverges."""
@@ -129,6 +130,7 @@ SETUPS = st.fixed_dictionaries(
 QUESTIONS = st.lists(st.tuples(SETUPS, st.integers(0, 120), st.integers(1, 70)), min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(QUESTIONS)
 def test_an_answer_does_not_depend_on_what_was_asked_before(questions: list[Any]) -> None:
@@ -242,6 +244,7 @@ def printed(code: str) -> tuple[dict[str, Any], str]:
     return names, out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RACES)
 def test_the_python_lines_give_the_same_numbers(name: str) -> None:
     place, wanted = room(), RACES[name]
@@ -353,6 +356,7 @@ def test_twenty_rooms_at_once_are_answered_within_a_second() -> None:
         assert max(pool.map(run, range(20))) < 1
 
 
+@pytest.mark.slow
 def test_a_formulas_first_rates_come_down() -> None:
     surface = from_formula("(x − 1)² + 10 (y + x²)²", ((-2, 2), (-3, 3)))
     first = first_settings(surface)

@@ -68,6 +68,7 @@ def record(room: RunsRoom, name: str) -> Any:
     return read_record(room.context.runs / name)
 
 
+@pytest.mark.slow
 def test_the_table_says_what_the_records_say(room: RunsRoom) -> None:
     found = rows(room)
     assert len(found) == 5  # and not `latest`

@@ -106,6 +106,7 @@ def test_nothing_but_named_uploaded_and_bundled_data_is_read(room: TrainRoom, da
 # Looking and planning -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_table_is_looked_at(room: TrainRoom) -> None:
     add(room, "shop.csv", TABLE)
     found = room.answer("look", {"data": "shop.csv"}).values
@@ -124,6 +125,7 @@ def test_a_table_is_looked_at(room: TrainRoom) -> None:
     assert found["preview"][1] == [None, "b"]
 
 
+@pytest.mark.slow
 def test_the_name_of_a_file_and_its_cells_are_given_back_as_they_are(room: TrainRoom) -> None:
     nasty = "<img src=x onerror=alert(1)>"
     add(room, "a b.csv", f"x,{nasty},y\n" + f'1,"{nasty * 9}",no\n2,=cmd(),yes\n' * 5)
@@ -176,6 +178,7 @@ def test_looking_is_bounded_in_memory_and_time(room: TrainRoom, monkeypatch: pyt
 # A job's life ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_job_trains_tells_how_it_goes_and_leaves_a_run(room: TrainRoom) -> None:
     add(room, "shop.csv", TABLE)
     wanted = {"verb": "train", "data": "shop.csv", "options": {**SMALL, "target": "bought"}}
@@ -207,6 +210,7 @@ def test_a_job_trains_tells_how_it_goes_and_leaves_a_run(room: TrainRoom) -> Non
     )
 
 
+@pytest.mark.slow
 def test_a_cancelled_training_keeps_what_was_learnt(room: TrainRoom) -> None:
     room.answer("start", {**WANTED, "options": ENDLESS})
     learning(room)
@@ -220,6 +224,7 @@ def test_a_cancelled_training_keeps_what_was_learnt(room: TrainRoom) -> None:
     assert room.answer("result", {"run": last["done"]["run"]}).values["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_search_that_is_cancelled_ends_with_the_trials_it_has(room: TrainRoom) -> None:
     options = {"trials": "100000", "generation": "4", "cv": "none"}
     room.answer("start", {"verb": "search", "data": "iris", "options": options})
@@ -250,6 +255,7 @@ def test_a_job_can_be_ended_at_once(room: TrainRoom) -> None:
     assert not list(room.context.runs.glob("*"))
 
 
+@pytest.mark.slow
 def test_a_page_that_closes_ends_its_job(room: TrainRoom) -> None:
     room.answer("start", {**WANTED, "options": ENDLESS})
     learning(room)
@@ -264,6 +270,7 @@ def test_a_page_that_closes_ends_its_job(room: TrainRoom) -> None:
         room.answer("start", WANTED)
 
 
+@pytest.mark.slow
 def test_the_race_and_its_stages_are_told(room: TrainRoom) -> None:
     options = {"optimizer": "sgd,adam", "rates": "2", "replicates": "2", "epochs": "4", "hidden": "8"}
     room.answer("start", {"verb": "race", "data": "iris", "options": options})

@@ -166,6 +166,7 @@ def test_a_page_that_asks_too_much_at_once_is_told_so(studio: Served) -> None:
         assert "values" in page.ask("slow", "echo")
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_given_up(studio: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST_SECONDS", 0.2)
     with studio.page() as page:
@@ -174,6 +175,7 @@ def test_what_takes_too_long_is_given_up(studio: Served, monkeypatch: pytest.Mon
         assert "values" in page.ask("slow", "echo")
 
 
+@pytest.mark.slow
 def test_a_refusal_that_nobody_waits_for_any_more_is_no_fault(
     studio: Served, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,7 +16,7 @@ from couloir.experiments.regression import line_fit
 from couloir.studio.rooms import drawing
 from studio_server import Served
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")]
 
 Asker = Callable[[str], Any]
 

@@ -11,7 +11,7 @@ from chromium import Browser
 from studio_page import press, text, texts, there
 from studio_server import Served
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")]
 
 CONNECTED = "document.documentElement.dataset.connected"
 

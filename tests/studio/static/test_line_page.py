@@ -16,7 +16,7 @@ from couloir.experiments.regression import descend, regression
 from couloir.surfaces.functions import SEVEN_POINTS
 from studio_server import Served
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")]
 
 SEVEN = [list(point) for point in SEVEN_POINTS]
 START, RATE, STEPS = [-0.4, 4], 0.03, 1000

@@ -21,7 +21,7 @@ from couloir.landscapes.planes import flattened
 from couloir.selection.problem import Conditions, prepare
 from studio_server import Served
 
-pytestmark = pytest.mark.skipif(not chromium.PROGRAM, reason="Chromium is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not chromium.PROGRAM, reason="Chromium is not installed")]
 
 SMALL = "rows=120&hidden=[4]&batch=20&epochs=12"
 FACTS = "document.querySelector('.facts')"

@@ -24,7 +24,7 @@ from studio_page import all_told, click, exported, fill, fits, press, text, text
 from studio_race import engine
 from studio_server import Served
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")]
 
 NAMES = list(RULES)
 STEP = "document.querySelector('.player').dataset.step"

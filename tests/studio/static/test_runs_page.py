@@ -18,7 +18,7 @@ from couloir.runs import stored as runs
 from studio_page import all_told, click, exported, fill, fits, numbers, press, text, texts, there, told
 from studio_server import Served
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")]
 
 SMALL: dict[str, Any] = {
     "optimizer": ["sgd", "adam"],

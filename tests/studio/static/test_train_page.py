@@ -15,7 +15,7 @@ from chromium import Browser, Tab
 from studio_page import all_told, click, drop, exported, fill, fits, numbers, press, text, texts, there, told
 from studio_server import Served
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium")]
 
 NASTY = "<img src=x onerror=alert(1)>"
 TABLE = f"age,{NASTY},bought\n" + "".join(
