@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Real
 from typing import Any
 
 
@@ -44,6 +43,8 @@ def listed(names: Sequence[str]) -> str:
 
 def check_whole(what: str, value: Any, least: int = 1) -> None:
     """Raise an InputError where a value is no whole number, or below the least one."""
+    from numbers import Real
+
     whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
     if not whole or value < least:
         raise InputError(f"The {what} {value!r} cannot be used: give a whole number of at least {least}.")

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from importlib import abc, import_module
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader as Base
+else:
+    Base = object  # importlib.abc takes half the time that importing couloir does
 
 SURFACES = ("endings", "formulas", "functions", "microscope", "paths", "race")
 EXPERIMENTS = (
@@ -51,7 +56,7 @@ class Finder:
         return ModuleSpec(name, Loader()) if package == "couloir" and old in HOMES else None
 
 
-class Loader(abc.Loader):
+class Loader(Base):
     """Puts the module that moved in the place of the old path."""
 
     def create_module(self, spec: ModuleSpec) -> None:
