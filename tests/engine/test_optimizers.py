@@ -14,7 +14,8 @@ import pytest
 
 import references
 from couloir.engine.architectures.mlp import Layer
-from couloir.engine.optimizers import RULES, Rule, from_optax
+from couloir.engine.optimizers import RULES, from_optax
+from couloir.engine.rule import Rule
 from problems import ROSENBROCK, SADDLE, SEVEN_POINTS, ravine
 
 pytestmark = pytest.mark.usefixtures("float64")

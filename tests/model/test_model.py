@@ -19,7 +19,7 @@ from couloir.data.preparation import Preparation
 from couloir.engine.architectures import mlp as networks
 from couloir.errors import InputError
 from couloir.model import forward
-from couloir.model.files import load_model
+from couloir.model.files import load_model, save_model
 from couloir.model.predictor import Ensemble, Model, from_network, scaled
 
 
@@ -51,7 +51,7 @@ def trained(name: str) -> tuple[Any, Model]:
 @pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
 def test_what_is_stored_predicts_the_same_when_read_back(name: str, tmp_path: Path) -> None:
     data, ours = trained(name)
-    ours.save(tmp_path)
+    save_model(ours, tmp_path)
     again = load_model(tmp_path)
     assert isinstance(again, Model)
     assert np.array_equal(again.predict(data.features), ours.predict(data.features))
@@ -113,7 +113,7 @@ def test_a_probability_of_nothing_stays_finite_at_any_temperature() -> None:
 
 def test_an_average_that_is_stored_predicts_the_same_when_read_back(tmp_path: Path) -> None:
     data, ours = averaged(0.7)
-    ours.save(tmp_path)
+    save_model(ours, tmp_path)
     again = load_model(tmp_path)
     assert isinstance(again, Ensemble)
     assert np.array_equal(again.answers(data.features), ours.answers(data.features))
@@ -137,7 +137,7 @@ def test_an_average_of_values_comes_in_target_units() -> None:
 
 def test_a_model_of_another_version_is_refused(tmp_path: Path) -> None:
     _, ours = trained("iris")
-    ours.save(tmp_path)
+    save_model(ours, tmp_path)
     path = tmp_path / "model.json"
     path.write_text(path.read_text("utf-8").replace('"model_version": 2', '"model_version": 3'), "utf-8")
     with pytest.raises(ValueError, match="model version 3 is not 1 or 2"):
@@ -171,7 +171,7 @@ def test_new_rows_are_read_with_the_columns_that_any_network_of_an_average_uses(
         networks_.append(Model(layers, "tanh", preparation))
     without, with_ = networks_
     both = Ensemble(without.preparation, (without, with_), (0.5, 0.5))
-    both.save(tmp_path)
+    save_model(both, tmp_path)
     for each in (both, load_model(tmp_path)):
         assert set(each.preparation.raw_kinds) == {"x", "word"}
         features, _ = load_features(frame.head(5), each.preparation)

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from couloir.data.loading import load
 from couloir.data.preparation import Preparation
+from couloir.model.files import save_model
 from couloir.model.forward import ACTIVATIONS
 from couloir.model.predictor import Ensemble, Model
 from couloir.model.tiles import FEWEST, TILE, in_tiles
@@ -240,7 +241,7 @@ def test_a_model_that_has_predicted_can_be_pickled() -> None:
 
 def test_predicting_loads_no_jax(tmp_path: Path) -> None:
     rows, model = models("table")
-    model.save(tmp_path)
+    save_model(model, tmp_path)
     rows[:3].write_parquet(tmp_path / "rows.parquet")
     code = (
         "import sys; from pathlib import Path; from couloir.model import load_model; "

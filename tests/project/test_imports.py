@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 import time
@@ -85,6 +86,46 @@ def test_no_module_imports_relatively() -> None:
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             assert not (isinstance(node, ast.ImportFrom) and node.level), path
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def uses(text: str, known: set[str]) -> set[str]:
+    """The modules of Couloir that a file imports from, at its beginning or within a function."""
+    tree = ast.parse(text)
+    skipped, found = typing_only(tree), set()
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            within = {f"{node.module}.{name.name}" for name in node.names} & known
+            found |= within or {node.module}
+    return found & known
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    known = {module_name(path) for path in MODULES}
+    imports = {
+        module_name(path): uses(path.read_text("utf-8"), known) - {module_name(path)} for path in MODULES
+    }
+    assert imports["couloir.model.files"] >= {"couloir.model.predictor", "couloir.data.preparation"}
+    sorter = graphlib.TopologicalSorter(imports)
+    sorter.prepare()  # raises a CycleError that names them
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    known = {"couloir.errors", "couloir.text", "couloir.files"}
+    assert uses("def late():\n    from couloir.errors import InputError", known) == {"couloir.errors"}
+    assert uses("import couloir.text\nfrom couloir import files, nothing", known) == known - {
+        "couloir.errors"
+    }
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from couloir.text import number"
+    assert uses(typed, known) == set()
 
 
 HEAVY = ("jax", "sklearn", "plotly", "polars", "scipy", "numpy", "optax")

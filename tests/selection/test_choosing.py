@@ -19,7 +19,7 @@ from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Trained
 from couloir.engine.training import train_population
 from couloir.errors import InputError
-from couloir.model.files import load_model
+from couloir.model.files import load_model, save_model
 from couloir.model.predictor import Ensemble, Model
 from couloir.report import render
 from couloir.selection import problem as planning
@@ -284,7 +284,7 @@ def test_what_is_stored_of_an_average_predicts_the_same(
 ) -> None:
     model = cases[way].finalist("ensemble").model
     assert isinstance(model, Ensemble)
-    model.save(tmp_path)
+    save_model(model, tmp_path)
     again = load_model(tmp_path)
     assert isinstance(again, Ensemble)
     problem = cases[way].planned.problem

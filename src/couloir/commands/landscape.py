@@ -39,7 +39,7 @@ from couloir.selection.problem import Conditions, prepare_rows
 if TYPE_CHECKING:
     import polars as pl
 
-    from couloir.engine.optimizers import Rule
+    from couloir.engine.rule import Rule
     from couloir.engine.training import Precision, Progress
 
 RULES_SHOWN = 5

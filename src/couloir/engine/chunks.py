@@ -30,10 +30,10 @@ from couloir.engine.epochs import (
 from couloir.engine.folds import Folds
 from couloir.engine.losses import LOSSES
 from couloir.engine.member import Member, initial_network, start_of
-from couloir.engine.optimizers import Rule
 from couloir.engine.outcomes import Outcome
 from couloir.engine.placement import STRENGTHS, Chunk
 from couloir.engine.randomness import member_key, noise_key
+from couloir.engine.rule import Rule
 from couloir.engine.schedules import factors
 
 

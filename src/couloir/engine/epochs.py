@@ -23,8 +23,8 @@ from couloir.engine.compilation import compiled
 from couloir.engine.losses import LossFunction, l1_penalty, l2_penalty
 from couloir.engine.machine import ROWS_SCORED_AT_ONCE, SIGNALS_SCORED_AT_ONCE
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.engine.optimizers import Rule
 from couloir.engine.randomness import dropout_key, standard_normal, step_key
+from couloir.engine.rule import Rule
 from couloir.engine.updates import changes_of, chosen, cut, joined, segments
 
 

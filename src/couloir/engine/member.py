@@ -10,7 +10,8 @@ from jax.typing import DTypeLike
 
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.architectures.mlp import Network, initialise
-from couloir.engine.optimizers import NUMBERS, Rule
+from couloir.engine.optimizers import NUMBERS
+from couloir.engine.rule import Rule
 from couloir.engine.seeds import INITIAL, entropy
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from couloir.engine.optimizers import Hyper, Params, Rule, State
+from couloir.engine.rule import Hyper, Params, Rule, State
 from couloir.errors import InputError, unknown
 
 PREFIX = "optax."

@@ -1,60 +1,23 @@
-"""Update rules: how a gradient becomes a change of the parameters.
+"""The update rules that are built in, and how a rule is found by its name.
 
-A rule is a value. `init(params)` gives its state, `update(gradient, state, params, hyper)` gives the
-change to add to the parameters and the next state, and a rule that wants the gradient elsewhere
-(Nesterov) has `look_ahead(state, params, hyper)`, which names the place. Rules are written for the
-parameters of one network, any tree of arrays; ``hyper`` maps names to traced numbers, so that a new
-learning rate compiles nothing. In the equations g is the gradient at the place the rule asks for, and
-products, quotients and roots are elementwise.
+In the equations g is the gradient at the place the rule asks for, and products, quotients and roots are
+elementwise. What a rule is: `couloir.engine.rule`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
 
 from couloir.engine.losses import is_weight
+from couloir.engine.rule import Hyper, Params, Rule, State
 from couloir.errors import InputError, unknown
 
-Params: TypeAlias = PyTree[Float[Array, "..."]]
-"""Parameters of one network, or whatever has their shape: a gradient, a change."""
-
-State = Any
-"""What a rule remembers between steps: a tree of arrays of its own making."""
-
-Hyper = Mapping[str, Any]
-"""A rule's numbers by name: `learning_rate` and those in the rule's `defaults`."""
-
 each = jax.tree.map
-
-
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """An update rule with its customary settings.
-
-    Attributes:
-        name: what people call it.
-        init: params → state.
-        update: (gradient, state, params, hyper) → (change, state).
-        look_ahead: (state, params, hyper) → where the gradient is to be taken; None: at the parameters.
-        defaults: every hyperparameter that the rule reads, with its customary value.
-        equation: the update, in a line.
-        source: author and year.
-    """
-
-    name: str
-    init: Callable[[Params], State]
-    update: Callable[[Params, State, Params, Hyper], tuple[Params, State]]
-    defaults: Mapping[str, float]
-    equation: str
-    source: str
-    look_ahead: Callable[[State, Params, Hyper], Params] | None = field(default=None)
 
 
 def zeros_like(params: Params) -> Params:

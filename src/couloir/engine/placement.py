@@ -17,7 +17,7 @@ from typing import Any
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
-from couloir.engine.optimizers import Rule
+from couloir.engine.rule import Rule
 from couloir.errors import InputError
 
 STRENGTHS = ("l1", "l2", "dropout")

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from couloir.engine.optimizers import Hyper, Params, Rule, State
+from couloir.engine.rule import Hyper, Params, Rule, State
 
 Layout = tuple[tuple[Rule, int], ...]
 """Each rule with how many are its own; they stand side by side in this order."""

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from couloir.engine import compilation
-from couloir.engine.optimizers import Rule, find_rule
+from couloir.engine.optimizers import find_rule
+from couloir.engine.rule import Rule
 from couloir.errors import InputError
 
 PHASES = ((1.0, 200), (10.0, 100), (0.1, 700))

@@ -46,8 +46,15 @@ def stored(model: Predictor) -> tuple[bytes, bytes]:
     return save(tensors), json.dumps(description, indent=1, ensure_ascii=False).encode()
 
 
+def save_model(model: Predictor, folder: Path) -> None:
+    """Write `model.safetensors` (weights) and `model.json` (everything else)."""
+    weights, description = stored(model)
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "model.json").write_bytes(description)
+
+
 def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
-    """Read what `Predictor.save` or `couloir.export` wrote; what is broken raises what the library raises.
+    """Read what `save_model` or `couloir.export` wrote; what is broken raises what the library raises.
 
     Args:
         folder: where the two files are.

@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,14 +84,6 @@ class Predictor(ABC):
         if self.preparation.classes is None:
             return answers
         return np.array(self.preparation.classes)[np.argmax(answers, axis=1)]
-
-    def save(self, folder: Path) -> None:
-        """Write `model.safetensors` (weights) and `model.json` (everything else)."""
-        from couloir.model.files import stored  # it reads models back as well, so it knows this module
-
-        weights, description = stored(self)
-        (folder / "model.safetensors").write_bytes(weights)
-        (folder / "model.json").write_bytes(description)
 
 
 @dataclass(frozen=True)

@@ -151,12 +151,14 @@ def point_latest(final: Path) -> None:
 
 def write(run: StoredRun, folder: Path) -> None:
     """Write everything but the page into a folder that exists."""
+    from couloir.model.files import save_model
+
     run.history.write_parquet(folder / "history.parquet")
     run.leaderboard.write_parquet(folder / "leaderboard.parquet")
     run.predictions.write_parquet(folder / "predictions.parquet")
     for name, table in run.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
-    run.model.save(folder)
+    save_model(run.model, folder)
     run.record.tables = list(run.tables)
     write_record(run.record, folder)  # last: a folder that has it is whole
 

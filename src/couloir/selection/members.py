@@ -10,7 +10,8 @@ from typing import Any
 from couloir import options
 from couloir.engine.losses import DEFAULT_LOSS, LOSSES
 from couloir.engine.member import Member
-from couloir.engine.optimizers import NUMBERS, RULES, Rule, customary_rates, reads, variants
+from couloir.engine.optimizers import NUMBERS, RULES, customary_rates, reads, variants
+from couloir.engine.rule import Rule
 from couloir.errors import InputError, unknown
 from couloir.kinds import listed, whole
 

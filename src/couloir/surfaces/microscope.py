@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from couloir.engine.optimizers import Rule, find_rule
+from couloir.engine.optimizers import find_rule
+from couloir.engine.rule import Rule
 from couloir.errors import InputError
 from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.paths import Paths, Runner, follow

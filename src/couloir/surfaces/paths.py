@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from couloir.engine import compilation
-from couloir.engine.optimizers import Rule, State
 from couloir.engine.randomness import key_of
+from couloir.engine.rule import Rule, State
 from couloir.engine.updates import Layout, segments
 from couloir.errors import InputError, check_number, check_whole, unknown
 from couloir.surfaces import evaluation, functions, stepping

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from couloir.engine.optimizers import RULES, SYMBOLS, Rule, find_rule
+from couloir.engine.optimizers import RULES, SYMBOLS, find_rule
+from couloir.engine.rule import Rule
 from couloir.errors import InputError
 from couloir.kinds import listed
 from couloir.surfaces import functions

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from couloir.engine.optimizers import State
+from couloir.engine.rule import State
 from couloir.engine.updates import Layout, changes_of, chosen, joined, segments
 from couloir.surfaces.evaluation import Function
 

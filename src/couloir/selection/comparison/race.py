@@ -23,8 +23,8 @@ from couloir.engine import placement
 from couloir.engine.epochs import TrainingData
 from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.engine.optimizers import Rule
 from couloir.engine.outcomes import Outcome, Trained, eligible
+from couloir.engine.rule import Rule
 from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.runs.records import learned

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from couloir.engine.member import Member
-from couloir.engine.optimizers import Rule
+from couloir.engine.rule import Rule
 from couloir.studio.rooms.network.settings import TABLE, NetworkSettings
 
 _WIDE = 100
