@@ -197,7 +197,7 @@ def warm_up() -> None:
 
 def sklearn_search(name: str, seed: int, seconds: float) -> dict[str, Any]:
     """The random search for so many seconds, its best refitted, and that one's test score."""
-    tried, spent = _until_deadline(["--candidates", name, str(seed)], seconds)
+    tried, spent = until_deadline(["--candidates", name, str(seed)], seconds)
     # A candidate that failed, as one whose weights overflowed, has no score.
     finite = [each for each in tried if math.isfinite(each["score"])]
     data = load(name)
@@ -205,7 +205,7 @@ def sklearn_search(name: str, seed: int, seconds: float) -> dict[str, Any]:
     estimator, _ = pipeline(rows, data.task, seed)
     best = max(finite, key=lambda each: each["score"], default={"score": None, "parameters": {}})
     began = time.perf_counter()
-    with _quietly():
+    with quietly():
         estimator.set_params(**best["parameters"]).fit(rows.inputs[rows.rest], rows.target[rows.rest])
     return {
         "score": float(estimator.score(rows.inputs[rows.test], rows.target[rows.test])),
@@ -217,11 +217,13 @@ def sklearn_search(name: str, seed: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def _until_deadline(arguments: Sequence[str], seconds: float) -> tuple[list[dict[str, Any]], float]:
-    """What a process of this script prints within so many seconds of being ready; at least one line."""
+def until_deadline(
+    arguments: Sequence[str], seconds: float, script: str = __file__
+) -> tuple[list[dict[str, Any]], float]:
+    """What a process of a script prints within so many seconds of being ready; at least one line."""
     lines: Queue[str | None] = Queue()
     process = subprocess.Popen(
-        [sys.executable, __file__, *arguments],
+        [sys.executable, script, *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
@@ -266,7 +268,7 @@ def _read_lines(process: subprocess.Popen[str], lines: Queue[str | None]) -> Non
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """On one thread, and without scikit-learn's warnings that a network has not converged.
 
     Two threads that wait for each other beside other work took a hundred times as long; nothing here is
@@ -292,7 +294,7 @@ def boosting(name: str, seed: int, seconds: float) -> dict[str, Any]:
     inputs[:, rows.words] = np.where(inputs[:, rows.words] < 0, np.nan, inputs[:, rows.words])
     began = time.perf_counter()
     model = kind(categorical_features=rows.words or None, random_state=seed)
-    with _quietly():
+    with quietly():
         model.fit(inputs[rows.rest], rows.target[rows.rest])
     score = float(model.score(inputs[rows.test], rows.target[rows.test]))
     return {"score": score, "spent": time.perf_counter() - began}

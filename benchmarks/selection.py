@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 from _shared import machine, table, write_json
 
-TASKS = Path(__file__).with_name("_selection_tasks.py")
+TASKS = Path(__file__).with_name("selection_tasks.py")
 NARROW = ("sgd", "adam")
 LEARNT = 0.9
 """Accuracy above which a configuration counts as one that has learnt, on the mean of both programs."""
@@ -139,7 +139,7 @@ def measure(scale: Scale, without: Sequence[str] = ()) -> dict[str, Any]:
         for seed in range(scale.rounds):
             rows = write_rows(folder / f"rows-{seed}.npz", scale.folds, seed)
             narrow, wide = works(scale, folder / f"rows-{seed}.npz", seed)
-            for what, task, work, home in _turn(narrow, wide):
+            for what, task, work, home in turn(narrow, wide):
                 runs.setdefault(what, []).append(run_task(task, work, folder / f"{home}-{seed}"))
         for peer, (task, needs) in PEERS.items():
             if peer not in without and all(find_spec(package) for package in needs):
@@ -156,7 +156,7 @@ def measure(scale: Scale, without: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def _turn(narrow: dict[str, Any], wide: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], str]]:
+def turn(narrow: dict[str, Any], wide: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], str]]:
     """One turn: what is run, as which task, on which work, in which home; a second run finds it warm."""
     yield "sklearn", "sklearn_grid", narrow, "sklearn"
     yield "cold", "couloir_cv", narrow, "narrow"

@@ -158,10 +158,11 @@ def frames(browser: Browser, address: str, part: str, seconds: float) -> dict[st
     _close(browser, tab)
     if len(intervals) < 20:
         raise RuntimeError(f"Only {len(intervals)} frames in {seconds:.0f} s: '{title}' did not play.")
-    return _frame_record(title, intervals, bar)
+    return frame_record(title, intervals, bar)
 
 
-def _frame_record(title: str, intervals: Sequence[float], bar: float) -> dict[str, Any]:
+def frame_record(title: str, intervals: Sequence[float], bar: float) -> dict[str, Any]:
+    """What is noted of a scene: its frames' intervals in ms, and whether they keep to the bar."""
     median, late = statistics.median(intervals), intervals[int(0.95 * len(intervals))]
     return {
         "scene": title,

@@ -149,6 +149,7 @@ def test_a_dry_run_trains_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # A training that saves nothing leaves no trace: it has to be caught in the act.
     monkeypatch.setattr("couloir.commands.train.train", lambda *_, **__: pytest.fail("trained"))
     plain = couloir_(["train", "iris", "--dry-run", "--restarts", "2"], capsys, tmp_path)
     assert plain.code == 0
@@ -271,6 +272,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("a bug")
 
+    # No command line is known that meets a bug: one is put in.
     monkeypatch.setattr("couloir.commands.train.train", broken)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         main(["train", "iris"])
@@ -283,6 +285,7 @@ def test_an_interruption_outside_of_training_saves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
+    # A signal would have to come in the moments before training takes it over.
     monkeypatch.setattr("couloir.commands.train.train", interrupted)
     done = couloir_(["train", "iris"], capsys, tmp_path)
     assert (done.code, done.out, done.err) == (130, "", "Interrupted: nothing was saved.\n")

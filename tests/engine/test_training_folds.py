@@ -245,7 +245,7 @@ def test_rules_in_two_programs_are_thinned_out_as_in_one(
         seen: set[tuple[str, ...]] = set()
 
         def look(progress: Progress) -> None:
-            seen.update(tuple(rule.name for rule, _ in each.chunk.layout) for each in progress._chunks)
+            seen.update(tuple(rule.name for rule, _ in each.chunk.layout) for each in progress.chunks)
 
         trained = train_population(
             population,

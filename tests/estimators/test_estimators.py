@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from couloir.engine.optimizers import RULES, from_optax
 from couloir.errors import InputError
 from couloir.estimators import CouloirClassifier, CouloirRegressor
+from couloir.estimators.streams import FORGETTING
 
 QUICK: dict[str, Any] = {
     "optimizer": "adam",
@@ -57,9 +58,6 @@ def by_hand(network: Any, inputs: np.ndarray) -> np.ndarray:
     return signal @ last[0].T + last[1]
 
 
-# The population inside ------------------------------------------------------------------------------------
-
-
 # Fitting and predicting -----------------------------------------------------------------------------------
 
 
@@ -79,7 +77,7 @@ def test_a_classifier_learns_and_tells_what_it_did(iris: Any) -> None:
 def test_probabilities_are_those_of_the_network(iris: Any) -> None:
     X, y = iris
     model = classifier(validation_fraction=None).fit(X, y)
-    outputs = by_hand(model._network, (X - X.mean(axis=0)) / X.std(axis=0))
+    outputs = by_hand(model.model_.layers, (X - X.mean(axis=0)) / X.std(axis=0))
     powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     expected = powers / powers.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-12)
@@ -93,8 +91,11 @@ def test_several_outputs_each_in_its_own_units(scale: float) -> None:
     y = np.column_stack([X[:, 0] + 1000, scale * (X[:, 1] - X[:, 0])])
     model = regressor(epochs=60, patience=None, learning_rate=0.03, validation_fraction=None).fit(X, y)
     assert model.n_outputs_ == 2
-    raw = by_hand(model._network, (X - X.mean(axis=0)) / X.std(axis=0))
-    np.testing.assert_allclose(model.predict(X), raw * y.std(axis=0) + y.mean(axis=0), rtol=1e-9)
+    by_layers = by_hand(model.model_.layers, (X - X.mean(axis=0)) / X.std(axis=0))
+    np.testing.assert_allclose(model.predict(X), by_layers, rtol=1e-9)
+    # The network itself learns, and answers, in standardised units.
+    raw = clone(model).fit(X, (y - y.mean(axis=0)) / y.std(axis=0)).predict(X)
+    np.testing.assert_allclose((model.predict(X) - y.mean(axis=0)) / y.std(axis=0), raw, rtol=1e-9, atol=1e-9)
     shares = ((model.predict(X) - y) ** 2).mean(axis=0) / y.var(axis=0)
     assert (shares < 0.05).all()
     # The curve is the mean over the outputs, in squared target units.
@@ -377,18 +378,24 @@ def test_partial_fit_stops_by_validation_and_keeps_the_best(iris: Any) -> None:
 
 def test_a_stream_is_chosen_by_rows_not_yet_learnt_from(iris: Any) -> None:
     X, y = iris
-    rows = np.random.default_rng(0).permutation(150)
-    model = classifier(learning_rate=[1e-6, 0.03])
-    for at in range(0, 150, 30):
-        part = rows[at : at + 30]
-        if at:
-            before = model.predict_proba(X[part])
-            expected = log_loss(y[part], before, labels=[0, 1, 2])
-        model.partial_fit(X[part], y[part], classes=[0, 1, 2])
-        if at == 30:
-            # The winner of the first call was that of the lower rate or the higher: its loss is among both.
-            assert np.isclose(model._stream["before"], expected, rtol=1e-5).any()
-    assert model.winner_["learning_rate"] == 0.03
+    rates = [0.03, 0.3, 1.0]
+    together, alone = classifier(learning_rate=rates), [classifier(learning_rate=rate) for rate in rates]
+    losses: list[np.ndarray] = []
+    learnt = []
+    for part in np.random.default_rng(0).permutation(150).reshape(5, 30):
+
+        def loss(model: CouloirClassifier, part: np.ndarray = part) -> float:
+            return log_loss(y[part], model.predict_proba(X[part]), labels=[0, 1, 2])
+
+        if learnt:
+            before = np.array([loss(model) for model in alone])
+            losses.append((1 - FORGETTING) * losses[-1] + FORGETTING * before if losses else before)
+        for model in (together, *alone):
+            model.partial_fit(X[part], y[part], classes=[0, 1, 2])
+        learnt.append(rates[np.argmin([loss(model) for model in alone])])
+        if losses:
+            assert together.winner_["learning_rate"] == rates[losses[-1].argmin()]
+    assert learnt[-1] != together.winner_["learning_rate"], "rows that were learnt from say something else"
 
 
 @pytest.mark.parametrize("how", ["partial_fit", "warm_start"])

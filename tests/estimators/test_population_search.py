@@ -205,19 +205,20 @@ def test_what_it_does_not_search_is_told(wine: Any) -> None:
 # Stopping and going on ------------------------------------------------------------------------------------
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, fails_after: int | None = None) -> list[int]:
-    """How many members each population has that is trained from now on; the last one may be interrupted."""
-    sizes: list[int] = []
+class Counted:
+    """Scores as the estimators themselves do, counts how often, and is interrupted after so many times."""
 
-    def train(members: Any, *rest: Any, **words: Any) -> Any:
-        if len(sizes) == fails_after:
+    def __init__(self, most: int | None = None) -> None:
+        self.most, self.scored = most, 0
+
+    def __repr__(self) -> str:
+        return "Counted"  # a checkpoint holds for one way of scoring, told by this
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        if self.scored == self.most:
             raise KeyboardInterrupt
-        sizes.append(len(members))
-        return original(members, *rest, **words)
-
-    original = scoring.train_population
-    monkeypatch.setattr(scoring, "train_population", train)
-    return sizes
+        self.scored += 1
+        return float(estimator.score(X, y))
 
 
 def test_a_search_that_was_stopped_goes_on(
@@ -227,38 +228,48 @@ def test_a_search_that_was_stopped_goes_on(
     words: dict[str, Any] = {"cv": 2, "refit": False, "return_train_score": True}
     folder = tmp_path / "kept"
     whole = PopulationSearchCV(CouloirClassifier(**SMALL), RATES, **words).fit(*wine)
-    search = PopulationSearchCV(CouloirClassifier(**SMALL), RATES, checkpoint=folder, **words)
-    with monkeypatch.context() as patch:
-        counted(patch, fails_after=2)
-        with pytest.raises(KeyboardInterrupt):
-            search.fit(*wine)
+    a_candidate = 2 * 2  # folds, and both parts of each
+    search = PopulationSearchCV(
+        CouloirClassifier(**SMALL), RATES, checkpoint=folder, scoring=Counted(2 * a_candidate), **words
+    )
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*wine)
     assert len(list(folder.glob("*.json"))) == 2
-    sizes = counted(monkeypatch)
+    search.scoring = again = Counted()
     assert_same(search.fit(*wine), whole)
-    assert sizes == [1]
+    assert again.scored == a_candidate
     search.fit(*wine)
-    assert sizes == [1]
+    assert again.scored == a_candidate
 
 
-def test_other_data_or_arguments_are_another_search(
-    wine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class CountedOtherwise(Counted):
+    def __repr__(self) -> str:
+        return "CountedOtherwise"
+
+
+def test_other_data_or_arguments_are_another_search(wine: Any, tmp_path: Path) -> None:
     X, y = wine
-    words: dict[str, Any] = {"refit": False, "checkpoint": tmp_path}
-    sizes = counted(monkeypatch)
-    PopulationSearchCV(CouloirClassifier(**SMALL), RATES, cv=2, **words).fit(X, y)
-    PopulationSearchCV(CouloirClassifier(**SMALL), RATES, cv=2, **words).fit(X + 1, y)
-    PopulationSearchCV(CouloirClassifier(**{**SMALL, "l2": 0.1}), RATES, cv=2, **words).fit(X, y)
-    PopulationSearchCV(CouloirClassifier(**SMALL), RATES, cv=2, scoring="f1_macro", **words).fit(X, y)
-    assert sizes == [3, 3, 3, 3]
-    PopulationSearchCV(CouloirClassifier(**SMALL), {"learning_rate": [0.01, 0.5]}, cv=2, **words).fit(X, y)
-    assert sizes == [3, 3, 3, 3, 1]
+    plain, regularised = CouloirClassifier(**SMALL), CouloirClassifier(**{**SMALL, "l2": 0.1})
+
+    def scored(estimator: Any, X: Any, scorer: type[Counted] = Counted, grid: dict[str, Any] = RATES) -> int:
+        """In how many folds candidates were trained and scored."""
+        found = scorer()
+        words: dict[str, Any] = {"cv": 2, "refit": False, "checkpoint": tmp_path, "scoring": found}
+        PopulationSearchCV(estimator, grid, **words).fit(X, y)
+        return found.scored
+
+    assert scored(plain, X) == 6
+    assert scored(plain, X + 1) == 6
+    assert scored(regularised, X) == 6
+    assert scored(plain, X, CountedOtherwise) == 6
+    assert scored(plain, X, grid={"learning_rate": [0.01, 0.5]}) == 2
+    assert scored(plain, X) == 0
 
 
-def test_a_broken_file_counts_as_none(wine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_file_counts_as_none(wine: Any, tmp_path: Path) -> None:
     search = PopulationSearchCV(CouloirClassifier(**SMALL), RATES, cv=2, refit=False, checkpoint=tmp_path)
-    search.fit(*wine)
+    search.set_params(scoring=Counted()).fit(*wine)
     next(iter(tmp_path.glob("*.json"))).write_text("{")
-    sizes = counted(monkeypatch)
+    search.scoring = again = Counted()
     search.fit(*wine)
-    assert sizes == [1]
+    assert again.scored == 2  # one candidate, in two folds

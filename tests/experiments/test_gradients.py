@@ -170,20 +170,16 @@ def test_costs_grow_with_the_weights():
     assert large.loss_seconds > 0
 
 
-def test_the_ratio_is_that_of_neighbouring_timings(monkeypatch):
-    # A clock in whose time every way takes what it is said to, each pair slower than the one before.
+def test_the_ratio_is_that_of_neighbouring_timings():
+    # A clock in whose time every way takes what it is said to, each pair slower than the one before. At first
+    # each way takes so long that one call a timing will do.
     _, rows = problem()
-    monkeypatch.setattr(gradients, "_calls_for", lambda way: 1)
-    turns = iter(range(10**6))
-
-    def seconds(way, calls):
-        pair, which = divmod(next(turns) % (2 * gradients.PAIRS + 1), 2)
-        return (1 + pair) * (0.002, 0.0064)[which] if pair < gradients.PAIRS else 0.6
-
-    monkeypatch.setattr(gradients, "_seconds", seconds)
-    (cost,) = costs([SHAPE], rows, "tanh", "cross_entropy", repeats=2)
+    pairs = [(1 + pair) * seconds for pair in range(gradients.PAIRS) for seconds in (0.002, 0.0064)]
+    spent = [1.0] * 3 + [*pairs, 0.6] * 2
+    read = iter(np.cumsum([part for seconds in spent for part in (0.25, seconds)]))
+    (cost,) = costs([SHAPE], rows, "tanh", "cross_entropy", repeats=2, clock=lambda: next(read))
     assert cost.backward_ratio == pytest.approx(2.2)
-    assert cost.numerical_seconds == 0.6
+    assert cost.numerical_seconds == pytest.approx(0.6)
     assert cost.loss_seconds == pytest.approx(0.002 * 2.5 / gradients.INSIDE)
     assert cost.factor == pytest.approx(0.6 / (0.0064 * 2.5 / gradients.INSIDE))
 

@@ -48,9 +48,9 @@ def selection(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(BENCHMARKS)
-    import _selection_tasks
+    import selection_tasks
 
-    return _selection_tasks
+    return selection_tasks
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_scikit_learn_has_our_rows_in_our_folds(
     from couloir.selection.problem import Conditions, prepare
 
     problem = prepare(couloir.load("digits"), Conditions(seed=1, cv=2, patience=None))
-    pixels, labels, folds = tasks._digits(tiny_work(selection, tmp_path))
+    pixels, labels, folds = tasks.digits(tiny_work(selection, tmp_path))
     assert len(labels) == len(problem.dataset) - len(problem.split.test)
     for (train, held_out), ours in zip(folds, problem.folds, strict=True):
         np.testing.assert_allclose(pixels[train], ours.data.train.inputs, rtol=1e-6)
@@ -233,7 +233,7 @@ def test_every_fit_of_scikit_learn_goes_through_all_epochs(
         (rule, rate) for rule in ("sgd", "adam") for rate in (1e-4, 0.5)
     }
     first = next(e for e in found["configurations"] if (e["rule"], e["rate"]) == ("adam", 0.5))
-    pixels, labels, folds = tasks._digits(tiny_work(selection, tmp_path))
+    pixels, labels, folds = tasks.digits(tiny_work(selection, tmp_path))
     same = next(n for n in fitted if (n.solver, n.learning_rate_init) == ("adam", 0.5))
     assert first["scores"][0] == np.mean(same.predict(pixels[folds[0][1]]) == labels[folds[0][1]])
 
@@ -299,7 +299,7 @@ def test_the_tables_of_selection_hold_what_its_json_holds(
     made, homes = made_up_runs(), []
     left = {name: iter(runs) for name, runs in {**made, "full cold": made["full warm"]}.items()}
     left["halved cold"] = iter(made["halved warm"])
-    names = [turn[0] for turn in selection._turn({}, {})]
+    names = [turn[0] for turn in selection.turn({}, {})]
 
     def pretended(task: str, work: dict[str, Any], home: Path) -> dict[str, Any]:
         homes.append(home)
@@ -379,7 +379,7 @@ def test_a_candidate_is_drawn_from_the_space_and_scored(search_quality: ModuleTy
 
     data = search_quality.load("wine")
     rows = search_quality.sklearn_rows(data, seed=0)
-    with search_quality._quietly():
+    with search_quality.quietly():
         found = search_quality.one_candidate(rows, data.task, seed=0, number=1)
         estimator, prefix = search_quality.pipeline(rows, data.task, seed=0)
         estimator.set_params(**found["parameters"])
@@ -403,7 +403,6 @@ for number in range(100):
 @pytest.mark.parametrize(("pause", "seconds", "least", "most"), [(0.1, 1.0, 3, 10), (0.8, 0.2, 1, 1)])
 def test_a_search_is_ended_with_its_workers_but_not_before_its_first_line(
     search_quality: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     pause: float,
     seconds: float,
@@ -412,8 +411,7 @@ def test_a_search_is_ended_with_its_workers_but_not_before_its_first_line(
 ) -> None:
     script = tmp_path / "stand_in.py"
     script.write_text(STAND_IN.format(pause=pause))
-    monkeypatch.setattr(search_quality, "__file__", str(script))
-    found, spent = search_quality._until_deadline([], seconds)
+    found, spent = search_quality.until_deadline([], seconds, str(script))
     assert least <= len(found) <= most
     assert spent >= seconds
     deadline = time.monotonic() + 5

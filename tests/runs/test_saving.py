@@ -119,6 +119,7 @@ def test_an_estimator_keeps_its_winner_where_the_refit_diverges(monkeypatch: pyt
         trained.outcomes[0].status = "diverged"
         return trained
 
+    # What diverges on all rows does so on nearly all of them as well, and would not have been chosen.
     monkeypatch.setattr(averages, "train_population", diverging)
     estimator = CouloirRegressor(**QUICK, random_state=0, refit=True)
     with pytest.warns(ConvergenceWarning, match="The refit on all rows diverged"):

@@ -26,12 +26,10 @@ def benchmark() -> Iterator[ModuleType]:
 
 
 def test_a_scene_passes_by_its_median_and_its_late_frames(benchmark: ModuleType) -> None:
-    smooth = benchmark._frame_record("a", [16.0] * 96 + [60.0] * 4, 50.0)
+    smooth = benchmark.frame_record("a", [16.0] * 96 + [60.0] * 4, 50.0)
     assert (smooth["passed"], smooth["frames_per_second"], smooth["percentile_95_ms"]) == (True, 62.5, 16.0)
-    assert not benchmark._frame_record("b", [16.0] * 94 + [60.0] * 6, 50.0)["passed"], (
-        "six late frames of 100"
-    )
-    assert not benchmark._frame_record("c", [21.0] * 100, 50.0)["passed"], "48 frames a second"
+    assert not benchmark.frame_record("b", [16.0] * 94 + [60.0] * 6, 50.0)["passed"], "six late frames of 100"
+    assert not benchmark.frame_record("c", [21.0] * 100, 50.0)["passed"], "48 frames a second"
 
 
 def tabs_record(threads: int, megabytes: int, worst: float) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def tabs_record(threads: int, megabytes: int, worst: float) -> dict[str, Any]:
 def test_the_report_names_what_has_not_passed(benchmark: ModuleType) -> None:
     results = {
         "machine": {"processor": "some", "cores": 2, "load_at_start": 0.1},
-        "frames": [benchmark._frame_record("eight rules race", [30.0] * 100, 50.0)],
+        "frames": [benchmark.frame_record("eight rules race", [30.0] * 100, 50.0)],
         "knobs": [{"knob": "the rate", "median_ms": 31.4, "worst_ms": 60.0, "passed": True}],
         "tabs": benchmark.judged([tabs_record(30, 200, 11.0), tabs_record(30, 205, 1500.0)]),
         "errors": [],

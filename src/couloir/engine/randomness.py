@@ -91,17 +91,26 @@ def words(key: Array, shape: Sequence[int]) -> Array:
 
 def uniform(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Array:
     """Numbers in (−1, 1), each of 2²³ that lie evenly and symmetrically as likely as any other."""
-    drawn = (words(key, shape) >> jnp.uint32(9)).astype(jnp.int32).astype(jnp.float32)
-    return ((drawn + 0.5) * 2.0**-22 - 1).astype(dtype)
+    return shares(words(key, shape), dtype)
+
+
+def shares(drawn: Array, dtype: DTypeLike) -> Array:
+    """The numbers in (−1, 1) that uint32 words stand for: the first 23 bits of each count."""
+    counted = (drawn >> jnp.uint32(9)).astype(jnp.int32).astype(jnp.float32)
+    return ((counted + 0.5) * 2.0**-22 - 1).astype(dtype)
 
 
 def standard_normal(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Array:
-    """Standard normal numbers Φ⁻¹((1 + u)/2) = √2 erf⁻¹(u) with u from `uniform`: none lies beyond ±5.3.
+    """Standard normal numbers, `quantiles` of `uniform` ones: none lies beyond ±5.3."""
+    return quantiles(uniform(key, shape, dtype))
+
+
+def quantiles(share: Array) -> Array:
+    """Φ⁻¹((1 + u)/2) = √2 erf⁻¹(u), for u in (−1, 1).
 
     By the polynomials of Giles (2010), in w = −ln(1 − u²) near the middle and in √w far out: good to 1e-6 in
     either precision. With `jax.lax.erf_inv`, good to the last digits, a draw takes 1.4 times as long.
     """
-    share = uniform(key, shape, dtype)
     # 1 − u and 1 + u are exact, so this is as good as ln(1 − u²) with more digits.
     w = -jnp.log((1 - share) * (1 + share))
     near, far = w - 2.5, jnp.sqrt(w) - 3

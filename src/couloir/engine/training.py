@@ -47,6 +47,7 @@ class Progress:
         member_samples: training samples seen so far, summed over members and folds.
         seconds: spent on training so far, without compiling.
         compile_seconds: spent on tracing and compiling.
+        chunks: what trains side by side, each in a program of its own.
     """
 
     epoch: int
@@ -56,7 +57,7 @@ class Progress:
     member_samples: int
     seconds: float
     compile_seconds: float
-    _chunks: Sequence[ChunkTraining]
+    chunks: Sequence[ChunkTraining]
 
     @property
     def outcomes(self) -> Sequence[Outcome]:
@@ -77,7 +78,7 @@ class Progress:
         Of all members that have not been packed away.
         """
         found: dict[int, Network] = {}
-        for training in self._chunks:
+        for training in self.chunks:
             if fold not in training.chunk.folds:
                 continue
             present = jax.device_get(training.state.networks)

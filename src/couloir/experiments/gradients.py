@@ -353,6 +353,10 @@ class Cost(NamedTuple):
         return self.numerical_seconds / self.backprop_seconds
 
 
+Clock = Callable[[], float]
+"""Tells the time, in seconds from some moment on."""
+
+
 def ladder(widths: Sequence[int], samples: int, most_work: float = MOST_WORK) -> list[tuple[int, ...]]:
     """Smaller networks of the same shape, and the network itself where its gradient can be waited for.
 
@@ -371,7 +375,13 @@ def ladder(widths: Sequence[int], samples: int, most_work: float = MOST_WORK) ->
 
 
 def costs(
-    networks: Sequence[Sequence[int]], rows: Part, activation: str, loss: str, repeats: int = 5, seed: int = 0
+    networks: Sequence[Sequence[int]],
+    rows: Part,
+    activation: str,
+    loss: str,
+    repeats: int = 5,
+    seed: int = 0,
+    clock: Clock = time.perf_counter,
 ) -> list[Cost]:
     """Measure what gradients cost, for networks of several sizes.
 
@@ -381,10 +391,11 @@ def costs(
         activation, loss: names in the registries.
         repeats: timings of a numerical gradient that its median is of.
         seed: of the weights.
+        clock: what timings are read from, in seconds: before and after.
     """
     with jax.enable_x64(True), cached():
         batch = columns(rows)
-        return [_cost(tuple(widths), batch, activation, loss, repeats, seed) for widths in networks]
+        return [_cost(tuple(each), batch, activation, loss, repeats, seed, clock) for each in networks]
 
 
 INSIDE = 16
@@ -415,7 +426,15 @@ def _again(
     return jax.lax.scan(once, jnp.zeros_like(nothing), None, length=INSIDE)[0]
 
 
-def _cost(widths: tuple[int, ...], batch: Batch, activation: str, loss: str, repeats: int, seed: int) -> Cost:
+def _cost(
+    widths: tuple[int, ...],
+    batch: Batch,
+    activation: str,
+    loss: str,
+    repeats: int,
+    seed: int,
+    clock: Clock,
+) -> Cost:
     network = jax.device_put(initialise((seed, 0), widths, activation, np.float64))
     count, nothing = parameter_count(widths), jnp.float64(0)
     places, epsilon = jnp.arange(count), jnp.float64(FORWARD_STEP)
@@ -424,25 +443,25 @@ def _cost(widths: tuple[int, ...], batch: Batch, activation: str, loss: str, rep
         lambda: _again(network, batch, nothing, activation, loss, gradient=True),
         lambda: differences(network, batch, places, epsilon, activation, loss),
     ]
-    calls = [_calls_for(way) for way in ways]
+    calls = [_calls_for(way, clock) for way in ways]
     # Taken in turn, so that other work on the machine falls on all three; the short ones more often.
     turns = (0, 1) * PAIRS + (2,)
     timings: list[list[float]] = [[], [], []]
     for which in turns * repeats:
-        timings[which].append(_seconds(ways[which], calls[which]))
+        timings[which].append(_seconds(ways[which], calls[which], clock))
     value, backprop, numerical = (median(each) for each in timings)
     ratio = median(both / alone for alone, both in zip(*timings[:2], strict=True)) - 1
     return Cost(widths, count, count + 1, value / INSIDE, backprop / INSIDE, numerical, ratio)
 
 
-def _calls_for(way: Callable[[], Any], least: float = 0.005) -> int:
+def _calls_for(way: Callable[[], Any], clock: Clock, least: float = 0.005) -> int:
     """How many calls a timing takes, so that the clock's own time does not count; the first compiles."""
     jax.block_until_ready(way())
-    return max(1, round(least / max(_seconds(way, 1), 1e-6)))
+    return max(1, round(least / max(_seconds(way, 1, clock), 1e-6)))
 
 
-def _seconds(way: Callable[[], Any], calls: int) -> float:
-    began = time.perf_counter()
+def _seconds(way: Callable[[], Any], calls: int, clock: Clock) -> float:
+    began = clock()
     for _ in range(calls):
         jax.block_until_ready(way())
-    return (time.perf_counter() - began) / calls
+    return (clock() - began) / calls

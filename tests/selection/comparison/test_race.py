@@ -16,7 +16,7 @@ import pytest
 
 import couloir
 from couloir.data.dataset import Dataset
-from couloir.data.splits import split_rows
+from couloir.data.splits import replicate_rows, split_rows
 from couloir.engine.epochs import Part
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
@@ -321,17 +321,15 @@ def problem(data: Dataset) -> Problem:
     return prepare(data, CONDITIONS)
 
 
-def test_replicates_divide_what_is_not_in_the_test_part(
-    data: Dataset, problem: Problem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    split, seen = split_rows(data, seed=CONDITIONS.seed), []
+def divided(data: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of a replicate: those outside of the test part, with the shares that the run's split has."""
+    split = split_rows(data, seed=CONDITIONS.seed)
+    rest = np.concatenate([split.train, split.validation])
+    return replicate_rows(data, rest, len(split.validation) / len(rest), seed)
 
-    def note(dataset: Any, rows: Any, share: float, seed: int) -> Any:
-        seen.append(divide(dataset, rows, share, seed))
-        return seen[-1]
 
-    divide = module.replicate_rows
-    monkeypatch.setattr(module, "replicate_rows", note)
+def test_replicates_divide_what_is_not_in_the_test_part(data: Dataset, problem: Problem) -> None:
+    split, seen = split_rows(data, seed=CONDITIONS.seed), [divided(data, seed) for seed in range(5, 9)]
     parts = [replicate(problem, CONDITIONS, seed) for seed in range(5, 9)]
     for part, (train, validation) in zip(parts, seen, strict=True):
         assert part.validation is not None
@@ -344,19 +342,9 @@ def test_replicates_divide_what_is_not_in_the_test_part(
     assert len({validation.tobytes() for _, validation in seen}) == 4
 
 
-def test_a_replicate_is_prepared_by_its_own_training_rows_alone(
-    data: Dataset, problem: Problem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = {}
-
-    def note(dataset: Any, rows: Any, share: float, seed: int) -> Any:
-        seen[seed] = divide(dataset, rows, share, seed)
-        return seen[seed]
-
-    divide = module.replicate_rows
-    monkeypatch.setattr(module, "replicate_rows", note)
+def test_a_replicate_is_prepared_by_its_own_training_rows_alone(data: Dataset, problem: Problem) -> None:
     clean = replicate(problem, CONDITIONS, 5)
-    train, validation = seen[5]
+    train, validation = divided(data, 5)
     assert np.intersect1d(np.union1d(train, validation), problem.split.test).size == 0
     features = np.array(data.features)
     features[np.setdiff1d(np.arange(100), train)] *= -1000
@@ -393,15 +381,15 @@ def test_the_validation_labels_of_a_replicate_reach_nothing_that_is_fitted(
     problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clean, networks = raced(problem)
-    divided = module.replicate
 
     def poisoned(problem: Problem, conditions: Conditions, seed: int) -> Any:
-        part = divided(problem, conditions, seed)
+        part = replicate(problem, conditions, seed)
         if seed != CONDITIONS.seed + 2:
             return part
         assert part.validation is not None
         return replace(part, validation=Part(part.validation.inputs, 1 - part.validation.targets))
 
+    # A race has no argument for its replicates' rows, and labels changed in the data would move rows.
     monkeypatch.setattr(module, "replicate", poisoned)
     dirty, elsewhere = raced(problem)
     assert networks.keys() == elsewhere.keys() == {(fold, n) for fold in range(3) for n in range(4)}

@@ -137,7 +137,7 @@ def test_many_trials_are_thinned_but_the_good_ones_stay(tmp_path: Path) -> None:
     parameters = [SPACE.snapped(source.ask(SPACE.distributions).params) for _ in range(REMEMBERED + 60)]
     study.enter(0, parameters)
     study.tell(0, [result(each) for each in parameters])
-    kept = study._remembered()
+    kept = study.remembered()
     assert len(kept) == REMEMBERED
     assert [trial.number for trial in kept] == sorted({trial.number for trial in kept})
     finished = sorted(t.value for t in study.trials if t.status in ("finished", "stopped") and t.value)
@@ -153,7 +153,7 @@ def test_the_order_of_trials_is_the_samplers(three: tuple[Path, Study]) -> None:
 
     _, study = three
     trials = study.optuna.get_trials(deepcopy=False)
-    ordered = sorted(trials, key=study._rank)
+    ordered = sorted(trials, key=study.rank)
     for count in (1, 5, len(trials) - 6, len(trials) - 2):
         below, _ = _split_trials(study.optuna, trials, count)
         assert {trial.number for trial in below} == {trial.number for trial in ordered[:count]}

@@ -86,8 +86,8 @@ def test_forks_outlive_their_server_and_later_there_are_none() -> None:
     own = made(())
     until(own.ready)
     first = forked(own)
-    os.kill(own._process.pid, signal.SIGKILL)
-    own._process.wait()
+    os.kill(own.process.pid, signal.SIGKILL)
+    own.process.wait()
     assert own.fork() is None
     assert own.fork() is None
     first.stdin.write((json.dumps(JobRequest("look", "iris", "iris").to_json()) + "\n").encode())
@@ -103,10 +103,10 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(fork_server, "ANSWER_SECONDS", 0.2)
     own = made(())
     until(own.ready)
-    os.kill(own._process.pid, signal.SIGSTOP)
+    os.kill(own.process.pid, signal.SIGSTOP)
     assert own.fork() is None
     assert not own.ready()
-    assert own._process.poll() == -signal.SIGKILL
+    assert own.process.poll() == -signal.SIGKILL
     assert own.fork() is None
 
 
@@ -114,8 +114,8 @@ def test_before_it_is_ready_there_is_nothing_to_fork_and_without_its_studio_it_e
     own = made(["a_module_that_is_not_there", "json"])
     assert own.fork() is None
     until(own.ready)
-    own._line.close()
-    assert own._process.wait(60) == 0
+    own.line.close()
+    assert own.process.wait(60) == 0
 
 
 def test_nothing_is_imported_ahead_that_would_wait_in_a_fork_for_its_threads() -> None:

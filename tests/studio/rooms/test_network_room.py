@@ -26,7 +26,7 @@ from couloir.studio import wire
 from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.network import pictures, settings
 from couloir.studio.rooms.network.ladders import LADDERS
-from couloir.studio.rooms.network.live import AHEAD
+from couloir.studio.rooms.network.live import AHEAD, Live
 from couloir.studio.rooms.network.room import NetworkRoom
 from couloir.studio.rooms.network.settings import NetworkSettings
 
@@ -117,9 +117,8 @@ def test_pictures_are_what_the_network_answers(room):
     given = {**SMALL, "data": "gaussians", "hidden": [5, 3], "activation": "gelu"}
     begun = room.answer("begin", given)
     found = frame(room, 4)
-    problem, _, _, _ = directly(given)
-    like = tuple(room._live._initial[0])
-    network = shaped(found.arrays["weights"], like)
+    problem, _, trained, _ = directly(given)
+    network = shaped(found.arrays["weights"], trained.outcomes[0].network)
     left, right, bottom, top = begun.values["bounds"]
     side = pictures.OUTPUT
     x = left + (np.arange(side) + 0.5) / side * (right - left)
@@ -197,8 +196,9 @@ def test_the_surface_is_the_training_loss_on_a_plane_through_the_weights(room):
     room.answer("begin", SMALL)
     shown = frame(room, 3)
     found = room.answer("surface", {"epoch": 3, "member": 0, "resolution": 11, "reach": 0.5})
-    network = shaped(shown.arrays["weights"], room._live._initial[0])
-    plane, data = random_plane(network, 0), room._live.data
+    problem, _, trained, _ = directly(SMALL)
+    network = shaped(shown.arrays["weights"], trained.outcomes[0].network)
+    plane, data = random_plane(network, 0), problem.data
 
     def loss(x, y):
         none = Regularization(None, None, None)
@@ -242,11 +242,10 @@ def test_the_test_part_is_scored_for_the_leader_and_every_look_is_counted(room):
 )
 def test_the_python_lines_give_the_same_numbers(room, more):
     given = {**SMALL, **more}
-    room.answer("begin", given)
+    metric = room.answer("begin", given).values["metrics"]
     found = frame(room, 3)
     space: dict = {}
     exec(room.answer("code", given).values["code"], space)
-    metric = room._live.metrics
     own = [[each.validation[-1][name] for name in metric] for each in space["trained"].outcomes]
     np.testing.assert_array_equal(found.arrays["scores"][-1][:, 1], own)
 
@@ -271,30 +270,39 @@ def test_the_same_settings_give_the_same_bytes(room, tmp_path):
     other.close()
 
 
-def test_training_waits_for_whoever_looks(room):
-    room.answer("begin", {**SMALL, "epochs": 2000})
-    frame(room, 1)
+def test_training_waits_for_whoever_looks():
+    data = prepare(planar("moons", 120, 0.2, 0), Conditions()).data
+    member = Member(RULES["adam"], 0.01, hidden=(4,), batch_size=20, epochs=2000)
+    live = Live([member], data, seed=0, patience=None, stop_after=None)
+    assert live.at(1, seconds=60) is live.moments[1]
     for _ in range(100):
-        if len(room._live.moments) == 1 + AHEAD + 1:
+        if len(live.moments) == 1 + AHEAD + 1:
             break
         time.sleep(0.05)
     time.sleep(0.3)
-    assert len(room._live.moments) == 1 + AHEAD + 1
-    frame(room, 60)
+    assert len(live.moments) == 1 + AHEAD + 1
+    assert live.at(60, seconds=60) is live.moments[60]
+    live.end(seconds=60)
+    assert not live.thread.is_alive()
+
+
+def threads():
+    """Those that train, in whatever room."""
+    return [each for each in threading.enumerate() if each.name == "couloir-studio-network"]
 
 
 def test_closing_and_new_settings_end_the_thread(tmp_path):
     room = NetworkRoom(Context(tmp_path))
     room.answer("begin", {**SMALL, "epochs": 2000})
     frame(room, 1)
-    first = room._live.thread
+    (first,) = threads()
     room.answer("begin", {**SMALL, "epochs": 2000, "rate": 0.02})
     frame(room, 1)
+    (second,) = threads()
+    assert second is not first
     assert not first.is_alive()
-    second = room._live.thread
     room.close()
-    assert not second.is_alive()
-    assert not [each for each in threading.enumerate() if each.name == "couloir-studio-network"]
+    assert threads() == []
 
 
 def test_a_member_that_diverges_is_marked_and_the_others_go_on(room):

@@ -145,6 +145,7 @@ def test_an_answer_does_not_depend_on_what_was_asked_before(questions: list[Any]
 
 def test_a_turned_knob_costs_only_the_steps_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     place, taken = room(), []
+    # Steps that are taken twice change no answer: only who takes them can count them.
     monkeypatch.setattr(
         running, "go_on", lambda paths, n, *a, **k: taken.append(n) or go_on(paths, n, *a, **k)
     )

@@ -217,11 +217,18 @@ def test_what_cannot_be_set_side_by_side_is_said(room: RunsRoom) -> None:
         room.answer("compare", {"runs": names * 4})
 
 
-def test_long_curves_are_thinned_and_keep_their_ends() -> None:
-    epochs = pl.Series(range(1, 5001))
-    curve = results._curve("x", epochs, epochs * 2)
+def test_long_curves_are_thinned_and_keep_their_ends(room: RunsRoom) -> None:
+    name = named(room, "train", "iris")
+    path = room.context.runs / name / "history.parquet"
+    first = pl.read_parquet(path).filter(epoch=1)
+    epochs = pl.DataFrame({"epoch": range(1, 5001)}, schema={"epoch": first["epoch"].dtype})
+    long = first.drop("epoch").join(epochs, how="cross")
+    long.with_columns(validation_loss=2.0 * pl.col("epoch")).select(first.columns).write_parquet(path)
+    (compared,) = room.answer("compare", {"runs": [name]}).values["runs"]
+    curve = compared["curve"]
     assert len(curve["epochs"]) == results.MOST_POINTS
     assert (curve["epochs"][0], curve["epochs"][-1], curve["values"][-1]) == (1, 5000, 10000)
+    assert curve["values"] == [2 * epoch for epoch in curve["epochs"]]
 
 
 # Predictions ----------------------------------------------------------------------------------------------
@@ -324,7 +331,11 @@ def test_data_that_have_moved_are_found_among_the_pages_files(room: RunsRoom, tm
         room.answer("landscape", {"run": path.parent.name})
     (tmp_path / "flowers.csv").write_text("x\n1\n")
     room.context.uploaded["flowers.csv"] = tmp_path / "flowers.csv"
-    assert room._same_data(path.parent) == str(tmp_path / "flowers.csv")
+    room.answer("landscape", {"run": path.parent.name})
+    job = room.context.jobs.job
+    assert job is not None
+    assert job.request.same_data == str(tmp_path / "flowers.csv")
+    room.answer("cancel", {"now": True})
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ class Study:
             constant_liar=True,
         )
         scratch = optuna.create_study(direction=self.optuna.direction, sampler=sampler)
-        scratch.add_trials(self._remembered())
+        scratch.add_trials(self.remembered())
         asked: list[dict[str, Any]] = []
         for group in np.array_split(np.arange(count), max(1, min(groups, count))):
             asked += self._ask_group(scratch, sampler, len(group))
@@ -215,18 +215,18 @@ class Study:
         asked += [scratch.ask(distributions).params for _ in range(size - 1)]
         return [self.space.snapped(parameters) for parameters in asked]
 
-    def _remembered(self) -> list[FrozenTrial]:
+    def remembered(self) -> list[FrozenTrial]:
         """The trials that the sampler learns from: all, or the best and an even choice of the others."""
         trials = self.optuna.get_trials(deepcopy=False)
         if len(trials) <= REMEMBERED:
             return trials
-        best_first = sorted(range(len(trials)), key=lambda number: self._rank(trials[number]))
+        best_first = sorted(range(len(trials)), key=lambda number: self.rank(trials[number]))
         rest = sorted(best_first[GOOD:])
         even = np.linspace(0, len(rest) - 1, REMEMBERED - GOOD).round().astype(int)
         kept = sorted(best_first[:GOOD] + [rest[place] for place in even])
         return [trials[number] for number in kept]
 
-    def _rank(self, trial: FrozenTrial) -> tuple[float, ...]:
+    def rank(self, trial: FrozenTrial) -> tuple[float, ...]:
         """What orders trials as the sampler does: those that finished, then those that went on longest."""
         if trial.state.name == "COMPLETE":
             assert trial.value is not None

@@ -76,7 +76,12 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """The process that is forked, from the studio's side."""
+    """The process that is forked, from the studio's side.
+
+    Attributes:
+        process: the fork server.
+        line: to it; once it is closed, the server ends.
+    """
 
     def __init__(self, worker: str, ahead: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it; it imports what is needed ahead, and says when it is ready.
@@ -86,16 +91,16 @@ class ForkServer:
             ahead: the modules that are imported before.
             environment: of the process.
         """
-        self._line, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)  # a message arrives whole
+        self.line, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)  # a message arrives whole
         with theirs:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", f"from {__name__} import main; main({worker!r}, {[*ahead]!r})"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=environment,
                 start_new_session=True,  # the terminal's Ctrl-C is for the server
             )
-        self._line.settimeout(ANSWER_SECONDS)
+        self.line.settimeout(ANSWER_SECONDS)
         self._ready, self._turn = False, threading.Lock()
 
     def fork(self) -> ForkedProcess | None:
@@ -109,26 +114,26 @@ class ForkServer:
 
     def ready(self) -> bool:
         """Whether it has imported everything, and is still there as far as is known."""
-        if not self._ready and not self._closed and select.select([self._line], [], [], 0)[0]:
-            self._ready = self._line.recv(len(_READY)) == _READY
+        if not self._ready and not self._closed and select.select([self.line], [], [], 0)[0]:
+            self._ready = self.line.recv(len(_READY)) == _READY
         return self._ready and not self._closed
 
     def close(self) -> None:
         """End it; its forks stay."""
-        self._line.close()
-        self._process.kill()
-        self._process.wait()
+        self.line.close()
+        self.process.kill()
+        self.process.wait()
 
     @property
     def _closed(self) -> bool:
-        return self._line.fileno() < 0
+        return self.line.fileno() < 0
 
     def _forked(self) -> ForkedProcess:
         (theirs_in, ours_in), (ours_out, theirs_out) = os.pipe(), os.pipe()
         stdin, stdout = os.fdopen(ours_in, "wb"), os.fdopen(ours_out, "rb")
         try:
-            socket.send_fds(self._line, [_WANTED], [theirs_in, theirs_out])
-            number = self._line.recv(_NUMBER)
+            socket.send_fds(self.line, [_WANTED], [theirs_in, theirs_out])
+            number = self.line.recv(_NUMBER)
             if not number:
                 raise ConnectionResetError("the fork server has ended")
             return ForkedProcess(int.from_bytes(number, "big"), stdin, stdout)

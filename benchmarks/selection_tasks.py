@@ -1,4 +1,4 @@
-"""What `selection.py` times, each as a program of its own: python _selection_tasks.py TASK WORK.json.
+"""What `selection.py` times, each as a program of its own: python selection_tasks.py TASK WORK.json.
 
 A task reads its work (rules, rates, folds, epochs, rows) from a JSON file, does it, and prints one line of
 JSON. Everything is imported where it is used, so that the time of the whole process is that of what the
@@ -93,7 +93,7 @@ def _configuration(rule: str, rate: float, scores: Sequence[float]) -> dict[str,
 # Peers --------------------------------------------------------------------------------------------------
 
 
-def _digits(work: Work) -> tuple[Any, Any, list[tuple[Any, Any]]]:
+def digits(work: Work) -> tuple[Any, Any, list[tuple[Any, Any]]]:
     """Pixels in [0, 1] and labels of the rows that are no test rows, and (train, held out) of each fold.
 
     The folds are ours. The row numbers come in a file, so that the peers need not import this package.
@@ -116,7 +116,7 @@ def sklearn_grid(work: Work) -> dict[str, Any]:
     from sklearn.model_selection import GridSearchCV
     from sklearn.neural_network import MLPClassifier
 
-    pixels, labels, folds = _digits(work)
+    pixels, labels, folds = digits(work)
     network = MLPClassifier(
         tuple(work["hidden"]),
         activation="relu",
@@ -162,7 +162,7 @@ def optuna_torch(work: Work) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    pixels, labels, folds = _digits(work)
+    pixels, labels, folds = digits(work)
     rows, answers = torch.from_numpy(pixels), torch.from_numpy(labels)
 
     def objective(trial: Any) -> float:
@@ -211,7 +211,7 @@ def pytabkit_folds(work: Work) -> dict[str, Any]:
     """
     from pytabkit import RealMLP_TD_Classifier
 
-    pixels, labels, _ = _digits(work)
+    pixels, labels, _ = digits(work)
     began = time.perf_counter()
     for rate in work["rates"][: work["peer_trials"]]:
         network = RealMLP_TD_Classifier(
