@@ -20,13 +20,13 @@ from couloir.commands import search as searching
 from couloir.commands.search import Interrupted
 from couloir.commands.stages import IMPORTING
 from couloir.commands.train import Silent
+from couloir.data.splits import fold_rows, split_rows
 from couloir.engine.machine import Machine
 from couloir.errors import InputError
 from couloir.runs.records import text_of
-from couloir.selection import problem as planning
 from couloir.selection.search.budget import Budget
 from couloir.selection.search.study import JOURNAL, Study
-from poison import poisoned
+from poison import hold_division, poisoned
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -138,12 +138,9 @@ def test_the_list_that_is_tested(run: Any) -> None:
 
 @pytest.fixture
 def same_rows(monkeypatch: pytest.MonkeyPatch, iris: Any) -> Any:
-    """Rows are divided class by class, so that poisoned labels would move them: hold the division fixed."""
-    split = planning.split_rows(iris)
+    split = split_rows(iris)
     rest = np.sort(np.concatenate([split.train, split.validation]))
-    folds = planning.fold_rows(iris, rest, 2)
-    monkeypatch.setattr(planning, "split_rows", lambda *_: split)
-    monkeypatch.setattr(planning, "fold_rows", lambda *_: folds)
+    hold_division(monkeypatch, split, fold_rows(iris, rest, 2))
     return split
 
 
@@ -209,6 +206,7 @@ def test_a_search_by_minutes_trains_until_the_time_kept_for_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Ticking()
+    # By the real clock the numbers of generations and epochs would be those of the machine.
     monkeypatch.setattr(searching, "time", clock)
     monkeypatch.setattr(Budget, "least_seconds", least)
     found = couloir.search(iris, **{**settings, "trials": None}, validation=True, minutes=2, out=tmp_path)

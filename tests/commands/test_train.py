@@ -19,7 +19,7 @@ from couloir.errors import InputError
 from couloir.runs import ledger
 from couloir.runs import stored as runs
 from couloir.runs.records import text_of
-from poison import poisoned
+from poison import hold_division, poisoned
 
 SMALL = {"optimizer": ["adam", "sgd"], "learning_rate": [0.01, 0.1], "hidden": 8, "epochs": 6}
 
@@ -36,9 +36,8 @@ def run(wine: Any) -> Any:
 
 @pytest.fixture
 def same_split(monkeypatch: pytest.MonkeyPatch, wine: Any) -> Any:
-    """Splitting is stratified by the labels, so that poisoned ones would move rows: hold it fixed."""
     split = split_rows(wine)
-    monkeypatch.setattr("couloir.selection.problem.split_rows", lambda *_: split)
+    hold_division(monkeypatch, split)
     return split
 
 

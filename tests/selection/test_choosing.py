@@ -31,7 +31,7 @@ from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, plan, prepare
 from couloir.selection.testing import Choice, Finalist
 from known_candidates import READING, known, named
-from poison import poisoned
+from poison import hold_division, poisoned
 
 OPTIONS: dict[str, Any] = {
     "optimizer": ["adam", "sgd"],
@@ -431,10 +431,8 @@ def test_poisoned_test_rows_change_nothing_but_the_test(
     way: str, wine: Any, cases: dict[str, Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem = cases[way].planned.problem
-    monkeypatch.setattr(planning, "split_rows", lambda *_: fixed)
-    monkeypatch.setattr(planning, "fold_rows", lambda *_: [fold.rows for fold in problem.folds])
-    fixed = planning.Split(*(getattr(cases["validation"].planned.problem.split, part) for part in
-                             ("train", "validation", "test")))  # fmt: skip
+    split = cases["validation"].planned.problem.split
+    hold_division(monkeypatch, split, [fold.rows for fold in problem.folds])
     one = couloir.train(wine, **OPTIONS, **WAYS[way])
     other = couloir.train(poisoned(wine, problem.split.test), **OPTIONS, **WAYS[way])
     ours, theirs = (

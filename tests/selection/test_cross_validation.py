@@ -21,10 +21,9 @@ from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.runs.records.learned import FoldScores, FoldSizes
 from couloir.selection import evaluation
-from couloir.selection import problem as planning
 from couloir.selection.candidates import importance
 from couloir.selection.cross_validation import CrossValidation, summary
-from poison import poisoned
+from poison import hold_division, poisoned
 
 SMALL: dict[str, Any] = {
     "optimizer": ["adam", "sgd"],
@@ -237,10 +236,8 @@ def test_importance_is_the_mean_over_the_folds(crossed: CrossValidation) -> None
 
 @pytest.fixture
 def same_folds(monkeypatch: pytest.MonkeyPatch, crossed: CrossValidation) -> CrossValidation:
-    """Rows are divided class by class, so that poisoned labels would move them: hold the division fixed."""
     problem = crossed.problem
-    monkeypatch.setattr(planning, "split_rows", lambda *_: replace(problem.split))
-    monkeypatch.setattr(planning, "fold_rows", lambda *_: [fold.rows for fold in problem.folds])
+    hold_division(monkeypatch, problem.split, [fold.rows for fold in problem.folds])
     return crossed
 
 

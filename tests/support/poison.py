@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
+
+from couloir.data.dataset import Fold, Split
+from couloir.selection import problem
+
+
+def hold_division(patch: pytest.MonkeyPatch, split: Split, folds: Sequence[Fold] = ()) -> None:
+    """From now on rows are divided in this way, whatever the data.
+
+    Rows are divided class by class, so that poisoned labels would move them; and no verb takes a division.
+    """
+    patch.setattr(problem, "split_rows", lambda *_: split)
+    patch.setattr(problem, "fold_rows", lambda *_: list(folds))
 
 
 def poisoned(data: Any, rows: np.ndarray) -> Any:
