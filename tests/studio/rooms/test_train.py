@@ -1,4 +1,4 @@
-"""The room TrainRoom without a page: looking, planning, and a training from its start to every end."""
+"""The room of training without a page: looking, planning, and a training from its start to every end."""
 
 from __future__ import annotations
 
