@@ -27,7 +27,7 @@ from couloir.cli.running import DONE, SAVED, checked_folder, loaded, planned_tra
 from couloir.cli.typed import DATA, RUN, Typed, takes
 from couloir.commands.stages import Stages
 from couloir.errors import InputError, unknown
-from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, TRAIN
+from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, SURFACES, TRAIN
 
 BROKEN_PIPE, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -79,8 +79,7 @@ RACE_DATA = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="As for train; or a surface: beale, rosenbrock, himmelblau, rastrigin, camel, styblinski-tang, "
-        "ravine, saddle, hills, neuron, line-fit. A file of that name wins.",
+        help=f"As for train; or a surface: {', '.join(SURFACES)}. A file of that name wins.",
     ),
 ]
 
