@@ -28,6 +28,7 @@ from couloir.cli.typed import DATA, RUN, Typed, takes
 from couloir.commands.stages import Stages
 from couloir.errors import InputError, unknown
 from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, SURFACES, TRAIN
+from couloir.studio.server.serving import PORT, serve
 
 BROKEN_PIPE, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -280,7 +281,7 @@ def studio(
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", metavar="N", help="Listen there. Default 8421, or a free one.", min=1, max=65535
+            "--port", metavar="N", help=f"Listen there. Default {PORT}, or a free one.", min=1, max=65535
         ),
     ] = None,
     host: Annotated[
@@ -293,8 +294,6 @@ def studio(
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
 ) -> None:
     """Open the studio: lines, races, networks and your own data, live in the browser."""
-    from couloir.studio.server.serving import serve
-
     serve(port, host, show, out, data or ())
 
 
