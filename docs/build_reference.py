@@ -25,7 +25,7 @@ from couloir.selection.search.entries import toml
 
 SURFACES = ("functions", "formulas", "paths", "race", "endings", "microscope")
 EXPERIMENTS = (
-    *("regression", "gradients", "guessing", "momentum", "noise", "sparse", "stall"),
+    *("regression", "gradients", "gradient_costs", "guessing", "momentum", "noise", "sparse", "stall"),
     *("overfitting", "regularizers", "dropping", "tweak", "widths", "wild"),
 )
 

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections import Counter
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.main import get_command
@@ -14,17 +14,21 @@ from typer.main import get_command
 import couloir
 from couloir import options
 from couloir.cli.app import app
+from couloir.cli.typed import help_of
 from couloir.commands.asked import offered
+from couloir.commands.landscape import EPOCHS_AT_LEAST
+from couloir.data.sources.bundled import BUNDLED
 from couloir.engine.activations import ACTIVATIONS
-from couloir.engine.losses import LOSSES
+from couloir.engine.losses import DEFAULT_LOSS, LOSSES
 from couloir.engine.member import Member
-from couloir.engine.metrics import METRICS
-from couloir.engine.optimizers import NUMBERS, RULES
+from couloir.engine.optimizers import NUMBERS, RATES_PER_RULE, RULES
 from couloir.engine.schedules import SCHEDULES
+from couloir.engine.training import Precision
 from couloir.errors import InputError
 from couloir.options import FIT, MEMBER, SEARCH, SPACE, TABLE, TRAIN, VERBS, taken_by
 from couloir.selection.problem import CONDITIONS, Conditions
 from couloir.selection.search.space import Space
+from couloir.surfaces.functions import SURFACES
 
 FUNCTIONS: dict[str, Any] = {
     "train": couloir.train,
@@ -42,7 +46,9 @@ def test_the_names_are_those_of_the_registries() -> None:
     assert tuple(ACTIVATIONS) == options.ACTIVATIONS
     assert tuple(SCHEDULES) == options.SCHEDULES
     assert tuple(LOSSES) == options.LOSSES
-    assert tuple(METRICS) == options.METRICS
+    assert tuple(SURFACES) == options.SURFACES
+    assert BUNDLED == options.BUNDLED
+    assert get_args(Precision) == options.PRECISIONS
 
 
 def test_a_taker_has_each_option_once() -> None:
@@ -72,7 +78,8 @@ def test_the_command_line_has_every_option_with_its_help(verb: str) -> None:
     typed = {each.name: each for each in commands[verb].params}
     for name, option in taken_by(verb).items():
         assert typed[name].opts == [option.typed_as]
-        assert typed[name].help == option.typed_help(verb)
+        assert typed[name].help == help_of(option, verb)
+        assert typed[name].help.startswith(option.typed_help(verb))
         assert typed[name].help[0].isupper() or not typed[name].help[0].isascii()
         assert typed[name].help.endswith(".")
 
@@ -154,3 +161,35 @@ def test_a_hyperparameter_has_a_short_name_for_columns() -> None:
         "rule", "hidden", "hidden layers", "warm-up", "L2", "input noise", "β₁", "batch size", "restart",
     ]  # fmt: skip
     assert set(NUMBERS) == options.CUSTOMARY
+
+
+def test_numbers_of_rules_have_a_letter_in_their_equations() -> None:
+    letters = {name: options.symbol(name) for name in ("learning_rate", *NUMBERS)}
+    assert letters == {
+        "learning_rate": "α", "momentum": "β", "epsilon": "ε", "decay": "ρ", "beta1": "β₁", "beta2": "β₂",
+        "weight_decay": "λ",
+    }  # fmt: skip
+    assert options.symbol("eps_root") == "eps_root"
+    for rule in RULES.values():
+        equation = rule.equation.replace("as adam", RULES["adam"].equation)
+        for name in rule.defaults:
+            assert options.symbol(name) in equation, (rule.name, name)
+    for name in NUMBERS:
+        assert MEMBER[name].text.split()[0] == letters[name]
+
+
+def test_defaults_in_words_are_those_that_hold() -> None:
+    usual = {name: option.usual for name, option in taken_by(TRAIN).items()}
+    assert usual["loss"] == "{classification} for classes, {regression} for numbers".format(**DEFAULT_LOSS)
+    assert usual["optimizer"] == "the eight"
+    assert len(RULES) == 8
+    assert usual["learning_rate"].startswith("eight a rule")
+    assert RATES_PER_RULE == 8
+    assert taken_by("landscape")["epochs"].usual.endswith(f"or {EPOCHS_AT_LEAST}")
+
+
+def test_help_of_a_race_says_what_an_option_is_on_a_surface() -> None:
+    said = help_of(taken_by("race")["noise"], "race")
+    assert "noise on inputs in training" in said
+    assert said.endswith("On a surface: standard deviation of the noise on gradients.")
+    assert help_of(taken_by("race")["momentum"], "race") == taken_by("race")["momentum"].typed_help("race")

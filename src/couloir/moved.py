@@ -41,6 +41,7 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "landscapes.functions": ("surfaces.functions", "surfaces.evaluation"),
         "landscapes.guessing": ("experiments.guessing", "experiments.grids"),
         **{f"landscapes.{name}": (f"experiments.{name}",) for name in EXPERIMENTS},
+        "landscapes.gradients": ("experiments.gradients", "experiments.gradient_costs"),
     }
 )
 """Old paths and the modules that now have what stood there, both below `couloir`."""

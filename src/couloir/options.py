@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from couloir import kinds
+from couloir.engine import metrics
 from couloir.errors import unknown
 from couloir.kinds import (
     SHARE,
@@ -56,10 +57,21 @@ RULES = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam"
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "linear")
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle")
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
-METRICS = ("log_loss", "accuracy", "balanced_accuracy", "mse", "mae", "r2")
 PRECISIONS = ("float32", "float64")
 PLANES = ("random", "paths", "solutions", "line")
-"""The names there are; a test holds them to the registries, which import JAX."""
+SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
+            "styblinski-tang", "hills", "neuron")  # fmt: skip
+BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
+"""The names there are; a test holds them to the registries, which import JAX or Polars."""
+
+METRICS = tuple(metrics.METRICS)
+
+TRIALS = 512
+"""Trials of a search that is given neither their number nor minutes."""
+
+FOLDS, FOLDS_BELOW = 5, 5000
+"""With fewer rows than this a search judges by so many folds unless told otherwise: a small validation part
+would choose by luck among so many trials."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ class Option:
         many: whether it takes a list of values, which multiplies the population.
         title: its name in words, where the name with spaces is not it.
         label: its name at the head of a column or an axis, where its name in words is not it.
+        symbol: its letter in equations, where its label is not it.
         typed: what to say of how its value is typed on the command line.
         given: what to say of how it is given in Python.
         metavar: what stands for its value on help pages.
@@ -97,6 +110,7 @@ class Option:
     many: bool = False
     title: str = ""
     label: str = ""
+    symbol: str = ""
     typed: str = ""
     given: str = ""
     metavar: str = ""
@@ -220,26 +234,26 @@ TABLE: tuple[Option, ...] = (
            "rules whose paths are trained and drawn; for solutions and line the other one", many=True,
            usual="the best of the run"),
     Option("learning_rate", positive(), (TRAIN, FIT, SPACE), RULE, "learning rates", many=True,
-           usual="eight a rule, around its customary one", main=(TRAIN,)),
+           usual="eight a rule, around its customary one", symbol="α", main=(TRAIN,)),
     Option("rate", positive(), (SPACE,), RULE, "learning rate, as a multiple of the rule's customary one",
            # The default population of `couloir train` lies within, rounded as it is.
            space={"low": 0.003, "high": 10.0, "log": True}),
     Option("momentum", SHARE, ANY_RULE, RULE, "β of momentum, for the rules that have one", many=True,
-           usual=_CUSTOMARY, space={"low": 0.8, "high": 0.99}),
+           usual=_CUSTOMARY, symbol="β", space={"low": 0.8, "high": 0.99}),
     Option("beta1", SHARE, ANY_RULE, RULE, "β₁ of Adam's mean of gradients", many=True, usual=_CUSTOMARY,
            label="β₁"),
     Option("beta2", SHARE, ANY_RULE, RULE, "β₂ of Adam's mean of squares", many=True, usual=_CUSTOMARY,
            label="β₂"),
     Option("decay", SHARE, ANY_RULE, RULE, "ρ of the mean of squares of RMSprop and AdaDelta", many=True,
-           usual=_CUSTOMARY),
+           usual=_CUSTOMARY, symbol="ρ"),
     Option("epsilon", positive(), ANY_RULE, RULE, "ε beside the mean of squares of the adaptive rules",
            many=True, usual=_CUSTOMARY, label="ε"),
     Option("weight_decay", STRENGTH, ANY_RULE, RULE, "λ by which AdamW decays weights", many=True,
-           usual=_CUSTOMARY),
+           usual=_CUSTOMARY, symbol="λ"),
     Option("rule_option", AsGiven(), ANY_RULE, RULE, "what Optax's rules read, by their own names",
            typed="as in b1=0.9,0.95; may be repeated", given='as in {"b1": [0.9, 0.95]}',
            metavar="NAME=VALUES", title="Optax's settings"),
-    Option("schedule", Name(SCHEDULES), TRAINED, RULE, "course of the learning rate", "constant", many=True,
+    Option("schedule", Name(SCHEDULES), TRAINED, RULE, "how the learning rate changes", "constant", many=True,
            space=["constant", "cosine", "one_cycle"]),
     Option("warmup", SHARE, TRAINED, RULE, "share of the epochs in which the learning rate first rises", 0.0,
            many=True, title="warm-up", space=0.0),
@@ -297,12 +311,13 @@ TABLE: tuple[Option, ...] = (
     Option("warm_start", Flag(), (FIT,), TRAINING, "go on from the networks of the last fit", False),
     # Judging
     Option("metric", Name(METRICS), (*JUDGED, FIT), JUDGING, "what networks are stopped and chosen by",
-           usual="log_loss for classes, mse for numbers", title="choose by"),
+           usual="{classification} for classes, {regression} for numbers".format(**metrics.DEFAULT_METRIC),
+           title="choose by"),
     Option("cv", whole(2), (TRAIN,), JUDGING, "judge by K folds of all rows but the test part", title="folds",
            metavar="K", main=(TRAIN,)),
-    Option("cv", _FOLDS, (SEARCH,), JUDGING, "judge by K folds", usual="5 below 5,000 rows", metavar="K",
+    Option("cv", _FOLDS, (SEARCH,), JUDGING, "judge by K folds", usual=f"{FOLDS} below {FOLDS_BELOW:,} rows",
            typed="none: by the validation part", given="0: by the validation part", title="folds",
-           main=(SEARCH,)),
+           metavar="K", main=(SEARCH,)),
     Option("ensemble", whole(), (TRAIN,), JUDGING, "average at most K networks, chosen on validation, unless "
            "the winner alone is clearly better there", metavar="K", title="average at most", main=(TRAIN,)),
     Option("ensemble", whole(), (FIT,), JUDGING, "keep an average of at most so many members"),
@@ -323,7 +338,7 @@ TABLE: tuple[Option, ...] = (
            "float32", metavar="TYPE"),
     # A search
     Option("trials", whole(), (SEARCH,), SEARCHING, "end after so many", title="trials at most",
-           usual="512, or as many as the minutes allow", main=(SEARCH,)),
+           usual=f"{TRIALS}, or as many as the minutes allow", main=(SEARCH,)),
     Option("generation", whole(2), (SEARCH,), SEARCHING, "trials asked for and trained together", 64,
            title="trials at a time"),
     Option("halving", Flag(), (SEARCH,), SEARCHING, "let no trial leave before its end", True,
@@ -400,6 +415,12 @@ def label(name: str) -> str:
     """The name of a hyperparameter, as tables and run.json have it, at the head of a column or an axis."""
     option = MEMBER.get(name) or _BY_TAKER[SPACE].get(name)
     return option.label or option.words if option else name.replace("_", " ")
+
+
+def symbol(name: str) -> str:
+    """The letter of a number that rules read in their equations; its name where it has none."""
+    option = MEMBER.get(name)
+    return option.symbol or option.label or name if option else name
 
 
 def checked(taker: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -413,7 +413,8 @@ def test_a_search_in_which_all_diverge_is_one_sentence(iris: Any, settings: Any,
 
 
 def test_how_trials_are_judged_unless_told(iris: Any) -> None:
-    from couloir.commands.search import FOLDS, FOLDS_BELOW, judging_folds
+    from couloir.commands.search import judging_folds
+    from couloir.options import FOLDS, FOLDS_BELOW
 
     many = replace(iris, target=np.zeros(FOLDS_BELOW))
     assert judging_folds(iris, None, False) == FOLDS

@@ -10,16 +10,9 @@ import pytest
 from couloir.engine.architectures.mlp import Layer, forward, initialise, parameter_count
 from couloir.engine.epochs import Part
 from couloir.errors import InputError
-from couloir.experiments import gradients
-from couloir.experiments.gradients import (
-    EPSILONS,
-    Cost,
-    agreement,
-    costs,
-    error_curves,
-    ladder,
-    relative_difference,
-)
+from couloir.experiments import gradient_costs, gradients
+from couloir.experiments.gradient_costs import Cost, costs, ladder
+from couloir.experiments.gradients import EPSILONS, agreement, error_curves, relative_difference
 from couloir.experiments.tweak import WIDTHS, tweak
 from couloir.figures.experiments import gradients as drawn
 from couloir.figures.experiments.tweak import weight_tweak
@@ -174,14 +167,14 @@ def test_the_ratio_is_that_of_neighbouring_timings():
     # A clock in whose time every way takes what it is said to, each pair slower than the one before. At first
     # each way takes so long that one call a timing will do.
     _, rows = problem()
-    pairs = [(1 + pair) * seconds for pair in range(gradients.PAIRS) for seconds in (0.002, 0.0064)]
+    pairs = [(1 + pair) * seconds for pair in range(gradient_costs.PAIRS) for seconds in (0.002, 0.0064)]
     spent = [1.0] * 3 + [*pairs, 0.6] * 2
     read = iter(np.cumsum([part for seconds in spent for part in (0.25, seconds)]))
     (cost,) = costs([SHAPE], rows, "tanh", "cross_entropy", repeats=2, clock=lambda: next(read))
     assert cost.backward_ratio == pytest.approx(2.2)
     assert cost.numerical_seconds == pytest.approx(0.6)
-    assert cost.loss_seconds == pytest.approx(0.002 * 2.5 / gradients.INSIDE)
-    assert cost.factor == pytest.approx(0.6 / (0.0064 * 2.5 / gradients.INSIDE))
+    assert cost.loss_seconds == pytest.approx(0.002 * 2.5 / gradient_costs.INSIDE)
+    assert cost.factor == pytest.approx(0.6 / (0.0064 * 2.5 / gradient_costs.INSIDE))
 
 
 def test_the_ladder_leaves_out_what_takes_too_long():

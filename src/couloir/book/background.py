@@ -8,18 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from couloir.book.mathml import equation
+from couloir.options import symbol
 from couloir.text import number
-
-GREEK = {
-    "learning_rate": "α",
-    "momentum": "β",
-    "decay": "ρ",
-    "epsilon": "ε",
-    "beta1": "β₁",
-    "beta2": "β₂",
-    "weight_decay": "λ",
-}
-"""The letters of the rules' hyperparameters in their formulas."""
 
 
 def of(chapter: int) -> dict[str, Any]:
@@ -45,9 +35,7 @@ def _settings(rule: str) -> str:
     """A rule's customary settings as its formula names them: "α 0.01, β 0.9"."""
     from couloir.engine.optimizers import RULES
 
-    return ", ".join(
-        f"{GREEK.get(name, name)} {number(value)}" for name, value in RULES[rule].defaults.items()
-    )
+    return ", ".join(f"{symbol(name)} {number(value)}" for name, value in RULES[rule].defaults.items())
 
 
 def _activations() -> dict[str, Any]:

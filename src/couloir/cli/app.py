@@ -27,7 +27,8 @@ from couloir.cli.running import DONE, SAVED, checked_folder, loaded, planned_tra
 from couloir.cli.typed import DATA, RUN, Typed, takes
 from couloir.commands.stages import Stages
 from couloir.errors import InputError, unknown
-from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, TRAIN
+from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, SURFACES, TRAIN
+from couloir.studio.server.serving import PORT, serve
 
 BROKEN_PIPE, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -79,8 +80,7 @@ RACE_DATA = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="As for train; or a surface: beale, rosenbrock, himmelblau, rastrigin, camel, styblinski-tang, "
-        "ravine, saddle, hills, neuron, line-fit. A file of that name wins.",
+        help=f"As for train; or a surface: {', '.join(SURFACES)}. A file of that name wins.",
     ),
 ]
 
@@ -281,7 +281,7 @@ def studio(
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", metavar="N", help="Listen there. Default 8421, or a free one.", min=1, max=65535
+            "--port", metavar="N", help=f"Listen there. Default {PORT}, or a free one.", min=1, max=65535
         ),
     ] = None,
     host: Annotated[
@@ -294,8 +294,6 @@ def studio(
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
 ) -> None:
     """Open the studio: lines, races, networks and your own data, live in the browser."""
-    from couloir.studio.server.serving import serve
-
     serve(port, host, show, out, data or ())
 
 

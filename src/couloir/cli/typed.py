@@ -17,7 +17,7 @@ DATA = Annotated[
         metavar="DATA",
         show_default=False,
         help="A file (csv, tsv, parquet, arrow, npz; csv also packed), a folder of IDX files, openml:NAME, "
-        "or a set that comes along: digits, iris, wine, breast_cancer, diabetes.",
+        f"or a set that comes along: {', '.join(options.BUNDLED)}.",
     ),
 ]
 RUN = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as runs/latest.", show_default=False)]
@@ -93,10 +93,17 @@ def _annotation(option: Option, taker: str) -> Any:
         option.typed_as,
         rich_help_panel=option.group,
         metavar=" " if option.is_flag else metavar_of(option),
-        help=option.typed_help(taker),
+        help=help_of(option, taker),
         show_default=False,
     )
     return Annotated[kind, told]
+
+
+def help_of(option: Option, taker: str) -> str:
+    """What the help page of a command says of an option, and what it is on a surface where that differs."""
+    said = option.typed_help(taker)
+    other = options.taken_by(options.SURFACE_RACE).get(option.name) if taker == options.RACE else None
+    return said if other is None or other is option else f"{said} On a surface: {other.text}."
 
 
 def metavar_of(option: Option) -> str:

@@ -17,7 +17,7 @@ from couloir.commands.train import Observer, Silent, as_code
 from couloir.engine import seeds
 from couloir.engine.epochs import Part
 from couloir.engine.member import initial_network
-from couloir.experiments import gradients
+from couloir.experiments import gradient_costs, gradients
 from couloir.figures.experiments.gradients import (
     agreement_words,
     cost_words,
@@ -34,7 +34,8 @@ from couloir.text import number
 if TYPE_CHECKING:
     import polars as pl
 
-    from couloir.experiments.gradients import Agreement, Cost, ErrorCurves
+    from couloir.experiments.gradient_costs import Cost
+    from couloir.experiments.gradients import Agreement, ErrorCurves
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def gradcheck(
     widths, settings = problem.widths(member), (member.activation, member.loss)
     rows = _sampled(problem.data.train, samples, seed)
     network = initial_network(member, seed, widths[0], widths[-1], np.float64)
-    sizes = gradients.ladder(widths, len(rows.inputs))
+    sizes = gradient_costs.ladder(widths, len(rows.inputs))
     with stages.timed("check"):
         observer.stage("nudging every weight")
         agreement = gradients.agreement(network, rows, *settings)
@@ -85,7 +86,7 @@ def gradcheck(
         curves = gradients.error_curves(network, rows, *settings, seed=seed)
     with stages.timed("measure"):
         observer.stage("measuring what gradients cost")
-        costs = gradients.costs(sizes, rows, *settings, seed=seed)
+        costs = gradient_costs.costs(sizes, rows, *settings, seed=seed)
     found = _Checked(agreement, curves, costs)
     result = Exploration(
         GradcheckRecord(

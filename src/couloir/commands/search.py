@@ -30,7 +30,7 @@ from couloir.engine.placement import Cohort
 from couloir.engine.training import Progress
 from couloir.errors import InputError
 from couloir.files import check_folder
-from couloir.options import SEARCH
+from couloir.options import FOLDS, FOLDS_BELOW, SEARCH, TRIALS
 from couloir.runs import stored as runs
 from couloir.runs.records import SearchRecord, learned
 from couloir.runs.records.common import Status
@@ -46,12 +46,6 @@ from couloir.selection.search.storages import quiet
 from couloir.selection.search.study import Study
 from couloir.selection.testing import Choice, counted
 
-TRIALS = 512
-FOLDS_BELOW = 5000
-"""With fewer rows than this a search judges by five folds unless told otherwise: a small validation part
-would choose by luck among so many."""
-
-FOLDS = 5
 KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.18, 6.0
 """Share of the minutes that is kept for what follows the search (average, refit, test), and seconds."""
 

@@ -18,7 +18,7 @@ from couloir.commands.train import Observer, Silent
 from couloir.engine.machine import Machine
 from couloir.errors import InputError, unknown
 from couloir.files import check_folder
-from couloir.options import RACE, SURFACE_RACE, taken_by
+from couloir.options import BUNDLED, RACE, SURFACE_RACE, SURFACES, taken_by
 from couloir.runs import stored as runs
 from couloir.runs.records import SurfaceRecord, findings, read_record
 from couloir.selection.members import Options
@@ -65,9 +65,6 @@ def is_surface(name: str) -> bool:
         InputError: it is nearly the name of one, and of nothing else.
     """
     from difflib import get_close_matches
-
-    from couloir.data.sources.bundled import BUNDLED
-    from couloir.surfaces.functions import SURFACES
 
     if Path(name).exists() or name in BUNDLED:
         return False

@@ -150,7 +150,7 @@ def _of_table(table: Table, reading: Reading) -> Dataset:
         try:
             typed.append(type_column(column, reading.missing, table.row_name))
         except InputError:
-            # A dropped column that cannot be read is passed over, for it is not used.
+            # A column to be left out that cannot be read is passed over, for it is not used.
             if column.name in kept:
                 raise
     everything = pl.DataFrame(typed)

@@ -13,12 +13,18 @@ from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.division import blocks, take_groups, take_latest, take_rows, windows
 from couloir.engine import seeds
 from couloir.errors import InputError
+from couloir.options import TRAIN, taken_by
 from couloir.text import count
 
 Fractions = tuple[float, float, float]
 
+USUAL: Fractions = taken_by(TRAIN)["split"].default
 
-def split_rows(dataset: Dataset, fractions: Fractions = (0.70, 0.15, 0.15), seed: int = 0) -> Split:
+INNER = 0.15
+"""Share of a fold's training rows that its members are stopped by."""
+
+
+def split_rows(dataset: Dataset, fractions: Fractions = USUAL, seed: int = 0) -> Split:
     """Divide the rows into training, validation and test.
 
     - Each part gets its share of the rows to within one, and of each class to within two, but at least
@@ -84,7 +90,7 @@ def replicate_rows(
 
 
 def fold_rows(
-    dataset: Dataset, rows: np.ndarray, folds: int, seed: int = 0, inner: float | None = 0.15
+    dataset: Dataset, rows: np.ndarray, folds: int, seed: int = 0, inner: float | None = INNER
 ) -> list[Fold]:
     """Divide some rows into k folds for cross-validation, each with a part of its own to stop by.
 

@@ -200,11 +200,6 @@ NUMBERS: tuple[str, ...] = tuple(
 )
 """The numbers that rules read besides the learning rate, by name: β, ε, ρ, β₁, β₂, λ."""
 
-SYMBOLS: Mapping[str, str] = MappingProxyType(
-    dict(zip(NUMBERS, ("β", "ε", "ρ", "β₁", "β₂", "λ"), strict=True))
-)
-"""What they are called in the equations."""
-
 RATES_PER_RULE = 8
 """Learning rates that each rule gets by default, two to a decade."""
 

@@ -16,6 +16,7 @@ from couloir.engine import seeds
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.model.predictor import Model, softmax
 from couloir.runs.records.learned import Importance
+from couloir.text import SHARES
 
 RESAMPLES = 1000
 """Bootstrap resamples behind an interval."""
@@ -53,7 +54,7 @@ def costs(answers: Answers, truth: np.ndarray, metric: str) -> np.ndarray:
     """
     if metric == "log_loss":
         return log_losses(answers, truth)
-    if metric in ("accuracy", "balanced_accuracy"):
+    if metric in SHARES:
         wrong = (np.argmax(answers, axis=1) != truth).astype(np.float64)
         if metric == "accuracy":
             return wrong

@@ -13,7 +13,7 @@ from couloir import options
 from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.leaks import ColumnWarning, check_columns
 from couloir.data.preparation import Preparation
-from couloir.data.splits import Fractions, fold_rows, split_rows
+from couloir.data.splits import INNER, Fractions, fold_rows, split_rows
 from couloir.engine import placement
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.machine import Machine
@@ -24,9 +24,6 @@ from couloir.engine.training import Precision
 from couloir.errors import InputError, unknown
 from couloir.model.predictor import Model
 from couloir.selection.members import Options
-
-INNER = 0.15
-"""Share of a fold's training rows that its members are stopped by."""
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,11 @@ def answered(asked: Callable[..., Found], given: Any) -> Found:
 
 
 def _parameters(asked: Callable[..., Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Name, annotation and default of each parameter."""
+    """Name, annotation and default of each parameter; a method's own `self` has no annotation."""
     hints = get_type_hints(asked, include_extras=True)
     for name, parameter in inspect.signature(asked).parameters.items():
-        yield name, hints[name], parameter.default
+        if name in hints:
+            yield name, hints[name], parameter.default
 
 
 def _names(asked: Any) -> Iterator[str]:
@@ -67,51 +68,122 @@ def _called(asked: Any, given: Mapping[str, Any]) -> Any:
     return asked(**values)
 
 
+def told(asked: Callable[..., Any]) -> dict[str, dict[str, Any]]:
+    """What a page has to know of every argument: its default, and what its check says of values and names."""
+    found = {}
+    for name, hint, default in _parameters(asked):
+        known = {} if default is inspect.Parameter.empty else {"default": default}
+        found[name] = {**known, **_told(hint.__metadata__[0])}
+    return found
+
+
 # Checks -------------------------------------------------------------------------------------------------
 
 
-def number(low: float, high: float) -> Check:
-    """A finite number from `low` to `high`."""
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Finite numbers from `low` to `high`, or only the whole ones; `of` is the option that they are for."""
 
-    def check(value: Any, name: str) -> float:
+    low: float
+    high: float
+    whole: bool = False
+    of: str = ""
+
+    def __call__(self, value: Any, name: str) -> float | int:
+        """The number."""
+        found = self._whole(value, name) if self.whole else self._number(value, name)
+        return MEMBER[self.of].kind.check(name, found) if self.of else found
+
+    def _number(self, value: Any, name: str) -> float:
+        low, high = self.low, self.high
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f"'{name}' is {_short(value)}: give a number from {low:g} to {high:g}.")
         if not (-1e308 <= value <= 1e308 and math.isfinite(value) and low <= value <= high):
             raise InputError(f"'{name}' is {_short(value)}, outside its range: give {low:g} to {high:g}.")
         return float(value)
 
-    return check
-
-
-def whole(low: int, high: int) -> Check:
-    """A whole number from `low` to `high`."""
-
-    def check(value: Any, name: str) -> int:
+    def _whole(self, value: Any, name: str) -> int:
+        low, high = self.low, self.high
         plain = isinstance(value, int | float) and not isinstance(value, bool)
         if not plain or not low <= value <= high or value != int(value):
             raise InputError(f"'{name}' is {_short(value)}: give a whole number from {low:,} to {high:,}.")
         return int(value)
 
-    return check
+    def told(self) -> dict[str, Any]:
+        """Its ends, and what the option is called."""
+        return {"low": self.low, "high": self.high, "whole": self.whole, **_words(self.of)}
 
 
-def option(name: str, most: float) -> Check:
-    """A number that can be given for an option of networks, up to the most that a room takes."""
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One of some names; `of` is the option that they are for."""
+
+    names: Collection[str]
+    of: str = ""
+
+    def __call__(self, value: Any, name: str) -> str:
+        """The name."""
+        if not isinstance(value, str) or value not in self.names:
+            raise unknown(name, _short(value), self.names)
+        return value
+
+    def told(self) -> dict[str, Any]:
+        """The names, and what the option is called."""
+        return {"names": list(self.names), **_words(self.of)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Several:
+    """A list of `least` to `most` values, each read by a check, as a tuple."""
+
+    each: Check
+    least: int
+    most: int
+
+    def __call__(self, value: Any, name: str) -> tuple[Any, ...]:
+        """The values."""
+        least, most = self.least, self.most
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            size = f"{len(value):,} values" if isinstance(value, list) else _short(value)
+            raise InputError(f"'{name}' has {size}: give a list of {least:,} to {most:,}.")
+        return tuple(self.each(each, f"{name}[{place}]") for place, each in enumerate(value))
+
+    def told(self) -> dict[str, Any]:
+        """How many there may be, and what each may be."""
+        return {"least": self.least, "most": self.most, "each": _told(self.each)}
+
+
+def _words(option: str) -> dict[str, str]:
+    return {"words": MEMBER[option].words} if option else {}
+
+
+def _told(check: Check) -> dict[str, Any]:
+    return check.told() if isinstance(check, Range | Choice | Several) else {}
+
+
+def number(low: float, high: float) -> Check:
+    """A finite number from `low` to `high`."""
+    return Range(low, high)
+
+
+def whole(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`."""
+    return Range(low, high, whole=True)
+
+
+def option(name: str, most: float | None = None) -> Check:
+    """What can be given for an option of networks: one of its names, or a number up to `most`."""
     kind = MEMBER[name].kind
-    assert isinstance(kind, Number), name
-    within = whole(int(kind.low), int(most)) if kind.whole else number(kind.low, most)
-    return lambda value, name: kind.check(name, within(value, name))
+    if not isinstance(kind, Number):
+        return Choice(MEMBER[name].choices, name)
+    assert most is not None, name
+    low, high = (int(kind.low), int(most)) if kind.whole else (kind.low, most)
+    return Range(low, high, kind.whole, name)
 
 
 def choice(names: Collection[str]) -> Check:
     """One of these names."""
-
-    def check(value: Any, name: str) -> str:
-        if not isinstance(value, str) or value not in names:
-            raise unknown(name, _short(value), names)
-        return value
-
-    return check
+    return Choice(names)
 
 
 def flag() -> Check:
@@ -142,14 +214,7 @@ def text(longest: int) -> Check:
 
 def several(check: Check, least: int, most: int) -> Check:
     """A list of `least` to `most` values of one kind, as a tuple."""
-
-    def check_all(value: Any, name: str) -> tuple[Any, ...]:
-        if not isinstance(value, list) or not least <= len(value) <= most:
-            size = f"{len(value):,} values" if isinstance(value, list) else _short(value)
-            raise InputError(f"'{name}' has {size}: give a list of {least:,} to {most:,}.")
-        return tuple(check(each, f"{name}[{place}]") for place, each in enumerate(value))
-
-    return check_all
+    return Several(check, least, most)
 
 
 def pair(low: float, high: float) -> Check:

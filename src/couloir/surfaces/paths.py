@@ -23,15 +23,13 @@ from couloir.engine.randomness import key_of
 from couloir.engine.rule import Rule, State
 from couloir.engine.updates import Layout, segments
 from couloir.errors import InputError, check_number, check_whole, unknown
+from couloir.options import PRECISIONS
 from couloir.surfaces import evaluation, functions, stepping
 from couloir.surfaces.evaluation import Point, Surface
 from couloir.surfaces.stepping import BATCH, Hyper, Limits, Stance, Steps
 
 REACH = 1e6
 """A runner that goes further from the middle of the domain than so many of its larger side has diverged."""
-
-PRECISIONS = ("float64", "float32")
-"""Number types that runners can run in, the default first."""
 
 
 @dataclass(frozen=True)

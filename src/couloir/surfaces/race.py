@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from couloir.engine.optimizers import RULES, SYMBOLS, find_rule
+from couloir.engine.optimizers import RULES, find_rule
 from couloir.engine.rule import Rule
 from couloir.errors import InputError
 from couloir.kinds import listed
+from couloir.options import symbol
 from couloir.surfaces import functions
 from couloir.surfaces.endings import ENDINGS, EVEN, Finish, arrival, finishes, minima_of
 from couloir.surfaces.evaluation import Point, Surface
@@ -172,7 +173,7 @@ def _runners(rules: Iterable[Rule], hyper: Numbers, start: Point) -> list[Runner
         for values in product(*map(listed, asked.values())):
             own = dict(zip(asked, map(float, values), strict=True))
             told = [
-                f" {SYMBOLS.get(name, name)}={value:.12g}"
+                f" {symbol(name)}={value:.12g}"
                 for name, value in own.items()
                 if isinstance(asked[name], Sequence)
             ]

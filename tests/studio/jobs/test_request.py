@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
+from couloir import options
 from couloir.cli import app as cli
 from couloir.cli.typed import read
+from couloir.errors import InputError
 from couloir.options import TRAIN
+from couloir.studio import asking
 from couloir.studio.jobs import request
 from couloir.studio.jobs.request import TRAINING, VERBS, JobRequest
+from couloir.studio.rooms.network.settings import NetworkSettings
+from couloir.studio.rooms.race import setup
 from couloir.studio.server import pages
 
 SMALL = {"optimizer": "sgd,adam", "learning_rate": "0.1,0.01", "hidden": "8", "epochs": "12"}
@@ -75,3 +81,34 @@ def test_the_page_is_given_every_option_with_its_help() -> None:
             assert field["option"] == f"--{name.replace('_', '-')}"
     assert found["OF_THE_TABLE"] == ["target", "task", "drop", "missing", "group", "time", "metric"]
     assert request.fields(TRAIN) == found["OPTIONS"][TRAIN]
+    assert [name for name, of in found["METRICS"].items() if of["more"]] == [
+        "accuracy",
+        "balanced_accuracy",
+        "r2",
+    ]
+
+
+def test_the_page_is_given_what_the_rooms_can_be_asked_with() -> None:
+    lines = [line.removeprefix("export const ") for line in pages.settings().splitlines()]
+    found = {
+        name: json.loads(value.rstrip(";")) for name, _, value in (line.partition(" = ") for line in lines)
+    }
+    network = found["NETWORK"]
+    assert asking.answered(NetworkSettings, {name: known["default"] for name, known in network.items()})
+    assert network["activation"]["names"] == list(options.ACTIVATIONS)
+    assert network["schedule"]["names"] == list(options.SCHEDULES)
+    assert network["rule"]["names"] == list(options.RULES)
+    assert network["input_noise"]["words"] == "input noise"
+    assert network["across"]["names"] == ["none", *(name for name, _ in found["LADDERS"])]
+    for name, known in network.items():
+        for end in ("low", "high"):  # a rate of 0 is none
+            if end in known and (name, end) != ("rate", "low"):
+                asking.answered(NetworkSettings, {name: known[end]})
+        if "high" in known:
+            with pytest.raises(InputError):
+                asking.answered(NetworkSettings, {name: 2 * known["high"] + 1})
+    race = found["RACE"]
+    assert race["condition"] == {"default": 50, "low": 1, "high": 10_000, "whole": False}
+    assert race["changes"]["most"] == setup.MOST_CHANGES
+    assert found["LANDSCAPE"]["plane"] == {"default": "random", "names": list(options.PLANES)}
+    assert found["DESCENT"]["steps"] == {"low": 1, "high": 5000, "whole": True}

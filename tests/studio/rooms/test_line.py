@@ -14,7 +14,7 @@ from couloir.errors import InputError
 from couloir.experiments.regression import CANDIDATES, line_fit
 from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.line import LineRoom, points_of
-from couloir.studio.server.pages import STATIC
+from couloir.studio.server.pages import settings
 from couloir.surfaces.functions import SEVEN_POINTS
 
 SEVEN = [list(point) for point in SEVEN_POINTS]
@@ -156,9 +156,8 @@ def test_the_python_lines_give_the_same_numbers(capsys: pytest.CaptureFixture[st
 
 
 def test_the_page_knows_the_same_points_and_candidates() -> None:
-    script = (STATIC / "rooms" / "line.js").read_text("utf-8")
     for name, expected in (("SEVEN", SEVEN_POINTS), ("CANDIDATES", CANDIDATES)):
-        found = re.search(rf"const {name} = (\[\[.*\]\]);", script)
+        found = re.search(rf"const {name} = (\[\[.*\]\]);", settings())
         assert found is not None
         assert [tuple(pair) for pair in json.loads(found[1])] == list(expected)
 

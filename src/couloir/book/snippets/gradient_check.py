@@ -2,7 +2,8 @@
 
 import couloir
 from couloir.engine.architectures.mlp import initialise
-from couloir.experiments.gradients import agreement, costs, error_curves, ladder
+from couloir.experiments.gradient_costs import costs, ladder
+from couloir.experiments.gradients import agreement, error_curves
 from couloir.figures.experiments.gradients import difference_errors, gradient_cost
 from couloir.selection.problem import Conditions, prepare
 

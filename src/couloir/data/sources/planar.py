@@ -25,7 +25,7 @@ CLASSES = ("A", "B", "C")
 class Drawn(NamedTuple):
     """Rows without noise: positions [row, 2], and class numbers or values [row]."""
 
-    places: np.ndarray
+    positions: np.ndarray
     targets: np.ndarray
 
 
@@ -81,14 +81,15 @@ def _gaussians(rows: int, generator: np.random.Generator) -> Drawn:
 
 
 def _plane(rows: int, generator: np.random.Generator) -> Drawn:
-    places = generator.uniform(-1, 1, (rows, 2))
-    return Drawn(places, places @ [0.7, 0.4])
+    positions = generator.uniform(-1, 1, (rows, 2))
+    return Drawn(positions, positions @ [0.7, 0.4])
 
 
 def _hills(rows: int, generator: np.random.Generator) -> Drawn:
-    places = generator.uniform(-1, 1, (rows, 2))
-    hill, hollow = (np.exp(-np.sum((places - at) ** 2, axis=1) / 0.18) for at in ([0.45, 0.4], [-0.4, -0.45]))
-    return Drawn(places, hill - hollow)
+    positions = generator.uniform(-1, 1, (rows, 2))
+    middles = [0.45, 0.4], [-0.4, -0.45]
+    hill, hollow = (np.exp(-np.sum((positions - at) ** 2, axis=1) / 0.18) for at in middles)
+    return Drawn(positions, hill - hollow)
 
 
 PLANAR: Mapping[str, Planar] = MappingProxyType(
@@ -126,11 +127,11 @@ def planar(name: str, rows: int = 400, noise: float = 0.15, seed: int = 0) -> Da
         raise InputError(f"The noise {noise} cannot be used: give a number of at least 0.")
     own = PLANAR[name]
     generator = seeds.generator(seeds.PLANAR, seed, *name.encode())
-    places, targets = own.draw(rows, generator)
+    positions, targets = own.draw(rows, generator)
     if own.task == "classification":
-        places = places + noise * generator.standard_normal(places.shape)
+        positions = positions + noise * generator.standard_normal(positions.shape)
         columns = {"class": np.array(CLASSES)[targets]}
     else:
         columns = {"value": targets + noise * generator.standard_normal(rows)}
-    frame = pl.DataFrame({"x": places[:, 0], "y": places[:, 1], **columns})
+    frame = pl.DataFrame({"x": positions[:, 0], "y": positions[:, 1], **columns})
     return load(frame, target=next(iter(columns)), task=own.task, name=name)

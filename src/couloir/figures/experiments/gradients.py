@@ -13,7 +13,8 @@ from couloir.figures.traces import add_trace, line, mark, short
 from couloir.text import count, number
 
 if TYPE_CHECKING:
-    from couloir.experiments.gradients import Agreement, Cost, ErrorCurves
+    from couloir.experiments.gradient_costs import Cost
+    from couloir.experiments.gradients import Agreement, ErrorCurves
 
 KINDS = (("forward", "further-4", "dash", "square"), ("central", "right", "solid", "circle"))
 

@@ -116,14 +116,14 @@ class Space:
     @classmethod
     def _merged(cls, usual: Mapping[str, Any], given: Mapping[str, Any], task: str, where: str) -> Space:
         """Entries with others in their place, and in the place of what says the same."""
-        dropped = {
+        replaced = {
             name
             for pair in INSTEAD
             for one, other in (pair, pair[::-1])
             if one & given.keys()
             for name in other
         }
-        kept = {name: value for name, value in usual.items() if name not in dropped}
+        kept = {name: value for name, value in usual.items() if name not in replaced}
         found = cls._parsed({**kept, **given}, task, where)
         for name in given:
             if not found.is_read(name):

@@ -11,13 +11,13 @@ from typing import Any
 from couloir.commands.asked import sorted_out
 from couloir.commands.progress import data_lines
 from couloir.commands.race import asked_of_race, runners
-from couloir.commands.search import TRIALS, asked_of_search, judging_folds
+from couloir.commands.search import asked_of_search, judging_folds
 from couloir.commands.stages import Stages
 from couloir.commands.train import plan_run
 from couloir.data.dataset import Dataset
 from couloir.engine import placement
 from couloir.engine.placement import Cost
-from couloir.options import TRAIN
+from couloir.options import TRAIN, TRIALS
 from couloir.selection.comparison.race import tuning_rates
 from couloir.selection.problem import Problem, chosen_metric, predict, prepare
 from couloir.selection.search.budget import HALVING_SHARE

@@ -1,4 +1,4 @@
-"""The files of the studio's page: those in `static`, and what Python knows: colours, rules, options."""
+"""The files of the studio's page: those in `static`, and what Python knows: colours, rules, options, …"""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import json
 import re
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+from couloir.engine.metrics import METRICS
 from couloir.figures import theme
+from couloir.options import DATA, MEMBER, TRAIN, Option
+from couloir.text import METRIC_NAMES
 
 STATIC = Path(__file__).parents[1] / "static"
 INDEX = STATIC / "index.html"
@@ -30,6 +34,7 @@ def files() -> dict[str, tuple[bytes, str]]:
         "colours.css": (colours().encode(), TYPES[".css"]),
         "rules.js": (rules().encode(), TYPES[".js"]),
         "options.js": (options().encode(), TYPES[".js"]),
+        "settings.js": (settings().encode(), TYPES[".js"]),
     }
 
 
@@ -47,8 +52,8 @@ def colours() -> str:
 
 @cache
 def rules() -> str:
-    """A module with the dash and the marker of every update rule, as every figure has them."""
-    from couloir.engine.optimizers import RULES
+    """A module with every update rule, drawn as in every figure, and what its numbers are called."""
+    from couloir.engine.optimizers import NUMBERS, RULES
 
     table = {
         name: {
@@ -60,21 +65,57 @@ def rules() -> str:
         }
         for name, rule in RULES.items()
     }
-    return f"export const RULES = {json.dumps(table, ensure_ascii=False)};\n"
+    numbers = {name: _named(MEMBER[name]) for name in ("learning_rate", *NUMBERS)}
+    return _module(RULES=table, NUMBERS=numbers)
+
+
+def _named(option: Option) -> str:
+    """A number's name in words and its letter: "decay ρ"; the letter alone where it has no other name."""
+    return option.label or f"{option.words} {option.symbol}"
 
 
 @cache
 def options() -> str:
-    """A module with the options of every verb, to make fields of; and those that are of one table of data."""
-    from couloir.options import DATA, TRAIN
+    """A module with the options of every verb, to make fields of; those of one table of data; the metrics."""
     from couloir.studio.jobs.request import TRAINING, VERBS, fields
 
     table = {verb: fields(verb) for verb in TRAINING}
     of_the_table = [name for name, option in VERBS[TRAIN].items() if option.group == DATA or name == "metric"]
-    return (
-        f"export const OPTIONS = {json.dumps(table, ensure_ascii=False)};\n"
-        f"export const OF_THE_TABLE = {json.dumps(of_the_table)};\n"
+    metrics = {
+        name: {"words": METRIC_NAMES[name], "more": metric.more_is_better} for name, metric in METRICS.items()
+    }
+    return _module(OPTIONS=table, OF_THE_TABLE=of_the_table, METRICS=metrics)
+
+
+@cache
+def settings() -> str:
+    """A module with what the rooms can be asked with: defaults, ranges and names."""
+    from couloir.experiments.regression import CANDIDATES
+    from couloir.studio import asking
+    from couloir.studio.rooms.line import LineRoom
+    from couloir.studio.rooms.network.ladders import LADDERS
+    from couloir.studio.rooms.network.settings import NetworkSettings
+    from couloir.studio.rooms.race.setup import LONGEST, MOST_TUNED, RaceSetup
+    from couloir.studio.rooms.runs.room import RunsRoom
+    from couloir.surfaces.functions import SEVEN_POINTS
+
+    return _module(
+        NETWORK=asking.told(NetworkSettings),
+        LADDERS=[(name, ladder.title) for name, ladder in LADDERS.items()],
+        RACE=asking.told(RaceSetup),
+        LONGEST=LONGEST,
+        MOST_TUNED=MOST_TUNED,
+        SEVEN=SEVEN_POINTS,
+        CANDIDATES=CANDIDATES,
+        DESCENT=asking.told(LineRoom.ask_descend),
+        LANDSCAPE=asking.told(RunsRoom.ask_landscape),
     )
+
+
+def _module(**constants: Any) -> str:
+    """A module that exports constants."""
+    shown = {name: json.dumps(value, ensure_ascii=False) for name, value in constants.items()}
+    return "".join(f"export const {name} = {value};\n" for name, value in shown.items())
 
 
 def styles() -> dict[str, str]:

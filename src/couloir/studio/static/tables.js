@@ -2,6 +2,7 @@
 
 import { element } from "./dom.js";
 import { growing } from "./growing.js";
+import { METRICS } from "./options.js";
 import { RULES } from "./rules.js";
 import { look, swatch } from "./swatch.js";
 
@@ -29,9 +30,9 @@ export function ruleCurves(curves) {
   }));
 }
 
-// How a metric's curves are drawn: shares as they are, losses on a logarithmic axis where they span a decade.
+// How a metric's curves are drawn: what is to grow as it is, losses on a logarithmic axis where they span a decade.
 export function axisKind(metric, curves) {
-  if (["accuracy", "balanced_accuracy", "r2"].includes(metric)) return "linear";
+  if (METRICS[metric]?.more) return "linear";
   const heights = curves.flatMap(({ values }) => values).filter((value) => Number.isFinite(value));
   const low = Math.min(...heights);
   return low > 0 && Math.max(...heights) > 8 * low ? "log" : "linear";

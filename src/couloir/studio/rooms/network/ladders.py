@@ -7,10 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.schedules import SCHEDULES
 from couloir.options import MEMBER
 
 NONE = "none"
@@ -84,16 +82,16 @@ LADDERS: Mapping[str, Ladder] = MappingProxyType(
             _factors,
             lambda member, value: replace(member, learning_rate=member.learning_rate * value),
         ),
-        "l1": _option("l1", (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)),
-        "l2": _option("l2", (0.0, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
-        "dropout": _option("dropout", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)),
-        "noise": _option("noise", (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)),
         "width": Ladder("width", _listed((1, 2, 3, 4, 6, 8, 12, 16)), _wide),
         "depth": Ladder("hidden layers", _listed((0, 1, 2, 3, 4)), _deep),
-        "activation": _option("activation", tuple(ACTIVATIONS)[:8]),
+        "activation": _option("activation", MEMBER["activation"].choices[:8]),
+        "l2": _option("l2", (0.0, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
+        "l1": _option("l1", (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)),
+        "dropout": _option("dropout", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)),
+        "noise": _option("noise", (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)),
         "batch_size": _option("batch_size", (2, 4, 8, 16, 32, 64, 128, 256)),
-        "schedule": _option("schedule", tuple(SCHEDULES)),
+        "schedule": _option("schedule", MEMBER["schedule"].choices),
         "restart": Ladder("initial weights", lambda count: range(count), _of("restart")),
     }
 )
-"""The ladders by name."""
+"""The ladders by name, as the page offers them."""

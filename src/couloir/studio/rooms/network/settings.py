@@ -7,12 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, NamedTuple
 
 from couloir.data.sources.planar import PLANAR
-from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.losses import DEFAULT_LOSS
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.schedules import SCHEDULES
 from couloir.errors import InputError
 from couloir.studio.asking import choice, flag, number, option, several, text, whole
 from couloir.studio.rooms.network.ladders import LADDERS, MOST_VALUES, NONE, spread
@@ -85,10 +83,10 @@ class NetworkSettings(DataSettings):
     """
 
     hidden: Annotated[tuple[int, ...], several(whole(1, MOST_NEURONS), 0, MOST_LAYERS)] = (8, 8)
-    activation: Annotated[str, choice(tuple(ACTIVATIONS))] = "tanh"
+    activation: Annotated[str, option("activation")] = "tanh"
     rule: Annotated[str, choice(tuple(RULES))] = "adam"
     rate: Annotated[float, option("learning_rate", 1e3)] = 0.01
-    schedule: Annotated[str, choice(tuple(SCHEDULES))] = "constant"
+    schedule: Annotated[str, option("schedule")] = "constant"
     batch: Annotated[int, option("batch_size", MOST_ROWS)] = 16
     epochs: Annotated[int, option("epochs", MOST_EPOCHS)] = 300
     patience: Annotated[int, whole(0, MOST_EPOCHS)] = 30

@@ -15,7 +15,7 @@ from couloir.studio import asking
 from couloir.studio.rooms.base import Context, Room
 from couloir.studio.rooms.race.lines import python_lines
 from couloir.studio.rooms.race.running import RunningRace, lost_as_nan
-from couloir.studio.rooms.race.setup import LONGEST, RaceSetup, SurfaceChoice, first_settings
+from couloir.studio.rooms.race.setup import LONGEST, MOST_TUNED, RaceSetup, SurfaceChoice, first_settings
 from couloir.studio.rooms.race.surface import least_known, surface_arrays, surface_values
 from couloir.studio.wire import Answer
 from couloir.surfaces.endings import ENDINGS, endings_along
@@ -94,7 +94,7 @@ class RaceRoom(Room):
         told = [_told(magnify(paths, runner, step), paths) for step in range(first + 1, last + 1)]
         return Answer({"equation": RULES[rule].equation, "steps": told})
 
-    def ask_tune(self, setup: RaceSetup, steps: Annotated[int, asking.whole(1, 2000)]) -> Answer:
+    def ask_tune(self, setup: RaceSetup, steps: Annotated[int, asking.whole(1, MOST_TUNED)]) -> Answer:
         """The best learning rate of every rule on so many steps for each, and what each rate led to."""
         surface = setup.resolve()
         segment = setup.segments(surface)[0]

@@ -28,6 +28,9 @@ from couloir.surfaces.race import RATES, UNTUNED
 LONGEST = 5000
 """Steps of the longest race."""
 
+MOST_TUNED = 2000
+"""Steps of the longest race that is tuned."""
+
 MOST_CHANGES = 100
 """Turns of knobs in one race."""
 

@@ -4,11 +4,11 @@
 import { chart } from "../chart.js";
 import { rarely } from "../dom.js";
 import { legend } from "../legend.js";
+import { METRICS } from "../options.js";
 import { look } from "../swatch.js";
 import { memberName, valueName } from "./multiples.js";
 import { ladderColour } from "./shades.js";
 
-const NAMES = { log_loss: "log loss", mse: "mean squared error" };
 const FEW = 9; // curves that are named one by one
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 
@@ -30,7 +30,7 @@ export class Curves {
       this.kind = kind;
       this.chart?.close();
       this.chart = chart(this.place, {
-        label: "Loss by epoch", x: { name: "epoch" }, y: { name: NAMES[begun.metric] ?? begun.metric, kind: "log", cap: 20 },
+        label: "Loss by epoch", x: { name: "epoch" }, y: { name: METRICS[begun.metric].words, kind: "log", cap: 20 },
         ratio: 2, legend: !many, onSeek: (epoch) => this.seek(epoch),
       });
     }

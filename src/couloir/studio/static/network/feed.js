@@ -95,7 +95,7 @@ export class Feed {
     return generation === this.generation ? since : null;
   }
 
-  // Asks until the epoch is there; an answer to what is no longer trained is dropped.
+  // Asks until the epoch is there; an answer to what is no longer trained is passed over.
   async #fetch(epoch, since) {
     const { generation, member } = this;
     for (;;) {

@@ -3,21 +3,14 @@
 import { choice, folded, number, segmented, slider, toggle } from "../controls.js";
 import { element, replace } from "../dom.js";
 import { RULES } from "../rules.js";
+import { LADDERS, NETWORK } from "../settings.js";
 import { onlyRefused, upload } from "../wire.js";
 
-const DATA = [
-  ["moons", "moons"], ["circles", "circles"], ["spirals", "spirals"], ["xor", "XOR"], ["gaussians", "three clouds"],
-  ["plane", "a plane (a value)"], ["hills", "hill and hollow (a value)"], ["table", "your own table"],
-];
-const LADDERS = [
-  ["rule", "update rule"], ["learning_rate", "learning rate"], ["width", "width"], ["depth", "hidden layers"],
-  ["activation", "activation"], ["l2", "L2"], ["l1", "L1"], ["dropout", "dropout"], ["noise", "input noise"],
-  ["batch_size", "batch size"], ["schedule", "schedule"], ["restart", "initial weights"],
-];
-const ACTIVATIONS = ["tanh", "relu", "sigmoid", "leaky_relu", "elu", "gelu", "silu", "softplus", "linear"];
-const SCHEDULES = ["constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle"];
+// What the sets are called where their names say too little.
+const DATA = {
+  xor: "XOR", gaussians: "three clouds", plane: "a plane (a value)", hills: "hill and hollow (a value)", table: "your own table",
+};
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
-const MOST_LAYERS = 4;
 // What is customary for a set: more would hide its figure.
 const NOISE = { moons: 0.2, circles: 0.1, spirals: 0.05, xor: 0.1, gaussians: 0.2, plane: 0.1, hills: 0.1 };
 const roomy = matchMedia("(min-width: 50.01rem)");
@@ -42,8 +35,11 @@ export class Knobs {
     this.follow();
   }
 
+  // A knob for all that may be asked; `options` say where it turns less far, and what it is called here.
   #knob(kind, name, options) {
-    const made = kind({ value: this.studio.state[name], on: (value) => this.change({ [name]: value }), ...options });
+    const { words: label = name, low: min, high: max, names: choices, whole } = NETWORK[name];
+    const value = this.studio.state[name];
+    const made = kind({ label, min, max, choices, whole, value, on: (given) => this.change({ [name]: given }), ...options });
     this.known[name] = made;
     return made;
   }
@@ -51,34 +47,36 @@ export class Knobs {
   #compared(make) {
     make(choice, "across", { label: "Side by side", choices: [["none", "one network"], ...LADDERS],
       help: "The same network in several values of one setting, trained together as one population" });
-    make(slider, "columns_count", { label: "how many", min: 2, max: 8, step: 1 });
+    make(slider, "columns_count", { label: "how many", step: 1 });
     make(choice, "down", { label: "and in rows", choices: [["none", "nothing more"], ...LADDERS],
       help: "A second setting, which the rows differ in" });
-    make(slider, "rows_count", { label: "how many rows", min: 2, max: 8, step: 1 });
+    make(slider, "rows_count", { label: "how many rows", step: 1 });
     const { across, columns_count: columns, down, rows_count: rows } = this.known;
     return section("Population", across, columns, down, rows);
   }
 
   #data(make) {
-    make(choice, "data", { label: "Data", choices: DATA, on: (data) => this.change({ data, noise: NOISE[data] ?? this.studio.state.noise }) });
-    make(slider, "noise", { label: "noise", min: 0, max: 0.6, value: 0.2, help: "Standard deviation of what is added to the positions, or to the value" });
-    make(slider, "rows", { label: "rows", min: 30, max: 2000, scale: "log", format: (value) => String(Math.round(value)),
+    make(choice, "data", { label: "Data", choices: NETWORK.data.names.map((name) => [name, DATA[name] ?? name]),
+      on: (data) => this.change({ data, noise: NOISE[data] ?? this.studio.state.noise }) });
+    make(slider, "noise", { max: 0.6, help: "Standard deviation of what is added to the positions, or to the value" });
+    make(slider, "rows", { max: 2000, scale: "log", format: (value) => String(Math.round(value)),
       on: (value) => this.change({ rows: Math.round(value) }) });
-    make(number, "seed", { label: "seed", min: 0, max: 2147483647, whole: true, help: "Of the data, their split, the batches and the first weights" });
-    make(slider, "validation", { label: "validation", min: 0.05, max: 0.6, step: 0.05, format: percent });
-    make(slider, "test", { label: "test", min: 0.05, max: 0.6, step: 0.05, format: percent });
+    make(number, "seed", { help: "Of the data, their split, the batches and the first weights" });
+    make(slider, "validation", { max: 0.6, step: 0.05, format: percent });
+    make(slider, "test", { max: 0.6, step: 0.05, format: percent });
     const { data, noise, rows, seed, validation, test } = this.known;
     this.table = element("div.own");
     return section("Data", data, this.table, noise, rows, seed, validation, test);
   }
 
   #network(make) {
-    this.layers = Array.from({ length: MOST_LAYERS }, (_, layer) => slider({
-      label: `layer ${layer + 1}`, min: 1, max: 16, step: 1, value: 4, unit: "neurons",
+    const { most, each: { low: min, high: max } } = NETWORK.hidden;
+    this.layers = Array.from({ length: most }, (_, layer) => slider({
+      label: `layer ${layer + 1}`, min, max, step: 1, value: 4, unit: "neurons",
       on: (count) => this.change({ hidden: this.studio.state.hidden.map((each, place) => (place === layer ? count : each)) }),
     }));
-    this.depth = segmented({ label: "Hidden layers", choices: ["0", "1", "2", "3", "4"], value: "2", on: (text) => this.#deepen(Number(text)) });
-    make(choice, "activation", { label: "activation", choices: ACTIVATIONS });
+    this.depth = segmented({ label: "Hidden layers", choices: Array.from({ length: most + 1 }, (_, count) => String(count)), value: "2", on: (text) => this.#deepen(Number(text)) });
+    make(choice, "activation");
     return section("Network", this.depth, ...this.layers, this.known.activation);
   }
 
@@ -89,27 +87,27 @@ export class Knobs {
 
   #learning(make) {
     const usual = (rule) => RULES[rule].defaults.learning_rate;
-    make(choice, "rule", { label: "Update rule", choices: Object.keys(RULES), on: (rule) => {
+    make(choice, "rule", { label: "Update rule", on: (rule) => {
       // The rate keeps its ratio to what is customary for the rule.
       const rate = Number(((this.studio.state.rate / usual(this.studio.state.rule)) * usual(rule)).toPrecision(4));
       this.change({ rule, rate });
     } });
-    make(slider, "rate", { label: "learning rate", min: 1e-5, max: 10, scale: "log" });
-    make(choice, "schedule", { label: "schedule", choices: SCHEDULES });
-    make(choice, "batch", { label: "batch size", choices: BATCHES.map(String), value: String(this.studio.state.batch),
+    make(slider, "rate", { min: 1e-5, max: 10, scale: "log" });
+    make(choice, "schedule");
+    make(choice, "batch", { choices: BATCHES.map(String), value: String(this.studio.state.batch),
       on: (text) => this.change({ batch: Number(text) }) });
-    make(number, "epochs", { label: "epochs", min: 1, max: 2000, whole: true });
-    make(number, "restart", { label: "first weights", min: 0, max: 10000, whole: true });
+    make(number, "epochs");
+    make(number, "restart", { label: "first weights" });
     const { rule, rate, schedule, batch, epochs, restart } = this.known;
     return section("Learning", rule, rate, schedule, batch, epochs, restart);
   }
 
   #held(make) {
-    make(slider, "l2", { label: "L2", min: 0, max: 1, scale: "log" });
-    make(slider, "l1", { label: "L1", min: 0, max: 1, scale: "log" });
-    make(slider, "dropout", { label: "dropout", min: 0, max: 0.9, step: 0.05 });
-    make(slider, "input_noise", { label: "input noise", min: 0, max: 1.5, step: 0.05 });
-    make(number, "patience", { label: "patience", min: 0, max: 2000, whole: true, help: "Epochs without improvement on validation before early stopping; 0: never" });
+    make(slider, "l2", { max: 1, scale: "log" });
+    make(slider, "l1", { max: 1, scale: "log" });
+    make(slider, "dropout", { max: 0.9, step: 0.05 });
+    make(slider, "input_noise", { max: 1.5, step: 0.05 });
+    make(number, "patience", { help: "Epochs without improvement on validation before early stopping; 0: never" });
     make(toggle, "train_on", { label: "train on after the stop", help: "To see what stopping spares: the stop is only marked" });
     const { l2, l1, dropout, input_noise: noise, patience, train_on: on } = this.known;
     return section("Holding back", l2, l1, dropout, noise, patience, on);

@@ -2,22 +2,23 @@
 
 import { button, choice, group, number, slider, toggle, words } from "../controls.js";
 import { element, replace, shown } from "../dom.js";
-import { RULES } from "../rules.js";
+import { NUMBERS, RULES } from "../rules.js";
+import { RACE } from "../settings.js";
 import { swatch } from "../swatch.js";
 
+// How far the sliders go: less far than a race can be asked with.
 const SLIDERS = {
-  learning_rate: { label: "learning rate α", min: 1e-5, max: 100, scale: "log" },
-  momentum: { label: "momentum β", min: 0, max: 0.999, step: 0.001 },
-  decay: { label: "decay ρ", min: 0, max: 0.999, step: 0.001 },
-  beta1: { label: "β₁, of the mean", min: 0, max: 0.999, step: 0.001 },
-  beta2: { label: "β₂, of the squares", min: 0, max: 0.9999, step: 0.0001 },
-  epsilon: { label: "ε", min: 1e-12, max: 1, scale: "log" },
-  weight_decay: { label: "weight decay λ", min: 0, max: 10, scale: "log" },
+  learning_rate: { min: 1e-5, max: 100, scale: "log" },
+  momentum: { min: 0, max: 0.999, step: 0.001 },
+  decay: { min: 0, max: 0.999, step: 0.001 },
+  beta1: { of: "of the mean", min: 0, max: 0.999, step: 0.001 },
+  beta2: { of: "of the squares", min: 0, max: 0.9999, step: 0.0001 },
+  epsilon: { min: 1e-12, max: 1, scale: "log" },
+  weight_decay: { min: 0, max: 10, scale: "log" },
 };
+const named = (name) => [NUMBERS[name], SLIDERS[name].of].filter(Boolean).join(", ");
 
-const SHORT = {
-  arrived: "arrived", "in a local minimum": "local min.", escaped: "escaped", "stuck at a saddle": "saddle", diverged: "diverged",
-};
+const SHORT = { "in a local minimum": "local min.", "stuck at a saddle": "saddle", "on its way": "" };
 
 // The controls of the surface and the start.
 export class SurfaceControls {
@@ -28,7 +29,7 @@ export class SurfaceControls {
       on: (surface) => changed({ surface }),
     });
     this.condition = slider({
-      label: "Condition number κ", min: 1, max: 1000, value: state.condition, scale: "log",
+      label: "Condition number κ", min: RACE.condition.low, max: 1000, value: state.condition, scale: "log",
       help: "How many times as steep across the ravine as along it",
       on: (condition) => changed({ condition }),
     });
@@ -38,12 +39,13 @@ export class SurfaceControls {
       on: (formula) => changed({ formula: formula.trim() }),
     });
     const ends = ["x from", "to", "y from", "to"];
-    this.ends = state.domain.map((value, k) => number({ label: ends[k], value, min: -1e4, max: 1e4, on: () => changed({ domain: this.ends.map((each) => each.value) }) }));
+    const { low: min, high: max } = RACE.domain.each;
+    this.ends = state.domain.map((value, k) => number({ label: ends[k], value, min, max, on: () => changed({ domain: this.ends.map((each) => each.value) }) }));
     this.domain = element("div.ends", {}, ...this.ends.map((each) => each.element));
     this.equation = element("p.equation", {});
     this.note = element("p.note", {});
     this.surface.element.classList.add("whole");
-    this.start = ["x", "y"].map((label, k) => number({ label, value: 0, min: -1e4, max: 1e4, on: () => started(this.start.map((each) => each.value), k) }));
+    this.start = ["x", "y"].map((label, k) => number({ label, value: 0, min, max, on: () => started(this.start.map((each) => each.value), k) }));
     this.starts = element("div.row", {});
     this.started = started;
     place.append(
@@ -115,8 +117,8 @@ export class Rules {
       const { kind = "", since } = found[name] ?? {};
       if (row.dataset.ending === kind) continue;
       row.dataset.ending = kind;
-      ending.textContent = SHORT[kind] ?? "";
-      ending.title = SHORT[kind] ? `${kind} since step ${shown(since)}` : "";
+      ending.textContent = SHORT[kind] ?? kind;
+      ending.title = ending.textContent ? `${kind} since step ${shown(since)}` : "";
     }
   }
 }
@@ -129,10 +131,11 @@ export class Knobs {
     this.place = element("div.knobs", {});
     this.sliders = new Map();
     this.noise = slider({
-      label: "Noise σ", min: 0, max: 10, value: 0, scale: "log",
+      label: "Noise σ", min: RACE.noise.low, max: 10, value: 0, scale: "log",
       help: "Added to every gradient; the same draws for all rules, so that they can be compared", on: (value) => turn("noise", "", value),
     });
-    this.seed = number({ label: "Seed", value: 0, min: 0, max: 2 ** 31 - 1, whole: true, on: seeded });
+    const { low: min, high: max } = RACE.seed;
+    this.seed = number({ label: "Seed", value: 0, min, max, whole: true, on: seeded });
     place.append(this.place, group("Gradient noise", this.noise, this.seed));
   }
 
@@ -141,7 +144,7 @@ export class Knobs {
     this.rule = rule;
     const { equation, source, defaults } = RULES[rule];
     this.sliders = new Map(Object.keys(defaults).map((name) => [
-      name, slider({ ...SLIDERS[name], value: defaults[name], on: (value) => this.turn(rule, name, value) }),
+      name, slider({ ...SLIDERS[name], label: named(name), value: defaults[name], on: (value) => this.turn(rule, name, value) }),
     ]));
     replace(this.place, group(`Knobs of ${rule}`, element("p.equation", {}, equation), element("p.note", {}, source), ...this.sliders.values()));
   }

@@ -6,11 +6,10 @@ import { element, rarely, replace, shown } from "../dom.js";
 import { growing } from "../growing.js";
 import { plane } from "../plane.js";
 import { player } from "../playing.js";
+import { CANDIDATES, DESCENT, SEVEN } from "../settings.js";
 import { space } from "../space.js";
 import { newest, onlyRefused } from "../wire.js";
 
-const SEVEN = [[2.4, 1.7], [2.8, 1.85], [3.2, 1.79], [3.6, 1.95], [4, 2.1], [4.2, 2], [5, 2.7]];
-const CANDIDATES = [[0.92, -1], [-0.11, 2.5], [0.52, 0.1]];
 const MOST_HANDLES = 60; // more points than that are too close to be taken hold of
 const PATH = { name: "gradient descent", colour: "right", dash: "solid", symbol: "circle" };
 const SHARES = [["Too low", 0.01], ["Right", 0.5], ["Too high", 1.05]];
@@ -262,10 +261,11 @@ class LineRoom {
 
   panel() {
     const { line, steps } = this.state;
-    this.slope = number({ label: "Slope m", value: line[0], min: -1e6, max: 1e6, on: (m) => this.setLine([m, this.state.line[1]]) });
-    this.intercept = number({ label: "Intercept b", value: line[1], min: -1e6, max: 1e6, on: (b) => this.setLine([this.state.line[0], b]) });
+    const { low: min, high: max } = DESCENT.line.each;
+    this.slope = number({ label: "Slope m", value: line[0], min, max, on: (m) => this.setLine([m, this.state.line[1]]) });
+    this.intercept = number({ label: "Intercept b", value: line[1], min, max, on: (b) => this.setLine([this.state.line[0], b]) });
     const tries = CANDIDATES.map((each) => button({ label: equation(each), on: () => this.setLine(each) }).element);
-    const length = number({ label: "Steps", value: steps, min: 1, max: 5000, whole: true, on: (many) => { this.studio.set({ steps: many }); this.rerun(); } });
+    const length = number({ label: "Steps", value: steps, min: DESCENT.steps.low, max: DESCENT.steps.high, whole: true, on: (many) => { this.studio.set({ steps: many }); this.rerun(); } });
     this.facts = element("dl.facts", {});
     return element("aside.panel", {},
       group("Where descent starts", this.slope, this.intercept, element("div.row", {}, ...tries), length),

@@ -10,14 +10,10 @@ import { Knobs } from "../network/knobs.js";
 import { memberName, Multiples } from "../network/multiples.js";
 import { told } from "../network/words.js";
 import { player } from "../playing.js";
+import { NETWORK } from "../settings.js";
 import { onlyRefused } from "../wire.js";
 
-const SETTINGS = {
-  data: "moons", rows: 400, noise: 0.2, table: "", x: "", y: "", target: "", validation: 0.25, test: 0.25, seed: 0,
-  hidden: [8, 8], activation: "tanh", rule: "adam", rate: 0.01, schedule: "constant", batch: 16, epochs: 300,
-  patience: 30, train_on: true, l1: 0, l2: 0, dropout: 0, input_noise: 0, restart: 0,
-  across: "none", down: "none", columns_count: 8, rows_count: 3,
-};
+const SETTINGS = Object.fromEntries(Object.entries(NETWORK).map(([name, known]) => [name, known.default]));
 // `epoch` is the play-head, `member` who is looked at (−1: who is ahead), `look` a neuron [layer, place], `point`
 // the one that is followed through the network.
 const LOOKING = { epoch: 0, member: -1, look: [], point: [] };

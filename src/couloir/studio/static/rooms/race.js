@@ -12,19 +12,19 @@ import { Knobs, Rules, SurfaceControls } from "../race/knobs.js";
 import { Microscope } from "../race/microscope.js";
 import { Tuning } from "../race/tuning.js";
 import { RULES } from "../rules.js";
+import { LONGEST, MOST_TUNED, RACE } from "../settings.js";
 import { space } from "../space.js";
 import { look } from "../swatch.js";
 
 const NAMES = Object.keys(RULES);
 const RATE = 60; // steps a second: at 60 pictures a second each shows another one
-const MOST_CHANGES = 100;
 const TURNING = 100; // milliseconds between two turns of a knob that is dragged while the race runs
 const DEEPEST = 10; // decades below the loss at the start: the lowest that the chart shows
 const GOOD = ["arrived", "escaped"];
 
 const defaults = {
-  surface: "rosenbrock", condition: 50, formula: "sin(3x) cos(2y) + (x² + y²)/3", domain: [-3, 3, -3, 3],
-  start: [], seed: 0, noise: 0, settings: {}, changes: [],
+  surface: "rosenbrock", condition: RACE.condition.default, formula: "sin(3x) cos(2y) + (x² + y²)/3", domain: [-3, 3, -3, 3],
+  start: [], seed: RACE.seed.default, noise: RACE.noise.default, settings: {}, changes: [],
   shown: NAMES, focus: "adam", steps: 500, step: 0, view: "both", look: false, tuned: false,
 };
 
@@ -46,7 +46,7 @@ class RaceRoom {
     this.turns = element("details.turns", { hidden: true });
     this.view = segmented({ label: "View", choices: [["both", "Both"], ["above", "From above"], ["space", "In space"]], value: studio.state.view, on: (view) => this.#look({ view }) });
     this.tune = button({ label: "Tune fairly", help: "Every rule tries the same learning rates on as many steps, and takes the best", on: () => this.#tune(true) });
-    this.length = number({ label: "Steps", value: studio.state.steps, min: 10, max: 5000, whole: true, on: (steps) => this.#lengthen(steps) });
+    this.length = number({ label: "Steps", value: studio.state.steps, min: 10, max: LONGEST, whole: true, on: (steps) => this.#lengthen(steps) });
     this.views = element("div.views", {},
       element("section.view.above", {}, element("h2", {}, "From above"), above),
       element("section.view.inspace", {}, element("h2", {}, "In space"), inSpace),
@@ -158,8 +158,8 @@ class RaceRoom {
     const { studio, player: play, about: { settings: first } } = this;
     if (studio.replaying) return;
     const next = turned(play.step, [rule, name, value], first, studio.state);
-    if (next.changes.length > MOST_CHANGES) {
-      studio.complain(`A race remembers ${MOST_CHANGES} turned knobs: begin anew with these settings.`);
+    if (next.changes.length > RACE.changes.most) {
+      studio.complain(`A race remembers ${RACE.changes.most} turned knobs: begin anew with these settings.`);
       return;
     }
     studio.set(next);
@@ -184,7 +184,7 @@ class RaceRoom {
     this.tune.set("Tuning…");
     this.tune.enable(false);
     try {
-      const asked = { ...setup(studio.state), changes: [], steps: Math.min(studio.state.steps, 2000) };
+      const asked = { ...setup(studio.state), changes: [], steps: Math.min(studio.state.steps, MOST_TUNED) };
       // The rates that are found do not depend on those that are there.
       asked.settings = without(asked.settings, "learning_rate");
       const found = await studio.ask("tune", asked);

@@ -5,6 +5,7 @@ import { element, expose, replace } from "../dom.js";
 import { showComparison } from "../runs/comparing.js";
 import { Predicting } from "../runs/predicting.js";
 import { filtered, showTable, sorted, SORTS } from "../runs/table.js";
+import { LANDSCAPE } from "../settings.js";
 import { reportFrame, reportLink } from "../tables.js";
 import { onlyRefused } from "../wire.js";
 import { Live } from "../training/live.js";
@@ -13,14 +14,13 @@ import { showOutcome } from "../training/outcome.js";
 const POLL = 400;
 const MOST_COMPARED = 6;
 const VIEWS = [["result", "Result"], ["report", "Report"], ["predict", "Predict"], ["landscape", "Landscape"]];
-const PLANES = [["random", "random: around the network"], ["paths", "paths: where rules went"],
-  ["solutions", "solutions: two and their start"], ["line", "line: between two"]];
+const PLANES = { random: "around the network", paths: "where rules went", solutions: "two and their start", line: "between two" };
 
 export const room = {
   name: "runs",
   title: "Runs",
   lead: "Everything that was trained, raced, searched and drawn: sort it, set several side by side, ask a model about new rows.",
-  defaults: { sort: "name", down: true, filter: "", chosen: [], run: "", view: "result", plane: "random", resolution: 25 },
+  defaults: { sort: "name", down: true, filter: "", chosen: [], run: "", view: "result", plane: LANDSCAPE.plane.default, resolution: LANDSCAPE.resolution.default },
   mount: (place, studio) => new RunsRoom(place, studio),
 };
 
@@ -196,8 +196,10 @@ class RunsRoom {
 
   #offerLandscape(run) {
     const { studio } = this;
-    const plane = choice({ label: "Plane", choices: PLANES, value: studio.state.plane, on: (given) => studio.set({ plane: given }) });
-    const resolution = number({ label: "Grid points a side", value: studio.state.resolution, min: 5, max: 101, whole: true,
+    const plane = choice({ label: "Plane", choices: LANDSCAPE.plane.names.map((name) => [name, `${name}: ${PLANES[name]}`]),
+      value: studio.state.plane, on: (given) => studio.set({ plane: given }) });
+    const { low: min, high: max } = LANDSCAPE.resolution;
+    const resolution = number({ label: "Grid points a side", value: studio.state.resolution, min, max, whole: true,
       on: (given) => studio.set({ resolution: given }) });
     const go = button({ label: "Draw", kind: "strong", on: async () => {
       const { plane: kind, resolution: points } = studio.state;
