@@ -9,16 +9,17 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Protocol
+from typing import Any
 
 from couloir.engine.architectures.layers import BETWEEN
 from couloir.errors import InputError, unknown
 
 
-class Kind(Protocol):
-    """How values of one kind are read, checked and written."""
+class Kind:
+    """How values of one kind are read, checked and written; here whatever is given, as it stands."""
 
     def read(self, text: str, flag: str, several: bool) -> Any:
         """One value of its text; `several` says whether the text was one of a list.
@@ -26,6 +27,7 @@ class Kind(Protocol):
         Raises:
             InputError: the text cannot be read.
         """
+        return text
 
     def check(self, what: str, value: Any) -> Any:
         """One value in its proper type.
@@ -33,9 +35,11 @@ class Kind(Protocol):
         Raises:
             InputError: it is none of this kind, or out of range.
         """
+        return value
 
     def write(self, value: Any) -> str:
         """The value as it would be typed."""
+        return str(value)
 
 
 def split_names(text: str, flag: str) -> list[str]:
@@ -49,11 +53,8 @@ def split_names(text: str, flag: str) -> list[str]:
     return names
 
 
-# Numbers --------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
-class Number:
+class Number(Kind):
     """A number in [low, high), or in (low, high) where the low end is left out.
 
     Attributes:
@@ -81,7 +82,9 @@ class Number:
         if self.none is not None and text.strip().lower() == "none":
             return self.none_value
         if self.whole and not self.large:
-            return self._read_whole(text, flag, several)
+            wanted = "whole numbers with commas between, as in 32,64" if several else "one whole number"
+            number = _whole_number(text, flag, self.none or wanted)
+            return self.none_value if self.none is not None and number == 0 else number
         wanted = "numbers with commas between, as in 0.001,0.01" if several else "one number"
         wanted = "one whole number, as in 1000 or 1e6" if self.large else wanted
         try:
@@ -93,15 +96,6 @@ class Number:
         if self.large and value != int(value):
             raise InputError(f"The value '{text}' of {flag} is not a whole number: write {wanted}.")
         return int(value) if self.large else value
-
-    def _read_whole(self, text: str, flag: str, several: bool) -> int | None:
-        wanted = "whole numbers with commas between, as in 32,64" if several else "one whole number"
-        wanted = self.none or wanted
-        try:
-            value = int(text)
-        except ValueError:
-            raise InputError(f"The value '{text}' of {flag} is not a whole number: write {wanted}.") from None
-        return self.none_value if self.none is not None and value == 0 else value
 
     def check(self, what: str, value: Any) -> Any:
         """The number, if it is one in the range."""
@@ -148,7 +142,7 @@ STRENGTH = Number(0)
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Numbers(Kind):
     """Several numbers in an order, of a kind; in Python also one, or a dict of them by name."""
 
     of: Number
@@ -169,11 +163,8 @@ class Numbers:
         return ",".join(map(self.of.write, value))
 
 
-# Names and texts ------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
-class Name:
+class Name(Kind):
     """One of some names.
 
     Attributes:
@@ -182,23 +173,14 @@ class Name:
 
     choices: tuple[str, ...] = ()
 
-    def read(self, text: str, flag: str, several: bool) -> str:
-        """The name as it stands."""
-        return text
-
     def check(self, what: str, value: Any) -> str:
         """The name, if it is one of the choices."""
         if self.choices and value not in self.choices:
             raise unknown(what, value, self.choices)
         return str(value)
 
-    def write(self, value: Any) -> str:
-        """The name."""
-        return str(value)
 
-
-@dataclass(frozen=True)
-class Flag:
+class Flag(Kind):
     """True or false; typed without a value."""
 
     def read(self, text: str, flag: str, several: bool) -> bool:
@@ -216,35 +198,15 @@ class Flag:
         return ""
 
 
-@dataclass(frozen=True)
-class AsGiven:
+class AsGiven(Kind):
     """Whatever is given, which the one who takes it checks: a rule, a file, a space, a random generator."""
 
-    def read(self, text: str, flag: str, several: bool) -> str:
-        """The text."""
-        return text
-
-    def check(self, what: str, value: Any) -> Any:
-        """The value."""
-        return value
-
-    def write(self, value: Any) -> str:
-        """The value in words."""
-        return str(value)
-
-
-# Networks -------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(Kind):
     """The activation of all hidden layers, or one for each with "-" between."""
 
     choices: tuple[str, ...]
-
-    def read(self, text: str, flag: str, several: bool) -> str:
-        """The names as they stand."""
-        return text
 
     def check(self, what: str, value: Any) -> str:
         """One network's activations: "relu", or "relu-tanh"; a sequence has one for each layer."""
@@ -255,13 +217,8 @@ class Activation:
                 raise unknown(what, name, self.choices)
         return BETWEEN.join(map(str, names))
 
-    def write(self, value: Any) -> str:
-        """The names."""
-        return str(value)
 
-
-@dataclass(frozen=True)
-class Units:
+class Units(Kind):
     """Units of a network's hidden layers, layer by layer; none for a linear model."""
 
     def read(self, text: str, flag: str, several: bool) -> tuple[int, ...]:
@@ -269,13 +226,7 @@ class Units:
         if text.strip().lower() == "none":
             return ()
         wanted = "the units of each layer with commas, as in 64,64, and | between networks, as in 64,64|32"
-        try:
-            return tuple(int(units) for units in text.split(","))
-        except ValueError:
-            wrong = next(units for units in text.split(",") if not _is_whole(units))
-            raise InputError(
-                f"The value '{wrong}' of {flag} is not a whole number: write {wanted}."
-            ) from None
+        return tuple(_whole_number(units, flag, wanted) for units in text.split(","))
 
     def check(self, what: str, value: Any) -> tuple[int, ...]:
         """The units of one network."""
@@ -286,12 +237,11 @@ class Units:
         return ",".join(map(str, value)) or "none"
 
 
-def _is_whole(text: str) -> bool:
+def _whole_number(text: str, flag: str, wanted: str) -> int:
     try:
-        int(text)
+        return int(text)
     except ValueError:
-        return False
-    return True
+        raise InputError(f"The value '{text}' of {flag} is not a whole number: write {wanted}.") from None
 
 
 def networks(value: Any) -> list[Any]:
@@ -317,9 +267,6 @@ def listed(value: Any) -> list[Any]:
     return [each for number, each in enumerate(values) if each not in values[:number]]
 
 
-# Settings of Optax's rules --------------------------------------------------------------------------------
-
-
 def read_settings(texts: Sequence[str], flag: str) -> dict[str, list[Any]]:
     """Values by name of texts such as "b1=0.9,0.95": numbers, true, false, none, or names."""
     found: dict[str, list[Any]] = {}
@@ -340,27 +287,17 @@ def _setting(text: str) -> Any:
     if text.lower() in named:
         return named[text.lower()]
     for read in (int, float):
-        try:
+        with suppress(ValueError):
             return read(text)
-        except ValueError:
-            continue
     return text
 
 
-# Parts ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Split:
-    """Shares of training, validation and test, typed in per cent as in 70/15/15."""
+class Split(Kind):
+    """Shares of training, validation and test in per cent, as in 70/15/15; who divides rows checks them."""
 
     def read(self, text: str, flag: str, several: bool) -> tuple[float, float, float]:
         """The shares that "70/15/15" names."""
         return parse_split(text)
-
-    def check(self, what: str, value: Any) -> Any:
-        """The shares; whether rows can be divided so is seen where they are."""
-        return value
 
     def write(self, value: Any) -> str:
         """The shares in per cent."""
