@@ -50,23 +50,28 @@ def export(model: Predictor, path: str | Path, *, float32: bool = False) -> list
             f"The file '{path.name}' does not end in {' or '.join(ENDINGS)}, the formats that there are: "
             "give it such a name."
         )
-    contents = {path: b""}
     if path.suffix.lower() == ".onnx":
-        contents[path] = _onnx(model, float32)
+        contents = {path: _onnx(model, float32)}
+    elif float32:
+        raise InputError(
+            f"The file '{path.name}' holds weights as they were trained, whose type cannot be chosen: "
+            "leave out float32, or write an .onnx file."
+        )
     else:
-        if float32:
-            raise InputError(
-                f"The file '{path.name}' holds weights as they were trained, whose type cannot be chosen: "
-                "leave out float32, or write an .onnx file."
-            )
-        contents[path], contents[path.with_suffix(".json")] = stored(model)
+        contents = dict(zip((path, path.with_suffix(".json")), stored(model), strict=True))
     for file, content in contents.items():
-        _replace(file, content)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with whole(file) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            raise InputError(
+                f"The file '{file}' cannot be written ({error.strerror}): give another path."
+            ) from None
     return list(contents)
 
 
 def _onnx(model: Predictor, float32: bool) -> bytes:
-    """The model as an ONNX file's contents."""
     try:
         import onnx  # noqa: F401 (whether it is there at all)
     except ImportError:
@@ -77,15 +82,3 @@ def _onnx(model: Predictor, float32: bool) -> bytes:
     from couloir.export.graph import onnx_model
 
     return onnx_model(model, float32=float32).SerializeToString()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file under another name first: the old one stays until the new one is whole."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise InputError(
-            f"The file '{path}' cannot be written ({error.strerror}): give another path."
-        ) from None

@@ -10,10 +10,6 @@ import numpy as np
 from couloir.export.nodes import Nodes
 
 
-def _leaky_relu(nodes: Nodes, x: str) -> str:
-    return nodes.add("Max", x, nodes.add("Mul", x, nodes.constant(0.01)))
-
-
 def _elu(nodes: Nodes, x: str) -> str:
     zero, one = nodes.constant(0.0), nodes.constant(1.0)
     below = nodes.add("Sub", nodes.add("Exp", nodes.add("Min", x, zero)), one)
@@ -61,7 +57,7 @@ ACTIVATIONS: Mapping[str, Callable[[Nodes, str], str]] = MappingProxyType(
         "sigmoid": lambda nodes, x: nodes.add("Sigmoid", x),
         "tanh": lambda nodes, x: nodes.add("Tanh", x),
         "relu": lambda nodes, x: nodes.add("Relu", x),
-        "leaky_relu": _leaky_relu,
+        "leaky_relu": lambda nodes, x: nodes.add("Max", x, nodes.add("Mul", x, nodes.constant(0.01))),
         "elu": _elu,
         "gelu": _gelu,
         "silu": lambda nodes, x: nodes.add("Mul", x, nodes.add("Sigmoid", x)),

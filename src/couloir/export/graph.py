@@ -21,9 +21,8 @@ in the file's metadata, under `couloir`, as JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 import onnx
@@ -42,9 +41,7 @@ MEANING: Mapping[str, str] = {
     "numeric": "number, NaN where missing",
     "boolean": "0 or 1, NaN where missing",
     "date": "days since 1970-01-01, NaN where missing",
-    "ordered": "text, empty where missing",
-    "categorical": "text, empty where missing",
-    "hashed": "text, empty where missing",
+    **dict.fromkeys(WRITTEN_KINDS, "text, empty where missing"),
 }
 
 
@@ -55,10 +52,10 @@ def onnx_model(model: Predictor, *, float32: bool = False) -> onnx.ModelProto:
         model: what is to be exported.
         float32: whether numbers go in and come out as float32.
     """
-    real = TensorProto.FLOAT if float32 else TensorProto.DOUBLE
-    inputs, raw = _inputs(model.preparation, real)
+    real, preparation = TensorProto.FLOAT if float32 else TensorProto.DOUBLE, model.preparation
+    inputs, raw = _inputs(preparation, real)
     nodes = Nodes({each.name for each in inputs})
-    cells = {column: _cells(nodes, name, kind, model.preparation) for column, (name, kind) in raw.items()}
+    cells = {column: _cells(nodes, name, kind, preparation) for column, (name, kind) in raw.items()}
     answers = _answers(nodes, model, cells)
     outputs = _outputs(nodes, model, answers, real)
     graph = helper.make_graph(nodes.nodes, "couloir", inputs, outputs, nodes.constants)
@@ -67,8 +64,16 @@ def onnx_model(model: Predictor, *, float32: bool = False) -> onnx.ModelProto:
     version = max(helper.find_min_ir_version_for(opsets), 4)
     made = helper.make_model(graph, opset_imports=opsets, ir_version=version)
     made.producer_name, made.producer_version = "couloir", metadata.version("couloir")
-    made.doc_string = f"Predicts {model.preparation.target_name} from raw columns."
-    helper.set_model_props(made, {"couloir": json.dumps(_description(model.preparation, raw))})
+    made.doc_string = f"Predicts {preparation.target_name} from raw columns."
+    # What a person has to know to use the file.
+    about = {
+        "target": preparation.target_name,
+        "task": preparation.task,
+        "inputs": {name: MEANING[kind] for name, kind in raw.values()},
+        "classes": None if preparation.classes is None else list(preparation.classes),
+        "missing": list(preparation.missing_tokens),
+    }
+    helper.set_model_props(made, {"couloir": json.dumps(about)})
     onnx.checker.check_model(made)
     return made
 
@@ -121,7 +126,8 @@ def _answers(nodes: Nodes, model: Predictor, cells: Mapping[str, str]) -> str:
     if model.temperature == 1.0:
         return total
     logarithms = nodes.add("Log", nodes.add("Max", total, nodes.constant(np.finfo(float).tiny)))
-    return _softmax(nodes, nodes.add("Div", logarithms, nodes.constant(float(model.temperature))))
+    cooled = nodes.add("Div", logarithms, nodes.constant(float(model.temperature)))
+    return nodes.add("Softmax", cooled, axis=1)
 
 
 def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> str:
@@ -135,13 +141,9 @@ def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> 
         signal = ACTIVATIONS[name](nodes, signal)
     preparation = network.preparation
     if preparation.classes is not None:
-        return _softmax(nodes, signal)
+        return nodes.add("Softmax", signal, axis=1)
     signal = nodes.add("Mul", signal, nodes.constant(float(preparation.target_scale)))
     return nodes.add("Add", signal, nodes.constant(float(preparation.target_mean)))
-
-
-def _softmax(nodes: Nodes, logits: str) -> str:
-    return nodes.add("Softmax", logits, axis=1)
 
 
 def _outputs(nodes: Nodes, model: Predictor, answers: str, real: int) -> list[onnx.ValueInfoProto]:
@@ -161,16 +163,3 @@ def _outputs(nodes: Nodes, model: Predictor, answers: str, real: int) -> list[on
         helper.make_tensor_value_info(label, kind, [rows]),
         helper.make_tensor_value_info(shares, real, [rows, len(classes)]),
     ]
-
-
-def _description(preparation: Preparation, raw: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What a person has to know to use the file, as plain JSON values."""
-    inputs = {name: MEANING[kind] for name, kind in raw.values()}
-    classes = None if preparation.classes is None else list(preparation.classes)
-    return {
-        "target": preparation.target_name,
-        "task": preparation.task,
-        "inputs": inputs,
-        "classes": classes,
-        "missing": list(preparation.missing_tokens),
-    }

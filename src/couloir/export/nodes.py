@@ -18,35 +18,13 @@ ML = "ai.onnx.ml"
 
 SINCE: Mapping[str, int] = MappingProxyType(
     {
-        "Abs": 6,
-        "Add": 7,
-        "ArgMax": 1,
-        "Cast": 6,
+        **dict.fromkeys(("ArgMax", "Flatten", "Gather", "MatMul", "Not", "Softmax"), 1),
         "Concat": 4,
-        "Cos": 7,
-        "Div": 7,
-        "Equal": 7,
-        "Exp": 6,
-        "Flatten": 1,
-        "Floor": 6,
-        "Gather": 1,
-        "Greater": 7,
-        "IsNaN": 9,
-        "Log": 6,
-        "MatMul": 1,
-        "Max": 8,
-        "Min": 8,
-        "Mul": 7,
-        "Neg": 6,
-        "Not": 1,
-        "Relu": 6,
         "Reshape": 5,
-        "Sigmoid": 6,
-        "Sin": 7,
-        "Softmax": 1,
-        "Sub": 7,
-        "Tanh": 6,
-        "Where": 9,
+        **dict.fromkeys(("Abs", "Cast", "Exp", "Floor", "Log", "Neg", "Relu", "Sigmoid", "Tanh"), 6),
+        **dict.fromkeys(("Add", "Cos", "Div", "Equal", "Greater", "Mul", "Sin", "Sub"), 7),
+        **dict.fromkeys(("Max", "Min"), 8),
+        **dict.fromkeys(("IsNaN", "Where"), 9),
     }
 )
 """The first opset in which an operator is as it is used here: its double version, broadcasting both ways.
@@ -72,11 +50,11 @@ class Nodes:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
-    def number_texts(self, texts: str, keys: list[str], other: int) -> str:
-        """Where each text stands among the keys, as int64; `other` for those that do not."""
+    def number_texts(self, texts: str, keys: list[str]) -> str:
+        """Where each text stands among the keys, as int64; behind the last for those that do not."""
         self.opsets[ML] = 1
         output = self._name("LabelEncoder")
-        attributes: dict[str, Any] = {"classes_strings": keys, "default_int64": other}
+        attributes: dict[str, Any] = {"classes_strings": keys, "default_int64": len(keys)}
         self.nodes.append(helper.make_node("LabelEncoder", [texts], [output], domain=ML, **attributes))
         return output
 

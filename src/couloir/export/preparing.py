@@ -40,13 +40,11 @@ def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> 
             order += [numeric[place].stop - 1 for place in marked]
     for column in preparation.columns:
         first = column.start + column.is_number
-        own = list(range(first, column.stop - (column.marker and column.is_number)))
+        order += range(first, column.stop - (column.marker and column.is_number))
         if column.categories:
             pieces.append(_categories(nodes, column, raw[column.name], preparation.missing_tokens))
-            order += own
         elif column.parts:
             pieces.append(_date_parts(nodes, column, raw[column.name]))
-            order += own
     whole = pieces[0] if len(pieces) == 1 else nodes.add("Concat", *pieces, axis=1)
     return whole, np.array(order, int)
 
@@ -73,7 +71,7 @@ def _numbers(
 def _ranks(nodes: Nodes, column: ColumnPreparation, texts: str) -> str:
     """The place of each text among an ordered column's levels [sample, 1], NaN for other texts."""
     ranks = nodes.constant(np.array([*range(len(column.levels)), np.nan]))
-    return nodes.add("Gather", ranks, nodes.number_texts(texts, list(column.levels), len(column.levels)))
+    return nodes.add("Gather", ranks, nodes.number_texts(texts, list(column.levels)))
 
 
 def _categories(nodes: Nodes, column: ColumnPreparation, texts: str, missing: tuple[str, ...]) -> str:
@@ -87,7 +85,7 @@ def _categories(nodes: Nodes, column: ColumnPreparation, texts: str, missing: tu
     table[: len(codes), : codes.shape[1]] = codes
     if marker:
         table[len(codes) : -1, -1] = 1
-    places = nodes.number_texts(texts, keys, len(keys))
+    places = nodes.number_texts(texts, keys)
     return nodes.add("Flatten", nodes.add("Gather", nodes.constant(table), places), axis=1)
 
 

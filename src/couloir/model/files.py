@@ -27,13 +27,9 @@ def stored(model: Predictor) -> tuple[bytes, bytes]:
         for layer, pair in enumerate(network.layers):
             for name, values in zip(_names(number, layer), pair, strict=True):
                 tensors[name] = np.ascontiguousarray(values)
-        networks.append(
-            {
-                "activation": network.activation,
-                "layers": len(network.layers),
-                "preparation": list(preparations).index(id(network.preparation)),
-            }
-        )
+        place = list(preparations).index(id(network.preparation))
+        own = {"activation": network.activation, "layers": len(network.layers), "preparation": place}
+        networks.append(own)
     average = {}
     if isinstance(model, Ensemble):
         average = {"weights": list(model.weights), "temperature": model.temperature}

@@ -32,10 +32,7 @@ class Predictor(ABC):
     def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
         """The answers to some raw rows, few enough to be taken at once.
 
-        Args:
-            features: the rows.
-            gaps: whether numbers are looked for that are missing and were not in training. Where they are
-                not, the answers to their rows are NaN.
+        Where `gaps`, numbers missing that were not in training, are not looked for, they make answers NaN.
         """
 
     @abstractmethod
