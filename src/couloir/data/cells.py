@@ -21,9 +21,7 @@ RowName = Callable[[int], str]
 NUMERIC_SHARE = 0.9
 """A text column with at least this share of numbers is meant to be numeric; the rest are mistakes."""
 
-MISSING_WORDS = frozenset(
-    {"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n/a", "missing"}
-)
+MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n/a", "missing")
 """Texts that people write for a missing number; a numeric column that holds one is refused, with advice."""
 
 LARGEST = 1e100
@@ -31,13 +29,11 @@ LARGEST = 1e100
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
 _OFFSET = r":\d{2}(\.\d+)?[-+]\d{2}:?\d{2}$"
-_WRITTEN_NUMBER = "|".join(
-    (
-        r"^[€$£¥]?\s?[-+]?\d{1,3}(,\d{3})+(\.\d+)?$",  # 1,234.5 and $1,234
-        r"^[-+]?\d+(\.\d{3})*,\d+$",  # 1,5 and 1.234,5
-        r"^[€$£¥]\s?[-+]?\d+(\.\d+)?$",  # $12
-        r"^[-+]?\d+(\.\d+)?\s?%$",  # 12 %
-    )
+_WRITTEN_NUMBER = (
+    r"^[€$£¥]?\s?[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"  # 1,234.5 and $1,234
+    r"|^[-+]?\d+(\.\d{3})*,\d+$"  # 1,5 and 1.234,5
+    r"|^[€$£¥]\s?[-+]?\d+(\.\d+)?$"  # $12
+    r"|^[-+]?\d+(\.\d+)?\s?%$"  # 12 %
 )
 """Numbers as people write them, which are refused as categories."""
 _WRITTEN_DATE = r"^(\d{4}[./]\d{1,2}[./]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{4})([ T]|$)"
@@ -105,20 +101,25 @@ def checked_numbers(column: pl.Series, missing: Sequence[str], row_name: RowName
     Raises:
         InputError: a number is infinite, or so large that its square would be.
     """
-    if not missing and column.dtype in (pl.Float64, pl.Int64) and _are_plain(column):
+    plain = not missing and column.dtype in (pl.Float64, pl.Int64) and column.null_count() == 0
+    if plain and bool((np.abs(column.to_numpy()) <= LARGEST).all()):
         return column
     values = column.cast(pl.Float64).fill_nan(None)
+    beyond = (values.abs() > LARGEST).fill_null(False)
+    if bool(beyond.any()):
+        first = first_of(beyond)
+        size = "is infinite" if np.isinf(values[first]) else f"holds {values[first]:.6g}, which is too large,"
+        raise InputError(
+            f"Column {quoted(values.name)} {size} in {row_name(first)}: "
+            "mend the cell, or leave it empty to have it read as missing."
+        )
     gone = values.is_in(missing_numbers(missing)) | values.is_null()
-    _refuse_infinite(values, row_name)
     if bool(gone.all()):
         return pl.Series(column.name, [None] * len(column), dtype=pl.Null)
     typed = column.cast(pl.Int64, strict=False) if column.dtype.is_integer() else values
     typed = values if typed.null_count() > values.null_count() else typed
-    return (
-        typed.to_frame()
-        .select(pl.when(~gone.fill_null(True)).then(pl.first()).alias(column.name))
-        .to_series()
-    )
+    present = pl.when(~gone.fill_null(True)).then(pl.first()).alias(column.name)
+    return typed.to_frame().select(present).to_series()
 
 
 def missing_numbers(missing: Sequence[str]) -> list[float]:
@@ -129,8 +130,7 @@ def missing_numbers(missing: Sequence[str]) -> list[float]:
 
 def refuse_missing(column: pl.Series, called: str, row_name: RowName) -> None:
     """Raise for the first missing cell of a column that has to have one in every row."""
-    count = column.null_count()
-    if count:
+    if count := column.null_count():
         others = f" and {count - 1} more" if count > 1 else ""
         raise InputError(
             f"The {called} is missing in {row_name(first_of(column.is_null()))}{others}: "
@@ -149,11 +149,6 @@ def holds_written_dates(texts: pl.Series) -> bool:
     if texts.dtype != pl.String or present.is_empty():
         return False
     return int(present.str.contains(_WRITTEN_DATE).sum()) >= NUMERIC_SHARE * len(present)
-
-
-def _are_plain(column: pl.Series) -> bool:
-    """Whether all cells are finite numbers, none too large and none missing."""
-    return column.null_count() == 0 and bool((np.abs(column.to_numpy()) <= LARGEST).all())
 
 
 def _dates(texts: pl.Series) -> pl.Series:
@@ -186,7 +181,7 @@ def _refuse_nearly_numeric(texts: pl.Series, wrong: pl.Series, row_name: RowName
     """Raise where nearly all cells are numbers, or all are but for words that mean missing."""
     bad = texts.filter(wrong)
     share = 1 - len(bad) / (len(texts) - texts.null_count())
-    words = bad.str.to_lowercase().is_in(list(MISSING_WORDS))
+    words = bad.str.to_lowercase().is_in(MISSING_WORDS)
     if share >= NUMERIC_SHARE or (share > 0 and bool(words.all())):
         raise _not_a_number(texts, wrong, row_name)
     written = bad.str.contains(_WRITTEN_NUMBER)
@@ -209,15 +204,3 @@ def _not_a_number(texts: pl.Series, wrong: pl.Series, row_name: RowName) -> Inpu
         f"Column {quoted(texts.name)} is numeric but holds {quoted(text)} in {row_name(first)}{others}: "
         f"mend the cell, or have this text read as missing with --missing {typed}."
     )
-
-
-def _refuse_infinite(values: pl.Series, row_name: RowName) -> None:
-    """Raise for the first number that is infinite, or so large that its square would be."""
-    beyond = (values.abs() > LARGEST).fill_null(False)
-    if bool(beyond.any()):
-        first = first_of(beyond)
-        size = "is infinite" if np.isinf(values[first]) else f"holds {values[first]:.6g}, which is too large,"
-        raise InputError(
-            f"Column {quoted(values.name)} {size} in {row_name(first)}: "
-            "mend the cell, or leave it empty to have it read as missing."
-        )

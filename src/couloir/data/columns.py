@@ -38,6 +38,8 @@ MOST_ONE_HOT = 256
 WRITTEN_KINDS = ("categorical", "hashed", "ordered")
 """Kinds whose cells are texts in new data, whatever the type they come in."""
 
+_KINDS = {pl.Null: "empty", pl.Boolean: "boolean", pl.Date: "date", pl.Datetime: "date", pl.Enum: "ordered"}
+
 
 def is_free_text(distinct: int, rows: int) -> bool:
     """Whether so many different texts in so many rows repeat too rarely to be learnt from.
@@ -50,16 +52,10 @@ def is_free_text(distinct: int, rows: int) -> bool:
 
 def column_kind(column: pl.Series) -> str:
     """The kind of a column that `type_column` has returned; see the table at the top of this module."""
-    if column.dtype == pl.Null:
-        return "empty"
     if column.dtype.is_numeric():
         return "numeric"
-    if column.dtype == pl.Boolean:
-        return "boolean"
-    if column.dtype.is_temporal():
-        return "date"
-    if column.dtype == pl.Enum:
-        return "ordered"
+    if column.dtype != pl.String:
+        return _KINDS[column.dtype.base_type()]
     distinct = column.drop_nulls().n_unique()
     if is_free_text(distinct, len(column)):
         return "text"
@@ -87,10 +83,8 @@ def type_column(column: pl.Series, missing: Sequence[str], row_name: RowName) ->
         return read_texts(tidied(column, missing), row_name)
     if dtype.is_numeric():
         return checked_numbers(column, missing, row_name)
-    if dtype in (pl.Boolean, pl.Date, pl.Datetime):
+    if dtype in (pl.Boolean, pl.Date, pl.Datetime, pl.Null):
         return _filled(column)
-    if dtype == pl.Null:
-        return column
     if dtype == pl.Duration:
         return (column.dt.total_microseconds() / 86_400e6).alias(column.name)
     raise InputError(

@@ -72,9 +72,8 @@ class Dataset:
         """What is in it, in one line."""
         size = f"{count(len(self), 'row')}, {count(len(self.column_names), 'column')}"
         classes = "" if self.classes is None else f" ({count(len(self.classes), 'class', 'classes')})"
-        return (
-            f"<dataset {one_line(self.name)}: {size}, {self.task} of {one_line(self.target_name)}{classes}>"
-        )
+        wanted = f"{self.task} of {one_line(self.target_name)}{classes}"
+        return f"<dataset {one_line(self.name)}: {size}, {wanted}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the description, and the first rows of a table."""
@@ -89,9 +88,7 @@ class Dataset:
     @cached_property
     def classes(self) -> tuple[str | int | float | bool, ...] | None:
         """The class labels in sorted order, as plain Python values; None for regression."""
-        if self.task == "regression":
-            return None
-        return tuple(np.unique(self.target).tolist())
+        return None if self.task == "regression" else tuple(np.unique(self.target).tolist())
 
     def rows(self, indices: np.ndarray) -> pl.DataFrame | np.ndarray:
         """The raw features of the rows named, in their order."""
@@ -141,14 +138,21 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     `class_counts` are lists in the same order; for regression `target_minimum`, `target_mean` and
     `target_maximum` are in the target's units.
     """
+    if isinstance(dataset.features, pl.DataFrame):
+        columns = dataset.features.get_columns()
+        kinds = dict(Counter(map(column_kind, columns)))
+        missing = sum(column.null_count() for column in columns)
+    else:
+        kinds = {"pixel" if dataset.image_shape else "numeric": len(dataset.column_names)}
+        missing = int(np.isnan(dataset.features).sum()) if dataset.features.dtype.kind == "f" else 0
     description: dict[str, Any] = {
         "name": dataset.name,
         "rows": len(dataset),
         "columns": len(dataset.column_names),
-        "column_kinds": _kinds(dataset),
+        "column_kinds": kinds,
         "task": dataset.task,
         "target": dataset.target_name,
-        "missing": _missing(dataset),
+        "missing": missing,
         "image_shape": list(dataset.image_shape) if dataset.image_shape else None,
         "test_rows": None if dataset.test_rows is None else len(dataset.test_rows),
         "group": dataset.group_name,
@@ -160,12 +164,9 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     if dataset.classes is not None:
         counts = np.unique(dataset.target, return_counts=True)[1]
         return {**description, "classes": list(dataset.classes), "class_counts": counts.tolist()}
-    return {
-        **description,
-        "target_minimum": float(dataset.target.min()),
-        "target_mean": float(dataset.target.mean()),
-        "target_maximum": float(dataset.target.max()),
-    }
+    target = dataset.target
+    low, mean, high = float(target.min()), float(target.mean()), float(target.max())
+    return {**description, "target_minimum": low, "target_mean": mean, "target_maximum": high}
 
 
 def summary_lines(dataset: Dataset) -> list[str]:
@@ -186,9 +187,8 @@ def summary_lines(dataset: Dataset) -> list[str]:
     if found["groups"]:
         lines.append(f"grouped by {found['group']}: {count(found['groups'], 'group')}, none of them divided")
     if found["times"]:
-        lines.append(
-            f"ordered by {found['time']}: {found['times']:,} different times, the latest for the test"
-        )
+        times = f"{found['times']:,} different times"
+        lines.append(f"ordered by {found['time']}: {times}, the latest for the test")
     if found["test_rows"]:
         lines.append(f"{found['test_rows']:,} rows are set aside by the source for the test")
     return lines
@@ -197,20 +197,6 @@ def summary_lines(dataset: Dataset) -> list[str]:
 def _different(values: np.ndarray | None) -> int | None:
     """The number of different values, where there are any."""
     return None if values is None else len(np.unique(values))
-
-
-def _kinds(dataset: Dataset) -> dict[str, int]:
-    """How many columns there are of each kind."""
-    if isinstance(dataset.features, pl.DataFrame):
-        return dict(Counter(column_kind(column) for column in dataset.features.get_columns()))
-    return {"pixel" if dataset.image_shape else "numeric": len(dataset.column_names)}
-
-
-def _missing(dataset: Dataset) -> int:
-    """The number of missing cells among the features."""
-    if isinstance(dataset.features, pl.DataFrame):
-        return int(sum(column.null_count() for column in dataset.features.get_columns()))
-    return int(np.isnan(dataset.features).sum()) if dataset.features.dtype.kind == "f" else 0
 
 
 def fingerprint(features: pl.DataFrame | np.ndarray, names: Iterable[str], target: np.ndarray) -> str:
@@ -232,7 +218,6 @@ def fingerprint(features: pl.DataFrame | np.ndarray, names: Iterable[str], targe
 
 
 def _add_column(digest: hashlib._Hash, column: pl.Series) -> None:
-    """Add one column of a table."""
     if column.dtype == pl.String:
         _add_texts(digest, column)
     else:

@@ -7,6 +7,7 @@ Everything here works on positions among some rows, given their class numbers, g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -118,7 +119,7 @@ def blocks(
     shuffling would balance the number of groups and not that of rows.
     """
     if groups is None:
-        marks = np.zeros(rows, int) if labels is None else _by_appearance(labels)
+        marks = np.zeros(rows, int) if labels is None else by_appearance(labels)
         shuffled = seeds.generator(seeds.BLOCKS, seed).permutation(rows)
         ordered = shuffled[np.argsort(marks[shuffled], kind="stable")]
         return [np.sort(ordered[first::folds]) for first in range(folds)]
@@ -134,9 +135,9 @@ def blocks(
     return [np.sort(held_out) for _, held_out in pairs]
 
 
-def _by_appearance(labels: np.ndarray) -> np.ndarray:
-    """Class numbers in the order in which the classes appear, [row]."""
-    _, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
+def by_appearance(values: np.ndarray) -> np.ndarray:
+    """Each value as a number, counted in the order in which the values first appear, [row]."""
+    _, first, numbers = np.unique(values, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[numbers]
 
 
@@ -160,11 +161,8 @@ def windows(times: np.ndarray, folds: int, fewest: int, column: str) -> list[tup
     _check_times(times, folds + fewest, column)
     size = len(order) // (folds + 1)
     wishes = [len(order) - size * later for later in range(folds, 0, -1)]
-    starts = _cuts(times[order], wishes, fewest - 1, column)
-    ends = [*starts[1:], len(order)]
-    return [
-        (np.sort(order[:start]), np.sort(order[start:end])) for start, end in zip(starts, ends, strict=True)
-    ]
+    borders = [*_cuts(times[order], wishes, fewest - 1, column), len(order)]
+    return [(np.sort(order[:start]), np.sort(order[start:end])) for start, end in pairwise(borders)]
 
 
 def _tallies(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

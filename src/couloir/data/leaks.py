@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ import polars as pl
 from couloir.data.cells import holds_written_dates
 from couloir.data.columns import column_kind, numbers_of
 from couloir.data.dataset import Dataset
+from couloir.data.division import by_appearance
 from couloir.data.encodings.categories import HASHED_FEATURES
 from couloir.text import one_line, quoted
 
@@ -71,7 +71,9 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[ColumnWarning]:
     """
     if dataset.image_shape is not None or len(rows) == 0:
         return []
-    features, target = _frame(dataset.rows(rows), dataset.column_names), dataset.target[rows]
+    features, target = dataset.rows(rows), dataset.target[rows]
+    if not isinstance(features, pl.DataFrame):
+        features = pl.DataFrame(features.astype(np.float64), schema=[*dataset.column_names]).fill_nan(None)
     kinds = {column.name: column_kind(column) for column in features.get_columns()}
     constant = [name for name in features.columns if features[name].n_unique() == 1]
     dates = [name for name in kinds if name not in constant and holds_written_dates(features[name])]
@@ -81,13 +83,13 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[ColumnWarning]:
     once = _first_of_equals(features, target)
     answers = _answers(features.select(others), target, once, dataset.task)
     told = f"alone predicts {quoted(dataset.target_name)} perfectly"
-    lines = [ColumnWarning(f"{_named([name])} {told}", (name,)) for name in answers]
+    lines = [_warning([name], told) for name in answers]
     lines += _repeats(features.select([n for n in others if n not in identifiers + answers]), once)
-    lines += _grouped(constant, ("has one value only", "have one value only"))
-    lines += _grouped(identifiers, ("numbers the rows", "number the rows"))
+    lines += _grouped(constant, "has one value only", "have one value only")
+    lines += _grouped(identifiers, "numbers the rows", "number the rows")
     lines += [_date(features[name]) for name in dates]
     unused = "text with too many different values to be categories, and not used"
-    lines += _grouped([n for n in free_text if n not in dates], (f"is {unused}", f"are {unused}"))
+    lines += _grouped([n for n in free_text if n not in dates], f"is {unused}", f"are {unused}")
     hashed, one_hot = (
         {name: features[name].drop_nulls().n_unique() for name in others if kinds[name] == kind}
         for kind in ("hashed", "categorical")
@@ -97,22 +99,14 @@ def check_columns(dataset: Dataset, rows: np.ndarray) -> list[ColumnWarning]:
 
 def _date(column: pl.Series) -> ColumnWarning:
     """The warning for a column of dates that are read as text."""
-    return ColumnWarning(
-        f"{_named([column.name])} holds dates written as {quoted(column.drop_nulls()[0])}, which are "
-        "read as text: write them as 2024-12-31",
-        (column.name,),
-        ", or ",
-    )
+    fault = f"holds dates written as {quoted(column.drop_nulls()[0])}, which are read as text"
+    return _warning([column.name], f"{fault}: write them as 2024-12-31", ", or ")
 
 
 def _hashed(name: str, values: int) -> ColumnWarning:
     """The warning for a text column that has more values than there are features for."""
-    return ColumnWarning(
-        f"{_named([name])} has {values:,} different values, which share {HASHED_FEATURES} features by "
-        "hashing: where it is of no use",
-        (name,),
-        ", ",
-    )
+    fault = f"has {values:,} different values, which share {HASHED_FEATURES} features by hashing"
+    return _warning([name], f"{fault}: where it is of no use", ", ")
 
 
 def _wide(widths: dict[str, int]) -> list[ColumnWarning]:
@@ -120,40 +114,27 @@ def _wide(widths: dict[str, int]) -> list[ColumnWarning]:
     if sum(widths.values()) <= MANY_FEATURES:
         return []
     widest = sorted(widths, key=lambda name: -widths[name])[:SHOWN]
-    return [
-        ColumnWarning(
-            f"The categories of {len(widths)} columns become {sum(widths.values()):,} features, most of them "
-            f"those of {', '.join(map(quoted, widest))}: where these are of no use",
-            tuple(widest),
-            ", ",
-        )
-    ]
+    said = f"The categories of {len(widths)} columns become {sum(widths.values()):,} features, most of them "
+    said += f"those of {', '.join(map(quoted, widest))}: where these are of no use"
+    return [ColumnWarning(said, tuple(widest), ", ")]
 
 
-def _frame(features: pl.DataFrame | np.ndarray, names: Sequence[str]) -> pl.DataFrame:
-    """The rows as a table, NaN as missing."""
-    if isinstance(features, pl.DataFrame):
-        return features
-    return pl.DataFrame(features.astype(np.float64), schema=list(names)).fill_nan(None)
-
-
-def _named(names: list[str]) -> str:
-    """The subject of a sentence about these columns."""
+def _warning(names: list[str], fault: str, joint: str = ": ") -> ColumnWarning:
+    """The warning for some columns with the same fault, the predicate of a sentence about them."""
     shown = ", ".join(quoted(name) for name in names[:SHOWN])
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"Column{'s' if len(names) > 1 else ''} {shown}{more}"
+    said = f"Column{'s' if len(names) > 1 else ''} {shown}{more} {fault}"
+    return ColumnWarning(said, tuple(names), joint)
 
 
-def _grouped(names: list[str], predicates: tuple[str, str]) -> list[ColumnWarning]:
-    """One warning for all columns with the same fault."""
-    return [ColumnWarning(f"{_named(names)} {predicates[len(names) > 1]}", tuple(names))] if names else []
+def _grouped(names: list[str], one: str, several: str) -> list[ColumnWarning]:
+    """One warning for all columns with the same fault, if there are any."""
+    return [_warning(names, several if len(names) > 1 else one)] if names else []
 
 
 def _codes(column: pl.Series) -> np.ndarray:
     """Each value as a number, in the order in which the values first appear; missing is a value too."""
-    ranks = column.rank("dense").fill_null(0).to_numpy()
-    _, first, inverse = np.unique(ranks, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]
+    return by_appearance(column.rank("dense").fill_null(0).to_numpy())
 
 
 def _is_counter(column: pl.Series) -> bool:
@@ -161,10 +142,9 @@ def _is_counter(column: pl.Series) -> bool:
     if len(column) < FEWEST_ROWS or column.null_count() or column.n_unique() < len(column):
         return False
     values = np.sort(numbers_of(column))
-    steps = np.diff(values)
     if (values != np.floor(values)).any() or np.abs(values).max() > 2**53:
         return False
-    step = np.gcd.reduce(steps.astype(np.int64))
+    step = np.gcd.reduce(np.diff(values).astype(np.int64))
     return bool((values[-1] - values[0]) / step < DENSE * len(values))
 
 
@@ -247,6 +227,5 @@ def _repeats(features: pl.DataFrame, once: np.ndarray) -> list[ColumnWarning]:
             continue
         first = seen.setdefault(_codes(column).astype(np.int32).tobytes(), column.name)
         if first != column.name:
-            said = f"{_named([column.name])} says the same as {quoted(first)}"
-            lines.append(ColumnWarning(said, (column.name,)))
+            lines.append(_warning([column.name], f"says the same as {quoted(first)}"))
     return lines

@@ -94,7 +94,9 @@ def load(
         return dataset
     said = {key: [*value] if isinstance(value, tuple) else value for key, value in vars(reading).items()}
     said = {key: value for key, value in said.items() if value}
-    return replace(dataset, source={"data": _from_anywhere(source), "loading": said})
+    named = str(source) in BUNDLED or is_openml(source) or not Path(source).exists()
+    from_anywhere = str(source) if named else str(Path(source).resolve())
+    return replace(dataset, source={"data": from_anywhere, "loading": said})
 
 
 def load_features(
@@ -130,12 +132,6 @@ def load_features(
 def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
     """A lone text as a tuple of one."""
     return (values,) if isinstance(values, str) else tuple(str(value) for value in values)
-
-
-def _from_anywhere(source: str | Path) -> str:
-    """What names the same source from any folder."""
-    named = str(source) in BUNDLED or is_openml(source) or not Path(source).exists()
-    return str(source) if named else str(Path(source).resolve())
 
 
 def _of_table(table: Table, reading: Reading) -> Dataset:
@@ -217,7 +213,6 @@ def _bound(frame: pl.DataFrame, target_name: str, reading: Reading, row_name: Ro
 
 
 def _kept(names: Sequence[str], drop: Sequence[str], target_name: str) -> tuple[str, ...]:
-    """The feature columns that remain."""
     for column in drop:
         if column == target_name:
             raise InputError(f"The target {quoted(column)} is among the columns to drop: drop another.")
@@ -230,12 +225,10 @@ def _kept(names: Sequence[str], drop: Sequence[str], target_name: str) -> tuple[
 
 
 def _no_column(name: str, names: Iterable[str]) -> InputError:
-    """The error for a column that there is not."""
     return unknown("column", one_line(name), map(one_line, names))
 
 
 def _check_lengths(rows: int, targets: int) -> None:
-    """Raise where X and y differ in length."""
     if rows != targets:
         raise InputError(f"X has {rows} rows and y has {targets}: give one target for each row.")
 
@@ -313,7 +306,6 @@ def _without_tokens(array: np.ndarray, missing: Sequence[str]) -> np.ndarray:
 
 
 def _opened_rows(source: Any, preparation: Preparation) -> Table | Arrays:
-    """The raw rows of new data."""
     if isinstance(source, (str, Path)) and str(source) in BUNDLED:
         source = load(source)
     if not isinstance(source, Dataset):

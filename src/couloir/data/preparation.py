@@ -31,8 +31,8 @@ class Preparation:
         task: classification or regression.
         target_name: the target's column name.
         classes: class labels, sorted, for classification.
-        target_mean: of the training rows, for regression.
-        target_scale: their standard deviation.
+        target_mean: of the training rows, for regression; 0 for classes.
+        target_scale: their standard deviation; 1 for classes, or where it is 0.
         tabular: whether new data are tables with named columns, or arrays.
         width: number of raw columns (for an array or image: its second axis).
         image_shape: (height, width) of an image, or None.
@@ -63,21 +63,21 @@ class Preparation:
         Raises:
             InputError: no column is left that says anything about a row.
         """
-        columns: tuple[ColumnPreparation, ...] = ()
-        left_out: tuple[str, ...] = ()
-        if not dataset.image_shape:
-            columns = fit_columns(dataset.rows(rows), dataset.column_names)
-            used = {column.name for column in columns}
-            left_out = tuple(name for name in dataset.column_names if name not in used)
-            if not columns:
-                raise InputError(
-                    f"No column of '{dataset.name}' is left to learn from: each is constant, empty or free "
-                    "text in the training rows."
-                )
-        mean, scale = _fit_target(dataset, rows)
+        names = () if dataset.image_shape else dataset.column_names
+        columns = () if dataset.image_shape else fit_columns(dataset.rows(rows), names)
+        if not columns and not dataset.image_shape:
+            raise InputError(
+                f"No column of '{dataset.name}' is left to learn from: each is constant, empty or free "
+                "text in the training rows."
+            )
+        used = {column.name for column in columns}
+        mean, scale = 0.0, 1.0
+        if dataset.task == "regression":
+            values = dataset.target[rows].astype(np.float64)
+            mean, scale = float(values.mean()), float(values.std()) or 1.0
         return cls(
             columns=columns,
-            left_out=left_out,
+            left_out=tuple(name for name in names if name not in used),
             task=dataset.task,
             target_name=dataset.target_name,
             classes=dataset.classes,
@@ -87,7 +87,7 @@ class Preparation:
             width=len(dataset.column_names),
             image_shape=dataset.image_shape,
             pixel_maximum=dataset.pixel_maximum,
-            missing_tokens=tuple(dataset.missing_tokens),
+            missing_tokens=dataset.missing_tokens,
         )
 
     @cached_property
@@ -149,9 +149,8 @@ class Preparation:
         """
         assert isinstance(self._rows, Columns), "an image's pixels have no ends to widen"
         values = self._rows.raw_numbers(features)
-        known = ~np.isnan(values)
-        low = np.min(values, axis=0, initial=np.inf, where=known).tolist()
-        high = np.max(values, axis=0, initial=-np.inf, where=known).tolist()
+        low = np.fmin.reduce(values, axis=0, initial=np.inf).tolist()
+        high = np.fmax.reduce(values, axis=0, initial=-np.inf).tolist()
         columns = list(self.columns)
         numeric = [place for place, column in enumerate(columns) if column.is_number]
         for place, least, most in zip(numeric, low, high, strict=True):
@@ -201,12 +200,3 @@ class Preparation:
 def _as_tuple(value: Any) -> Any:
     """Lists, and lists in lists, as tuples; anything else as it is."""
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
-
-
-def _fit_target(dataset: Dataset, rows: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of a regression target; 0 and 1 for classes or a constant."""
-    if dataset.task == "classification":
-        return 0.0, 1.0
-    values = dataset.target[rows].astype(np.float64)
-    scale = float(values.std())
-    return float(values.mean()), scale if scale > 0 else 1.0

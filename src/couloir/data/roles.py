@@ -95,7 +95,6 @@ def read_times(column: pl.Series, missing: Sequence[str], row_name: RowName) -> 
 
 
 def _infer(typed: pl.Series) -> Task:
-    """The task that the values suggest."""
     if typed.dtype in (pl.String, pl.Boolean):
         return "classification"
     distinct = typed.n_unique()
@@ -104,7 +103,6 @@ def _infer(typed: pl.Series) -> Task:
 
 
 def _whole(typed: pl.Series) -> bool:
-    """Whether all numbers are whole."""
     return typed.dtype.is_integer() or bool(((typed == typed.floor()) & (typed.abs() < 2**53)).all())
 
 
@@ -118,7 +116,6 @@ def _labels(typed: pl.Series) -> np.ndarray:
 
 
 def _numbers(typed: pl.Series, name: str) -> np.ndarray:
-    """Values as float64."""
     if typed.dtype == pl.String:
         raise InputError(
             f"The target {quoted(name)} holds text such as {quoted(typed[0])}, which regression cannot "

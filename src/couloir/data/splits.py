@@ -47,7 +47,11 @@ def split_rows(dataset: Dataset, fractions: Fractions = USUAL, seed: int = 0) ->
         InputError: a part would be empty; a class has too few rows to be in every part (with groups or
             times: in training); there are fewer groups or times than parts.
     """
-    _check_fractions(fractions)
+    if len(fractions) != 3 or not all(0 < part < 1 for part in fractions) or abs(sum(fractions) - 1) > 1e-9:
+        raise InputError(
+            f"The split {tuple(fractions)} is not three positive fractions with the sum 1: "
+            "give training, validation and test, as in (0.7, 0.15, 0.15)."
+        )
     generator = seeds.generator(seeds.PARTS, seed)
     rows = np.arange(len(dataset))
     train_share, validation_share, test_share = fractions
@@ -168,17 +172,7 @@ def _labels(dataset: Dataset, rows: np.ndarray) -> np.ndarray | None:
     return dataset.target[rows] if dataset.task == "classification" else None
 
 
-def _check_fractions(fractions: Fractions) -> None:
-    """Raise unless there are three positive fractions with the sum 1."""
-    if len(fractions) != 3 or not all(0 < part < 1 for part in fractions) or abs(sum(fractions) - 1) > 1e-9:
-        raise InputError(
-            f"The split {tuple(fractions)} is not three positive fractions with the sum 1: "
-            "give training, validation and test, as in (0.7, 0.15, 0.15)."
-        )
-
-
 def _check_share(share: float, what: str) -> None:
-    """Raise unless a share is between 0 and 1."""
     if not 0 < share < 1:
         raise InputError(f"The {what} share {share} is not between 0 and 1: give one such as 0.15.")
 
@@ -212,7 +206,6 @@ def _check_classes(dataset: Dataset, rows: np.ndarray, part: np.ndarray, where: 
 
 
 def _check_groups(dataset: Dataset, groups: np.ndarray, needed: int, purpose: str) -> None:
-    """Raise where there are fewer groups than needed."""
     found = len(np.unique(groups))
     if found < needed:
         raise InputError(

@@ -66,9 +66,8 @@ class Columns:
         # Whether the numbers are all the features there are, and in their order.
         self._whole = len(self._numeric) == len(self.feature_names)
         self._positions = np.array([column.start for column in self._numeric], int)
-        marked = [place for place, column in enumerate(self._numeric) if column.marker]
-        self._marked = np.array(marked, int)
-        self._markers = np.array([self._numeric[place].stop - 1 for place in marked], int)
+        self._marked = np.flatnonzero([column.marker for column in self._numeric])
+        self._markers = np.array([column.stop - 1 for column in self._numeric if column.marker], int)
         self._fill, self._low, high, self._mean, self._scale = (
             np.array([getattr(column, name) for column in self._numeric])
             for name in ("fill", "low", "high", "mean", "scale")
@@ -130,7 +129,9 @@ class Columns:
         raw = self.raw_numbers(features)
         # In place from here on: over wide rows each copy costs as much as the arithmetic.
         values, absent = np.maximum(raw, self._low, order="C"), None
-        if gaps and _any_missing(values):
+        flat = values.reshape(-1)
+        # Whether some are NaN the sum of their squares tells, several times sooner than a look at each.
+        if gaps and np.isnan(np.dot(flat, flat)):
             absent = np.isnan(values)
             np.maximum(np.where(absent, self._fill, raw), self._low, out=values)
         rows = RUN if len(values) % RUN == 0 else 1
@@ -165,9 +166,3 @@ def _flat(features: Any) -> np.ndarray:
     """Images, or their pixels, as [sample, pixel]."""
     array = np.asarray(features)
     return array.reshape(len(array), -1)
-
-
-def _any_missing(values: np.ndarray) -> bool:
-    """Whether some are NaN: the sum of their squares tells, several times sooner than a look at each."""
-    flat = values.reshape(-1)
-    return bool(np.isnan(np.dot(flat, flat)))

@@ -7,8 +7,8 @@ A test holds the result against scikit-learn's own loaders.
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,47 +23,33 @@ _MEASURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Contents:
+class _Contents(NamedTuple):
     """Where a set lies and what its columns and classes are called."""
 
     file: str
-    columns: tuple[str, ...]
     target_name: str
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 _CONTENTS = {
     "iris": _Contents(
-        "iris.csv",
+        "iris.csv", "species", ("setosa", "versicolor", "virginica"),
         ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
-        "species",
-        ("setosa", "versicolor", "virginica"),
     ),
     "wine": _Contents(
-        "wine_data.csv",
-        (
-            "alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids",
-            "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue",
-            "od280/od315_of_diluted_wines", "proline",
-        ),
-        "cultivar",
-        ("class_0", "class_1", "class_2"),
+        "wine_data.csv", "cultivar", ("class_0", "class_1", "class_2"),
+        ("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids",
+         "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue",
+         "od280/od315_of_diluted_wines", "proline"),
     ),
     "breast_cancer": _Contents(
-        "breast_cancer.csv",
-        (
-            *(f"mean {measure}" for measure in _MEASURES),
-            *(f"{measure} error" for measure in _MEASURES),
-            *(f"worst {measure}" for measure in _MEASURES),
-        ),
-        "diagnosis",
-        ("malignant", "benign"),
+        "breast_cancer.csv", "diagnosis", ("malignant", "benign"),
+        tuple(form.format(measure) for form in ("mean {}", "{} error", "worst {}") for measure in _MEASURES),
     ),
     "diabetes": _Contents(
-        "diabetes_data_raw.csv.gz",
+        "diabetes_data_raw.csv.gz", "progression", (),
         ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
-        "progression",
     ),
 }  # fmt: skip
 

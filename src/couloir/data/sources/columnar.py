@@ -45,5 +45,4 @@ def _read(path: Path, read: Callable[[io.BytesIO], pl.DataFrame], kind: str, oth
 
 
 def _read_ipc(data: io.BytesIO) -> pl.DataFrame:
-    """What an Arrow file or stream holds."""
     return pl.read_ipc(data) if data.getvalue().startswith(b"ARROW1") else pl.read_ipc_stream(data)

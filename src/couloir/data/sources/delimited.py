@@ -44,7 +44,6 @@ def read_text_table(path: Path) -> Table:
 
 
 def _decode(data: bytes, name: str) -> str:
-    """The bytes as text."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError(f"The file {quoted(name)} is UTF-16 text: save it as UTF-8.")
     if data[:4] in (b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0") or b"\0" in data:
@@ -152,14 +151,12 @@ def _check_records(text: str, separator: str, width: int, name: str) -> Sequence
 
 def _parse(text: str, separator: str, names: list[str], rows: int) -> pl.DataFrame:
     """The cells as texts, empty ones as missing."""
+    data = io.BytesIO(text.encode())
     try:
         frame = pl.read_csv(
-            io.BytesIO(text.encode()),
-            separator=separator,
-            has_header=False,
-            infer_schema=False,
-            new_columns=names,
-        )[1:]
+            data, separator=separator, has_header=False, infer_schema=False, new_columns=names
+        )
+        frame = frame[1:]
         if frame.height == rows and frame.width == len(names):
             return frame
     except pl.exceptions.PolarsError:

@@ -8,8 +8,8 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -95,8 +95,7 @@ def _unpack_zstandard(raw: bytes) -> bytes:
     return zstd.decompress(raw)
 
 
-@dataclass(frozen=True)
-class Packing:
+class Packing(NamedTuple):
     """A way of packing a file: what it is called, its first bytes, and how it is undone."""
 
     name: str

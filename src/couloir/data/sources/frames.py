@@ -92,7 +92,6 @@ def _arrow_frame(table: Any) -> pl.DataFrame:
 
 
 def _refuse_repeated(names: list[str], what: str) -> None:
-    """Raise where two columns of a frame or a table have one name."""
     repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if repeated is not None:
         raise InputError(f"Two columns of the {what} are called {quoted(repeated)}: rename one.")
@@ -136,11 +135,9 @@ def target_column(target: Any) -> pl.Series:
         ) from error
 
 
-def _all_texts(values: list | tuple) -> bool:
-    """Whether there is nothing but texts in a list of them, or of lists of one."""
-    return all(
-        _all_texts(value) if isinstance(value, (list, tuple)) else isinstance(value, str) for value in values
-    )
+def _all_texts(value: Any) -> bool:
+    """Whether it is a text, or there is nothing but texts in a list of them, or of lists of one."""
+    return all(map(_all_texts, value)) if isinstance(value, (list, tuple)) else isinstance(value, str)
 
 
 def feature_array(features: Any) -> np.ndarray:

@@ -48,7 +48,9 @@ def open_source(source: Any, target: str | None = None, *, labelled: bool = True
     """
     if isinstance(source, (str, Path)):
         return _open_name(source, target if labelled else None, labelled)
-    if isinstance(source, (tuple, list)) and len(source) == 2 and (labelled or _are_rows(source[0])):
+    pair = isinstance(source, (tuple, list)) and len(source) == 2
+    # Without a target belonging to it, two rows are no pair: its X has rows of its own.
+    if pair and (labelled or is_frame(source[0]) or np.ndim(source[0]) > 1):
         features, cells = source
         if is_frame(features):
             return Table(polars_frame(features), frame_row, "frame", target=cells)
@@ -123,11 +125,6 @@ def _path(source: str | Path) -> Path:
 def _ending(path: Path) -> str:
     """The ending that says what is in a file, packed or not."""
     return Path(unpacked_name(path).lower()).suffix
-
-
-def _are_rows(source: Any) -> bool:
-    """Whether it is the X of a pair, and not one of two rows."""
-    return is_frame(source) or np.ndim(source) > 1
 
 
 def _target_columns(frame: Any, target: str | None) -> list[str]:

@@ -22,11 +22,8 @@ MOST_ROWS = 1_000_000
 CLASSES = ("A", "B", "C")
 
 
-class Drawn(NamedTuple):
-    """Rows without noise: positions [row, 2], and class numbers or values [row]."""
-
-    positions: np.ndarray
-    targets: np.ndarray
+Drawn = tuple[np.ndarray, np.ndarray]
+"""Rows without noise: positions [row, 2], and class numbers or values [row]."""
 
 
 class Planar(NamedTuple):
@@ -37,59 +34,54 @@ class Planar(NamedTuple):
     draw: Callable[[int, np.random.Generator], Drawn]
 
 
-def _shares(rows: int, classes: int) -> np.ndarray:
-    """Class numbers [row], as equal in number as can be."""
-    return np.arange(rows) % classes
-
-
 def _round(angle: np.ndarray, radius: np.ndarray | float = 1.0) -> np.ndarray:
     """Positions [row, 2] at angles and distances from the origin."""
     return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
 def _moons(rows: int, generator: np.random.Generator) -> Drawn:
-    classes = _shares(rows, 2)
+    classes = np.arange(rows) % 2
     half = _round(np.pi * generator.uniform(size=rows))
     upper, lower = half - [0.5, 0.25], [0.5, 0.25] - half
-    return Drawn(np.where(classes[:, None] == 0, upper, lower), classes)
+    return np.where(classes[:, None] == 0, upper, lower), classes
 
 
 def _circles(rows: int, generator: np.random.Generator) -> Drawn:
-    classes = _shares(rows, 2)
+    classes = np.arange(rows) % 2
     angle = 2 * np.pi * generator.uniform(size=rows)
-    return Drawn(_round(angle, np.where(classes == 0, 0.4, 1.0)), classes)
+    return _round(angle, np.where(classes == 0, 0.4, 1.0)), classes
 
 
 def _spirals(rows: int, generator: np.random.Generator) -> Drawn:
-    classes = _shares(rows, 2)
+    classes = np.arange(rows) % 2
     along = np.sqrt(generator.uniform(size=rows))  # as many points to each length of the arm
-    return Drawn(_round(3.5 * np.pi * along + np.pi * classes, 0.08 + 1.1 * along), classes)
+    return _round(3.5 * np.pi * along + np.pi * classes, 0.08 + 1.1 * along), classes
 
 
 def _xor(rows: int, generator: np.random.Generator) -> Drawn:
-    classes = _shares(rows, 2)
+    classes = np.arange(rows) % 2
     size = generator.uniform(0.12, 1, (rows, 2))
     first = generator.choice([-1.0, 1.0], rows)
     second = np.where(classes == 0, first, -first)
-    return Drawn(size * np.column_stack([first, second]), classes)
+    return size * np.column_stack([first, second]), classes
 
 
 def _gaussians(rows: int, generator: np.random.Generator) -> Drawn:
-    classes = _shares(rows, 3)
+    classes = np.arange(rows) % 3
     centres = _round(2 * np.pi * (np.arange(3) / 3 + 0.25), 0.75)
-    return Drawn(centres[classes] + 0.12 * generator.standard_normal((rows, 2)), classes)
+    return centres[classes] + 0.12 * generator.standard_normal((rows, 2)), classes
 
 
 def _plane(rows: int, generator: np.random.Generator) -> Drawn:
     positions = generator.uniform(-1, 1, (rows, 2))
-    return Drawn(positions, positions @ [0.7, 0.4])
+    return positions, positions @ [0.7, 0.4]
 
 
 def _hills(rows: int, generator: np.random.Generator) -> Drawn:
     positions = generator.uniform(-1, 1, (rows, 2))
     middles = [0.45, 0.4], [-0.4, -0.45]
     hill, hollow = (np.exp(-np.sum((positions - at) ** 2, axis=1) / 0.18) for at in middles)
-    return Drawn(positions, hill - hollow)
+    return positions, hill - hollow
 
 
 PLANAR: Mapping[str, Planar] = MappingProxyType(
