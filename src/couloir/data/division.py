@@ -63,7 +63,10 @@ def take_groups(
     Returns:
         Whether each row is taken [row]; one group is taken at least.
     """
-    tallies, group_of_row = _tallies(labels, groups)
+    classes, class_of_row = np.unique(labels, return_inverse=True)
+    names, group_of_row = np.unique(groups, return_inverse=True)
+    cells = np.bincount(group_of_row * len(classes) + class_of_row, minlength=len(names) * len(classes))
+    tallies = cells.reshape(len(names), len(classes))  # rows of each class in each group
     totals, sizes = tallies.sum(axis=0), tallies.sum(axis=1)
     wanted = share * totals
     order = generator.permutation(len(tallies))
@@ -163,14 +166,6 @@ def windows(times: np.ndarray, folds: int, fewest: int, column: str) -> list[tup
     wishes = [len(order) - size * later for later in range(folds, 0, -1)]
     borders = [*_cuts(times[order], wishes, fewest - 1, column), len(order)]
     return [(np.sort(order[:start]), np.sort(order[start:end])) for start, end in pairwise(borders)]
-
-
-def _tallies(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of each class in each group [group, class], and the group's number of each row [row]."""
-    classes, class_of_row = np.unique(labels, return_inverse=True)
-    names, group_of_row = np.unique(groups, return_inverse=True)
-    cells = np.bincount(group_of_row * len(classes) + class_of_row, minlength=len(names) * len(classes))
-    return cells.reshape(len(names), len(classes)), group_of_row
 
 
 def _cuts(ordered: np.ndarray, wishes: Sequence[float], skip: int, column: str) -> list[int]:

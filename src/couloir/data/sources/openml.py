@@ -48,11 +48,16 @@ def read_openml(source: str) -> Table:
             f"The source {quoted(source)} does not name a set of OpenML: "
             "write openml:adult, openml:adult@2 or openml:1590."
         )
-    path = own("openml") / f"{key}.parquet"
+    path = openml_folder() / f"{key}.parquet"
     if not path.is_file():
         _keep(_fetch(source, match["name"], match["version"]), path)
     about = pl.read_parquet_metadata(path)
     return Table(pl.read_parquet(path), frame_row, about["name"], target_name=about.get("target"))
+
+
+def openml_folder() -> Path:
+    """Where fetched sets are kept: COULOIR_HOME/openml, else in the user's cache folder."""
+    return own("openml")
 
 
 def _fetch(source: str, name: str, version: str | None) -> Any:
@@ -68,7 +73,7 @@ def _fetch(source: str, name: str, version: str | None) -> Any:
             # Which version it is can be read off the set's name.
             warnings.filterwarnings("ignore", "Multiple active versions", UserWarning)
             warnings.filterwarnings("ignore", "A network error occurred", UserWarning)
-            fetched = str(own("openml") / "fetched")
+            fetched = str(openml_folder() / "fetched")
             return fetch_openml(**wanted, as_frame=True, parser="pandas", data_home=fetched)
     except HTTPError as error:
         if error.code in (404, 412):
