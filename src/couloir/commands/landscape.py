@@ -337,9 +337,7 @@ def _slice_record(plane: Plane, drawn: Slice, measure: Measure, about: Restored)
         "precision": measure.precision,
         "centre": findings.Centre(loss=finite(loss), accuracy=accuracy),
         "lowest": findings.Lowest(
-            loss=finite(float(drawn.loss[row, column])),
-            x=float(drawn.x[column]),
-            y=float(drawn.y[row]),
+            loss=finite(float(drawn.loss[row, column])), x=float(drawn.x[column]), y=float(drawn.y[row])
         ),
     }
 

@@ -187,12 +187,7 @@ def _begun(
 
 
 def _resumed(
-    data: Any,
-    folder: Path,
-    trials: int | None,
-    minutes: float | None,
-    storage: str | None,
-    stages: Stages,
+    data: Any, folder: Path, trials: int | None, minutes: float | None, storage: str | None, stages: Stages
 ) -> Search:
     """A search that goes on where its last whole generation ended."""
     study = Study.resume(folder, storage)

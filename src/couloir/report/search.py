@@ -140,13 +140,7 @@ def _ensemble(record: SearchRecord) -> dict[str, Any]:
     shares = [(share, share.parameters or {}) for share in record.ensemble or []]
     names = list(dict.fromkeys(name for _, parameters in shares for name in parameters))
     items = [
-        row(
-            [
-                str(share.member),
-                percent(share.weight),
-                *(setting(parameters.get(name)) for name in names),
-            ]
-        )
+        row([str(share.member), percent(share.weight), *(setting(parameters.get(name)) for name in names)])
         for share, parameters in sorted(shares, key=lambda entry: -entry[0].weight)
     ]
     return {"heads": ["trial", "weight", *map(heading, names)], "items_": items}
