@@ -38,13 +38,16 @@ def leaderboard(run: Run[TrainRecord]) -> dict[str, Any]:
     names = _hyperparameters(run)
     varied = [name for name in names if _varies(rows, name)]
     columns, more = _columns(run.record, varied), len(rows) > MOST_MEMBERS
+    shown = (
+        f"The best {MOST_MEMBERS} of {len(rows):,} members"
+        if more
+        else f"All {words.count(len(rows), 'member')}"
+    )
     return {
         "heads": [head for _, head in columns],
         "best": [_cells(row, columns) for row in best],
         "all": [_cells(row, columns) for row in rows[:MOST_MEMBERS]],
-        "all_heading": f"The best {MOST_MEMBERS} of {len(rows):,} members"
-        if more
-        else f"All {words.count(len(rows), 'member')}",
+        "all_heading": shown,
         "more": more,
         "alike": _alike(rows, [name for name in names if name not in varied]),
     }
@@ -98,16 +101,12 @@ def _cells(row: Row, columns: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for name, _ in columns:
         if name == "status":
             text = _outcome(row)
-        elif _is_score(name):
+        elif name.startswith(("validation_", "training_")):
             text = words.metric(name.removeprefix("validation_"), row[name])
         else:
             text = words.setting(row[name])
         cells.append({"text": text, "kind": name})
     return {"rule": row["optimizer"], "diverged": row["status"] == "diverged", "cells": cells}
-
-
-def _is_score(name: str) -> bool:
-    return name.startswith(("validation_", "training_"))
 
 
 def _outcome(row: Row) -> str:
@@ -122,12 +121,16 @@ def mistakes(record: TrainRecord) -> dict[str, Any]:
     if not found:
         return {"kind": "none", "items": []}
     rows = "validation row" if len(found) == 1 else f"{len(found)} validation rows"
-    if classes:
-        heading = f"The {rows} to whose true class the winner gave the least probability."
-    else:
-        heading = f"The {rows} whose prediction is farthest off."
+    worst = (
+        "to whose true class the winner gave the least probability"
+        if classes
+        else "whose prediction is farthest off"
+    )
+    heading = f"The {rows} {worst}."
     if record.data.image_shape:
-        return {"kind": "pictures", "heading": heading, "items": _pictures(found)}
+        brightest = max(value for mistake in found for line in mistake.pixels or [] for value in line)
+        items = [_picture(mistake, brightest) for mistake in found]
+        return {"kind": "pictures", "heading": heading, "items": items}
     columns = _shown_columns(record)
     score = "given to the true class" if classes else "error"
     return {
@@ -153,11 +156,9 @@ def _mistake_cells(mistake: Mistake, columns: Iterable[str]) -> list[str]:
 
 def _doubt(mistake: Mistake) -> str:
     """What was given to the true class, or how far off the value is."""
-    return percent(mistake.probability) if mistake.error is None else _signed(mistake.error)
-
-
-def _signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)
+    if mistake.error is None:
+        return percent(mistake.probability)
+    return f"+{number(mistake.error)}" if mistake.error > 0 else number(mistake.error)
 
 
 def _value(value: Any) -> str:
@@ -165,11 +166,6 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}".replace("-", "−")
     return "missing" if value is None else words.short(value)
-
-
-def _pictures(found: Sequence[Mistake]) -> list[dict[str, str]]:
-    brightest = max(value for mistake in found for line in mistake.pixels or [] for value in line)
-    return [_picture(mistake, brightest) for mistake in found]
 
 
 def _picture(mistake: Mistake, brightest: float) -> dict[str, str]:
