@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
@@ -32,8 +32,6 @@ WIDTH, HEIGHT = 520, 200
 
 WIDE = 20.0
 """Losses whose largest is more than so many times the smallest are drawn on a logarithmic axis."""
-
-AnyRun: TypeAlias = "Run[Any] | TableRun[Any]"
 
 
 class Curve(NamedTuple):
@@ -60,7 +58,7 @@ def line(record: records.Record) -> str:
     return f"{kind.name} {words.one_line(record.about)}: {kind.line(record)}"
 
 
-def html(run: AnyRun) -> str:
+def html(run: Run[Any] | TableRun[Any]) -> str:
     """What a run came to, as a piece of HTML that needs nothing else."""
     view = KINDS[run.record.kind].view(run)
     shown = {"line": line(run.record), "view": view, "drawing": _drawing(view.curves)}
