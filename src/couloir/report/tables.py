@@ -38,16 +38,12 @@ def leaderboard(run: Run[TrainRecord]) -> dict[str, Any]:
     names = _hyperparameters(run)
     varied = [name for name in names if _varies(rows, name)]
     columns, more = _columns(run.record, varied), len(rows) > MOST_MEMBERS
-    shown = (
-        f"The best {MOST_MEMBERS} of {len(rows):,} members"
-        if more
-        else f"All {words.count(len(rows), 'member')}"
-    )
+    many = f"The best {MOST_MEMBERS} of {len(rows):,} members"
     return {
         "heads": [head for _, head in columns],
         "best": [_cells(row, columns) for row in best],
         "all": [_cells(row, columns) for row in rows[:MOST_MEMBERS]],
-        "all_heading": shown,
+        "all_heading": many if more else f"All {words.count(len(rows), 'member')}",
         "more": more,
         "alike": _alike(rows, [name for name in names if name not in varied]),
     }
@@ -121,12 +117,10 @@ def mistakes(record: TrainRecord) -> dict[str, Any]:
     if not found:
         return {"kind": "none", "items": []}
     rows = "validation row" if len(found) == 1 else f"{len(found)} validation rows"
-    worst = (
-        "to whose true class the winner gave the least probability"
-        if classes
-        else "whose prediction is farthest off"
-    )
-    heading = f"The {rows} {worst}."
+    if classes:
+        heading = f"The {rows} to whose true class the winner gave the least probability."
+    else:
+        heading = f"The {rows} whose prediction is farthest off."
     if record.data.image_shape:
         brightest = max(value for mistake in found for line in mistake.pixels or [] for value in line)
         items = [_picture(mistake, brightest) for mistake in found]
