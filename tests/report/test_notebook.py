@@ -60,7 +60,7 @@ class Reader(HTMLParser):
 def test_a_run_is_told_in_one_line(folder: Path) -> None:
     said = repr(shown(folder))
     record = read_record(folder)
-    assert said.startswith(f"<{notebook.NAMES[record.kind]} {record.about}: ")
+    assert said.startswith(f"<{notebook.KINDS[record.kind].name} {record.about}: ")
     assert said.endswith(">")
     assert "\n" not in said
     assert len(said) < 300

@@ -75,6 +75,12 @@ def given_or_usual(taker: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: known[name].check_or_none(value) for name, value in {**usual, **given}.items()}
 
 
+def as_code(verb: str, given: Mapping[str, Any]) -> str:
+    """The call that a run came from, for its record."""
+    told = "".join(f", {name}={value!r}" for name, value in given.items())
+    return f"couloir.{verb}(data{told})"
+
+
 def offered(taker: str, leave_out: Collection[str] = ()) -> dict[str, Option]:
     """The options of a verb, in Python: without those about its data, where it writes and what it shows."""
     return {

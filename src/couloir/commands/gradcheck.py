@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from couloir.commands.asked import given_or_usual, takes
+from couloir.commands.asked import as_code, given_or_usual, takes
 from couloir.commands.findings import finished, finite
 from couloir.commands.one_network import Exploration, Table, described, looked_at, opening
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer, Silent, as_code
+from couloir.commands.train import Observer, begun
 from couloir.engine import seeds
 from couloir.engine.epochs import Part
 from couloir.engine.member import initial_network
@@ -69,12 +69,11 @@ def gradcheck(
     Raises:
         InputError: something given cannot be used, or the network is too large to be nudged.
     """
-    stages, observer = stages or Stages(), observer or Silent()
+    stages, observer = begun(out, stages, observer)
     options = given_or_usual(GRADCHECK, given)
     samples, seed = options.pop("samples"), options.pop("seed")
-    problem, member = looked_at(
-        data, Conditions(seed=seed, precision="float64"), options, out, observer, stages
-    )
+    conditions = Conditions(seed=seed, precision="float64")
+    problem, member = looked_at(data, conditions, options, observer, stages)
     widths, settings = problem.widths(member), (member.activation, member.loss)
     rows = _sampled(problem.data.train, samples, seed)
     network = initial_network(member, seed, widths[0], widths[-1], np.float64)
@@ -157,8 +156,7 @@ def _table(found: Agreement) -> Table:
             f"{each.shape[0]:,} × ({each.shape[1]:,} + 1)",
             f"{each.checked:,}",
             number(each.largest_gradient),
-            number(each.central, 2),
-            number(each.forward, 2),
+            *(number(error, 2) for error in (each.central, each.forward)),
         ]
         for each in found.layers
     ]
@@ -169,17 +167,9 @@ def _tables(found: _Checked) -> dict[str, pl.DataFrame]:
     import polars as pl
 
     agreement, curves = found.agreement, found.curves
-    return {
-        "agreement": pl.DataFrame(
-            {
-                "place": agreement.places,
-                "backpropagation": agreement.gradient,
-                "forward": agreement.forward,
-                "central": agreement.central,
-            }
-        ),
-        "errors": pl.DataFrame(
-            {"epsilon": curves.epsilons, "forward": curves.forward, "central": curves.central}
-        ),
-        "costs": pl.DataFrame([{**each._asdict(), "widths": list(each.widths)} for each in found.costs]),
-    }
+    compared = {"place": agreement.places, "backpropagation": agreement.gradient}
+    compared |= {"forward": agreement.forward, "central": agreement.central}
+    errors = {"epsilon": curves.epsilons, "forward": curves.forward, "central": curves.central}
+    costs = [{**each._asdict(), "widths": list(each.widths)} for each in found.costs]
+    tables = {"agreement": compared, "errors": errors, "costs": costs}
+    return {name: pl.DataFrame(numbers) for name, numbers in tables.items()}

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
-from couloir.commands.asked import given_or_usual, takes
+from couloir.commands.asked import as_code, given_or_usual, takes
 from couloir.commands.findings import finished
 from couloir.commands.one_network import Exploration, Table, described, looked_at, opening
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer, Silent, as_code, interruptions
+from couloir.commands.train import Observer, begun, interruptions
 from couloir.engine.member import Member
 from couloir.experiments import grids, guessing
 from couloir.figures.experiments.grids import guesses_needed, plain_power
@@ -49,10 +49,10 @@ def guess(
     Raises:
         InputError: something given cannot be used.
     """
-    stages, observer = stages or Stages(), observer or Silent()
+    stages, observer = begun(out, stages, observer)
     options = given_or_usual(GUESS, given)
     guesses, seed = options.pop("guesses"), options.pop("seed")
-    problem, member = looked_at(data, Conditions(seed=seed), options, out, observer, stages)
+    problem, member = looked_at(data, Conditions(seed=seed), options, observer, stages)
     widths, part = problem.widths(member), problem.data.train
     with stages.timed("guess"):
         observer.stage("guessing")
@@ -84,14 +84,9 @@ def _searched(
             observer.stage(f"guessing: {done:,} of {guesses:,}, best {number(lowest)}")
             return interrupted()
 
+        widths, settings = problem.widths(member), (member.activation, member.loss)
         search = guessing.random_search(
-            problem.widths(member),
-            problem.data.train,
-            member.activation,
-            member.loss,
-            guesses,
-            seed,
-            on_progress=tell,
+            widths, problem.data.train, *settings, guesses, seed, on_progress=tell
         )
         return search, "interrupted" if interrupted() else "complete"
 
@@ -119,10 +114,8 @@ def _record(search: RandomSearch, descent: CountedDescent) -> dict[str, Any]:
 
 def _lines(search: RandomSearch, descent: CountedDescent) -> Iterator[tuple[str, str]]:
     pace = number(float(f"{search.guesses / max(search.seconds, 1e-9):.3g}"))
-    yield (
-        "guessed",
-        f"{words.count(search.guesses, 'guess', 'guesses')} in {search.seconds:.1f} s, {pace} a second",
-    )
+    guesses = words.count(search.guesses, "guess", "guesses")
+    yield "guessed", f"{guesses} in {search.seconds:.1f} s, {pace} a second"
     yield "result", contest_words(search, descent)
     grid = plain_power(grids.dimension_counter(search.parameters).text)
     yield "grid", f"ten values for each of {search.parameters:,} weights and biases make {grid} guesses"

@@ -17,13 +17,12 @@ from couloir import text as words
 from couloir.commands.asked import given_or_usual, takes
 from couloir.commands.findings import Finding, finished, finite
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer, Silent, interruptions
+from couloir.commands.train import Observer, begun, interruptions
 from couloir.engine import seeds
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.optimizers import find_rule
 from couloir.errors import InputError
-from couloir.files import check_folder
 from couloir.landscapes.curvature import Derivatives, Eigenpairs, curvature
 from couloir.landscapes.measuring import Measure, OnProgress
 from couloir.landscapes.planes import Plane, line, principal_plane, random_plane, solutions_plane
@@ -100,12 +99,10 @@ def landscape(
     Raises:
         InputError: something given cannot be used; the data are others; the paths span no plane.
     """
-    stages, observer = stages or Stages(), observer or Silent()
+    stages, observer = begun(out, stages, observer)
     asked = given_or_usual(LANDSCAPE, given)
     optimizer, epochs, seed = asked["optimizer"], asked["epochs"], asked["seed"]
     kind = _checked_plane(asked["plane"], optimizer)
-    if out is not None:
-        check_folder(Path(out))
     with stages.timed("load"):
         stored = run if isinstance(run, runs.StoredRun) else runs.read(run)
         about = restored(stored, data)
@@ -260,8 +257,8 @@ def _under(member: Member, rule: Rule, known: Mapping[str, tuple[float, dict[str
 
 def _best_rates(about: Restored) -> dict[str, tuple[float, dict[str, float]]]:
     """The learning rate and other numbers that each rule did best with in the run, the best rule first."""
-    table, found = about.run.leaderboard, {}
-    for row in table.iter_rows(named=True):
+    found: dict[str, tuple[float, dict[str, float]]] = {}
+    for row in about.run.leaderboard.iter_rows(named=True):
         if row["status"] != "diverged" and row["optimizer"] not in found:
             found[row["optimizer"]] = (row["learning_rate"], rule_numbers(row))
     return found
@@ -337,9 +334,7 @@ def _slice_record(plane: Plane, drawn: Slice, measure: Measure, about: Restored)
         "precision": measure.precision,
         "centre": findings.Centre(loss=finite(loss), accuracy=accuracy),
         "lowest": findings.Lowest(
-            loss=finite(float(drawn.loss[row, column])),
-            x=float(drawn.x[column]),
-            y=float(drawn.y[row]),
+            loss=finite(float(drawn.loss[row, column])), x=float(drawn.x[column]), y=float(drawn.y[row])
         ),
     }
 

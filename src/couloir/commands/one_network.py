@@ -7,24 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from couloir import text as words
 from couloir.commands.findings import F, Finding
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer
-from couloir.data.dataset import Dataset
-from couloir.data.loading import load
+from couloir.commands.train import Observer, prepared
 from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.errors import InputError
-from couloir.files import check_folder
 from couloir.runs.records import findings
 from couloir.runs.records.common import data_of
 from couloir.selection.members import Options
-from couloir.selection.problem import Conditions, Problem, prepare
+from couloir.selection.problem import Conditions, Problem
 
 if TYPE_CHECKING:
     from couloir.figures import Chart
@@ -49,21 +45,11 @@ class Exploration(Finding[F]):
 
 
 def looked_at(
-    data: Any,
-    conditions: Conditions,
-    options: dict[str, Any],
-    out: str | Path | None,
-    observer: Observer,
-    stages: Stages,
+    data: Any, conditions: Conditions, options: dict[str, Any], observer: Observer, stages: Stages
 ) -> tuple[Problem, Member]:
     """The data split and prepared as for training, and the one network that was described."""
-    if out is not None:
-        check_folder(Path(out))
-    with stages.timed("load"):
-        dataset = data if isinstance(data, Dataset) else load(data)
-    with stages.timed("prepare"):
-        problem = prepare(dataset, conditions)
-        observer.loaded(problem)
+    problem = prepared(data, conditions, stages)
+    observer.loaded(problem)
     members = Options(optimizer="sgd", learning_rate=1.0, **options).members(problem.data.task)
     if len(members) > 1:
         raise InputError("One network is looked at: give one value of each option.")
@@ -91,8 +77,6 @@ def described(problem: Problem, member: Member, seed: int, command: str) -> dict
 def opening(problem: Problem, member: Member, rows: int) -> Iterator[tuple[str, str]]:
     """The network, and how many rows its loss is the mean over; what the data are the observer was told."""
     widths = problem.widths(member)
-    text = (
-        f"{'-'.join(map(str, widths))}, {member.activation}: {parameter_count(widths):,} weights and biases"
-    )
-    name = words.LOSS_NAMES[member.loss]
-    yield "network", f"{text}; {name} over {words.count(rows, 'training row')}"
+    text = f"{'-'.join(map(str, widths))}, {member.activation}: {parameter_count(widths):,} weights and "
+    text += f"biases; {words.LOSS_NAMES[member.loss]} over {words.count(rows, 'training row')}"
+    yield "network", text

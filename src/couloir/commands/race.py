@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from couloir.commands.asked import Asked, sorted_out, takes
+from couloir.commands.asked import Asked, as_code, sorted_out, takes
+from couloir.commands.findings import finished
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
-from couloir.data.dataset import Dataset
-from couloir.data.loading import load
+from couloir.commands.train import Observer, Run, begun, import_ahead, interruptions, prepared, tested
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.training import Progress
 from couloir.errors import InputError
-from couloir.files import check_folder
 from couloir.options import RACE, SURFACE, taken_by
 from couloir.runs.records import RaceRecord, learned
 from couloir.selection import tables
@@ -29,7 +27,7 @@ from couloir.selection.candidates import validated
 from couloir.selection.choosing import choose
 from couloir.selection.comparison.race import Race, curves_table, run_race, standing, tuning_table
 from couloir.selection.members import Options
-from couloir.selection.problem import Conditions, Problem, chosen_metric, fitting, prepare
+from couloir.selection.problem import Conditions, Problem, chosen_metric, fitting
 from couloir.selection.testing import Choice
 
 ON_A_SURFACE = tuple(name for name, option in taken_by(RACE).items() if option.group == SURFACE)
@@ -64,15 +62,10 @@ def race(
     Raises:
         InputError: something given cannot be used, or every rule diverged at every rate.
     """
-    stages, observer = stages or Stages(), observer or Silent()
-    if out is not None:
-        check_folder(Path(out))
+    stages, observer = begun(out, stages, observer)
     conditions, options, rest = asked_of_race(given, machine)
     rates, replicates = rest["rates"], rest["replicates"]
-    with stages.timed("load"):
-        dataset = data if isinstance(data, Dataset) else load(data)
-    with stages.timed("prepare"):
-        problem = prepare(dataset, conditions)
+    problem = prepared(data, conditions, stages)
     ranked_by = chosen_metric(problem.data.task, conditions.metric)
     members = runners(problem, options)
     observer.loaded(problem)
@@ -90,11 +83,8 @@ def race(
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(_choice(problem, found, conditions, rates, command or as_code("race", given)))
-    run.record.status, run.record.seconds = status, stages.rounded()
-    if out is not None:
-        observer.stage("writing the report")
-        run.save(out)
-    return run
+    run.record.status = status
+    return finished(run, out, observer, stages, "writing the report")
 
 
 def asked_of_race(given: Mapping[str, Any], machine: Machine | None = None) -> Asked:
@@ -135,6 +125,8 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
     """The best rule's network, tuned, is the winner; there is nothing else to choose."""
     replicates = len(found.replicas.folds)
     targets = found.targets()[np.isfinite(found.targets())]
+    target = float(targets.mean()) if len(targets) else None
+    sizes = learned.ReplicateSizes(train=found.train_rows, validation=found.validation_rows)
     samples = found.tuning.member_samples + found.replicas.member_samples
     return choose(
         problem,
@@ -154,18 +146,14 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
             "pairs": found.pairs(),
             "verdicts": found.verdicts(),
             "left_out": found.left_out,
-            "target": learned.Target(
-                metric=found.metric, value=float(targets.mean()) if len(targets) else None
-            ),
+            "target": learned.Target(metric=found.metric, value=target),
             "epochs": found.epochs,
             "steps_per_epoch": found.steps_per_epoch,
             "replicates": replicates,
             "one_division": problem.dataset.times is not None,
             "rates_per_rule": rates,
             "n_trainings": len(found.tuning.outcomes) + replicates * len(found.replicas.outcomes),
-            "replicate_sizes": learned.ReplicateSizes(
-                train=found.train_rows, validation=found.validation_rows
-            ),
+            "replicate_sizes": sizes,
         },
         tables={"tuning": tuning_table(found), "curves": curves_table(found)},
     )

@@ -19,9 +19,9 @@ import numpy as np
 import polars as pl
 
 from couloir import text as words
-from couloir.commands.asked import Asked, offered, sorted_out, takes
+from couloir.commands.asked import Asked, as_code, offered, sorted_out, takes
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer, Run, Silent, as_code, import_ahead, interruptions, tested
+from couloir.commands.train import Observer, Run, Silent, import_ahead, interruptions, prepared, tested
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load
 from couloir.engine.machine import Machine
@@ -163,19 +163,15 @@ def _begun(
         dataset = data if isinstance(data, Dataset) else load(data)
     asked["source"] = dict(dataset.source)
     conditions = replace(conditions, cv=judging_folds(dataset, asked["cv"], asked["validation"]))
-    problem = _prepared(dataset, conditions, stages)
+    problem = prepared(dataset, conditions, stages)
     metric = chosen_metric(problem.data.task, conditions.metric)
     space, options = spaces
     found = space if isinstance(space, Space) else _space(space, problem)
     found = found.with_values(options.given)
     first = not out.exists()
     folder = runs.claim_folder(out, dataset.name)
-    header = {
-        "asked": asked,
-        "conditions": asdict(conditions),
-        "metric": metric,
-        "fingerprint": dataset.fingerprint,
-    }
+    header: dict[str, Any] = {"asked": asked, "conditions": asdict(conditions)}
+    header |= {"metric": metric, "fingerprint": dataset.fingerprint}
     maximise = METRICS[metric].more_is_better
     try:
         study = Study.create(folder, found, conditions.seed, maximise, header, storage, folder.name)
@@ -187,12 +183,7 @@ def _begun(
 
 
 def _resumed(
-    data: Any,
-    folder: Path,
-    trials: int | None,
-    minutes: float | None,
-    storage: str | None,
-    stages: Stages,
+    data: Any, folder: Path, trials: int | None, minutes: float | None, storage: str | None, stages: Stages
 ) -> Search:
     """A search that goes on where its last whole generation ended."""
     study = Study.resume(folder, storage)
@@ -204,7 +195,7 @@ def _resumed(
         conditions = replace(conditions, minutes=minutes)
     with stages.timed("load"):
         dataset = _same_data(data, header)
-    problem = _prepared(dataset, conditions, stages)
+    problem = prepared(dataset, conditions, stages)
     return Search.begin(folder, study, problem, conditions, header["metric"], header["asked"]["halving"])
 
 
@@ -225,11 +216,6 @@ def judging_folds(dataset: Dataset, cv: int | None, validation: bool) -> int | N
         return cv
     rows = len(dataset) - (0 if dataset.test_rows is None else len(dataset.test_rows))
     return FOLDS if rows < FOLDS_BELOW else None
-
-
-def _prepared(dataset: Dataset, conditions: Conditions, stages: Stages) -> Problem:
-    with stages.timed("prepare"):
-        return prepare(dataset, conditions)
 
 
 def _space(space: str | Path | None, problem: Problem) -> Space:
@@ -277,15 +263,14 @@ def _run_generations(
             if study.generations and left is not None and left <= under_way.budget.least_seconds:
                 break  # a search of few seconds has one generation all the same
             observer.stage(_headline(under_way))
-            count = (
-                asked["generation"] if most is None else min(asked["generation"], most - len(study.trials))
-            )
+            count = asked["generation"]
+            if most is not None:
+                count = min(count, most - len(study.trials))
             with stages.timed("generations"):
                 under_way.advance(count, left, on_epoch, unwanted=interrupted)
             if interrupted():
                 raise Interrupted(under_way.folder, len(study.trials))
-    for name in ("compile_seconds", "seconds"):
-        stage = "compile" if name == "compile_seconds" else "train"
+    for stage, name in (("compile", "compile_seconds"), ("train", "seconds")):
         stages.seconds[stage] = sum(cost[name] for cost in under_way.costs)
     return "complete" if most is not None and len(study.trials) >= most else "out of time"
 
@@ -334,7 +319,8 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
     study, best = under_way.study, under_way.pool.best
     if best is None:
         raise InputError("No trial has come to a result: give more trials, or a space with smaller rates.")
-    trials = tables.trials_table(under_way)
+    trials, more_is_better = tables.trials_table(under_way), METRICS[under_way.metric].more_is_better
+    ranked = trials.filter(pl.col("value").is_not_null()).sort("value", descending=more_is_better)
     choice = choose(
         under_way.problem,
         under_way.conditions,
@@ -349,9 +335,7 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
         samples_per_second=under_way.member_samples / max(sum(c["seconds"] for c in under_way.costs), 1e-9),
         command=asked["command"],
         history=tables.history(under_way),
-        leaderboard=trials.filter(pl.col("value").is_not_null()).sort(
-            "value", descending=METRICS[under_way.metric].more_is_better
-        ),
+        leaderboard=ranked,
         record=SearchRecord,
         more=_more(under_way, best, asked),
         tables={"trials": trials, "rungs": tables.rungs_table(under_way)},
@@ -381,8 +365,7 @@ def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> di
         "importance_of_parameters": _parameter_importance(study),
     }
     if problem.folds:
-        scores = chosen.attributes["held_out"]
-        epochs = chosen.attributes["best_epochs"]
+        scores, epochs = chosen.attributes["held_out"], chosen.attributes["best_epochs"]
         found["cross_validation"] = fold_record(problem, under_way.metric, scores, under_way.nested(), epochs)
     return found
 

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 from couloir.commands.asked import given_or_usual, offered, takes
 from couloir.commands.findings import Finding, finished, finite
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer, Silent
+from couloir.commands.train import Observer, begun
 from couloir.engine.machine import Machine
 from couloir.errors import InputError, unknown
-from couloir.files import check_folder
 from couloir.options import BUNDLED, RACE, SURFACE_RACE, SURFACES, taken_by
 from couloir.runs import stored as runs
 from couloir.runs.records import SurfaceRecord, findings, read_record
@@ -109,10 +108,8 @@ def race_surface(
     Raises:
         InputError: something given cannot be used.
     """
-    stages, observer = stages or Stages(), observer or Silent()
+    stages, observer = begun(out, stages, observer)
     asked = asked_of_surface_race(given)
-    if out is not None:
-        check_folder(Path(out))
     observer.stage("racing")
     with stages.timed("race"):
         found = _raced(surface, asked)
@@ -234,11 +231,8 @@ def _standing_record(finish: Finish) -> findings.SurfaceStanding:
 def python_lines(name: str, asked: Mapping[str, Any]) -> str:
     """The lines of Python that give the same race and its first figure."""
     known = offered(SURFACE_RACE)
-    settings = "".join(
-        f", {key}={value!r}"
-        for key, value in asked.items()
-        if key == "steps" or value not in (None, known[key].default)
-    )
+    told = [key for key, value in asked.items() if key == "steps" or value not in (None, known[key].default)]
+    settings = "".join(f", {key}={asked[key]!r}" for key in told)
     return (
         "import couloir\n"
         "from couloir.figures.surfaces.race import surface_race\n\n"
@@ -278,14 +272,8 @@ def tuning_table(race: SurfaceRace) -> pl.DataFrame:
     """One row per runner and learning rate that was tried; the loss of a rate that diverged is null."""
     import polars as pl
 
-    schema = {
-        "rule": pl.String,
-        "learning_rate": pl.Float64,
-        "loss": pl.Float64,
-        "arrived": pl.Int64,
-        "diverged": pl.Int64,
-        "chosen": pl.Boolean,
-    }
+    schema = {"rule": pl.String, "learning_rate": pl.Float64, "loss": pl.Float64}
+    schema |= {"arrived": pl.Int64, "diverged": pl.Int64, "chosen": pl.Boolean}
     rows = [trial._asdict() | {"loss": finite(trial.loss)} for trial in race.tuning]
     return pl.DataFrame(rows, schema=schema)
 
@@ -304,8 +292,7 @@ def lines(run: SurfaceRun) -> Iterable[tuple[str, str]]:
     yield "verdict", record.verdict
     for note in race.notes:
         yield "note", note
-    edge = [finish.name for finish in race.runners if finish.at_edge]
-    if edge:
+    if edge := [finish.name for finish in race.runners if finish.at_edge]:
         yield "note", f"best at an end of the rates tried: {', '.join(edge)}"
 
 

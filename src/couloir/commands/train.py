@@ -11,7 +11,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from couloir.commands.asked import sorted_out, takes
+from couloir.commands.asked import as_code, sorted_out, takes
+from couloir.commands.findings import Shown, finished
 from couloir.commands.stages import Stages
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load, load_features
@@ -42,7 +43,7 @@ from couloir.selection.problem import Conditions, Plan, Problem, plan, prepare
 from couloir.selection.testing import Choice
 
 
-class Run(runs.StoredRun[R]):
+class Run(runs.StoredRun[R], Shown):
     """A run with its verbs: what `train` gives back and `open_run` reads.
 
     Attributes:
@@ -55,18 +56,6 @@ class Run(runs.StoredRun[R]):
         folder: where it is stored, or None.
     """
 
-    def __repr__(self) -> str:
-        """What the run came to, in one line."""
-        from couloir.report.notebook import line
-
-        return f"<{line(self.record)}>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: the result, the best members, their curves."""
-        from couloir.report.notebook import html
-
-        return html(self)
-
     def predict(self, source: Any) -> np.ndarray:
         """Labels or values for new rows: a frame, an array, or anything `couloir.load` reads."""
         return self.model.predict(load_features(source, self.model.preparation)[0])
@@ -74,12 +63,6 @@ class Run(runs.StoredRun[R]):
     def probabilities(self, source: Any) -> np.ndarray:
         """Class probabilities [sample, class] for new rows."""
         return self.model.probabilities(load_features(source, self.model.preparation)[0])
-
-    def report(self, path: str | Path) -> Path:
-        """Write the run's page to a file and return its path."""
-        from couloir.report import write_report
-
-        return write_report(self, Path(path))
 
     def save(self, parent: str | Path = "runs") -> Path:
         """Write a run folder, with the report, into a folder of runs; return the new one.
@@ -129,6 +112,15 @@ class Silent(Observer):
     """An observer that says nothing: it has the protocol's methods, which do nothing."""
 
 
+def begun(
+    out: str | Path | None, stages: Stages | None, observer: Observer | None
+) -> tuple[Stages, Observer]:
+    """A verb's stopwatch and who watches it, once it is known that its folder can be written."""
+    if out is not None:
+        check_folder(Path(out))
+    return stages or Stages(), observer or Silent()
+
+
 @takes(TRAIN)
 def train(
     data: Any,
@@ -161,9 +153,7 @@ def train(
     Raises:
         InputError: something given cannot be used.
     """
-    stages, observer = stages or Stages(), observer or Silent()
-    if out is not None:
-        check_folder(Path(out))
+    stages, observer = begun(out, stages, observer)
     conditions, options, _ = sorted_out(TRAIN, given, machine=machine)
     planned = plan_run(data, conditions, options, stages)
     observer.loaded(planned.problem)
@@ -175,11 +165,8 @@ def train(
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(choice)
-    run.record.status, run.record.seconds = status, stages.rounded()
-    if out is not None:
-        observer.stage("writing the report")
-        run.save(out)
-    return run
+    run.record.status = status
+    return finished(run, out, observer, stages, "writing the report")
 
 
 NOT_CROSSED = ("minutes", "refit", "ensemble", "no_stop")
@@ -236,13 +223,19 @@ def plan_run(data: Any, conditions: Conditions, options: Options, stages: Stages
     Raises:
         InputError: something given cannot be used, or the population does not fit into memory.
     """
-    with stages.timed("load"):
-        dataset = data if isinstance(data, Dataset) else load(data)
+    problem = prepared(data, conditions, stages)
     with stages.timed("prepare"):
-        problem = prepare(dataset, conditions)
         planned = plan(problem, options, conditions)
     placement.check_memory(planned.cost)
     return planned
+
+
+def prepared(data: Any, conditions: Conditions, stages: Stages) -> Problem:
+    """The data, loaded where they are not yet, split and prepared."""
+    with stages.timed("load"):
+        dataset = data if isinstance(data, Dataset) else load(data)
+    with stages.timed("prepare"):
+        return prepare(dataset, conditions)
 
 
 def import_ahead(report: bool) -> None:
@@ -259,12 +252,6 @@ def import_ahead(report: bool) -> None:
 
 
 _importing: list[threading.Thread] = []
-
-
-def as_code(verb: str, options: Mapping[str, Any]) -> str:
-    """The call that a run came from, for its record."""
-    given = "".join(f", {name}={value!r}" for name, value in options.items())
-    return f"couloir.{verb}(data{given})"
 
 
 # Training, and ending it in good order ------------------------------------------------------------------

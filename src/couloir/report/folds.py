@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from couloir import figures
 from couloir import text as words
-from couloir.figures import Run, reading, scores
+from couloir.figures import Chart, Run, reading, scores
 from couloir.report.tables import row
 from couloir.text import count, number
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 def in_time(record: LearnedRecord) -> bool:
     """Whether the run has folds that follow time."""
     return record.cross_validation is not None and record.cross_validation.kind == "in time"
+
+
+def charts(run: Run[Any]) -> list[Chart]:
+    """The figures of the folds, where the run has some."""
+    return [figures.fold_strip(run), figures.fold_scores(run)] if run.record.cross_validation else []
 
 
 def choice_words(record: TrainRecord, validated: CrossValidation) -> str:
@@ -41,9 +47,8 @@ def table(record: LearnedRecord) -> dict[str, Any] | None:
     if not validated:
         return None
     names = sorted(validated.scores, key=lambda name: name != validated.metric)
-    means = [("mean ± spread", validated.scores)]
-    means += [("nested", validated.nested)] if validated.nested else []
-    rows = [[head, *(_mean_words(found[name], name) for name in names)] for head, found in means]
+    means = {"mean ± spread": validated.scores} | ({"nested": validated.nested} if validated.nested else {})
+    rows = [[head, *(_mean_words(found[name], name) for name in names)] for head, found in means.items()]
     for fold in range(validated.folds):
         cells = [words.metric(name, validated.scores[name].values[fold]) for name in names]
         rows.append([f"fold {fold + 1}", *cells])

@@ -32,10 +32,9 @@ def charts(run: TableRun[LandscapeRecord]) -> list[Chart]:
 def summarise(run: TableRun[LandscapeRecord]) -> dict[str, Any]:
     """Every sentence and fact of the page that is not a table or a figure."""
     record = run.record
-    return {
+    return summary.frame(record) | {
         "name": f"The landscape of {words.short(record.data.name, 60)}",
         "status": "",
-        "created": summary.moment(record.created),
         "warnings": _warnings(record),
         "lead": _lead(run),
         "facts": _facts(run),
@@ -43,10 +42,6 @@ def summarise(run: TableRun[LandscapeRecord]) -> dict[str, Any]:
         "method": _method(record),
         "data": summary.data_facts(record.data),
         "winner": summary.winner_facts(record.winner),
-        "command": record.command,
-        "seconds": summary.stage_seconds(record.seconds),
-        "versions": list(record.versions.items()),
-        "machine": summary.machine(record),
     }
 
 
@@ -62,9 +57,7 @@ def _lead(run: TableRun[LandscapeRecord]) -> str:
 
 def _warnings(record: LandscapeRecord) -> list[str]:
     lost = [path.rule for path in record.paths if path.diverged]
-    if not lost:
-        return []
-    return [f"{words.joined(lost)} diverged: what is drawn of it is from before that."]
+    return [f"{words.joined(lost)} diverged: what is drawn of it is from before that."] if lost else []
 
 
 def _facts(run: TableRun[LandscapeRecord]) -> list[tuple[str, str, str]]:
@@ -99,23 +92,17 @@ def _plane_words(record: LandscapeRecord) -> str:
     kind = record.plane.kind
     if kind == "random":
         text = "Both directions were drawn at random, and in each the weights of every neuron, its bias with "
-        text += (
-            "them, were scaled to the length that they have in the trained network (after Li et al. 2018). "
-        )
-        return (
-            f"{text}Without that, a network with large weights would look flatter than one with small ones."
-        )
+        text += "them, were scaled to the length that they have in the trained network (after Li et al. "
+        text += "2018). Without that, a network with large weights would look flatter than one with small "
+        return f"{text}ones."
     if kind == "paths":
         text = "All networks that the rules visited, one an epoch, were put together, and the two directions "
         text += "taken in which their squared distances from the trained network are largest (principal "
-        return (
-            f"{text}components about the trained network, as Li et al. 2018 do). Coordinates are distances."
-        )
+        text += "components about the trained network, as Li et al. 2018 do). Coordinates are distances."
+        return text
     if kind == "solutions":
-        text = (
-            "Three networks lie in just one plane. Its first axis runs from the trained network to what the "
-        )
-        return f"{text}other rule found, its second at right angles to it (Garipov et al. 2018)."
+        text = "Three networks lie in just one plane. Its first axis runs from the trained network to what "
+        return f"{text}the other rule found, its second at right angles to it (Garipov et al. 2018)."
     text = "Every point of the line is an average of the two networks, weight by weight; beyond 0 and 1 the "
     return f"{text}line is continued (Goodfellow, Vinyals & Saxe 2015)."
 
@@ -136,32 +123,25 @@ def _curvature_words(record: LandscapeRecord) -> str:
     found = record.curvature
     if not found:
         return ""
-    text = (
-        "The curvature is that of the Hessian, the matrix of all second derivatives, over the same rows. Its "
-    )
-    text += f"largest eigenvalues come from {count(found.products, 'product')} with vectors (Lanczos 1950; "
-    text += "Pearlmutter 1994), with every new vector made orthogonal to all before it."
-    return text
+    text = "The curvature is that of the Hessian, the matrix of all second derivatives, over the same rows. "
+    text += f"Its largest eigenvalues come from {count(found.products, 'product')} with vectors (Lanczos "
+    return f"{text}1950; Pearlmutter 1994), with every new vector made orthogonal to all before it."
 
 
 def tabulate(run: TableRun[LandscapeRecord]) -> dict[str, Any]:
     """The paths: heads and rows as text."""
-    return {"paths": _paths(run)}
-
-
-def _paths(run: TableRun[LandscapeRecord]) -> dict[str, Any]:
     heads = ["rule", "learning rate", "epochs", "shown by the plane", "loss at its end", "on the plane there"]
-    return {"heads": heads, "items_": [_path_row(run, path) for path in run.record.paths]}
+    return {"paths": {"heads": heads, "items_": [_path_row(run, path) for path in run.record.paths]}}
 
 
 def _path_row(run: TableRun[LandscapeRecord], path: Path) -> dict[str, Any]:
-    own = [each for each in run.tables["path"].to_dicts() if each["rule"] == path.rule]
+    last = run.tables["path"].filter(rule=path.rule).row(-1, named=True)
     cells = [
         path.rule,
         number(path.learning_rate),
         f"{path.epochs:,}{', diverged' if path.diverged else ''}",
         words.percent(path.shown),
-        number(own[-1]["loss"]),
-        number(own[-1]["projected"]),
+        number(last["loss"]),
+        number(last["projected"]),
     ]
     return row(cells, True, path.diverged)

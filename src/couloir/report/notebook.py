@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
@@ -18,18 +18,11 @@ from couloir.figures import theme
 from couloir.figures.chart import Run
 from couloir.figures.scores import TableRun
 from couloir.report import embedding
-from couloir.runs.records import (
-    GradcheckRecord,
-    GuessRecord,
-    LandscapeRecord,
-    LearnedRecord,
-    RaceRecord,
-    Record,
-    SurfaceRecord,
-)
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from couloir.runs import records
 
 SHOWN = 5
 """Rows of the table, and curves."""
@@ -40,8 +33,6 @@ WIDTH, HEIGHT = 520, 200
 WIDE = 20.0
 """Losses whose largest is more than so many times the smallest are drawn on a logarithmic axis."""
 
-AnyRun: TypeAlias = "Run[Any] | TableRun[Any]"
-
 
 class Curve(NamedTuple):
     """A line of the drawing: its name, its colour, its points."""
@@ -51,50 +42,34 @@ class Curve(NamedTuple):
     points: list[tuple[float, float]]
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What is shown below the line: a table, and curves over an axis with a title."""
 
     heads: Sequence[str]
     rows: list[list[str]]
-    curves: list[Curve] = field(default_factory=list)
+    curves: Sequence[Curve] = ()
     x: str = ""
     y: str = ""
 
 
-def line(record: Record) -> str:
+def line(record: records.Record) -> str:
     """What a run came to, in one line."""
-    return f"{NAMES[record.kind]} {words.one_line(record.about)}: {LINES[record.kind](record)}"
+    kind = KINDS[record.kind]
+    return f"{kind.name} {words.one_line(record.about)}: {kind.line(record)}"
 
 
-def html(run: AnyRun) -> str:
+def html(run: Run[Any] | TableRun[Any]) -> str:
     """What a run came to, as a piece of HTML that needs nothing else."""
-    view: View = VIEWS[run.record.kind](run)
-    return (
-        embedding.environment()
-        .get_template("notebook.html.jinja")
-        .render(line=line(run.record), view=view, drawing=_drawing(view.curves), width=WIDTH, height=HEIGHT)
-    )
-
-
-NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "train": "training on",
-        "race": "race on",
-        "search": "search on",
-        "surface": "surface race on",
-        "landscape": "landscape of",
-        "gradcheck": "gradient check on",
-        "guess": "guesses on",
-    }
-)
-"""What kinds of run are called, before what they are about."""
+    view = KINDS[run.record.kind].view(run)
+    shown = {"line": line(run.record), "view": view, "drawing": _drawing(view.curves)}
+    template = embedding.environment().get_template("notebook.html.jinja")
+    return template.render(shown, width=WIDTH, height=HEIGHT)
 
 
 # One line -------------------------------------------------------------------------------------------------
 
 
-def _learned_line(record: LearnedRecord) -> str:
+def _learned_line(record: records.LearnedRecord) -> str:
     usual = HEADLINE_METRIC[record.data.task]
     low, high = (words.metric(usual, end) for end in record.test.intervals[usual])
     score = f"{words.METRIC_NAMES[usual]} {words.metric(usual, record.test.scores[usual])}"
@@ -104,15 +79,11 @@ def _learned_line(record: LearnedRecord) -> str:
     return found if record.status == "complete" else f"{found}, {record.status}"
 
 
-def _race_line(record: RaceRecord) -> str:
+def _race_line(record: records.RaceRecord) -> str:
     return f"{_learned_line(record)}. {record.verdicts[0]}"
 
 
-def _surface_line(record: SurfaceRecord) -> str:
-    return record.verdict
-
-
-def _landscape_line(record: LandscapeRecord) -> str:
+def _landscape_line(record: records.LandscapeRecord) -> str:
     name = words.LOSS_NAMES.get(record.loss, record.loss)
     found = f"{record.plane.kind} plane, {words.count(record.grid.points, 'point')}, "
     found += f"{name} {words.number(record.centre.loss)} at the network"
@@ -121,13 +92,13 @@ def _landscape_line(record: LandscapeRecord) -> str:
     return f"{found}, sharpness {words.number(record.curvature.eigenvalues[0])}"
 
 
-def _gradcheck_line(record: GradcheckRecord) -> str:
+def _gradcheck_line(record: records.GradcheckRecord) -> str:
     found = record.agreement
     worst = words.number(found.largest_central)
     return f"{found.checked:,} weights and biases checked, central differences off by {worst} at most"
 
 
-def _guess_line(record: GuessRecord) -> str:
+def _guess_line(record: records.GuessRecord) -> str:
     best = f"the best of {words.count(record.guesses, 'guess', 'guesses')} {words.number(record.best.loss)}"
     reached = record.descent.reached
     if reached is None:
@@ -135,97 +106,62 @@ def _guess_line(record: GuessRecord) -> str:
     return f"{best}, which gradient descent reached after {words.count(reached, 'evaluation')}"
 
 
-LINES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
-    {
-        "train": _learned_line,
-        "race": _race_line,
-        "search": _learned_line,
-        "surface": _surface_line,
-        "landscape": _landscape_line,
-        "gradcheck": _gradcheck_line,
-        "guess": _guess_line,
-    }
-)
-"""What is said of a record, by its kind."""
-
-
 # Tables and curves ----------------------------------------------------------------------------------------
 
 
-def _board_view(run: Run[LearnedRecord]) -> View:
+def _board_view(run: Run[records.LearnedRecord]) -> View:
     """The best members of a training, the best trials of a search."""
     record = run.record
     number, score = "member", METRICS[record.metric].column("validation")
     if "number" in run.leaderboard.columns:  # of a search
         number, score = "number", "value"
-    best = list(run.leaderboard.head(SHOWN).iter_rows(named=True))
-    rows = [
-        [
-            row["optimizer"],
-            words.number(row["learning_rate"]),
-            row["hidden"],
-            words.metric(record.metric, row[score]),
-            str(row["best_epoch"] or "–"),
-            row["status"],
-        ]
-        for row in best
-    ]
     loss = METRICS[DEFAULT_METRIC[record.data.task]]
-    column = loss.column("validation")
-    curves = [
-        _curve(row["optimizer"], run.history.filter(member=row[number]), "epoch", column)._replace(
-            name=f"{row['optimizer']} at {words.number(row['learning_rate'])}"
-        )
-        for row in best
-    ]
+    rows, curves = [], []
+    for row in run.leaderboard.head(SHOWN).iter_rows(named=True):
+        rule, rate, judged = row["optimizer"], words.number(row["learning_rate"]), row[score]
+        ended = [str(row["best_epoch"] or "–"), row["status"]]
+        rows.append([rule, rate, row["hidden"], words.metric(record.metric, judged), *ended])
+        curve = _curve(rule, run.history.filter(member=row[number]), "epoch", loss.column("validation"))
+        curves.append(curve._replace(name=f"{rule} at {rate}"))
     heads = ["rule", "rate", "units", f"validation {words.METRIC_NAMES[record.metric]}", "epoch", "ended"]
     return View(heads, rows, curves, "epoch", f"validation {words.METRIC_NAMES[loss.name]}")
 
 
-def _race_view(run: TableRun[RaceRecord]) -> View:
+def _race_view(run: TableRun[records.RaceRecord]) -> View:
     """The rules with their mean best scores, and their mean curves over the replicates."""
     import polars as pl
 
-    record, name = run.record, words.METRIC_NAMES[run.record.metric]
-    rows = []
-    for each in record.standing[:SHOWN]:
-        best = each.best[record.metric].mean if each.best else None
-        steps = words.number(each.steps_to_target)
-        rows.append([each.rule, words.number(each.learning_rate), words.metric(record.metric, best), steps])
-    column = METRICS[record.metric].column("validation")
+    metric, name = run.record.metric, words.METRIC_NAMES[run.record.metric]
+    column = METRICS[metric].column("validation")
     tuned = run.tables["curves"].filter(rate="tuned")
     mean = tuned.group_by("rule", "epoch", maintain_order=True).agg(pl.col(column).mean())
-    curves = [
-        _curve(each.rule, mean.filter(rule=each.rule), "epoch", column) for each in record.standing[:SHOWN]
-    ]
+    rows, curves = [], []
+    for each in run.record.standing[:SHOWN]:
+        best = words.metric(metric, each.best[metric].mean if each.best else None)
+        rows.append([each.rule, words.number(each.learning_rate), best, words.number(each.steps_to_target)])
+        curves.append(_curve(each.rule, mean.filter(rule=each.rule), "epoch", column))
     heads = ["rule", "best rate", f"mean best {name}", "steps to target"]
     return View(heads, rows, curves, "epoch", f"validation {name}")
 
 
-def _surface_view(run: TableRun[SurfaceRecord]) -> View:
-    standing = run.record.standing[:SHOWN]
-    rows = [
-        [each.rule, words.number(each.learning_rate), each.ending, words.number(each.loss)]
-        for each in standing
-    ]
-    paths = run.tables["paths"]
-    curves = [_curve(each.rule, paths.filter(rule=each.rule), "step", "loss") for each in standing]
+def _surface_view(run: TableRun[records.SurfaceRecord]) -> View:
+    rows, curves = [], []
+    for each in run.record.standing[:SHOWN]:
+        rows.append([each.rule, words.number(each.learning_rate), each.ending, words.number(each.loss)])
+        curves.append(_curve(each.rule, run.tables["paths"].filter(rule=each.rule), "step", "loss"))
     return View(["rule", "rate", "ended", "last loss"], rows, curves, "step", "loss")
 
 
-def _landscape_view(run: TableRun[LandscapeRecord]) -> View:
-    rows = [
-        [each.rule, words.number(each.learning_rate), f"{each.epochs:,}", words.percent(each.shown)]
-        for each in run.record.paths[:SHOWN]
-    ]
-    path = run.tables["path"]
-    curves = [
-        _curve(each.rule, path.filter(rule=each.rule), "epoch", "loss") for each in run.record.paths[:SHOWN]
-    ]
+def _landscape_view(run: TableRun[records.LandscapeRecord]) -> View:
+    rows, curves = [], []
+    for each in run.record.paths[:SHOWN]:
+        rate, shown = words.number(each.learning_rate), words.percent(each.shown)
+        rows.append([each.rule, rate, f"{each.epochs:,}", shown])
+        curves.append(_curve(each.rule, run.tables["path"].filter(rule=each.rule), "epoch", "loss"))
     return View(["rule", "rate", "epochs", "shown by the plane"], rows, curves, "epoch", "loss")
 
 
-def _gradcheck_view(run: TableRun[GradcheckRecord]) -> View:
+def _gradcheck_view(run: TableRun[records.GradcheckRecord]) -> View:
     rows = [
         [str(each.layer), f"{each.checked:,}", words.number(each.central), words.number(each.forward)]
         for each in run.record.agreement.layers
@@ -233,36 +169,37 @@ def _gradcheck_view(run: TableRun[GradcheckRecord]) -> View:
     return View(["layer", "checked", "central off by", "forward off by"], rows)
 
 
-def _guess_view(run: TableRun[GuessRecord]) -> View:
+def _guess_view(run: TableRun[records.GuessRecord]) -> View:
     rows = [[scale, words.number(loss)] for scale, loss in run.record.best_by_scale.items()]
-    curve = Curve("gradient descent", theme.colour("right"), [])
-    found = _curve(curve.name, run.tables["descent"], "evaluations", "best")
-    return View(
-        ["weights scaled by", "best loss"],
-        rows,
-        [curve._replace(points=found.points)],
-        "evaluations of the loss",
-        "best loss",
-    )
-
-
-VIEWS: Mapping[str, Callable[[Any], View]] = MappingProxyType(
-    {
-        "train": _board_view,
-        "race": _race_view,
-        "search": _board_view,
-        "surface": _surface_view,
-        "landscape": _landscape_view,
-        "gradcheck": _gradcheck_view,
-        "guess": _guess_view,
-    }
-)
-"""What is shown of a run, by its kind."""
+    found = _curve("gradient descent", run.tables["descent"], "evaluations", "best")
+    curves = [found._replace(colour=theme.colour("right"))]
+    return View(["weights scaled by", "best loss"], rows, curves, "evaluations of the loss", "best loss")
 
 
 def _curve(rule: str, table: pl.DataFrame, x: str, y: str) -> Curve:
     points = [(float(a), float(b)) for a, b in table.select(x, y).drop_nulls().rows() if math.isfinite(b)]
     return Curve(rule, theme.rule_style(rule).colour, points)
+
+
+class Kind(NamedTuple):
+    """What a kind of run is called, before what it is about, and what is said and shown of one."""
+
+    name: str
+    line: Callable[[Any], str]
+    view: Callable[[Any], View]
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "train": Kind("training on", _learned_line, _board_view),
+        "race": Kind("race on", _race_line, _race_view),
+        "search": Kind("search on", _learned_line, _board_view),
+        "surface": Kind("surface race on", attrgetter("verdict"), _surface_view),
+        "landscape": Kind("landscape of", _landscape_line, _landscape_view),
+        "gradcheck": Kind("gradient check on", _gradcheck_line, _gradcheck_view),
+        "guess": Kind("guesses on", _guess_line, _guess_view),
+    }
+)
 
 
 # Drawing --------------------------------------------------------------------------------------------------
@@ -278,17 +215,13 @@ def _drawing(curves: Iterable[Curve]) -> dict[str, Any] | None:
     wide = min(ys) > 0 and max(ys) > WIDE * min(ys)
     height = math.log if wide else float
     across, up = (min(xs), max(xs)), (height(min(ys)), height(max(ys)))
+
+    def pixels(x: float, y: float) -> str:
+        return f"{WIDTH * _share(x, across):.1f},{HEIGHT * (1 - _share(height(y), up)):.1f}"
+
     return {
         "lines": [
-            (
-                curve.name,
-                curve.colour,
-                " ".join(
-                    f"{WIDTH * _share(x, across):.1f},{HEIGHT * (1 - _share(height(y), up)):.1f}"
-                    for x, y in curve.points
-                ),
-            )
-            for curve in drawn
+            (curve.name, curve.colour, " ".join(pixels(x, y) for x, y in curve.points)) for curve in drawn
         ],
         "x": [words.number(min(xs)), words.number(max(xs))],
         "y": [words.number(min(ys)), words.number(max(ys))],

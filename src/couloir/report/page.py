@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from couloir.figures import animation
 from couloir.files import whole
-from couloir.report import embedding, gradcheck, guess, landscape, race, search, surface, train
+from couloir.report import embedding, landscape, one_network, race, search, surface, train
 
 if TYPE_CHECKING:
     from couloir.figures import Chart, Run, TableRun
@@ -31,8 +31,8 @@ PAGES: dict[str, tuple[str, Any]] = {
     "search": ("search.html.jinja", search),
     "surface": ("surface.html.jinja", surface),
     "landscape": ("landscape.html.jinja", landscape),
-    "gradcheck": ("one_network.html.jinja", gradcheck),
-    "guess": ("one_network.html.jinja", guess),
+    "gradcheck": ("one_network.html.jinja", one_network),
+    "guess": ("one_network.html.jinja", one_network),
 }
 """By a run's kind its template and the module with its `charts`, `summarise` and `tabulate`."""
 
@@ -78,12 +78,9 @@ def render(run: Run[Record] | TableRun[Record]) -> str:
 
 def _figure_data(charts: list[Chart]) -> str:
     """The figures as JSON that may stand inside a script element."""
+    drawn = {chart.name: chart.figure.to_json() for chart in charts if chart.figure is not None}
     return embedding.figure_data(
-        {
-            chart.name: animation.for_page(json.loads(chart.figure.to_json()))
-            for chart in charts
-            if chart.figure is not None
-        }
+        {name: animation.for_page(json.loads(figure)) for name, figure in drawn.items()}
     )
 
 

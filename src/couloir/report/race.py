@@ -16,13 +16,8 @@ from couloir.text import count, number
 
 def charts(run: TableRun[RaceRecord]) -> list[Chart]:
     """The figures of the page."""
-    return [
-        figures.race_standing(run),
-        figures.race_pairs(run),
-        figures.race_curves(run),
-        figures.race_steps(run),
-        figures.race_rates(run),
-    ]
+    first = [figures.race_standing(run), figures.race_pairs(run), figures.race_curves(run)]
+    return [*first, figures.race_steps(run), figures.race_rates(run)]
 
 
 def summarise(run: TableRun[RaceRecord]) -> dict[str, Any]:
@@ -93,12 +88,10 @@ def _racing_words(record: RaceRecord) -> str:
 
 
 def _testing_words(record: RaceRecord) -> str:
+    alike = "Replicates share most of their rows, so their scores are more alike than independent ones. "
     if record.one_division:
-        alike = (
-            "Replicates share their rows, so what is found holds for these rows, and not surely for others. "
-        )
-    else:
-        alike = "Replicates share most of their rows, so their scores are more alike than independent ones. "
+        alike = "Replicates share their rows, so what is found holds for these rows, and not surely for "
+        alike += "others. "
     return (
         f"{alike}The paired t test is corrected for that (Nadeau and Bengio 2003), and Holm's procedure "
         "(1979) keeps the chance of even one false verdict among all pairs at 5\u202f%. The intervals are "
@@ -108,7 +101,10 @@ def _testing_words(record: RaceRecord) -> str:
 
 def tabulate(run: TableRun[RaceRecord]) -> dict[str, Any]:
     """The standing and the pairs: heads and rows as text."""
-    return {"standing": _standing(run.record), "pairs": _pairs(run.record)}
+    record = run.record
+    heads = ["better", "than", "by", "95 % interval", "p", "after Holm", "verdict"]
+    pairs = {"heads": heads, "items_": [_pair_row(pair, record.metric) for pair in record.pairs]}
+    return {"standing": _standing(record), "pairs": pairs}
 
 
 def _standing(record: RaceRecord) -> dict[str, Any]:
@@ -153,11 +149,6 @@ def _mean(found: dict[str, Interval] | None, metric: str) -> str:
 
 def _range(metric: str, low: float | None, high: float | None) -> str:
     return "–" if low is None else f"{words.metric(metric, low)} to {words.metric(metric, high)}"
-
-
-def _pairs(record: RaceRecord) -> dict[str, Any]:
-    heads = ["better", "than", "by", "95 % interval", "p", "after Holm", "verdict"]
-    return {"heads": heads, "items_": [_pair_row(pair, record.metric) for pair in record.pairs]}
 
 
 def _pair_row(pair: Pair, metric: str) -> dict[str, Any]:

@@ -20,9 +20,8 @@ MOST_TRIALS = 200
 
 def charts(run: SearchRun) -> list[Chart]:
     """The figures of the page."""
-    divided = [figures.fold_strip(run), figures.fold_scores(run)] if run.record.cross_validation else []
     return [
-        *divided,
+        *folds.charts(run),
         figures.search_history(run),
         figures.parameter_importance(run),
         figures.search_slices(run),
@@ -35,7 +34,7 @@ def charts(run: SearchRun) -> list[Chart]:
 
 def summarise(run: TableRun[SearchRecord]) -> dict[str, Any]:
     """Every sentence and fact of the page that is not a table or a figure."""
-    record, crossed = run.record, run.record.cross_validation
+    record = run.record
     return summary.common(record) | {
         "lead": _lead(record),
         "facts": _facts(record),
@@ -43,7 +42,7 @@ def summarise(run: TableRun[SearchRecord]) -> dict[str, Any]:
         "space": record.search.space,
         "stages": _stages(record.search),
         "ensemble": _ensemble_words(record),
-        "in_time": crossed is not None and crossed.kind == "in time",
+        "in_time": folds.in_time(record),
     }
 
 
@@ -68,23 +67,13 @@ def _lead(record: SearchRecord) -> str:
 
 def _facts(record: SearchRecord) -> list[tuple[str, str, str]]:
     metric, looked = record.metric, record.search
-    names = {
-        "finished": "ran to the end",
-        "stopped": "stopped early",
-        "left": "left at a rung",
-        "diverged": "diverged",
-    }
-    fates = [f"{record.counts[key]:,} {name}" for key, name in names.items() if record.counts[key]]
     name, on = scores.metric_name(metric), looked.evaluation
+    judged = f"Validation {name}" if on == "validation" else f"{name.capitalize()}, {on}"
     return [
         summary.test_fact(record),
-        (
-            f"Validation {name}" if on == "validation" else f"{name.capitalize()}, {on}",
-            words.metric(metric, looked.best_value),
-            "the best trial was chosen by this",
-        ),
+        (judged, words.metric(metric, looked.best_value), "the best trial was chosen by this"),
         ("Best trial", record.winner.optimizer, f"learning rate {number(record.winner.learning_rate)}"),
-        ("Trials", f"{looked.trials:,}", ", ".join(fates)),
+        ("Trials", f"{looked.trials:,}", summary.fates(record)),
         ("Time", f"{number(record.seconds['total'])}\u202fs", ""),
     ]
 
@@ -140,13 +129,7 @@ def _ensemble(record: SearchRecord) -> dict[str, Any]:
     shares = [(share, share.parameters or {}) for share in record.ensemble or []]
     names = list(dict.fromkeys(name for _, parameters in shares for name in parameters))
     items = [
-        row(
-            [
-                str(share.member),
-                percent(share.weight),
-                *(setting(parameters.get(name)) for name in names),
-            ]
-        )
+        row([str(share.member), percent(share.weight), *(setting(parameters.get(name)) for name in names)])
         for share, parameters in sorted(shares, key=lambda entry: -entry[0].weight)
     ]
     return {"heads": ["trial", "weight", *map(heading, names)], "items_": items}
@@ -155,23 +138,16 @@ def _ensemble(record: SearchRecord) -> dict[str, Any]:
 def _trials(run: TableRun[SearchRecord]) -> dict[str, Any]:
     """The best trials first, then those that left or diverged."""
     rows, metric = complete(run), run.record.metric
-    chosen = {entry_["number"] for entry_ in rows}
-    everything = rows + [entry_ for entry_ in trials(run) if entry_["number"] not in chosen]
+    chosen = {entry["number"] for entry in rows}
+    everything = rows + [entry for entry in trials(run) if entry["number"] not in chosen]
     names = varied(everything)
     heads = ["trial", scores.metric_name(metric), *map(heading, names), "best epoch", "outcome"]
-    items = [
-        row(
-            [
-                str(entry["number"]),
-                words.metric(metric, entry["value"]),
-                *(setting(entry.get(name)) for name in names),
-                setting(entry["best_epoch"]),
-                _outcome(entry, folds_of(run.record)),
-            ],
-            quiet=entry["status"] not in COMPLETE,
-        )
-        for entry in everything
-    ]
+    items = []
+    for entry in everything:
+        cells = [str(entry["number"]), words.metric(metric, entry["value"])]
+        cells += [setting(entry.get(name)) for name in (*names, "best_epoch")]
+        cells += [_outcome(entry, folds_of(run.record))]
+        items.append(row(cells, quiet=entry["status"] not in COMPLETE))
     more = len(items) > MOST_TRIALS
     shown = f"The best {MOST_TRIALS} of " if more else "All "
     return {
@@ -183,10 +159,8 @@ def _trials(run: TableRun[SearchRecord]) -> dict[str, Any]:
 
 
 def _outcome(entry: dict[str, Any], folds: int) -> str:
-    if entry["status"] == "diverged":
-        return "diverged"
-    if entry["status"] == "finished":
-        return "ran to the end"
+    if entry["status"] in ("diverged", "finished"):
+        return summary.FATES[entry["status"]]
     what = "left at a rung" if entry["status"] == "left" else "stopped"
     # In folds the number is a sum over folds that may have ended at different epochs.
     return f"{what}, epoch {setting(entry['epochs_run'])}" if folds == 1 else what

@@ -22,15 +22,23 @@ STATUS_NOTES = {
     "interrupted": "This run was interrupted. What follows holds for what had been learnt until then.",
     "out of time": "This run reached its time limit. What follows holds for what had been learnt until then.",
 }
+FATES = {
+    "finished": "ran to the end",
+    "stopped": "stopped early",
+    "left": "left at a rung",
+    "diverged": "diverged",
+}
+"""How a training ended, in words."""
 REFIT_DIVERGED = "Trained anew with more rows the winner diverged: kept are the networks that were judged."
 MOST_CLASSES_LISTED = 12
 
 
 def common(record: LearnedRecord) -> dict[str, Any]:
     """The sentences and facts that the pages of all runs that end in a model have."""
+    notes = [STATUS_NOTES.get(record.status, ""), REFIT_DIVERGED if record.refit_diverged else ""]
     return frame(record) | {
         "name": words.short(record.about, 80),
-        "status": status_words(record),
+        "status": " ".join(filter(None, notes)),
         "scores": scores_table(record),
         "verdict": verdict(record),
         "data": data_facts(record.data),
@@ -41,8 +49,9 @@ def common(record: LearnedRecord) -> dict[str, Any]:
 
 def frame(record: Record) -> dict[str, Any]:
     """When and how it was run: what the pages of all kinds of run have."""
+    then = datetime.fromisoformat(record.created)
     return {
-        "created": moment(record.created),
+        "created": f"{then.day} {then:%B %Y, %H:%M} {then.tzname() or ''}".strip(),
         "command": record.command,
         "seconds": stage_seconds(record.seconds),
         "versions": list(record.versions.items()),
@@ -50,23 +59,17 @@ def frame(record: Record) -> dict[str, Any]:
     }
 
 
-def status_words(record: LearnedRecord) -> str:
-    """What a reader should know before all else: that the run was cut short, that its refit failed."""
-    notes = [STATUS_NOTES.get(record.status, ""), REFIT_DIVERGED if record.refit_diverged else ""]
-    return " ".join(filter(None, notes))
-
-
-def moment(created: str) -> str:
-    """When the run was made, in words."""
-    then = datetime.fromisoformat(created)
-    return f"{then.day} {then:%B %Y, %H:%M} {then.tzname() or ''}".strip()
-
-
 def test_fact(record: LearnedRecord) -> tuple[str, str, str]:
     """The fact of the score that stands first: its name, its value, its interval."""
     first = HEADLINE_METRIC[record.data.task]
     score = words.metric(first, record.test.scores[first])
     return (f"Test {words.METRIC_NAMES[first]}", score, _range(record, first))
+
+
+def fates(record: LearnedRecord) -> str:
+    """How many members ended in which way."""
+    ended = [(record.counts.get(key), name) for key, name in FATES.items()]
+    return ", ".join(f"{number:,} {name}" for number, name in ended if number)
 
 
 def scores_table(record: LearnedRecord) -> dict[str, Any]:
@@ -211,9 +214,7 @@ def stage_seconds(seconds: dict[str, float]) -> list[tuple[str, str]]:
     stages = [(stage, value) for stage, value in seconds.items() if value > 0 and stage != "total"]
     if "total" in seconds:
         stages.append(("total", seconds["total"]))
-    return [
-        (stage, f"{value:.1f}\u202fs" if value >= 0.05 else "under 0.1\u202fs") for stage, value in stages
-    ]
+    return [(stage, f"{took:.1f}\u202fs" if took >= 0.05 else "under 0.1\u202fs") for stage, took in stages]
 
 
 def machine(record: Record) -> str:

@@ -28,13 +28,8 @@ FIRST_LOOK = 5
 class SurfaceRun(Protocol):
     """What the page reads: run.json, and the race itself."""
 
-    @property
-    def record(self) -> SurfaceRecord:
-        """The content of run.json."""
-
-    @property
-    def race(self) -> SurfaceRace:
-        """The race."""
+    record: SurfaceRecord
+    race: SurfaceRace
 
 
 def charts(run: SurfaceRun) -> list[Chart]:
@@ -71,10 +66,9 @@ def looked_at(race: SurfaceRace) -> list[int]:
 def summarise(run: SurfaceRun) -> dict[str, Any]:
     """Every sentence and fact of the page that is not a table or a figure."""
     race, record = run.race, run.record
-    return {
+    return summary.frame(record) | {
         "name": race.surface.title,
         "status": "",
-        "created": summary.moment(record.created),
         "lead": f"{_opening(race)} {race_words(race)}",
         "facts": _facts(race, record),
         "warnings": _warnings(race),
@@ -82,11 +76,7 @@ def summarise(run: SurfaceRun) -> dict[str, Any]:
         "verdicts": [finish.sentence for finish in race.standing],
         "surface": _surface_facts(race),
         "method": _method(race),
-        "command": record.command,
         "code": record.code,
-        "machine": summary.machine(record),
-        "seconds": summary.stage_seconds(record.seconds),
-        "versions": list(record.versions.items()),
     }
 
 
@@ -177,11 +167,10 @@ def tabulate(run: SurfaceRun) -> dict[str, Any]:
     """The standing, and the numbers of every step under the microscope."""
     race = run.race
     looks = [_look(race, name, step, found) for name, step, found in _looks(race)]
-    first = _first_look(race, looks)
     return {
         "standing": standing(race),
         "looks": looks,
-        "first": first,
+        "first": _first_look(race, looks),
         "rules": [finish.name for finish in race.runners],
         "steps": looked_at(race),
     }
@@ -192,22 +181,12 @@ def standing(race: SurfaceRace) -> dict[str, Any]:
     last = "loss at the end" if losses_title(race.surface) == "loss" else "above the least loss"
     heads = ["rule", "learning rate", "which is", "ended", "at step", last, "gradient"]
     least = race.surface.least or 0.0
-    items = [
-        row(
-            [
-                finish.name,
-                number(finish.learning_rate) + ("*" if finish.at_edge else ""),
-                rate_words(race, finish),
-                finish.ending,
-                _step(finish),
-                number(float(finish.losses[-1]) - least),
-                number(finish.gradient),
-            ],
-            True,
-            finish.ending == "diverged",
-        )
-        for finish in race.standing
-    ]
+    items = []
+    for finish in race.standing:
+        rate = number(finish.learning_rate) + ("*" if finish.at_edge else "")
+        end = [_step(finish), number(float(finish.losses[-1]) - least), number(finish.gradient)]
+        cells = [finish.name, rate, rate_words(race, finish), finish.ending, *end]
+        items.append(row(cells, True, finish.ending == "diverged"))
     return {"heads": heads, "items_": items}
 
 
@@ -224,9 +203,8 @@ def rate_words(race: SurfaceRace, finish: Finish) -> str:
 
 
 def _step(finish: Finish) -> str:
-    found = {"arrived": finish.arrived, "in a local minimum": finish.arrived}
-    found |= {"escaped": finish.escaped, "diverged": finish.diverged}
-    step = found.get(finish.ending)
+    arrived = {"arrived": finish.arrived, "in a local minimum": finish.arrived}
+    step = (arrived | {"escaped": finish.escaped, "diverged": finish.diverged}).get(finish.ending)
     return "–" if step is None else f"{step:,}"
 
 
@@ -238,8 +216,7 @@ def _look(race: SurfaceRace, name: str, step: int, found: Microscope | None) -> 
         return {"key": key, "sentence": sentence, "alt": sentence, "items_": [], "formula": []}
     sentence = microscope_words(found)
     cells = [
-        row([entry.symbol, entry.meaning, *(number(value, 4) for value in entry.value)], False, False)
-        for entry in found.rows
+        row([each.symbol, each.meaning, *(number(value, 4) for value in each.value)]) for each in found.rows
     ]
     return {
         "key": key,

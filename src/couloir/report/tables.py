@@ -38,13 +38,12 @@ def leaderboard(run: Run[TrainRecord]) -> dict[str, Any]:
     names = _hyperparameters(run)
     varied = [name for name in names if _varies(rows, name)]
     columns, more = _columns(run.record, varied), len(rows) > MOST_MEMBERS
+    many = f"The best {MOST_MEMBERS} of {len(rows):,} members"
     return {
         "heads": [head for _, head in columns],
         "best": [_cells(row, columns) for row in best],
         "all": [_cells(row, columns) for row in rows[:MOST_MEMBERS]],
-        "all_heading": f"The best {MOST_MEMBERS} of {len(rows):,} members"
-        if more
-        else f"All {words.count(len(rows), 'member')}",
+        "all_heading": many if more else f"All {words.count(len(rows), 'member')}",
         "more": more,
         "alike": _alike(rows, [name for name in names if name not in varied]),
     }
@@ -98,16 +97,12 @@ def _cells(row: Row, columns: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for name, _ in columns:
         if name == "status":
             text = _outcome(row)
-        elif _is_score(name):
+        elif name.startswith(("validation_", "training_")):
             text = words.metric(name.removeprefix("validation_"), row[name])
         else:
             text = words.setting(row[name])
         cells.append({"text": text, "kind": name})
     return {"rule": row["optimizer"], "diverged": row["status"] == "diverged", "cells": cells}
-
-
-def _is_score(name: str) -> bool:
-    return name.startswith(("validation_", "training_"))
 
 
 def _outcome(row: Row) -> str:
@@ -127,7 +122,9 @@ def mistakes(record: TrainRecord) -> dict[str, Any]:
     else:
         heading = f"The {rows} whose prediction is farthest off."
     if record.data.image_shape:
-        return {"kind": "pictures", "heading": heading, "items": _pictures(found)}
+        brightest = max(value for mistake in found for line in mistake.pixels or [] for value in line)
+        items = [_picture(mistake, brightest) for mistake in found]
+        return {"kind": "pictures", "heading": heading, "items": items}
     columns = _shown_columns(record)
     score = "given to the true class" if classes else "error"
     return {
@@ -153,11 +150,9 @@ def _mistake_cells(mistake: Mistake, columns: Iterable[str]) -> list[str]:
 
 def _doubt(mistake: Mistake) -> str:
     """What was given to the true class, or how far off the value is."""
-    return percent(mistake.probability) if mistake.error is None else _signed(mistake.error)
-
-
-def _signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)
+    if mistake.error is None:
+        return percent(mistake.probability)
+    return f"+{number(mistake.error)}" if mistake.error > 0 else number(mistake.error)
 
 
 def _value(value: Any) -> str:
@@ -165,11 +160,6 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}".replace("-", "−")
     return "missing" if value is None else words.short(value)
-
-
-def _pictures(found: Sequence[Mistake]) -> list[dict[str, str]]:
-    brightest = max(value for mistake in found for line in mistake.pixels or [] for value in line)
-    return [_picture(mistake, brightest) for mistake in found]
 
 
 def _picture(mistake: Mistake, brightest: float) -> dict[str, str]:

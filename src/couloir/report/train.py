@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 def charts(run: Run[TrainRecord]) -> list[Chart]:
     """The figures of the page."""
-    folded = [figures.fold_strip(run), figures.fold_scores(run)] if run.record.cross_validation else []
     return [
-        *folded,
+        *folds.charts(run),
         figures.learning_curves(run),
         figures.curves_by_rule(run),
         figures.learning_rate_response(run),
@@ -30,10 +29,8 @@ def charts(run: Run[TrainRecord]) -> list[Chart]:
 
 def tabulate(run: Run[TrainRecord]) -> dict[str, Any]:
     """Every table of the page: heads and cells as text."""
-    return tables.leaderboard(run) | {
-        "mistakes": tables.mistakes(run.record),
-        "folds": folds.table(run.record),
-    }
+    more = {"mistakes": tables.mistakes(run.record), "folds": folds.table(run.record)}
+    return tables.leaderboard(run) | more
 
 
 def summarise(run: Run[TrainRecord]) -> dict[str, Any]:
@@ -61,8 +58,6 @@ def _lead(record: TrainRecord) -> str:
 def _facts(record: TrainRecord) -> list[tuple[str, str, str]]:
     """(what, value, detail) of the few facts under the title."""
     winner = record.winner
-    names = {"finished": "ran to the end", "stopped": "stopped early", "diverged": "diverged"}
-    fates = [f"{record.counts[key]:,} {name}" for key, name in names.items() if record.counts[key]]
     layers = "-".join(str(width) for width in winner.hidden)
     detail = f"learning rate {number(winner.learning_rate)}" + (f", hidden {layers}" if layers else "")
     total, training = (f"{number(record.seconds[stage])}\u202fs" for stage in ("total", "train"))
@@ -70,7 +65,7 @@ def _facts(record: TrainRecord) -> list[tuple[str, str, str]]:
         summary.test_fact(record),
         _chosen_by(record),
         ("Winner", winner.optimizer, detail),
-        ("Members", f"{record.n_members:,}", ", ".join(fates)),
+        ("Members", f"{record.n_members:,}", summary.fates(record)),
         ("Time", total, f"{training} of it training"),
     ]
 

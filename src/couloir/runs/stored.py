@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from couloir.model.predictor import Predictor
 
+FRAMES = ("history", "leaderboard", "predictions")
+"""The tables that every run has."""
+
 R = TypeVar("R", bound=LearnedRecord)
 """The kind of record that a run has."""
 
@@ -71,19 +74,13 @@ def new_folder(parent: Path, name: str, latest: bool = True) -> Iterator[tuple[P
     Raises:
         InputError: the system refuses to write, for want of space or of a right; nothing is left then.
     """
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        final = _free_name(parent, f"{time.strftime('%Y%m%d-%H%M%S')}-{_safe(name)}")
+    with _making(parent):
+        final = _free_name(parent, name)
         temporary = parent / f".{final.name}.part{os.getpid()}"
         temporary.mkdir()
-    except OSError as error:
-        raise InputError(
-            f"Nothing can be written to the folder '{parent}' ({error.strerror}): name another with --out."
-        ) from None
+    remedy = "make room, or name another folder with --out"
     try:
-        with refused(
-            f"The run cannot be saved in '{parent}'", "make room, or name another folder with --out"
-        ):
+        with refused(f"The run cannot be saved in '{parent}'", remedy):
             yield temporary, final
             temporary.rename(final)
     except BaseException:
@@ -110,26 +107,31 @@ def claim_folder(parent: Path, name: str) -> Path:
 
     It is a run once it has a run.json.
     """
+    with _making(parent):
+        folder = _free_name(parent, name)
+        folder.mkdir()
+    return folder.resolve()
+
+
+@contextlib.contextmanager
+def _making(parent: Path) -> Iterator[None]:
+    """Where a folder is made in a folder of runs, which is made itself if it is missing."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        folder = _free_name(parent, f"{time.strftime('%Y%m%d-%H%M%S')}-{_safe(name)}")
-        folder.mkdir()
+        yield
     except OSError as error:
         raise InputError(
             f"Nothing can be written to the folder '{parent}' ({error.strerror}): name another with --out."
         ) from None
-    return folder.resolve()
-
-
-def _safe(name: str) -> str:
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:40].strip(".-")
-    return kept or "run"
 
 
 def _free_name(parent: Path, name: str) -> Path:
-    candidate, number = parent / name, 2
+    """A path for a new folder: the time, and the name as far as it may stand in a path."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:40].strip(".-")
+    first = candidate = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{kept or 'run'}"
+    number = 2
     while candidate.exists():
-        candidate, number = parent / f"{name}-{number}", number + 1
+        candidate, number = parent / f"{first.name}-{number}", number + 1
     return candidate
 
 
@@ -153,14 +155,18 @@ def write(run: StoredRun, folder: Path) -> None:
     """Write everything but the page into a folder that exists."""
     from couloir.model.files import save_model
 
-    run.history.write_parquet(folder / "history.parquet")
-    run.leaderboard.write_parquet(folder / "leaderboard.parquet")
-    run.predictions.write_parquet(folder / "predictions.parquet")
-    for name, table in run.tables.items():
-        table.write_parquet(folder / f"{name}.parquet")
+    for name in FRAMES:
+        getattr(run, name).write_parquet(folder / f"{name}.parquet")
     save_model(run.model, folder)
-    run.record.tables = list(run.tables)
-    write_record(run.record, folder)  # last: a folder that has it is whole
+    write_tables(run.tables, run.record, folder)
+
+
+def write_tables(tables: dict[str, pl.DataFrame], record: Record, folder: Path) -> None:
+    """Write the tables that a record names, and run.json last: a folder that has it is whole."""
+    for name, table in tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
+    record.tables = list(tables)
+    write_record(record, folder)
 
 
 class WithPage(Protocol):
@@ -205,9 +211,7 @@ def resolve(path: str | Path) -> Path:
     if folder.is_file() and folder.name == "latest":
         folder = folder.parent / folder.read_text("utf-8").strip()
     if not folder.is_dir():
-        others = (
-            sorted(p.parent.name for p in folder.parent.glob(f"*/{RUN}")) if folder.parent.is_dir() else []
-        )
+        others = sorted(path.parent.name for path in folder.parent.glob(f"*/{RUN}"))
         known = f"the runs in '{folder.parent}' are {', '.join(others[-5:])}" if others else "train one first"
         raise InputError(f"There is no run folder '{path}': {known}.")
     return folder.resolve()
@@ -233,7 +237,7 @@ def read(path: str | Path) -> StoredRun[Any]:
         raise InputError(
             f"The folder '{path}' holds a {record.kind}, which has no model: open the page in it."
         )
-    frames = tables_of(folder, ["history", "leaderboard", "predictions", *record.tables])
+    frames = tables_of(folder, [*FRAMES, *record.tables])
     try:
         model = load_model(folder)
     except FileNotFoundError:
@@ -243,7 +247,7 @@ def read(path: str | Path) -> StoredRun[Any]:
         if isinstance(error, (MemoryError, InputError)):
             raise
         raise unreadable("model.json or model.safetensors", folder, error) from None
-    first = {name: frames.pop(name) for name in ("history", "leaderboard", "predictions")}
+    first = {name: frames.pop(name) for name in FRAMES}
     return StoredRun(record, folder=folder, model=model, tables=frames, **first)
 
 

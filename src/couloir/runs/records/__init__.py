@@ -12,7 +12,8 @@ from couloir.errors import InputError
 from couloir.files import whole
 from couloir.runs.records.common import SCHEMA_VERSION, Record
 from couloir.runs.records.findings import GradcheckRecord, GuessRecord, LandscapeRecord, SurfaceRecord
-from couloir.runs.records.learned import LearnedRecord, RaceRecord, SearchRecord, TrainRecord
+from couloir.runs.records.learned import LearnedRecord as LearnedRecord
+from couloir.runs.records.learned import RaceRecord, SearchRecord, TrainRecord
 from couloir.runs.records.versions import up_to_date
 
 RUN = "run.json"
@@ -20,27 +21,6 @@ RUN = "run.json"
 AnyRecord = (
     TrainRecord | RaceRecord | SearchRecord | SurfaceRecord | LandscapeRecord | GradcheckRecord | GuessRecord
 )
-
-__all__ = [
-    "RUN",
-    "SCHEMA_VERSION",
-    "AnyRecord",
-    "GradcheckRecord",
-    "GuessRecord",
-    "LandscapeRecord",
-    "LearnedRecord",
-    "RaceRecord",
-    "Record",
-    "SearchRecord",
-    "SurfaceRecord",
-    "TrainRecord",
-    "lacking",
-    "read_record",
-    "record_of",
-    "text_of",
-    "unreadable",
-    "write_record",
-]
 
 
 def record_of(content: Any) -> AnyRecord:
@@ -75,9 +55,8 @@ def read_record(folder: Path) -> AnyRecord:
 
 def lacking(file: str, folder: Path) -> InputError:
     """What to say of a run folder that a file is missing from."""
-    return InputError(
-        f"The run folder '{folder}' has no {file}: it is not a run, or was cut short; train again."
-    )
+    text = f"The run folder '{folder}' has no {file}: it is not a run, or was cut short; train again."
+    return InputError(text)
 
 
 def unreadable(file: str, folder: Path, error: Exception) -> InputError:

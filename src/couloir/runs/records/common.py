@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from importlib.metadata import version
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
@@ -81,13 +82,8 @@ class Record(Struct, kw_only=True, tag_field="kind"):
     """What run.json holds, of whatever kind of run.
 
     Attributes:
-        schema_version: of the record's shape.
-        command: what was run.
-        created: when, with the zone.
-        seed: the run seed.
-        status: how it ended.
-        versions: of Python and of the packages.
         device: what JAX computed on.
+        created: when, with the zone.
         machine: what the training was laid out for; None in records older than version 3.
         seconds: what each stage took; `total` is the whole.
         tables: the names of the Parquet files beside it that hold what else was measured.
@@ -111,8 +107,9 @@ class Record(Struct, kw_only=True, tag_field="kind"):
 
     @property
     def about(self) -> str:
-        """The name of what it is about: the data, or the surface."""
-        raise NotImplementedError
+        """The name of what it is about: the data, if a kind does not say otherwise."""
+        data: Data = attrgetter("data")(self)
+        return data.name
 
 
 def versions() -> dict[str, str]:

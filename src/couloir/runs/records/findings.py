@@ -48,10 +48,8 @@ class SurfaceRecord(Record, kw_only=True, tag="surface"):
     Attributes:
         code: the lines of Python that give the same race and its first figure.
         asked: the options of `couloir.race_surface`, rules by their names.
-        start, steps, noise: of every rule.
         verdict: what can be said, in a sentence.
         standing: the rules, best first.
-        notes: what to bear in mind.
     """
 
     code: str
@@ -127,7 +125,6 @@ class Curvature(Part):
         settled: whether the iteration had come to rest.
         gradient: its norm.
         critical_rate: above it, plain gradient descent over all rows cannot settle here.
-        parameters: how many there are.
     """
 
     eigenvalues: list[float]
@@ -149,7 +146,6 @@ class LandscapeRecord(Record, kw_only=True, tag="landscape"):
         metric, data, winner, seed: of that run.
         plane_seed: of the random directions.
         rows, part, rows_known: how many rows the loss is the mean over, which, and how many there were.
-        loss, precision: what was computed.
     """
 
     run: str | None
@@ -168,11 +164,6 @@ class LandscapeRecord(Record, kw_only=True, tag="landscape"):
     lowest: Lowest
     paths: list[Path] = field(default_factory=list)
     curvature: Curvature | None = None
-
-    @property
-    def about(self) -> str:
-        """The name of the data."""
-        return self.data.name
 
 
 class Network(Part):
@@ -242,11 +233,6 @@ class GradcheckRecord(Record, kw_only=True, tag="gradcheck"):
     errors: dict[str, DifferenceError]
     costs: list[GradientCost]
 
-    @property
-    def about(self) -> str:
-        """The name of the data."""
-        return self.data.name
-
 
 class Guess(Part):
     """A guess: its number, its loss, and what its weights were scaled by."""
@@ -281,8 +267,3 @@ class GuessRecord(Record, kw_only=True, tag="guess"):
     guesses_per_second: float
     descent: Descent
     grid: str
-
-    @property
-    def about(self) -> str:
-        """The name of the data."""
-        return self.data.name

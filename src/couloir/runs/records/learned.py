@@ -22,7 +22,6 @@ class Winner(Part):
     Attributes:
         member: its number; of a search, the trial's.
         hyperparameters: what `couloir.engine.member.Member.describe` says of it.
-        n_parameters: weights and biases.
         best_epoch: when its weights were kept; in folds, the median.
         refit_epochs: epochs of its training on all rows but the test part; None: there was none.
     """
@@ -169,13 +168,10 @@ class CrossValidation(Part):
     """The winner in folds.
 
     Attributes:
-        folds: how many.
         kind: "stratified", "plain", "grouped" or "in time".
         metric: what members are chosen by.
         scores: the winner's, per metric.
         nested: per metric the scores of choosing within each fold; None where there are none.
-        best_epochs, median_best_epochs: the winner's.
-        sizes: of the folds.
     """
 
     folds: int
@@ -215,14 +211,12 @@ class LearnedRecord(Record, kw_only=True):
 
     Attributes:
         metric: what members were stopped and chosen by.
-        source: where the data came from.
         fractions: of rows for training, validation and test; None in records of version 1.
         n_members, n_cohorts: networks, and programs that trained them.
         counts: how many members ended in which way.
         validation, training: the winner's scores on the rows it was chosen by and on those it learnt from.
         importance: of the columns; None for images.
         mistakes: the worst on the rows that the winner was chosen by.
-        baseline, linear: the models to beat.
         ensemble: whom the average consists of, where one was made.
         refit_diverged: whether the winner's second training did; None where it was not trained again.
     """
@@ -257,11 +251,6 @@ class LearnedRecord(Record, kw_only=True):
             raise ValueError("none of its finalists is the one that is kept")
 
     @property
-    def about(self) -> str:
-        """The name of the data."""
-        return self.data.name
-
-    @property
     def headline(self) -> Finalist:
         """The model that is kept."""
         return next(each for each in self.finalists if each.headline)
@@ -285,8 +274,6 @@ class Standing(Part):
     """A rule in a race, at its best rate and at the customary one.
 
     Attributes:
-        rule: its name.
-        learning_rate, customary_rate: the rates.
         at_edge: "lowest" or "highest" where the best rate is an end of those tried.
         best, final, customary_best: per metric over the replicates; None where it diverged in any.
         diverged, customary_diverged: in how many replicates.
@@ -317,7 +304,6 @@ class Pair(Part):
 
     Attributes:
         first: the name with the lower mean score.
-        second: the other name.
         difference: mean of first − second, never above 0; None where it was not tested on all replicates.
         low, high: the interval of this one difference, not widened for the number of pairs.
         p: of the corrected paired t test.
@@ -356,10 +342,8 @@ class RaceRecord(LearnedRecord, kw_only=True, tag="race"):
 
     Attributes:
         standing: the rules, best first.
-        pairs: every two rules.
         verdicts: what the pairs say, in sentences.
         left_out: rules that diverged at every rate.
-        epochs, steps_per_epoch, replicates, rates_per_rule, n_trainings: what was run.
         one_division: whether all replicates divide the rows alike, as those in order of time do.
     """
 
@@ -404,12 +388,8 @@ class Searched(Part):
     """What was searched, and what it took.
 
     Attributes:
-        generations, trials: how many.
-        asked: for what.
         evaluation: what trials are judged by, in words.
-        metric, best_value, best_trial: the best trial.
         rungs: the epochs after which the worse left.
-        costs: of the generations.
         space: what was varied, as TOML.
     """
 
