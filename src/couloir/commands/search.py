@@ -21,7 +21,16 @@ import polars as pl
 from couloir import text as words
 from couloir.commands.asked import Asked, as_code, offered, sorted_out, takes
 from couloir.commands.stages import Stages
-from couloir.commands.train import Observer, Run, Silent, import_ahead, interruptions, prepared, tested
+from couloir.commands.train import (
+    Observer,
+    Run,
+    Silent,
+    import_ahead,
+    imported,
+    interruptions,
+    prepared,
+    tested,
+)
 from couloir.data.dataset import Dataset
 from couloir.data.loading import load
 from couloir.engine.machine import Machine
@@ -340,6 +349,8 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
         more=_more(under_way, best, asked),
         tables={"trials": trials, "rungs": tables.rungs_table(under_way)},
     )
+    imported()  # Optuna imports libraries of its own
+    choice.more["importance_of_parameters"] = _parameter_importance(study)
     for share in choice.more["ensemble"]:
         share.parameters = study.trials[share.member].parameters
     return choice
@@ -362,7 +373,6 @@ def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> di
             costs=[learned.Cost(**cost) for cost in under_way.costs],
             space=study.space.show(),
         ),
-        "importance_of_parameters": _parameter_importance(study),
     }
     if problem.folds:
         scores, epochs = chosen.attributes["held_out"], chosen.attributes["best_epochs"]
@@ -372,11 +382,11 @@ def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> di
 
 def _parameter_importance(study: Study) -> list[learned.ParameterImportance]:
     """How much of the differences between trials each hyperparameter accounts for (PED-ANOVA)."""
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-
     complete = [trial for trial in study.trials if trial.status in ("finished", "stopped")]
     if len(complete) < 10:
         return []
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     with quiet():
         shares = get_param_importances(study.optuna, evaluator=PedAnovaImportanceEvaluator())
     finite = {name: float(share) for name, share in shares.items() if np.isfinite(share)}

@@ -205,8 +205,7 @@ def cross_validate(
 
 def tested(choice: Choice) -> Run[Any]:
     """Score what was chosen on the test part, and put the run together."""
-    while _importing:
-        _importing.pop().join()
+    imported()
     return Run(
         results.record(choice),
         choice.history,
@@ -241,7 +240,8 @@ def prepared(data: Any, conditions: Conditions, stages: Stages) -> Problem:
 def import_ahead(report: bool) -> None:
     """Import what testing and the report will need while the population trains, which needs no Python.
 
-    `tested` waits for it: a library may look at another one that is imported only in part by then.
+    Whoever imports meanwhile calls `imported` first, as `tested` does: a library may look at another one that
+    is imported only in part by then.
     """
     names = ["sklearn.linear_model"]
     if report:
@@ -252,6 +252,12 @@ def import_ahead(report: bool) -> None:
 
 
 _importing: list[threading.Thread] = []
+
+
+def imported() -> None:
+    """Wait until what was to be imported ahead is there."""
+    while _importing:
+        _importing.pop().join()
 
 
 # Training, and ending it in good order ------------------------------------------------------------------
