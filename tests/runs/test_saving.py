@@ -39,7 +39,8 @@ def limited(words: list[str], room: int, folder: Path) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "JAX_COMPILATION_CACHE_DIR": ""},
+        # Python 3.11 takes bytecode that was cut short for whole, and would find it again.
+        env={**os.environ, "JAX_COMPILATION_CACHE_DIR": "", "PYTHONDONTWRITEBYTECODE": "1"},
     )
 
 
