@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from couloir.figures import theme
+from couloir.figures.chart import Figure
 from couloir.figures.sliders import SLIDER, button_row
 from couloir.figures.traces import short
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 FRAMES = 60
 """Most frames of a figure."""
@@ -65,7 +63,7 @@ def frame_steps(steps: int, most: int = FRAMES) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, steps, min(steps + 1, most))})
 
 
-def keep_levels(figure: go.Figure, point: Sequence[float]) -> None:
+def keep_levels(figure: Figure, point: Sequence[float]) -> None:
     """Keep the level lines, which were drawn last, while what follows moves over them.
 
     When Plotly draws only some traces anew it takes away all that are not lines, save one that stands just
@@ -75,7 +73,7 @@ def keep_levels(figure: go.Figure, point: Sequence[float]) -> None:
     figure.add_scatter(x=[x], y=[y], mode="lines", fill=KEEPER, showlegend=False, hoverinfo="skip", name="")
 
 
-def animate(figure: go.Figure, trails: Sequence[Trail], steps: int) -> None:
+def animate(figure: Figure, trails: Sequence[Trail], steps: int) -> None:
     """Give a figure its frames, buttons and slider, and tell a page's script what moves.
 
     Args:
@@ -108,7 +106,7 @@ def animate(figure: go.Figure, trails: Sequence[Trail], steps: int) -> None:
     )
 
 
-def _at(figure: go.Figure, trails: Sequence[Trail], step: int) -> list[dict[str, Any]]:
+def _at(figure: Figure, trails: Sequence[Trail], step: int) -> list[dict[str, Any]]:
     """What the moving traces show at a step, in the order of the trails."""
     found = []
     for trail in trails:

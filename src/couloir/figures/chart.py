@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from couloir.figures import theme
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from couloir.runs.records import Record
 
-
+Figure: TypeAlias = "go.Figure"
+"""A figure of Plotly, which takes long to import: it is imported where one is made."""
+Row: TypeAlias = dict[str, Any]
+"""One row of a table."""
 R = TypeVar("R", bound="Record", covariant=True)
 """The kind of record that a run has."""
 

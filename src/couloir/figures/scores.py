@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS
-from couloir.figures.chart import R, logarithmic_where_wide
+from couloir.figures.chart import R, Row, logarithmic_where_wide
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +32,7 @@ class TableRun(Protocol[R]):
         """Every table of the run, by its file's name without the ending."""
 
 
-def rows(run: TableRun[Record], table: str) -> list[dict[str, Any]]:
+def rows(run: TableRun[Record], table: str) -> list[Row]:
     """The rows of a table; none where the run has no such table."""
     frame = run.tables.get(table)
     return [] if frame is None else frame.to_dicts()

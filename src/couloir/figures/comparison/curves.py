@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.comparison.standing import ALL_DIVERGED
 from couloir.figures.scores import TableRun
 from couloir.runs.records import RaceRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 BANDS = 3
 """Rules whose spread over the replicates is shaded."""
@@ -76,18 +73,13 @@ def race_curves(run: TableRun[RaceRecord]) -> Chart:
     return Chart("curves", title, _curves_sentence(run.record, found, loss), alt, figure)
 
 
-def _add_band(figure: go.Figure, rule: str, band: Band, shaded: bool) -> None:
+def _add_band(figure: Figure, rule: str, band: Band, shaded: bool) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     quiet = {"mode": "lines", "line": {"width": 0, "color": style.colour}, "hoverinfo": "skip"}
     if band.replicates > 1 and shaded:
         for part, values in (("lowest", band.low), ("highest", band.high)):
             figure.add_scatter(
-                x=band.epochs,
-                y=values,
-                name=f"{name}: {part}",
-                legendgroup=name,
-                showlegend=False,
-                **quiet,
+                x=band.epochs, y=values, name=f"{name}: {part}", legendgroup=name, showlegend=False, **quiet
             )
         figure.data[-1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
     figure.add_scatter(
@@ -104,7 +96,7 @@ def _add_band(figure: go.Figure, rule: str, band: Band, shaded: bool) -> None:
     )
 
 
-def _add_target(figure: go.Figure, record: RaceRecord, metric: str, ends: list[float]) -> None:
+def _add_target(figure: Figure, record: RaceRecord, metric: str, ends: list[float]) -> None:
     """The target as a line across, where it is a loss that lies on the axis."""
     value = record.target.value
     if record.target.metric != metric or value is None or not ends[0] <= value <= ends[1]:

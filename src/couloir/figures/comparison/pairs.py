@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.scores import TableRun
 from couloir.runs.records import RaceRecord
 from couloir.runs.records.learned import Pair
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 
 def race_pairs(run: TableRun[RaceRecord]) -> Chart:
@@ -54,7 +51,7 @@ VERDICTS = {"real": ("right", "paper"), "reversed": ("wrong", "paper"), "open": 
 """The colour of a cell and of its text, by what the test says; reversed: the rule of the column is better."""
 
 
-def _add_pairs(figure: go.Figure, rules: list[str], pairs: list[Pair], metric: str) -> None:
+def _add_pairs(figure: Figure, rules: list[str], pairs: list[Pair], metric: str) -> None:
     """One heat map for each verdict, so that each has a colour of its own."""
     place = {rule: index for index, rule in enumerate(rules)}
     cells: dict[str, list[tuple[int, int, Pair]]] = {}

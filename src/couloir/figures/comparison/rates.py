@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, Row, new_figure
 from couloir.figures.scores import TableRun
 from couloir.runs.records import RaceRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 
 def race_rates(run: TableRun[RaceRecord]) -> Chart:
@@ -48,16 +45,12 @@ def race_rates(run: TableRun[RaceRecord]) -> Chart:
     return Chart("rates", title, _rates_sentence(run.record, tuning, ends, beyond), alt, figure)
 
 
-def _scored(row: dict[str, Any]) -> bool:
+def _scored(row: Row) -> bool:
     return row["status"] != "diverged" and scores.finite(row["best_loss"])
 
 
 def _add_rates(
-    figure: go.Figure,
-    rule: str,
-    tuning: list[dict[str, Any]],
-    good_range: tuple[float, float] | None,
-    edge: float,
+    figure: Figure, rule: str, tuning: list[Row], good_range: tuple[float, float] | None, edge: float
 ) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     drawn, lost = [row for row in tuning if _scored(row)], [row for row in tuning if not _scored(row)]
@@ -88,7 +81,7 @@ def _add_rates(
     _add_crosses(figure, lost, edge, name, style.colour)
 
 
-def _add_crosses(figure: go.Figure, lost: list[dict[str, Any]], edge: float, name: str, colour: str) -> None:
+def _add_crosses(figure: Figure, lost: list[Row], edge: float, name: str, colour: str) -> None:
     if lost:
         figure.add_scatter(
             x=[row["learning_rate"] for row in lost],
@@ -102,13 +95,13 @@ def _add_crosses(figure: go.Figure, lost: list[dict[str, Any]], edge: float, nam
         )
 
 
-def _add_points(figure: go.Figure, rows: list[dict[str, Any]], **settings: Any) -> None:
+def _add_points(figure: Figure, rows: list[Row], **settings: Any) -> None:
     figure.add_scatter(
         x=[row["learning_rate"] for row in rows], y=[row["best_loss"] for row in rows], **settings
     )
 
 
-def _rates_sentence(record: RaceRecord, tuning: list[dict[str, Any]], ends: list[float], beyond: int) -> str:
+def _rates_sentence(record: RaceRecord, tuning: list[Row], ends: list[float], beyond: int) -> str:
     text = _forgiving_words({e.rule: e.good_range for e in record.standing if e.good_range})
     for side, further in (("highest", "higher"), ("lowest", "lower")):
         rules = [entry.rule for entry in record.standing if entry.at_edge == side]

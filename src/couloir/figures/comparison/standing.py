@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.scores import TableRun
 from couloir.runs.records import RaceRecord
 from couloir.runs.records.learned import Interval, Standing
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 ALL_DIVERGED = "No rule can be drawn: all of them diverged."
 
@@ -35,7 +32,7 @@ def rule_axis(rules: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def note(figure: go.Figure, place: int, text: str) -> None:
+def note(figure: Figure, place: int, text: str) -> None:
     """A word at the left end of a rule's line, where there is nothing to draw."""
     figure.add_annotation(
         x=0,
@@ -74,14 +71,14 @@ def race_standing(run: TableRun[RaceRecord]) -> Chart:
     return Chart("standing", title, _standing_sentence(record, drawn), alt, figure)
 
 
-def _add_kinds(figure: go.Figure) -> None:
+def _add_kinds(figure: Figure) -> None:
     """The legend's two entries; each switches the marks of its kind on and off."""
     for kind, symbol in (("tuned rate", "circle"), ("customary rate", "circle-open")):
         marker = {"color": theme.colour("quiet"), "symbol": symbol, "size": 11}
         figure.add_scatter(x=[None], y=[None], mode="markers", name=kind, legendgroup=kind, marker=marker)
 
 
-def _add_standing(figure: go.Figure, entry: Standing, place: int, metric: str) -> None:
+def _add_standing(figure: Figure, entry: Standing, place: int, metric: str) -> None:
     """One rule's two marks; where it has no score at its tuned rate, why."""
     if entry.best:
         _add_mark(figure, entry, place - 0.13, metric, entry.best[metric], tuned=True)
@@ -91,9 +88,7 @@ def _add_standing(figure: go.Figure, entry: Standing, place: int, metric: str) -
         note(figure, place, f"diverged in {words.count(entry.diverged, 'replicate')}")
 
 
-def _add_mark(
-    figure: go.Figure, entry: Standing, y: float, metric: str, score: Interval, tuned: bool
-) -> None:
+def _add_mark(figure: Figure, entry: Standing, y: float, metric: str, score: Interval, tuned: bool) -> None:
     colour, name = theme.rule_style(entry.rule).colour, words.plain(entry.rule)
     kind, rate = ("tuned", entry.learning_rate) if tuned else ("customary", entry.customary_rate)
     figure.add_scatter(

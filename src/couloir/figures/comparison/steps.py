@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.comparison.standing import note, rule_axis
 from couloir.figures.scores import TableRun
 from couloir.runs.records import RaceRecord
 from couloir.runs.records.learned import Standing
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 
 def race_steps(run: TableRun[RaceRecord]) -> Chart:
@@ -47,7 +42,7 @@ def race_steps(run: TableRun[RaceRecord]) -> Chart:
     return Chart("steps", title, _steps_sentence(record, order, reached, goal), alt, figure)
 
 
-def _add_steps(figure: go.Figure, entry: Standing, place: int, replicates: int) -> None:
+def _add_steps(figure: Figure, entry: Standing, place: int, replicates: int) -> None:
     name = words.plain(entry.rule)
     share = f" ({entry.reached} of {replicates})" if entry.reached < replicates else ""
     figure.add_bar(

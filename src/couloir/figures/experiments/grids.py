@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.relief import space_axis
 from couloir.figures.traces import add_level, add_trace, line, mark
 from couloir.text import superscript
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 DIGIT_WIDTHS = (784, 15, 10)
 """A network for handwritten digits: 28 × 28 pixels, 15 hidden neurons, 10 digits."""
@@ -64,7 +61,7 @@ def grid_samples(segments: int = 10) -> Chart:
     return Chart("grid-samples", title, sentence, alt, figure)
 
 
-def _add_cube(figure: go.Figure, points: np.ndarray) -> None:
+def _add_cube(figure: Figure, points: np.ndarray) -> None:
     x, y, z = points.T.tolist()
     hover = "(%{x}, %{y}, %{z})<extra></extra>"
     dots = mark("right", 2)
@@ -135,7 +132,7 @@ def _guesses_axis(top: int) -> dict[str, Any]:
     }
 
 
-def _add_network(figure: go.Figure, parameters: int, logarithm: float, text: str) -> None:
+def _add_network(figure: Figure, parameters: int, logarithm: float, text: str) -> None:
     """A mark on the line, with its name below, where there is room."""
     marks, hover = mark("ink", 11), f"{text} guesses"
     add_trace(figure, [parameters], [logarithm], text, marker=marks, hover=hover, showlegend=False)

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, logarithmic_where_wide, new_figure
 from couloir.figures.sliders import button_row
 from couloir.figures.surfaces.contours import add_levels, gridded, side
 from couloir.figures.traces import BELOW, add_trace, line, mark, short, split, titled
 from couloir.text import count, joined, number, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.noise import BatchPath, BatchPaths, Escapes, GradientCloud
     from couloir.surfaces.evaluation import Surface
 
@@ -67,7 +65,7 @@ def _thinned(path: BatchPath) -> np.ndarray:
     return np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(int))
 
 
-def _add_batch_path(figure: go.Figure, path: BatchPath) -> None:
+def _add_batch_path(figure: Figure, path: BatchPath) -> None:
     kept, name = _thinned(path), path.name
     own = line(ROLES[name], 1.4 if path.batch_size == 1 else 2.2)
     x, y = path.points[kept].T

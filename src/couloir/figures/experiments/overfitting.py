@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.experiments.fitted import add_errors, add_rings, decimals
 from couloir.figures.sliders import HEIGHT, Position, add_slider
 from couloir.figures.traces import add_trace, line, mark, split, titled
 from couloir.text import count, joined, number
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.overfitting import Fit, Overfitting
 
 LEAST = 1e-4
@@ -49,7 +47,7 @@ def polynomial_fits(found: Overfitting) -> Chart:
     return Chart("overfitting", title, _sentence(found, straight, wild), _alt(found), figure)
 
 
-def _lay_out(figure: go.Figure, found: Overfitting) -> None:
+def _lay_out(figure: Figure, found: Overfitting) -> None:
     errors = [error for fit in found.fits for error in _heights(fit)]
     # Room for labels above and below.
     ends = [float(np.log10(min(errors))) - 0.4, float(np.log10(max(errors))) + 0.9]
@@ -72,7 +70,7 @@ def _heights(fit: Fit) -> list[float]:
     return [max(fit.training, LEAST), max(fit.fresh, LEAST)]
 
 
-def _add_degrees(figure: go.Figure, found: Overfitting, grid: np.ndarray) -> None:
+def _add_degrees(figure: Figure, found: Overfitting, grid: np.ndarray) -> None:
     """The slider over degrees: the bent curve, and the ring on its errors."""
     curve, ring = len(figure.data) - 2, len(figure.data) - 1
     positions = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.sliders import HEIGHT as SLIDER_HEIGHT
 from couloir.figures.sliders import Position, add_slider
 from couloir.figures.surfaces.contours import add_levels, add_marks, gridded, side
@@ -19,8 +19,6 @@ from couloir.figures.traces import add_trace, line, mark, short, split, titled
 from couloir.text import count, joined, number, point, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.regression import Descent, Regression
     from couloir.surfaces.evaluation import Surface
 
@@ -129,12 +127,12 @@ def _pair(weights: np.ndarray) -> Line:
     return float(weights[0]), float(weights[1])
 
 
-def _add_points(figure: go.Figure, problem: Regression) -> None:
+def _add_points(figure: Figure, problem: Regression) -> None:
     x, y = problem.inputs[:, 0].tolist(), problem.targets.tolist()
     add_trace(figure, x, y, "points", marker=mark("ink", 10), hover="(%{x}, %{y})", showlegend=False)
 
 
-def _add_line(figure: go.Figure, problem: Regression, at: Line, role: str, dash: str, name: str) -> None:
+def _add_line(figure: Figure, problem: Regression, at: Line, role: str, dash: str, name: str) -> None:
     x = problem.inputs[:, 0]
     margin = 0.08 * (x.max() - x.min())
     ends = np.array([x.min() - margin, x.max() + margin])
@@ -142,7 +140,7 @@ def _add_line(figure: go.Figure, problem: Regression, at: Line, role: str, dash:
     add_trace(figure, ends.tolist(), y, name, line(role, 2.5, dash), hover=name)
 
 
-def _add_bars(figure: go.Figure, problem: Regression, residuals: np.ndarray) -> None:
+def _add_bars(figure: Figure, problem: Regression, residuals: np.ndarray) -> None:
     """A dashed line from each point to the fitted line below or above it."""
     x: list[float | None] = []
     y: list[float | None] = []
@@ -308,7 +306,7 @@ def _coordinates(descent: Descent) -> tuple[list[float], list[float], list[float
     return x, y, short(np.maximum(descent.excess, 1e-15), 6)
 
 
-def _two_parts(title: str, found: Sequence[Descent], tracks: Sequence[Track], below: int = 0) -> go.Figure:
+def _two_parts(title: str, found: Sequence[Descent], tracks: Sequence[Track], below: int = 0) -> Figure:
     """Level lines with paths above, and the losses by step below; what may move is marked in `meta`."""
     surface, several = _surface(VIEW), len(tracks) > 1
     figure = new_figure(title, "", "", height=780 + below)
@@ -338,7 +336,7 @@ def _excess_axis(found: Sequence[Descent]) -> dict[str, Any]:
     return titled("loss above the least", **theme.powers(1), range=ends)
 
 
-def _add_descent(figure: go.Figure, track: Track, descent: Descent) -> None:
+def _add_descent(figure: Figure, track: Track, descent: Descent) -> None:
     """A path and its losses, each with a mark at its end."""
     x, y, excess = _coordinates(descent)
     name, style = track.name, track.style

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.traces import add_trace, mark
 from couloir.text import METRIC_NAMES, count, joined, number, plain, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.regularizers import Regularizers, Treatment
 
 NAMES = {
@@ -56,7 +54,7 @@ def regularizers_compared(found: Regularizers) -> Chart:
     return Chart("regularizers", title, _sentence(found, loss), _alt(found, loss), figure)
 
 
-def _lay_out(figure: go.Figure, names: list[str]) -> None:
+def _lay_out(figure: Figure, names: list[str]) -> None:
     """One row for each name."""
     rows = {
         "tickvals": list(range(len(names))),
@@ -69,7 +67,7 @@ def _lay_out(figure: go.Figure, names: list[str]) -> None:
     figure.update_layout(yaxis=rows, xaxis={"rangemode": "tozero"})
 
 
-def _add_seeds(figure: go.Figure, found: Regularizers) -> None:
+def _add_seeds(figure: Figure, found: Regularizers) -> None:
     """Every seed's test loss, a little apart."""
     shifts = np.linspace(-0.13, 0.13, found.seeds) if found.seeds > 1 else np.zeros(1)
     every = [(row, each, seed) for row, each in enumerate(found.treatments) for seed in range(found.seeds)]

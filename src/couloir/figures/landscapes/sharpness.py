@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Row, new_figure
 from couloir.figures.landscapes.slices import loss_axis
 from couloir.figures.scores import TableRun, finite, rows
 from couloir.figures.traces import add_trace, line, mark
+from couloir.runs.records.findings import Curvature, LandscapeRecord
 from couloir.text import joined, number, subscript
-
-if TYPE_CHECKING:
-    from couloir.runs.records.findings import Curvature, LandscapeRecord
 
 NO_CURVATURE = "The curvature was not asked for."
 
@@ -89,7 +85,7 @@ def slice_profile(run: TableRun[LandscapeRecord]) -> Chart:
     )
 
 
-def _parabola_words(table: list[dict[str, Any]]) -> str:
+def _parabola_words(table: list[Row]) -> str:
     """Where the measured loss follows the parabola, and how far it has left it at the ends."""
     own = [row for row in table if row["direction"] == 1]
     farthest, lowest = own[-1]["distance"], min(row["loss"] for row in own)

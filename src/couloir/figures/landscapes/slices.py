@@ -7,22 +7,18 @@ Shades and heights are those of `couloir.figures.surfaces.contours`, logarithmic
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from couloir.figures import relief, theme
-from couloir.figures.chart import Chart, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, Row, logarithmic_where_wide, new_figure
 from couloir.figures.heights import Scale
 from couloir.figures.relief import space_axis
 from couloir.figures.scores import TableRun, finite, rows
 from couloir.figures.traces import add_note, add_trace, line, mark
+from couloir.runs.records import LandscapeRecord
 from couloir.text import LOSS_NAMES, joined, number, plain, share
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LandscapeRecord
 
 HEIGHT = 540
 WIDE = 5.0
@@ -62,9 +58,9 @@ def _heights(losses: np.ndarray) -> Scale:
     return Scale(0.0, 0.0, low, high, logarithmic=False)
 
 
-def _paths(run: TableRun[LandscapeRecord]) -> dict[str, list[dict[str, Any]]]:
+def _paths(run: TableRun[LandscapeRecord]) -> dict[str, list[Row]]:
     """The rows of the paths by rule."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Row]] = {}
     for row in rows(run, "path"):
         found.setdefault(row["rule"], []).append(row)
     return found
@@ -103,7 +99,7 @@ def _place_told(run: TableRun[LandscapeRecord]) -> str:
     return f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)}"
 
 
-def _add_path(figure: go.Figure, rule: str, path: list[dict[str, Any]]) -> None:
+def _add_path(figure: Figure, rule: str, path: list[Row]) -> None:
     """A path as a line with a point an epoch; its hover tells the true loss beside the plane's."""
     style, name = theme.rule_style(rule), plain(rule)
     shown = [
@@ -127,7 +123,7 @@ def _add_path(figure: go.Figure, rule: str, path: list[dict[str, Any]]) -> None:
     )
 
 
-def _add_marks(figure: go.Figure, run: TableRun[LandscapeRecord]) -> None:
+def _add_marks(figure: Figure, run: TableRun[LandscapeRecord]) -> None:
     """The named points, with their names beside them, and where the paths begin."""
     marks = dict(run.record.plane.marks)
     starts = {(row["x"], row["y"]) for row in rows(run, "path") if row["epoch"] == 0}
@@ -245,7 +241,7 @@ def slice_bowl(run: TableRun[LandscapeRecord]) -> Chart:
     return Chart("bowl", title, sentence, f"{alt}{number(float(np.nanmax(losses)))}.", figure)
 
 
-def _add_path_above(figure: go.Figure, rule: str, path: list[dict[str, Any]], heights: Scale) -> None:
+def _add_path_above(figure: Figure, rule: str, path: list[Row], heights: Scale) -> None:
     style = theme.rule_style(rule)
     seen = [row for row in path if finite(row["projected"]) and row["projected"] > 0]
     lift = relief.LIFT * (heights.high - heights.low)
@@ -314,7 +310,7 @@ def slice_paths(run: TableRun[LandscapeRecord]) -> Chart:
     )
 
 
-def _apart_words(paths: dict[str, list[dict[str, Any]]]) -> str:
+def _apart_words(paths: dict[str, list[Row]]) -> str:
     """How far the plane's loss is from the true one at its worst, after the start."""
     worst = max(
         (

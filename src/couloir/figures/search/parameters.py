@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, Row, new_figure
 from couloir.figures.scores import TableRun
 from couloir.figures.search.trials import complete
 from couloir.options import CUSTOMARY, SPACE, label, taken_by
 from couloir.runs.records import SearchRecord
 from couloir.runs.records.learned import ParameterImportance
 from couloir.text import setting
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 BEST_SHOWN = 12  # lines that can still be followed
 FEWEST = 3  # trials of which a median says something
@@ -72,7 +69,7 @@ def _importance_sentence(entries: Sequence[ParameterImportance]) -> str:
     return text
 
 
-def varied(rows: list[dict[str, Any]]) -> list[str]:
+def varied(rows: list[Row]) -> list[str]:
     """The hyperparameters in which the trials differ; rate and layers once, as they were searched.
 
     What rules read differs between trials of one rule where it was searched; where it was not, between rules.
@@ -89,7 +86,7 @@ def varied(rows: list[dict[str, Any]]) -> list[str]:
     return [name for name in names if name not in doubled]
 
 
-def is_number(rows: list[dict[str, Any]], name: str) -> bool:
+def is_number(rows: list[Row], name: str) -> bool:
     """Whether a hyperparameter is a quantity, not a choice among names."""
     values = [row[name] for row in rows if row.get(name) is not None]
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
@@ -138,13 +135,7 @@ def described(name: str, value: Any) -> str:
 
 
 def _add_slice(
-    figure: go.Figure,
-    rows: list[dict[str, Any]],
-    name: str,
-    axis: str,
-    metric: str,
-    ends: list[float],
-    first: bool,
+    figure: Figure, rows: list[Row], name: str, axis: str, metric: str, ends: list[float], first: bool
 ) -> None:
     """One small chart; trials with the same choice are spread sideways, so that all are seen."""
     known = [row for row in rows if row.get(name) is not None]
@@ -176,10 +167,7 @@ def _add_slice(
     title = {"title": {"text": words.plain(heading(name), 22), "standoff": 4}, "tickfont": {"size": 11}}
     if few:
         _add_medians(figure, known, name, place, axis)
-        ticks = {
-            "tickvals": list(place.values()),
-            "ticktext": [words.plain(setting(c), 12) for c in choices],
-        }
+        ticks = {"tickvals": list(place.values()), "ticktext": [words.plain(setting(c), 12) for c in choices]}
         figure.update_layout({f"xaxis{axis}": title | ticks | {"showgrid": False}})
     else:
         figure.update_layout({f"xaxis{axis}": title | _quantity_axis([row[name] for row in known])})
@@ -192,9 +180,7 @@ def _quantity_axis(values: list[float]) -> dict[str, Any]:
     return {"type": "linear", "nticks": 5}
 
 
-def _add_medians(
-    figure: go.Figure, rows: list[dict[str, Any]], name: str, place: dict[Any, int], axis: str
-) -> None:
+def _add_medians(figure: Figure, rows: list[Row], name: str, place: dict[Any, int], axis: str) -> None:
     figure.add_scatter(
         x=list(place.values()),
         y=[statistics.median(row["value"] for row in rows if row[name] == choice) for choice in place],
@@ -207,7 +193,7 @@ def _add_medians(
     )
 
 
-def _slices_sentence(rows: list[dict[str, Any]], names: list[str], metric: str, beyond: int) -> str:
+def _slices_sentence(rows: list[Row], names: list[str], metric: str, beyond: int) -> str:
     best = rows[0]
     shown = words.joined([described(name, best[name]) for name in names[:4] if best.get(name) is not None])
     text_ = f"The best trial (orange) has {shown}."
@@ -220,7 +206,7 @@ def _slices_sentence(rows: list[dict[str, Any]], names: list[str], metric: str, 
     return text_
 
 
-def _choice_words(rows: list[dict[str, Any]], name: str, metric: str) -> str:
+def _choice_words(rows: list[Row], name: str, metric: str) -> str:
     """Which choice has the best median, and over how many trials."""
     groups: dict[str, list[float]] = {}
     for row in rows:
@@ -264,7 +250,7 @@ def best_trials(run: TableRun[SearchRecord]) -> Chart:
     return Chart("best", title, _agreement_sentence(rows, names), alt, figure)
 
 
-def _scale(rows: list[dict[str, Any]], name: str) -> tuple[dict[Any, float], list[tuple[float, str]]]:
+def _scale(rows: list[Row], name: str) -> tuple[dict[Any, float], list[tuple[float, str]]]:
     """Each value's place between 0 and 1 on its line, and the labels to be written below the line."""
     values = {row[name] for row in rows if row.get(name) is not None}
     ordered = sorted(values, key=lambda value: (str(type(value)), value))
@@ -280,9 +266,7 @@ def _scale(rows: list[dict[str, Any]], name: str) -> tuple[dict[Any, float], lis
     return places, [(0.0, setting(low)), (1.0, setting(high))]
 
 
-def _add_path(
-    figure: go.Figure, row: dict[str, Any], rank: int, names: list[str], scales: list[Any], metric: str
-) -> None:
+def _add_path(figure: Figure, row: Row, rank: int, names: list[str], scales: list[Any], metric: str) -> None:
     best = rank == 1
     known = [(place, name) for place, name in enumerate(names) if row.get(name) is not None]
     figure.add_scatter(
@@ -292,17 +276,14 @@ def _add_path(
         name=f"trial {row['number']}",
         mode="lines+markers",
         opacity=1.0 if best else 0.75 - 0.045 * rank,
-        line={
-            "color": theme.colour("wrong" if best else "right"),
-            "width": 3.5 if best else 1.6,
-        },
+        line={"color": theme.colour("wrong" if best else "right"), "width": 3.5 if best else 1.6},
         marker={"size": 9 if best else 6, "color": theme.colour("wrong" if best else "right")},
         hovertemplate=f"trial {row['number']}, rank {rank}: {words.metric(metric, row['value'])}"
         "<br>%{customdata}<extra></extra>",
     )
 
 
-def _add_coordinate(figure: go.Figure, place: int, name: str, ends: list[tuple[float, str]]) -> None:
+def _add_coordinate(figure: Figure, place: int, name: str, ends: list[tuple[float, str]]) -> None:
     """A line across with its name above and its values below."""
     line = {"color": theme.colour("grid"), "width": 1}
     figure.add_shape(type="line", x0=0, x1=1, y0=place, y1=place, line=line, layer="below")
@@ -320,7 +301,7 @@ def _add_coordinate(figure: go.Figure, place: int, name: str, ends: list[tuple[f
         )
 
 
-def _agreement_sentence(rows: list[dict[str, Any]], names: list[str]) -> str:
+def _agreement_sentence(rows: list[Row], names: list[str]) -> str:
     """On what the best trials agree, and on what they do not."""
     agreed, open_ = [], []
     for name in names:

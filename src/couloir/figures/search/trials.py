@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from couloir import text as words
 from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, Run, new_figure
+from couloir.figures.chart import Chart, Figure, Row, Run, new_figure
 from couloir.figures.scores import TableRun
 from couloir.runs.records import SearchRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 COMPLETE = ("finished", "stopped")
 """The status of a trial that can be chosen; one that left at a rung has a score, but of too few epochs."""
@@ -30,12 +27,12 @@ STATUS_STYLES: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def trials(run: TableRun[SearchRecord]) -> list[dict[str, Any]]:
+def trials(run: TableRun[SearchRecord]) -> list[Row]:
     """The trials by number."""
     return sorted(scores.rows(run, "trials"), key=lambda row: row["number"])
 
 
-def complete(run: TableRun[SearchRecord]) -> list[dict[str, Any]]:
+def complete(run: TableRun[SearchRecord]) -> list[Row]:
     """The trials that can be chosen, best first."""
     found = [row for row in trials(run) if row["status"] in COMPLETE]
     return sorted(found, key=lambda row: row["value"], reverse=METRICS[run.record.metric].more_is_better)
@@ -55,7 +52,7 @@ def _part(record: SearchRecord) -> str:
 # The trials in order --------------------------------------------------------------------------------------
 
 
-def _left_score(row: dict[str, Any]) -> float | None:
+def _left_score(row: Row) -> float | None:
     """The score of a trial that left, at its last rung; None where it had none."""
     return row["rung_value"] if row["status"] == "left" else None
 
@@ -96,7 +93,7 @@ def _records(run: TableRun[SearchRecord]) -> list[tuple[int, float]]:
     return steps
 
 
-def _add_trials(figure: go.Figure, rows: list[dict[str, Any]], status: str, metric: str) -> None:
+def _add_trials(figure: Figure, rows: list[Row], status: str, metric: str) -> None:
     name, role, marker = STATUS_STYLES[status]
     value = "left at a rung" if status == "unscored" else f"%{{y:{scores.hover(metric)}}}"
     if not rows:
@@ -112,7 +109,7 @@ def _add_trials(figure: go.Figure, rows: list[dict[str, Any]], status: str, metr
     )
 
 
-def _add_lost(figure: go.Figure, lost: list[dict[str, Any]], edge: float) -> None:
+def _add_lost(figure: Figure, lost: list[Row], edge: float) -> None:
     if lost:
         figure.add_scatter(
             x=[row["number"] for row in lost],
@@ -125,7 +122,7 @@ def _add_lost(figure: go.Figure, lost: list[dict[str, Any]], edge: float) -> Non
         )
 
 
-def _add_best_so_far(figure: go.Figure, steps: list[tuple[int, float]], last: int, metric: str) -> None:
+def _add_best_so_far(figure: Figure, steps: list[tuple[int, float]], last: int, metric: str) -> None:
     figure.add_scatter(
         x=[*(step for step, _ in steps), last],
         y=[*(value for _, value in steps), steps[-1][1]],
@@ -136,7 +133,7 @@ def _add_best_so_far(figure: go.Figure, steps: list[tuple[int, float]], last: in
     )
 
 
-def _trial_words(row: dict[str, Any]) -> str:
+def _trial_words(row: Row) -> str:
     """A trial in a few words for the pointer."""
     rule, epochs = words.plain(row["optimizer"]), words.count(row["epochs_run"], "epoch")
     return f"{rule} at {number(row['learning_rate'])}, {epochs}"
@@ -229,7 +226,7 @@ def _rungs_sentence(run: TableRun[SearchRecord], sums: dict[int, list[int]]) -> 
 def search_curves(run: SearchRun) -> Chart:
     """Loss by epoch of the best trials: validation solid, training dotted, a marker at the epoch kept."""
     title, loss = "Curves of the best trials", scores.loss_of(run.record)
-    curves: dict[int, list[dict[str, Any]]] = {}
+    curves: dict[int, list[Row]] = {}
     for row in run.history.sort("epoch").to_dicts():
         if scores.finite(row["validation_loss"]):
             curves.setdefault(row["member"], []).append(row)
@@ -252,9 +249,7 @@ def search_curves(run: SearchRun) -> Chart:
     )
 
 
-def _add_trial_curve(
-    figure: go.Figure, trial: dict[str, Any], points: list[dict[str, Any]], colour: str, best: bool
-) -> None:
+def _add_trial_curve(figure: Figure, trial: Row, points: list[Row], colour: str, best: bool) -> None:
     name = f"{trial['number']}: {words.plain(trial['optimizer'], 16)}"
     common = {"legendgroup": name, "hoverlabel": {"namelength": -1}}
     epochs, width = [row["epoch"] for row in points], 3.0 if best else 1.6
@@ -294,7 +289,7 @@ def _add_trial_curve(
         )
 
 
-def _curves_sentence(record: SearchRecord, drawn: list[dict[str, Any]], points: list[dict[str, Any]]) -> str:
+def _curves_sentence(record: SearchRecord, drawn: list[Row], points: list[Row]) -> str:
     loss, best = scores.loss_of(record), drawn[0]
     kept = next((row for row in points if row["epoch"] == best["best_epoch"]), points[-1])
     text_ = (

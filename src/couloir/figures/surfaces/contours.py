@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from couloir.figures import relief
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.heights import Scale, scale
 from couloir.figures.surfaces.tracks import Track, add_path, ends_words, tracks, view
 from couloir.figures.traces import add_trace, mark, titled
 from couloir.text import joined, number, point
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.surfaces.evaluation import Grid, Surface
     from couloir.surfaces.paths import Paths
 
@@ -66,7 +64,7 @@ def gridded(surface: Surface, resolution: int = RESOLUTION) -> tuple[Grid, Scale
 
 
 def add_levels(
-    figure: go.Figure, found: Grid, heights: Scale, surface: Surface, bar: bool = True, **settings: Any
+    figure: Figure, found: Grid, heights: Scale, surface: Surface, bar: bool = True, **settings: Any
 ) -> None:
     """Shade and level lines of a grid.
 
@@ -87,7 +85,7 @@ def coordinates_told(surface: Surface) -> str:
     return f"{x} %{{x:.3~g}}, {y} %{{y:.3~g}}<br>loss"
 
 
-def add_marks(figure: go.Figure, surface: Surface, drawn: Sequence[Track]) -> None:
+def add_marks(figure: Figure, surface: Surface, drawn: Sequence[Track]) -> None:
     """The minima that are known, and where the paths begin."""
     inside = [
         minimum

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from couloir import text as words
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.scores import TableRun
+from couloir.runs.records import LearnedRecord
+from couloir.runs.records.learned import Bin, Calibration
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LearnedRecord
-    from couloir.runs.records.learned import Bin, Calibration
 
 
 def reliability(run: TableRun[LearnedRecord]) -> Chart:
@@ -45,7 +40,7 @@ def reliability(run: TableRun[LearnedRecord]) -> Chart:
     return Chart("calibration", title, _calibration_sentence(calibration), alt, figure)
 
 
-def _add_bins(figure: go.Figure, bins: Sequence[Bin], name: str, role: str) -> None:
+def _add_bins(figure: Figure, bins: Sequence[Bin], name: str, role: str) -> None:
     total = sum(b.count for b in bins)
     figure.add_scatter(
         x=[b.confidence for b in bins],

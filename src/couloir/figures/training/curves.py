@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.engine.metrics import HEADLINE_METRIC
 from couloir.figures import reading, scores, theme
-from couloir.figures.chart import Chart, Run, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, Row, Run, logarithmic_where_wide, new_figure
+from couloir.runs.records import TrainRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import TrainRecord
 
 
 def learning_curves(run: Run[TrainRecord]) -> Chart:
@@ -47,7 +43,7 @@ def learning_curves(run: Run[TrainRecord]) -> Chart:
 
 
 def _add_line(
-    figure: go.Figure, run: Run[TrainRecord], part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
+    figure: Figure, run: Run[TrainRecord], part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
 ) -> None:
     """One part's loss; where the pointer rests, the score is shown beside it."""
     score = HEADLINE_METRIC[run.record.data.task]
@@ -74,7 +70,7 @@ def _epoch_axis(epochs: list[int]) -> dict[str, Any]:
     return {"dtick": 1} if max(epochs) - min(epochs) < 10 else {}
 
 
-def _mark_epoch(figure: go.Figure, epoch: int) -> None:
+def _mark_epoch(figure: Figure, epoch: int) -> None:
     line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
     figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=line)
     # The note stands on the side that has room.
@@ -137,7 +133,7 @@ def curves_by_rule(run: Run[TrainRecord]) -> Chart:
     return Chart("rules", title, sentence, alt, figure)
 
 
-def _add_rule_curve(figure: go.Figure, row: dict[str, Any], points: list[tuple[Any, ...]]) -> None:
+def _add_rule_curve(figure: Figure, row: Row, points: list[tuple[Any, ...]]) -> None:
     rule, style = row["optimizer"], theme.rule_style(row["optimizer"])
     line = {"color": style.colour, "width": 2, "dash": style.dash}
     common = {"name": words.plain(rule), "legendgroup": rule, "line": line}
@@ -158,9 +154,7 @@ def _add_rule_curve(figure: go.Figure, row: dict[str, Any], points: list[tuple[A
     )
 
 
-def _rules_sentence(
-    run: Run[TrainRecord], best: list[dict[str, Any]], curves: dict[str, list[tuple[Any, ...]]]
-) -> str:
+def _rules_sentence(run: Run[TrainRecord], best: list[Row], curves: dict[str, list[tuple[Any, ...]]]) -> str:
     ordered = sorted(best, key=lambda row: row["validation_loss"])
     lowest, highest = ordered[0], ordered[-1]
     text = f"{lowest['optimizer']} reaches the lowest validation loss, {number(lowest['validation_loss'])}, "
@@ -202,7 +196,7 @@ def generalisation_gap(run: Run[TrainRecord]) -> Chart:
     values = [row[column] for row in rows for column in ("training_loss", "validation_loss")]
     scale = logarithmic_where_wide(values)
     _add_diagonal(figure, values)
-    by_rule: dict[str, list[dict[str, Any]]] = {}
+    by_rule: dict[str, list[Row]] = {}
     for row in rows:
         by_rule.setdefault(row["optimizer"], []).append(row)
     # The large markers come last, so that none hides behind a small one.
@@ -220,7 +214,7 @@ def generalisation_gap(run: Run[TrainRecord]) -> Chart:
     return Chart("gap", title, sentence, alt, figure)
 
 
-def _add_diagonal(figure: go.Figure, values: list[float]) -> None:
+def _add_diagonal(figure: Figure, values: list[float]) -> None:
     figure.add_scatter(
         x=[min(values), max(values)],
         y=[min(values), max(values)],
@@ -231,7 +225,7 @@ def _add_diagonal(figure: go.Figure, values: list[float]) -> None:
     )
 
 
-def _add_gap_points(figure: go.Figure, rows: list[dict[str, Any]], best: bool) -> None:
+def _add_gap_points(figure: Figure, rows: list[Row], best: bool) -> None:
     """The points of one rule: its best member large and named in the legend, or the others small."""
     style, name = theme.rule_style(rows[0]["optimizer"]), words.plain(rows[0]["optimizer"])
     figure.add_scatter(
@@ -257,7 +251,7 @@ def _add_gap_points(figure: go.Figure, rows: list[dict[str, Any]], best: bool) -
     )
 
 
-def _gap_sentence(rows: list[dict[str, Any]]) -> str:
+def _gap_sentence(rows: list[Row]) -> str:
     training, validation = rows[0]["training_loss"], rows[0]["validation_loss"]
     text = f"The winner's validation loss is {number(validation)}, its training loss {number(training)}: "
     if validation < training:
@@ -275,5 +269,5 @@ def _gap_sentence(rows: list[dict[str, Any]]) -> str:
     return text + "doing better on rows they were trained on than on new ones."
 
 
-def _gap_words(row: dict[str, Any]) -> str:
+def _gap_words(row: Row) -> str:
     return f"{row['optimizer']} {number(row['training_loss'])} and {number(row['validation_loss'])}"

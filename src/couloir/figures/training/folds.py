@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, Run, new_figure
+from couloir.figures.chart import Chart, Figure, Run, new_figure
 from couloir.figures.scores import TableRun
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LearnedRecord
-    from couloir.runs.records.learned import FoldScores, FoldSizes
+from couloir.runs.records import LearnedRecord
+from couloir.runs.records.learned import FoldScores, FoldSizes
 
 PARTS = {
     "train": ("trained on", "right"),
@@ -92,7 +87,7 @@ def _fill(fold: int, free: list[tuple[int, int]], size: FoldSizes) -> list[tuple
     return pieces
 
 
-def _add_pieces(figure: go.Figure, pieces: list[tuple[str, int, float, int]], name: str, colour: str) -> None:
+def _add_pieces(figure: Figure, pieces: list[tuple[str, int, float, int]], name: str, colour: str) -> None:
     if pieces:
         figure.add_bar(
             x=[rows for _, _, _, rows in pieces],
@@ -156,7 +151,7 @@ def fold_scores(run: Run[LearnedRecord] | TableRun[LearnedRecord]) -> Chart:
 
 
 def _add_fold_scores(
-    figure: go.Figure, name: str, found: FoldScores, place: int, metric: str, least: float
+    figure: Figure, name: str, found: FoldScores, place: int, metric: str, least: float
 ) -> None:
     colour = theme.colour("right" if place == 0 else "quiet")
     low, high = max(found.mean - found.spread, least), found.mean + found.spread

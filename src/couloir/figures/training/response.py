@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from couloir import text as words
 from couloir.figures import reading, theme
-from couloir.figures.chart import Chart, Run, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, Row, Run, logarithmic_where_wide, new_figure
+from couloir.runs.records import TrainRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import TrainRecord
 
 
 class Point(NamedTuple):
@@ -61,7 +57,7 @@ def _rate_axis(rates: list[float]) -> dict[str, Any]:
     return axis | ({"dtick": "D2"} if rates[-1] / rates[0] < 150 else {})
 
 
-def _response(rows: list[dict[str, Any]], rule: str) -> list[Point]:
+def _response(rows: list[Row], rule: str) -> list[Point]:
     """One rule's points, by rate."""
     of_rule = [row for row in rows if row["optimizer"] == rule]
     points = []
@@ -73,7 +69,7 @@ def _response(rows: list[dict[str, Any]], rule: str) -> list[Point]:
     return points
 
 
-def _add_response(figure: go.Figure, rule: str, points: list[Point], top: float) -> None:
+def _add_response(figure: Figure, rule: str, points: list[Point], top: float) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     drawn = [point for point in points if point.loss is not None]
     lost = [point for point in points if point.loss is None]
@@ -108,7 +104,7 @@ def _add_response(figure: go.Figure, rule: str, points: list[Point], top: float)
         )
 
 
-def _name_diverged(figure: go.Figure, top: float, logarithmic: bool) -> None:
+def _name_diverged(figure: Figure, top: float, logarithmic: bool) -> None:
     """Say beside the crosses what they mean."""
     figure.add_annotation(
         x=0,

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import reading, theme
-from couloir.figures.chart import Chart, Run, new_figure
+from couloir.figures.chart import Chart, Figure, Run, new_figure
+from couloir.runs.records import LearnedRecord
+from couloir.runs.records.learned import Importance
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LearnedRecord
-    from couloir.runs.records.learned import Importance
 
 MOST_POINTS = 2000  # a page with more would be slow on a phone
 MOST_COLUMNS = 15
@@ -56,7 +52,7 @@ def _matrix_height(classes: int) -> int:
 
 
 def _add_cells(
-    figure: go.Figure,
+    figure: Figure,
     labels: list[str],
     counts: list[list[int]],
     shares: list[list[float]],
@@ -185,7 +181,7 @@ def importance(run: Run[LearnedRecord]) -> Chart:
     return Chart("importance", title, sentence, alt, figure)
 
 
-def _add_bars(figure: go.Figure, shown: Sequence[Importance]) -> None:
+def _add_bars(figure: Figure, shown: Sequence[Importance]) -> None:
     figure.add_bar(
         x=[entry.increase for entry in shown],
         y=list(range(len(shown))),

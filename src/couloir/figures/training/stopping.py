@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import reading, scores, theme
 from couloir.figures.chart import Chart, Run
 from couloir.figures.training.curves import learning_curves
+from couloir.runs.records import TrainRecord
+from couloir.runs.records.learned import Stopping
 from couloir.text import number
-
-if TYPE_CHECKING:
-    from couloir.runs.records import TrainRecord
-    from couloir.runs.records.learned import Stopping
 
 
 def stopped_curves(run: Run[TrainRecord]) -> Chart:
