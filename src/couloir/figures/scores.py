@@ -38,6 +38,14 @@ def rows(run: TableRun[Record], table: str) -> list[Row]:
     return [] if frame is None else frame.to_dicts()
 
 
+def grouped(rows: Iterable[Row], column: str) -> dict[Any, list[Row]]:
+    """The rows by what stands in a column, in the order in which it comes first."""
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[column], []).append(row)
+    return found
+
+
 def finite(value: Any) -> bool:
     """Whether there is a number that can be drawn."""
     return value is not None and math.isfinite(value)
@@ -86,6 +94,11 @@ def hover(metric: str) -> str:
     return ".1%" if metric in words.SHARES else ".3~g"
 
 
+def epoch_axis(epochs: list[int]) -> dict[str, Any]:
+    """Axis settings: few epochs get a tick each, as there is nothing between two of them."""
+    return {"dtick": 1} if max(epochs) - min(epochs) < 10 else {}
+
+
 def axis(metric: str, values: list[float]) -> dict[str, Any]:
     """Axis settings: shares as percentages, losses on a logarithmic axis where they span much."""
     if metric in words.SHARES:
@@ -130,6 +143,13 @@ def clipped(metric: str, values: list[float]) -> tuple[dict[str, Any], list[floa
         ends = [low - space, high + space]
         settings["range"] = list(ends)
     return settings, ends, sum(not ends[0] <= value <= ends[1] for value in values)
+
+
+def outside(beyond: int) -> str:
+    """How many scores lie outside the axis, where some do."""
+    if not beyond:
+        return ""
+    return f" {words.count(beyond, 'score')} {'lies' if beyond == 1 else 'lie'} outside the drawing."
 
 
 def edge(metric: str, ends: list[float], logarithmic: bool) -> float:

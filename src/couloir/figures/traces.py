@@ -111,6 +111,12 @@ def titled(text: str, **settings: Any) -> dict[str, Any]:
     return {"title": {"text": text}, **settings}
 
 
+def listed(names: Sequence[str], **settings: Any) -> dict[str, Any]:
+    """Settings of an axis with a line for each name, the first on top."""
+    marks = {"tickvals": list(range(len(names))), "ticktext": list(names)}
+    return {**marks, "range": [len(names) - 0.5, -0.5], "showgrid": False, **settings}
+
+
 def short(values: Iterable[float], digits: int = 4) -> list[float]:
     """Numbers with so many significant digits: more cannot be seen, and they would double the page."""
     return [float(f"{value:.{digits}g}") for value in values]

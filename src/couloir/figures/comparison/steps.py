@@ -20,9 +20,8 @@ def race_steps(run: TableRun[RaceRecord]) -> Chart:
     reached = {e.rule: e.steps_to_target for e in record.standing if e.steps_to_target is not None}
     goal = f"a validation {scores.metric_name(target.metric)} of {words.metric(target.metric, target.value)}"
     if not reached:
-        return Chart(
-            "steps", title, f"Left out: no rule reaches the target, {goal}, in half of its replicates."
-        )
+        why = f"Left out: no rule reaches the target, {goal}, in half of its replicates."
+        return Chart("steps", title, why)
     order = sorted(record.standing, key=lambda e: (e.rule not in reached, reached.get(e.rule, 0.0)))
     figure = new_figure(title, "steps", "", height=120 + 34 * len(order))
     for place, entry in enumerate(order):

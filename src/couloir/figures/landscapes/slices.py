@@ -15,7 +15,7 @@ from couloir.figures import relief, theme
 from couloir.figures.chart import Chart, Figure, Row, logarithmic_where_wide, new_figure
 from couloir.figures.heights import Scale
 from couloir.figures.relief import space_axis
-from couloir.figures.scores import TableRun, finite, rows
+from couloir.figures.scores import TableRun, finite, grouped, rows
 from couloir.figures.traces import add_note, add_trace, line, mark
 from couloir.runs.records import LandscapeRecord
 from couloir.text import LOSS_NAMES, joined, number, plain, share
@@ -25,9 +25,6 @@ WIDE = 5.0
 """From this ratio of the highest to the lowest loss on, heights are logarithmic."""
 
 NO_PATHS = "No paths were trained for this plane: couloir landscape RUN --plane paths draws them."
-
-
-# What the figures read -------------------------------------------------------------------------------
 
 
 def loss_words(run: TableRun[LandscapeRecord]) -> str:
@@ -60,10 +57,7 @@ def _heights(losses: np.ndarray) -> Scale:
 
 def _paths(run: TableRun[LandscapeRecord]) -> dict[str, list[Row]]:
     """The rows of the paths by rule."""
-    found: dict[str, list[Row]] = {}
-    for row in rows(run, "path"):
-        found.setdefault(row["rule"], []).append(row)
-    return found
+    return grouped(rows(run, "path"), "rule")
 
 
 # The slice -------------------------------------------------------------------------------------------
@@ -141,9 +135,8 @@ def _add_marks(figure: Figure, run: TableRun[LandscapeRecord]) -> None:
 def _slice_sentence(run: TableRun[LandscapeRecord], heights: Scale) -> str:
     """What the plane is, what its lines mean, and where it is lowest."""
     record = run.record
-    text = {"random": _random_words, "paths": _principal_words, "solutions": _solutions_words}[
-        record.plane.kind
-    ](record)
+    what = {"random": _random_words, "paths": _principal_words, "solutions": _solutions_words}
+    text = what[record.plane.kind](record)
     if heights.logarithmic:
         factor = 10 ** heights.contours()["size"]
         text += f" From one level line to the next the loss is multiplied by {number(factor)}."
@@ -171,8 +164,7 @@ def _principal_words(record: LandscapeRecord) -> str:
 
 
 def _solutions_words(record: LandscapeRecord) -> str:
-    names = list(record.plane.marks)
-    return f"The plane goes through {joined(names)}."
+    return f"The plane goes through {joined(list(record.plane.marks))}."
 
 
 def _ends_words(run: TableRun[LandscapeRecord]) -> str:
@@ -196,9 +188,8 @@ def _line_chart(run: TableRun[LandscapeRecord]) -> Chart:
         figure.add_vline(x=place, line=line("quiet", 1, "dot"))
         text, paper = plain(name.removeprefix("the "), 24), theme.colour("paper")
         add_note(figure, place, 1, text, "ink", yref="paper", yanchor="top", bgcolor=paper)
-    figure.update_layout(
-        showlegend=False, yaxis=logarithmic_where_wide([value for value in curve if math.isfinite(value)])
-    )
+    losses_axis = logarithmic_where_wide([value for value in curve if math.isfinite(value)])
+    figure.update_layout(showlegend=False, yaxis=losses_axis)
     sentence = _barrier_words(ends, x, curve)
     return Chart("slice", title, sentence, f"Line chart of the loss. {sentence}", figure)
 
@@ -273,9 +264,6 @@ def _eye(run: TableRun[LandscapeRecord]) -> tuple[float, float, float]:
     return 1.3 if right else -1.3, 1.2 if far else -1.2, 1.1
 
 
-# The paths' losses -----------------------------------------------------------------------------------
-
-
 def slice_paths(run: TableRun[LandscapeRecord]) -> Chart:
     """At each point of each path: the network's true loss, and that of its shadow on the plane."""
     title = "True losses and the plane's"
@@ -305,9 +293,8 @@ def slice_paths(run: TableRun[LandscapeRecord]) -> Chart:
             )
     figure.update_layout(yaxis=logarithmic_where_wide(values))
     sentence = _apart_words(paths)
-    return Chart(
-        "path-losses", title, sentence, f"Line chart by epoch. {sentence} {_ends_words(run)}", figure
-    )
+    alt = f"Line chart by epoch. {sentence} {_ends_words(run)}"
+    return Chart("path-losses", title, sentence, alt, figure)
 
 
 def _apart_words(paths: dict[str, list[Row]]) -> str:
