@@ -92,18 +92,13 @@ def animate(figure: Figure, trails: Sequence[Trail], steps: int) -> None:
         go.Frame(name=str(step), traces=places + keepers, data=_at(figure, trails, step) + still)
         for step in drawn
     ]
-    figure.update_layout(
-        meta={
-            "player": {
-                "steps": steps,
-                "lines": [trail.line for trail in trails],
-                "heads": [trail.head for trail in trails],
-                "keepers": keepers,
-            }
-        },
-        updatemenus=[_buttons()],
-        sliders=[_slider(drawn)],
-    )
+    moving = {
+        "steps": steps,
+        "lines": [trail.line for trail in trails],
+        "heads": [trail.head for trail in trails],
+        "keepers": keepers,
+    }
+    figure.update_layout(meta={"player": moving}, updatemenus=[_buttons()], sliders=[_slider(drawn)])
 
 
 def _at(figure: Figure, trails: Sequence[Trail], step: int) -> list[dict[str, Any]]:
@@ -123,11 +118,8 @@ def _at(figure: Figure, trails: Sequence[Trail], step: int) -> list[dict[str, An
 
 def _timing(milliseconds: int) -> dict[str, Any]:
     # Only the paths are drawn anew.
-    return {
-        "frame": {"duration": milliseconds, "redraw": False},
-        "transition": {"duration": 0},
-        "mode": "immediate",
-    }
+    frame = {"duration": milliseconds, "redraw": False}
+    return {"frame": frame, "transition": {"duration": 0}, "mode": "immediate"}
 
 
 def _buttons() -> dict[str, Any]:
@@ -155,7 +147,6 @@ def _slider(steps: Sequence[int]) -> dict[str, Any]:
 
 def for_page(content: dict[str, Any]) -> dict[str, Any]:
     """A figure's content as a page with `player.js` wants it: without frames, buttons and slider."""
-    layout = {
-        name: part for name, part in content["layout"].items() if name not in ("updatemenus", "sliders")
-    }
+    replaced = {"updatemenus", "sliders"}
+    layout = {name: part for name, part in content["layout"].items() if name not in replaced}
     return {"data": content["data"], "layout": layout}

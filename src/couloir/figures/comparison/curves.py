@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from couloir import text as words
 from couloir.figures import scores, theme
@@ -106,8 +106,8 @@ def _add_target(figure: Figure, record: RaceRecord, metric: str, ends: list[floa
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=value, y1=value, line=dashed)
     # Plotly places annotations on a logarithmic axis by the exponent.
     height = math.log10(value) if scores.axis(metric, ends)["type"] == "log" else value
-    place = {"xref": "paper", "xanchor": "left", "xshift": 4, "yanchor": "bottom"}
-    add_note(figure, 0, height, f"target {number(value)}", "quiet", 13, **place)
+    place: dict[str, Any] = {"xref": "paper", "xanchor": "left", "xshift": 4, "yanchor": "bottom"}
+    add_note(figure, 0, height, f"target {number(value)}", **place)
 
 
 def _curves_sentence(record: RaceRecord, found: dict[str, Band], loss: str) -> str:

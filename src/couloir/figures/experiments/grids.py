@@ -51,9 +51,8 @@ def grid_samples(segments: int = 10) -> Chart:
     add_trace(figure, x, y, "2 weights", marker=mark("right", 6), hover="(%{x}, %{y})")
     _add_cube(figure, cube)
     unit = {"range": [0, 1], "constrain": "domain", "dtick": 0.2}
-    figure.update_layout(
-        showlegend=False, xaxis=unit, yaxis=unit | {"domain": [0.56, 1.0], "scaleanchor": "x"}, scene=_scene()
-    )
+    upright = unit | {"domain": [0.56, 1.0], "scaleanchor": "x"}
+    figure.update_layout(showlegend=False, xaxis=unit, yaxis=upright, scene=_scene())
     sizes = [dimension_counter(n, g).text for g in (segments, 10 * segments) for n in (2, 3)]
     sentence = f"With {segments} segments an axis two weights need {sizes[0]} guesses and three need "
     sentence += f"{sizes[1]}; ten times finer, they need {sizes[2]} and {sizes[3]}."
@@ -63,8 +62,7 @@ def grid_samples(segments: int = 10) -> Chart:
 
 def _add_cube(figure: Figure, points: np.ndarray) -> None:
     x, y, z = points.T.tolist()
-    hover = "(%{x}, %{y}, %{z})<extra></extra>"
-    dots = mark("right", 2)
+    hover, dots = "(%{x}, %{y}, %{z})<extra></extra>", mark("right", 2)
     figure.add_scatter3d(x=x, y=y, z=z, mode="markers", name="3 weights", marker=dots, hovertemplate=hover)
 
 
@@ -124,12 +122,8 @@ def guesses_needed(widths: tuple[int, ...] = DIGIT_WIDTHS) -> Chart:
 def _guesses_axis(top: int) -> dict[str, Any]:
     """Settings of an axis of logarithms up to 10^top, which names the powers of ten."""
     ticks = [10.0**k for k in range(top + 1)]
-    return {
-        "type": "log",
-        "tickvals": ticks,
-        "ticktext": [f"10<sup>{int(t):,}</sup>" for t in ticks],
-        "range": [-0.15, top],
-    }
+    names = [f"10<sup>{int(tick):,}</sup>" for tick in ticks]
+    return {"type": "log", "tickvals": ticks, "ticktext": names, "range": [-0.15, top]}
 
 
 def _add_network(figure: Figure, parameters: int, logarithm: float, text: str) -> None:

@@ -81,9 +81,8 @@ def _lay_out(figure: Figure, found: MomentumGrid) -> None:
     ends = [float(np.log10(end)) for end in LOSSES]
     losses = titled("loss above the least", **theme.powers(3), tickformat="", range=ends)
     split(figure, titled("step"), losses, upper=0.42)
-    figure.update_layout(
-        xaxis=side(found.surface, 0), yaxis=side(found.surface, 1), margin={"b": 2 * HEIGHT + 60}
-    )
+    x, y = (side(found.surface, axis) for axis in (0, 1))
+    figure.update_layout(xaxis=x, yaxis=y, margin={"b": 2 * HEIGHT + 60})
 
 
 def _sentence(found: MomentumGrid) -> str:

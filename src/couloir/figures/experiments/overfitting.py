@@ -51,18 +51,12 @@ def _lay_out(figure: Figure, found: Overfitting) -> None:
     errors = [error for fit in found.fits for error in _heights(fit)]
     # Room for labels above and below.
     ends = [float(np.log10(min(errors))) - 0.4, float(np.log10(max(errors))) + 0.9]
-    split(
-        figure,
-        titled("degree", dtick=1),
-        titled("mean squared error", **theme.decades(range=ends)),
-        lower=0.29,
-        upper=0.47,
-    )
+    errors_axis = titled("mean squared error", **theme.decades(range=ends))
+    split(figure, titled("degree", dtick=1), errors_axis, 0.29, 0.47)
     everything = np.concatenate([found.y, found.fresh_y])
     room = 0.6 * float(np.ptp(everything))
-    figure.update_layout(
-        yaxis={"range": [everything.min() - room, everything.max() + room]}, margin={"b": HEIGHT + 60}
-    )
+    ends = [everything.min() - room, everything.max() + room]
+    figure.update_layout(yaxis={"range": ends}, margin={"b": HEIGHT + 60})
 
 
 def _heights(fit: Fit) -> list[float]:
@@ -109,10 +103,6 @@ def _sentence(found: Overfitting, straight: Fit, wild: Fit) -> str:
 
 
 def _alt(found: Overfitting) -> str:
-    listed = [
-        f"degree {fit.degree}: {number(_shown(fit.training))} and {number(fit.fresh)}" for fit in found.fits
-    ]
-    return (
-        f"Points with two fitted curves; below, errors by degree. Training and fresh error: "
-        f"{joined(listed, limit=12)}."
-    )
+    listed = [f"degree {f.degree}: {number(_shown(f.training))} and {number(f.fresh)}" for f in found.fits]
+    text = "Points with two fitted curves; below, errors by degree. Training and fresh error: "
+    return f"{text}{joined(listed, limit=12)}."

@@ -262,10 +262,8 @@ def rate_slider(steps: int = STEPS, start: Line | None = None) -> Chart:
     lost = [descent.learning_rate for descent in found if descent.ending == "diverged"]
     kept = [descent.learning_rate for descent in found if descent.ending != "diverged"]
     best = min(found, key=lambda descent: float(descent.losses[-1]))
-    sentence = (
-        f"Up to {number(max(kept), 4)} the loss falls; from {number(min(lost), 4)} on it grows without "
-    )
-    sentence += f"end. Between them lies the critical rate, {number(problem.critical_rate, 4)}. "
+    sentence = f"Up to {number(max(kept), 4)} the loss falls; from {number(min(lost), 4)} on it grows "
+    sentence += f"without end. Between them lies the critical rate, {number(problem.critical_rate, 4)}. "
     sentence += f"After {steps} steps the lowest loss, {number(float(best.losses[-1]), 4)}, is that of "
     sentence += f"{number(best.learning_rate, 4)}."
     return Chart("rate-slider", title, sentence, f"A path and its loss, set by a slider. {sentence}", figure)

@@ -89,10 +89,6 @@ def _told(entry: RuleOnSparse) -> str:
 
 
 def _alt(found: SparseRace) -> str:
-    listed = [
-        f"{entry.rule} {number(entry.rare_loss)} and {number(entry.common_loss)}" for entry in found.entries
-    ]
-    return (
-        "Bars by rule, best first. Log loss of rows with and without rare features: "
-        f"{joined(listed, limit=12)}."
-    )
+    listed = [f"{e.rule} {number(e.rare_loss)} and {number(e.common_loss)}" for e in found.entries]
+    text = "Bars by rule, best first. Log loss of rows with and without rare features: "
+    return f"{text}{joined(listed, limit=12)}."

@@ -27,11 +27,9 @@ def effective_step_sizes(found: EffectiveSteps) -> Chart:
         add_trace(figure, steps, short(values, 5), name, own, hover=f"{name}, step %{{x}}: %{{y:.3~g}}")
     everything = np.concatenate(list(found.steps.values()))
     low, high = np.log10(everything.min()), np.log10(everything.max())
-    figure.update_layout(
-        xaxis={"range": [0, len(found.gradients)]},
-        # Above the lines there is room for the sizes of the gradient.
-        yaxis=theme.decades(range=[low - 0.15, high + 0.7]),
-    )
+    # Above the lines there is room for the sizes of the gradient.
+    heights = theme.decades(range=[low - 0.15, high + 0.7])
+    figure.update_layout(xaxis={"range": [0, len(found.gradients)]}, yaxis=heights)
     return Chart("stall", title, _sentence(found), _alt(found), figure)
 
 

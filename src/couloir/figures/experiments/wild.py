@@ -29,6 +29,7 @@ def calmed_curve(found: WildCurve) -> Chart:
     add_rings(figure, "right", ["bottom center", "top center"])
     _lay_out(figure, found)
     errors = np.stack([found.training, found.truth], axis=1).tolist()
+    every = zip(found.strengths, _places(found), found.curves, errors, strict=True)
     positions = [
         Position(
             number(strength),
@@ -38,9 +39,7 @@ def calmed_curve(found: WildCurve) -> Chart:
                 "text": [None, [number(error, 2) for error in both]],
             },
         )
-        for strength, place, curve, both in zip(
-            found.strengths, _places(found), found.curves, errors, strict=True
-        )
+        for strength, place, curve, both in every
     ]
     # It opens where the curve is nearest to the law; the wild one stays beside it as a dotted line.
     add_slider(figure, "λ = ", [3, len(figure.data) - 1], positions, best)
@@ -81,18 +80,13 @@ def _lay_out(figure: Figure, found: WildCurve) -> None:
     # A label at every fourth strength: on a phone there is no room for more.
     shown = [0, *range(3, len(strengths), 4)]
     errors = np.concatenate([found.training, found.truth])
-    x = {
-        "type": "log",
-        "tickvals": [strengths[at] for at in shown],
-        "ticktext": [number(found.strengths[at]) for at in shown],
-        "tickangle": 0,
-    }
+    x = {"type": "log", "tickvals": [strengths[at] for at in shown], "tickangle": 0}
+    x["ticktext"] = [number(found.strengths[at]) for at in shown]
     ends = [float(np.log10(min(errors))) - 0.9, float(np.log10(max(errors))) + 0.5]
     split(figure, titled("λ", **x), titled("squared error", **theme.decades(range=ends)), 0.29, 0.47)
     room = 0.3 * float(np.ptp(found.y))
-    figure.update_layout(
-        yaxis={"range": [found.y.min() - room, found.y.max() + room]}, margin={"b": HEIGHT + 60}
-    )
+    ends = [found.y.min() - room, found.y.max() + room]
+    figure.update_layout(yaxis={"range": ends}, margin={"b": HEIGHT + 60})
 
 
 def _sentence(found: WildCurve, best: int) -> str:

@@ -27,6 +27,9 @@ WIDE = 5.0
 NO_PATHS = "No paths were trained for this plane: couloir landscape RUN --plane paths draws them."
 
 
+# What the figures read -------------------------------------------------------------------------------
+
+
 def loss_words(run: TableRun[LandscapeRecord]) -> str:
     """The loss in words: "cross-entropy"."""
     return LOSS_NAMES[run.record.loss]
@@ -262,6 +265,9 @@ def _eye(run: TableRun[LandscapeRecord]) -> tuple[float, float, float]:
     grid = run.record.grid
     right, far = start["x"] >= sum(grid.x) / 2, start["y"] >= sum(grid.y) / 2
     return 1.3 if right else -1.3, 1.2 if far else -1.2, 1.1
+
+
+# The paths' losses -----------------------------------------------------------------------------------
 
 
 def slice_paths(run: TableRun[LandscapeRecord]) -> Chart:

@@ -210,6 +210,9 @@ def _choice_words(rows: list[Row], name: str, metric: str) -> str:
     return f" Of the choices of {label(name)} {choice} has the best median, {value} over {much}."
 
 
+# The best trials side by side -----------------------------------------------------------------------------
+
+
 def best_trials(run: TableRun[SearchRecord]) -> Chart:
     """Parallel coordinates of the best trials: a line for each hyperparameter, a path for each trial.
 

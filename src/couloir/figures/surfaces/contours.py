@@ -43,12 +43,8 @@ def contour(surface: Surface, paths: Paths | None = None, *, labels: Sequence[st
     for track in drawn:
         add_path(figure, track)
     add_marks(figure, surface, drawn)
-    figure.update_layout(
-        xaxis=side(surface, 0),
-        yaxis=side(surface, 1),
-        showlegend=True,
-        **title_on_top(3 if len(drawn) > 3 else 1),
-    )
+    figure.update_layout(xaxis=side(surface, 0), yaxis=side(surface, 1), showlegend=True)
+    figure.update_layout(**title_on_top(3 if len(drawn) > 3 else 1))
     x, y = (f"{axis} from {number(a)} to {number(b)}"
             for axis, (a, b) in zip(surface.axes, surface.domain, strict=True))  # fmt: skip
     alt = f"Level lines of {surface.title} over {x} and {y}. {range_words(found)} {ends_words(drawn)}".strip()
@@ -122,10 +118,8 @@ def _sentence(surface: Surface, drawn: Sequence[Track], heights: Scale) -> str:
     if surface.least is not None and surface.minima:
         from couloir.surfaces.evaluation import values
 
-        losses = values(surface, surface.minima).tolist()
-        least = [
-            at for at, loss in zip(surface.minima, losses, strict=True) if abs(loss - surface.least) < 1e-6
-        ]
+        losses = zip(surface.minima, values(surface, surface.minima).tolist(), strict=True)
+        least = [at for at, loss in losses if abs(loss - surface.least) < 1e-6]
         text += f"The least loss, {number(surface.least)}, is at "
         text += f"{joined([point(at) for at in least or surface.minima[:1]])}. "
     if heights.logarithmic:

@@ -68,9 +68,8 @@ def microscope(step: Microscope) -> Chart:
 
 def arrows(step: Microscope) -> list[Arrow]:
     """The arrows of a step, the change last."""
-    start, end, gradient, change = (
-        np.asarray(v, float) for v in (step.point, step.next_point, step.gradient, step.change)
-    )
+    given = (step.point, step.next_point, step.gradient, step.change)
+    start, end, gradient, change = (np.asarray(each, float) for each in given)
     length = float(np.linalg.norm(change))
     found: list[Arrow] = []
     if step.squares is None and step.effective is not None:

@@ -41,11 +41,8 @@ def surface_race(race: SurfaceRace) -> Chart:
     step = {"range": [0, 1.02 * steps], "title": {"text": "step", "standoff": 4}}
     split(figure, step, losses, LOWER, UPPER)
     figure.update_layout(**title_on_top(3 if len(drawn) > 3 else 1))
-    figure.update_layout(
-        margin={"b": 150},
-        xaxis=side(seen, 0) | {"anchor": "y", "title": {"standoff": 4}},
-        yaxis=side(seen, 1),
-    )
+    across = side(seen, 0) | {"anchor": "y", "title": {"standoff": 4}}
+    figure.update_layout(margin={"b": 150}, xaxis=across, yaxis=side(seen, 1))
     animation.animate(figure, trails, steps)
     sentence = race_words(race)
     alt = f"Level lines of {surface.title} with the path of each rule, above a line chart of the loss by "

@@ -89,8 +89,9 @@ def _add_response(figure: Figure, rule: str, points: list[Point], top: float) ->
     )
     if lost:
         x, crosses = [point.rate for point in lost], mark(style.colour, 11, "x-thin", (2.5, style.colour))
-        y, hover, own = [top] * len(lost), f"{name} at %{{x:.3~g}}: diverged", {"legendgroup": rule}
-        add_trace(figure, x, y, f"{name}: diverged", None, crosses, hover, showlegend=False, **own)
+        own: dict[str, Any] = {"legendgroup": rule, "showlegend": False}
+        hover = f"{name} at %{{x:.3~g}}: diverged"
+        add_trace(figure, x, [top] * len(lost), f"{name}: diverged", None, crosses, hover, **own)
 
 
 def _best(points: list[Point]) -> Point | None:
