@@ -85,10 +85,8 @@ def title_on_top(lines: int) -> dict[str, Any]:
 
     On a phone every entry of a legend has a line of its own.
     """
-    return {
-        "margin": {"t": 46 + 24 * lines},
-        "title": {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}},
-    }
+    title = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}}
+    return {"margin": {"t": 46 + 24 * lines}, "title": title}
 
 
 def logarithmic_where_wide(values: list[float], ratio: float = 5.0, fine: float = 150.0) -> dict[str, Any]:

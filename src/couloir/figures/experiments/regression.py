@@ -169,11 +169,8 @@ def line_contour() -> Chart:
     for (slope, intercept), name, symbol, role in marked:
         marks = mark(role, 12, symbol, (1.5, "paper"))
         add_trace(figure, [slope], [intercept], name, marker=marks, hover=name)
-    figure.update_layout(
-        xaxis=side(surface, 0) | titled("slope m"),
-        yaxis=side(surface, 1) | titled("intercept b"),
-        **title_on_top(4),
-    )
+    x, y = side(surface, 0) | titled("slope m"), side(surface, 1) | titled("intercept b")
+    figure.update_layout(xaxis=x, yaxis=y, **title_on_top(4))
     sentence = _bowl_words(problem)
     return Chart("line-contour", title, sentence, f"Level lines over slope and intercept. {sentence}", figure)
 

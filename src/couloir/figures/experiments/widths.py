@@ -28,13 +28,11 @@ def losses_by_width(found: WidthLosses) -> Chart:
     figure.add_hline(y=found.good, line=line("quiet", 1, "dash"))
     finite = found.losses[np.isfinite(found.losses)]
     ends = np.log10([max(finite.min(), 1e-9), max(finite.max(), found.good)])
+    shares = zip(found.widths, found.shares, strict=True)
     figure.update_layout(
         xaxis={
             "tickvals": list(range(len(found.widths))),
-            "ticktext": [
-                f"{width}<br>{100 * good:.0f}\u202f%"
-                for width, good in zip(found.widths, found.shares, strict=True)
-            ],
+            "ticktext": [f"{width}<br>{100 * good:.0f}\u202f%" for width, good in shares],
             "range": [-0.5, len(found.widths) - 0.5],
             "showgrid": False,
         },

@@ -127,9 +127,8 @@ def race_response(race: SurfaceRace) -> Chart:
     by_rule, styles = _tried(race), theme.rule_styles(each.name for each in race.runners)
     for rule, tried in by_rule.items():
         _add_response(figure, rule, tried, surface, styles[rule])
-    figure.update_layout(
-        xaxis=theme.powers(1), yaxis=theme.powers() if surface.least is not None else {}, **title_on_top(2)
-    )
+    heights = theme.powers() if surface.least is not None else {}
+    figure.update_layout(xaxis=theme.powers(1), yaxis=heights, **title_on_top(2))
     sentence = _response_sentence(by_rule, surface)
     alt = f"Line chart of the loss after {race.steps:,} steps against the learning rate. {sentence}"
     return Chart("response", title, sentence, alt, figure)
