@@ -4,6 +4,8 @@ Nothing is trained or scored here. Each function takes a run, or what was comput
 `chart.figure` is a Plotly figure, `chart.sentence` says what to see in it.
 """
 
+# ruff: noqa: F401 (what is imported here is the list of the public names)
+
 from couloir.figures.chart import Chart, Run
 from couloir.figures.comparison.curves import race_curves
 from couloir.figures.comparison.pairs import race_pairs
@@ -50,68 +52,4 @@ from couloir.figures.training.response import learning_rate_response
 from couloir.figures.training.results import confusion, importance, predicted_against_true
 from couloir.figures.training.stopping import stopped_curves
 
-__all__ = [
-    "Chart",
-    "Run",
-    "TableRun",
-    "batch_comparison",
-    "best_trials",
-    "bowl",
-    "calmed_curve",
-    "candidate_lines",
-    "confusion",
-    "contour",
-    "curves_by_rule",
-    "difference_errors",
-    "dropped_network",
-    "effective_step_sizes",
-    "error_bars",
-    "escape_shares",
-    "fold_scores",
-    "fold_strip",
-    "generalisation_gap",
-    "gradient_agreement",
-    "gradient_clouds",
-    "gradient_cost",
-    "grid_samples",
-    "guesses_needed",
-    "importance",
-    "learning_curves",
-    "learning_rate_response",
-    "line_contour",
-    "line_descent",
-    "losses_by_width",
-    "microscope",
-    "momentum_in_bowl",
-    "parameter_importance",
-    "path_losses",
-    "polynomial_fits",
-    "predicted_against_true",
-    "race_curves",
-    "race_losses",
-    "race_pairs",
-    "race_rates",
-    "race_response",
-    "race_standing",
-    "race_steps",
-    "rate_slider",
-    "recoloured",
-    "regularizers_compared",
-    "reliability",
-    "scatter",
-    "search_against_descent",
-    "search_curves",
-    "search_history",
-    "search_rungs",
-    "search_slices",
-    "slice_bowl",
-    "slice_contour",
-    "slice_paths",
-    "slice_profile",
-    "slice_spectrum",
-    "sparse_rules",
-    "stopped_curves",
-    "surface_race",
-    "three_rates",
-    "weight_tweak",
-]
+__all__ = sorted(name for name, value in globals().items() if callable(value))

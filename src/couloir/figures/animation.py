@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from couloir.figures import theme
+from couloir.figures.chart import Figure
 from couloir.figures.sliders import SLIDER, button_row
 from couloir.figures.traces import short
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 FRAMES = 60
 """Most frames of a figure."""
@@ -65,7 +63,7 @@ def frame_steps(steps: int, most: int = FRAMES) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, steps, min(steps + 1, most))})
 
 
-def keep_levels(figure: go.Figure, point: Sequence[float]) -> None:
+def keep_levels(figure: Figure, point: Sequence[float]) -> None:
     """Keep the level lines, which were drawn last, while what follows moves over them.
 
     When Plotly draws only some traces anew it takes away all that are not lines, save one that stands just
@@ -75,7 +73,7 @@ def keep_levels(figure: go.Figure, point: Sequence[float]) -> None:
     figure.add_scatter(x=[x], y=[y], mode="lines", fill=KEEPER, showlegend=False, hoverinfo="skip", name="")
 
 
-def animate(figure: go.Figure, trails: Sequence[Trail], steps: int) -> None:
+def animate(figure: Figure, trails: Sequence[Trail], steps: int) -> None:
     """Give a figure its frames, buttons and slider, and tell a page's script what moves.
 
     Args:
@@ -94,21 +92,16 @@ def animate(figure: go.Figure, trails: Sequence[Trail], steps: int) -> None:
         go.Frame(name=str(step), traces=places + keepers, data=_at(figure, trails, step) + still)
         for step in drawn
     ]
-    figure.update_layout(
-        meta={
-            "player": {
-                "steps": steps,
-                "lines": [trail.line for trail in trails],
-                "heads": [trail.head for trail in trails],
-                "keepers": keepers,
-            }
-        },
-        updatemenus=[_buttons()],
-        sliders=[_slider(drawn)],
-    )
+    moving = {
+        "steps": steps,
+        "lines": [trail.line for trail in trails],
+        "heads": [trail.head for trail in trails],
+        "keepers": keepers,
+    }
+    figure.update_layout(meta={"player": moving}, updatemenus=[_buttons()], sliders=[_slider(drawn)])
 
 
-def _at(figure: go.Figure, trails: Sequence[Trail], step: int) -> list[dict[str, Any]]:
+def _at(figure: Figure, trails: Sequence[Trail], step: int) -> list[dict[str, Any]]:
     """What the moving traces show at a step, in the order of the trails."""
     found = []
     for trail in trails:
@@ -125,11 +118,8 @@ def _at(figure: go.Figure, trails: Sequence[Trail], step: int) -> list[dict[str,
 
 def _timing(milliseconds: int) -> dict[str, Any]:
     # Only the paths are drawn anew.
-    return {
-        "frame": {"duration": milliseconds, "redraw": False},
-        "transition": {"duration": 0},
-        "mode": "immediate",
-    }
+    frame = {"duration": milliseconds, "redraw": False}
+    return {"frame": frame, "transition": {"duration": 0}, "mode": "immediate"}
 
 
 def _buttons() -> dict[str, Any]:
@@ -157,7 +147,6 @@ def _slider(steps: Sequence[int]) -> dict[str, Any]:
 
 def for_page(content: dict[str, Any]) -> dict[str, Any]:
     """A figure's content as a page with `player.js` wants it: without frames, buttons and slider."""
-    layout = {
-        name: part for name, part in content["layout"].items() if name not in ("updatemenus", "sliders")
-    }
+    replaced = {"updatemenus", "sliders"}
+    layout = {name: part for name, part in content["layout"].items() if name not in replaced}
     return {"data": content["data"], "layout": layout}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from couloir.figures import theme
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from couloir.runs.records import Record
 
-
+Figure: TypeAlias = "go.Figure"
+"""A figure of Plotly, which takes long to import: it is imported where one is made."""
+Row: TypeAlias = dict[str, Any]
+"""One row of a table."""
 R = TypeVar("R", bound="Record", covariant=True)
 """The kind of record that a run has."""
 
@@ -82,10 +85,8 @@ def title_on_top(lines: int) -> dict[str, Any]:
 
     On a phone every entry of a legend has a line of its own.
     """
-    return {
-        "margin": {"t": 46 + 24 * lines},
-        "title": {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}},
-    }
+    title = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}}
+    return {"margin": {"t": 46 + 24 * lines}, "title": title}
 
 
 def logarithmic_where_wide(values: list[float], ratio: float = 5.0, fine: float = 150.0) -> dict[str, Any]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from couloir.figures import theme
 from couloir.text import number
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 WIDE = 100.0
 """From this ratio of the largest loss above the least to the smallest one on, heights are logarithmic."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from couloir.figures.chart import new_figure, title_on_top
+from couloir.figures.chart import Figure, new_figure, title_on_top
 from couloir.figures.traces import add_note, add_trace, line, mark
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 Edge = tuple[int, int, int]
 """A weight: its layer from 0, the unit it comes from, the neuron it leads to."""
@@ -54,7 +51,7 @@ class Layout:
         ]
 
 
-def network_figure(title: str, widths: Sequence[int]) -> go.Figure:
+def network_figure(title: str, widths: Sequence[int]) -> Figure:
     """An empty figure that fits a network, with a name under each layer and no axes.
 
     Args:
@@ -81,7 +78,7 @@ def layer_names(layers: int) -> list[str]:
 
 
 def add_edges(
-    figure: go.Figure,
+    figure: Figure,
     layout: Layout,
     name: str,
     chosen: Iterable[Edge] | None = None,
@@ -94,7 +91,7 @@ def add_edges(
 
 
 def add_neurons(
-    figure: go.Figure,
+    figure: Figure,
     places: Sequence[tuple[float, float]],
     role: str,
     name: str,

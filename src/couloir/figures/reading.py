@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from couloir.figures import scores
-from couloir.figures.chart import Run
+from couloir.figures.chart import Row, Run
 
 if TYPE_CHECKING:
     from couloir.runs.records import LearnedRecord, TrainRecord
@@ -26,17 +26,17 @@ def loss_axis(run: Run[LearnedRecord], part: str) -> str:
     return scores.axis_title(run.record, scores.loss_of(run.record), part)
 
 
-def members(run: Run[TrainRecord]) -> list[dict[str, Any]]:
+def members(run: Run[TrainRecord]) -> list[Row]:
     """The leaderboard's rows, best first."""
     return run.leaderboard.to_dicts()
 
 
-def scored(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def scored(rows: list[Row]) -> list[Row]:
     """The rows that can be chosen: not diverged, with a finite validation loss."""
     return [row for row in rows if row["status"] != "diverged" and scores.finite(row["validation_loss"])]
 
 
-def best_of_each_rule(run: Run[TrainRecord]) -> list[dict[str, Any]]:
+def best_of_each_rule(run: Run[TrainRecord]) -> list[Row]:
     """Each rule's best member, best first; a rule of which every member diverged is left out."""
     best: dict[str, dict[str, Any]] = {}
     for row in scored(members(run)):

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from couloir.figures import theme
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.figures.heights import Scale
+from couloir.figures.chart import Figure
+from couloir.figures.heights import Scale
 
 LIFT = 0.012
 """How far above the surface a path is drawn, as a share of its heights, so that it does not sink in."""
 
 
 def add_levels(
-    figure: go.Figure,
+    figure: Figure,
     x: np.ndarray,
     y: np.ndarray,
     losses: np.ndarray,
@@ -42,7 +39,7 @@ def add_levels(
 
 
 def add_surface(
-    figure: go.Figure,
+    figure: Figure,
     x: np.ndarray,
     y: np.ndarray,
     losses: np.ndarray,

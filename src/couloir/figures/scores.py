@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS
-from couloir.figures.chart import R, logarithmic_where_wide
+from couloir.figures.chart import R, Row, logarithmic_where_wide
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,10 +32,18 @@ class TableRun(Protocol[R]):
         """Every table of the run, by its file's name without the ending."""
 
 
-def rows(run: TableRun[Record], table: str) -> list[dict[str, Any]]:
+def rows(run: TableRun[Record], table: str) -> list[Row]:
     """The rows of a table; none where the run has no such table."""
     frame = run.tables.get(table)
     return [] if frame is None else frame.to_dicts()
+
+
+def grouped(rows: Iterable[Row], column: str) -> dict[Any, list[Row]]:
+    """The rows by what stands in a column, in the order in which it comes first."""
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[column], []).append(row)
+    return found
 
 
 def finite(value: Any) -> bool:
@@ -86,6 +94,11 @@ def hover(metric: str) -> str:
     return ".1%" if metric in words.SHARES else ".3~g"
 
 
+def epoch_axis(epochs: list[int]) -> dict[str, Any]:
+    """Axis settings: few epochs get a tick each, as there is nothing between two of them."""
+    return {"dtick": 1} if max(epochs) - min(epochs) < 10 else {}
+
+
 def axis(metric: str, values: list[float]) -> dict[str, Any]:
     """Axis settings: shares as percentages, losses on a logarithmic axis where they span much."""
     if metric in words.SHARES:
@@ -130,6 +143,13 @@ def clipped(metric: str, values: list[float]) -> tuple[dict[str, Any], list[floa
         ends = [low - space, high + space]
         settings["range"] = list(ends)
     return settings, ends, sum(not ends[0] <= value <= ends[1] for value in values)
+
+
+def outside(beyond: int) -> str:
+    """How many scores lie outside the axis, where some do."""
+    if not beyond:
+        return ""
+    return f" {words.count(beyond, 'score')} {'lies' if beyond == 1 else 'lie'} outside the drawing."
 
 
 def edge(metric: str, ends: list[float], logarithmic: bool) -> float:

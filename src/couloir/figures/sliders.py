@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir.figures import theme
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from couloir.figures.chart import Figure
 
 HEIGHT = 92
 """Pixels that a slider takes below the figure."""
@@ -45,7 +43,7 @@ class Position:
 
 
 def add_slider(
-    figure: go.Figure, prefix: str, traces: Sequence[int], positions: Sequence[Position], active: int = 0
+    figure: Figure, prefix: str, traces: Sequence[int], positions: Sequence[Position], active: int = 0
 ) -> None:
     """Put a slider below the figure, under those that are there, and set the traces to its active position.
 

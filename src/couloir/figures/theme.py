@@ -51,26 +51,17 @@ PALETTE: dict[str, tuple[str, str]] = {
     "further-4": ("#a83a52", "#e58a9d"),
 }
 
-_DASHES = {
-    "sgd": "solid",
-    "momentum": "dash",
-    "nesterov": "dot",
-    "adagrad": "dashdot",
-    "adadelta": "longdash",
-    "rmsprop": "dash",
-    "adam": "solid",
-    "adamw": "dot",
+_OWN = {
+    "sgd": ("solid", "circle"),
+    "momentum": ("dash", "square"),
+    "nesterov": ("dot", "diamond"),
+    "adagrad": ("dashdot", "triangle-up"),
+    "adadelta": ("longdash", "triangle-down"),
+    "rmsprop": ("dash", "pentagon"),
+    "adam": ("solid", "star"),
+    "adamw": ("dot", "hexagram"),
 }
-_SYMBOLS = {
-    "sgd": "circle",
-    "momentum": "square",
-    "nesterov": "diamond",
-    "adagrad": "triangle-up",
-    "adadelta": "triangle-down",
-    "rmsprop": "pentagon",
-    "adam": "star",
-    "adamw": "hexagram",
-}
+"""The dash and the marker of rules that have a colour of their own."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +91,8 @@ def shades() -> list[list[float | str]]:
 
 def rule_style(rule: str) -> RuleStyle:
     """The style of an update rule; a rule without one of its own always gets the same of the spare ones."""
-    if rule in _DASHES:
-        return RuleStyle(colour(rule), _DASHES[rule], _SYMBOLS[rule])
+    if rule in _OWN:
+        return RuleStyle(colour(rule), *_OWN[rule])
     # A checksum of the name, not its place in a list: the same rule looks the same in every run.
     number = zlib.crc32(rule.encode())
     spare = (number % 4) + 1
@@ -123,8 +114,7 @@ def rule_styles(rules: Iterable[str]) -> dict[str, RuleStyle]:
 @functools.cache
 def dark_colours() -> dict[str, str]:
     """Light colour → dark colour, faint areas included."""
-    pairs = dict(PALETTE.values())
-    return pairs | {faint(light): faint(dark) for light, dark in PALETTE.values()}
+    return dict(PALETTE.values()) | {faint(light): faint(dark) for light, dark in PALETTE.values()}
 
 
 def template() -> dict[str, Any]:
@@ -141,6 +131,7 @@ def template() -> dict[str, Any]:
         "title": {"standoff": 10, "font": {"size": 14}},
         "tickfont": {"size": TICKS, "color": colour("quiet")},
     }
+    small, above = {"size": 13}, {"x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom"}
     layout = {
         "paper_bgcolor": colour("paper"),
         "plot_bgcolor": colour("paper"),
@@ -153,17 +144,10 @@ def template() -> dict[str, Any]:
         "hoverlabel": {
             "bgcolor": colour("paper"),
             "bordercolor": colour("quiet"),
-            "font": {"family": FONT, "size": 13, "color": colour("ink")},
+            "font": small | {"family": FONT, "color": colour("ink")},
             "align": "left",
         },
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.0,
-            "xanchor": "left",
-            "yanchor": "bottom",
-            "font": {"size": 13},
-        },
+        "legend": above | {"orientation": "h", "font": small},
         "modebar": {"orientation": "v"},  # beside the plot, where it does not lie on the legend
     }
     return {"layout": layout}

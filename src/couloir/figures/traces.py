@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir.figures import theme
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from couloir.figures.chart import Figure
 
 BELOW: dict[str, Any] = {"xaxis": "x2", "yaxis": "y2"}
 """Settings of a trace in the lower panel."""
@@ -41,7 +39,7 @@ def mark(
 
 
 def add_trace(
-    figure: go.Figure,
+    figure: Figure,
     x: Any,
     y: Any,
     name: str | None = None,
@@ -77,14 +75,14 @@ def add_trace(
 
 
 def add_note(
-    figure: go.Figure, x: float, y: float, text: str, colour: str = "quiet", size: int = 13, **settings: Any
+    figure: Figure, x: float, y: float, text: str, colour: str = "quiet", size: int = 13, **settings: Any
 ) -> None:
     """Add words without an arrow."""
     font = {"size": size, "color": _shade(colour)}
     figure.add_annotation(x=x, y=y, text=text, showarrow=False, font=font, **settings)
 
 
-def add_level(figure: go.Figure, value: float, text: str) -> None:
+def add_level(figure: Figure, value: float, text: str) -> None:
     """Add a dotted line across a figure whose vertical axis is logarithmic, with a text at its end."""
     figure.add_hline(y=value, line=line("quiet", 1.2, "dot"))
     height = math.log10(value)  # where an annotation stands on such an axis
@@ -92,7 +90,7 @@ def add_level(figure: go.Figure, value: float, text: str) -> None:
 
 
 def split(
-    figure: go.Figure, x: dict[str, Any], y: dict[str, Any], lower: float = 0.28, upper: float = 0.45
+    figure: Figure, x: dict[str, Any], y: dict[str, Any], lower: float = 0.28, upper: float = 0.45
 ) -> None:
     """Make room for a panel below.
 
@@ -111,6 +109,12 @@ def split(
 def titled(text: str, **settings: Any) -> dict[str, Any]:
     """Settings of an axis that is called so."""
     return {"title": {"text": text}, **settings}
+
+
+def listed(names: Sequence[str], **settings: Any) -> dict[str, Any]:
+    """Settings of an axis with a line for each name, the first on top."""
+    marks = {"tickvals": list(range(len(names))), "ticktext": list(names)}
+    return {**marks, "range": [len(names) - 0.5, -0.5], "showgrid": False, **settings}
 
 
 def short(values: Iterable[float], digits: int = 4) -> list[float]:

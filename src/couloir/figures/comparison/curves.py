@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING, NamedTuple
+from collections import defaultdict
+from typing import Any, NamedTuple
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.comparison.standing import ALL_DIVERGED
 from couloir.figures.scores import TableRun
+from couloir.figures.traces import add_note, line, mark
 from couloir.runs.records import RaceRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 BANDS = 3
 """Rules whose spread over the replicates is shaded."""
@@ -33,11 +32,10 @@ class Band(NamedTuple):
 
 def bands(run: TableRun[RaceRecord]) -> dict[str, Band]:
     """The band of each rule at its tuned rate, best rule first; a rule that always diverged has none."""
-    curves: dict[str, dict[int, dict[int, float]]] = {}
+    curves: dict[str, dict[int, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in scores.rows(run, "curves"):
         if row["rate"] == "tuned":
-            of_rule = curves.setdefault(row["rule"], {})
-            of_rule.setdefault(row["replicate"], {})[row["epoch"]] = row["validation_loss"]
+            curves[row["rule"]][row["replicate"]][row["epoch"]] = row["validation_loss"]
     last = max((e for rule in curves.values() for curve in rule.values() for e in curve), default=0)
     found = {}
     for entry in run.record.standing:
@@ -70,24 +68,19 @@ def race_curves(run: TableRun[RaceRecord]) -> Chart:
     settings, ends, _ = scores.clipped(loss, values)
     _add_target(figure, run.record, loss, ends)
     epochs = [epoch for band in found.values() for epoch in band.epochs]
-    figure.update_layout(xaxis={"dtick": 1} if max(epochs) - min(epochs) < 10 else {}, yaxis=settings)
+    figure.update_layout(xaxis=scores.epoch_axis(epochs), yaxis=settings)
     last = words.joined([f"{rule} {number(band.mean[-1])}" for rule, band in found.items()], limit=12)
     alt = f"Line chart of mean validation loss by epoch, one line and band a rule. At the last epoch: {last}."
     return Chart("curves", title, _curves_sentence(run.record, found, loss), alt, figure)
 
 
-def _add_band(figure: go.Figure, rule: str, band: Band, shaded: bool) -> None:
+def _add_band(figure: Figure, rule: str, band: Band, shaded: bool) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     quiet = {"mode": "lines", "line": {"width": 0, "color": style.colour}, "hoverinfo": "skip"}
     if band.replicates > 1 and shaded:
         for part, values in (("lowest", band.low), ("highest", band.high)):
             figure.add_scatter(
-                x=band.epochs,
-                y=values,
-                name=f"{name}: {part}",
-                legendgroup=name,
-                showlegend=False,
-                **quiet,
+                x=band.epochs, y=values, name=f"{name}: {part}", legendgroup=name, showlegend=False, **quiet
             )
         figure.data[-1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
     figure.add_scatter(
@@ -98,32 +91,23 @@ def _add_band(figure: go.Figure, rule: str, band: Band, shaded: bool) -> None:
         legendgroup=name,
         # A curve of one epoch is a point: it needs a marker to be seen.
         mode="lines" if len(band.epochs) > 1 else "markers",
-        line={"color": style.colour, "width": 2.5, "dash": style.dash},
-        marker={"color": style.colour, "symbol": style.symbol, "size": 10},
+        line=line(style.colour, 2.5, style.dash),
+        marker=mark(style.colour, 10, style.symbol),
         hovertemplate=f"{name}, epoch %{{x}}: %{{y:.3~g}}<br>replicates %{{customdata}}<extra></extra>",
     )
 
 
-def _add_target(figure: go.Figure, record: RaceRecord, metric: str, ends: list[float]) -> None:
+def _add_target(figure: Figure, record: RaceRecord, metric: str, ends: list[float]) -> None:
     """The target as a line across, where it is a loss that lies on the axis."""
     value = record.target.value
     if record.target.metric != metric or value is None or not ends[0] <= value <= ends[1]:
         return
-    line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
-    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=value, y1=value, line=line)
-    logarithmic = scores.axis(metric, ends)["type"] == "log"
-    figure.add_annotation(
-        xref="paper",
-        x=0,
-        xanchor="left",
-        xshift=4,
-        # Plotly places annotations on a logarithmic axis by the exponent.
-        y=math.log10(value) if logarithmic else value,
-        yanchor="bottom",
-        showarrow=False,
-        text=f"target {number(value)}",
-        font={"color": theme.colour("quiet"), "size": 13},
-    )
+    dashed = line("quiet", 1, "dash")
+    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=value, y1=value, line=dashed)
+    # Plotly places annotations on a logarithmic axis by the exponent.
+    height = math.log10(value) if scores.axis(metric, ends)["type"] == "log" else value
+    place: dict[str, Any] = {"xref": "paper", "xanchor": "left", "xshift": 4, "yanchor": "bottom"}
+    add_note(figure, 0, height, f"target {number(value)}", **place)
 
 
 def _curves_sentence(record: RaceRecord, found: dict[str, Band], loss: str) -> str:
@@ -143,8 +127,7 @@ def _curves_sentence(record: RaceRecord, found: dict[str, Band], loss: str) -> s
     partly = [f"{r} ({words.count(b.replicates, 'replicate')})" for r, b in found.items() if diverged[r]]
     if partly:
         text += f" Drawn from the replicates that did not diverge: {words.joined(partly)}."
-    absent = [rule for rule in diverged if rule not in found]
-    if absent:
+    if absent := [rule for rule in diverged if rule not in found]:
         text += f" {words.joined(absent)} diverged in every replicate"
         text += f" and {'has' if len(absent) == 1 else 'have'} no line."
     return text
@@ -158,10 +141,8 @@ def _arrival_words(lowest: str, found: dict[str, Band], near: float) -> str:
         if min(band.mean) <= near
     ]
     epoch, first = min(arrived)
-    text = (
-        f" Within 10\u202f% of that {'it comes itself first' if first == lowest else f'{first} comes first'}"
-    )
-    text += f", at epoch {epoch}"
+    text = " Within 10\u202f% of that "
+    text += f"{'it comes itself first' if first == lowest else f'{first} comes first'}, at epoch {epoch}"
     missing = len(found) - len(arrived)
     if missing:
         text += f"; {words.count(missing, 'rule')} never {'comes' if missing == 1 else 'come'} so low"

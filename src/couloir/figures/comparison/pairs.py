@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.scores import TableRun
+from couloir.figures.traces import listed
 from couloir.runs.records import RaceRecord
 from couloir.runs.records.learned import Pair
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 
 def race_pairs(run: TableRun[RaceRecord]) -> Chart:
@@ -34,16 +32,10 @@ def race_pairs(run: TableRun[RaceRecord]) -> Chart:
     # The best rule is worse than none, so it has no column; the last one has no row.
     across = {"tickvals": list(range(1, len(rules))), "ticktext": names[1:], "range": [0.5, len(rules) - 0.5]}
     across |= {"side": "top", "tickangle": -90 if len(rules) > 4 else 0}
-    down = {
-        "tickvals": list(range(len(rules) - 1)),
-        "ticktext": names[:-1],
-        "range": [len(rules) - 1.5, -0.5],
-    }
-    figure.update_layout(showlegend=False, xaxis=common | across, yaxis=common | down)
+    figure.update_layout(showlegend=False, xaxis=common | across, yaxis=common | listed(names[:-1]))
     # A matrix has nothing to zoom into, and the tool bar would lie on its last column.
-    figure.update_layout(
-        dragmode=False, modebar={"remove": ["zoom", "pan", "zoomin", "zoomout", "resetscale"]}
-    )
+    tools = {"remove": ["zoom", "pan", "zoomin", "zoomout", "resetscale"]}
+    figure.update_layout(dragmode=False, modebar=tools)
     real = [f"{pair.first} than {pair.second}" for pair in pairs if pair.different]
     alt = f"Matrix of {words.count(len(pairs), 'pair')} of rules. "
     alt += f"Really better: {words.joined(real, limit=30)}."
@@ -54,7 +46,7 @@ VERDICTS = {"real": ("right", "paper"), "reversed": ("wrong", "paper"), "open": 
 """The colour of a cell and of its text, by what the test says; reversed: the rule of the column is better."""
 
 
-def _add_pairs(figure: go.Figure, rules: list[str], pairs: list[Pair], metric: str) -> None:
+def _add_pairs(figure: Figure, rules: list[str], pairs: list[Pair], metric: str) -> None:
     """One heat map for each verdict, so that each has a colour of its own."""
     place = {rule: index for index, rule in enumerate(rules)}
     cells: dict[str, list[tuple[int, int, Pair]]] = {}
@@ -121,9 +113,7 @@ def _pairs_sentence(pairs: list[Pair], replicates: int) -> str:
     real = [pair for pair in tested if pair.different]
     text = ""
     if len(pairs) == 1 and tested:
-        text = (
-            f"The two {'differ by more' if real else 'do not differ by more'} than chance allows (5\u202f%)."
-        )
+        text = f"The two {'differ' if real else 'do not differ'} by more than chance allows (5\u202f%)."
     elif tested and not real:
         text = f"In none of {words.count(len(tested), 'pair')} is the difference larger than chance allows: "
         text += "these replicates cannot tell the rules apart."
@@ -136,6 +126,6 @@ def _pairs_sentence(pairs: list[Pair], replicates: int) -> str:
         return "One replicate tells no difference from chance: no pair was tested."
     if len(tested) < len(pairs):
         left = len(pairs) - len(tested)
-        was = "was" if left == 1 else "were"
-        text += f" {words.count(left, 'pair')} (?) {was} not tested, as a rule diverged."
+        text += f" {words.count(left, 'pair')} (?) {'was' if left == 1 else 'were'} not tested, "
+        text += "as a rule diverged."
     return text.strip()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, Row, new_figure
 from couloir.figures.scores import TableRun
+from couloir.figures.traces import add_trace, line, mark
 from couloir.runs.records import RaceRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 
 def race_rates(run: TableRun[RaceRecord]) -> Chart:
@@ -31,8 +27,7 @@ def race_rates(run: TableRun[RaceRecord]) -> Chart:
     edge = scores.edge(loss, ends, settings["type"] == "log")
     good = {entry.rule: entry.good_range for entry in run.record.standing}
     for rule in [*good, *run.record.left_out]:
-        of_rule = [row for row in tuning if row["rule"] == rule]
-        of_rule.sort(key=lambda row: row["learning_rate"])
+        of_rule = sorted((row for row in tuning if row["rule"] == rule), key=lambda row: row["learning_rate"])
         _add_rates(figure, rule, of_rule, good.get(rule), edge)
     figure.update_layout(
         xaxis={
@@ -48,16 +43,12 @@ def race_rates(run: TableRun[RaceRecord]) -> Chart:
     return Chart("rates", title, _rates_sentence(run.record, tuning, ends, beyond), alt, figure)
 
 
-def _scored(row: dict[str, Any]) -> bool:
+def _scored(row: Row) -> bool:
     return row["status"] != "diverged" and scores.finite(row["best_loss"])
 
 
 def _add_rates(
-    figure: go.Figure,
-    rule: str,
-    tuning: list[dict[str, Any]],
-    good_range: tuple[float, float] | None,
-    edge: float,
+    figure: Figure, rule: str, tuning: list[Row], good_range: tuple[float, float] | None, edge: float
 ) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     drawn, lost = [row for row in tuning if _scored(row)], [row for row in tuning if not _scored(row)]
@@ -65,50 +56,30 @@ def _add_rates(
     slack = 1 + 1e-9  # the ends are rates of the table, written once more
     good = [row for row in drawn if low / slack <= row["learning_rate"] <= high * slack]
     if len(good) > 1:
-        _add_points(
-            figure,
-            good,
-            name=f"{name}: good range",
-            mode="lines",
-            line={"color": theme.faint(style.colour), "width": 13},
-            hoverinfo="skip",
-            legendgroup=name,
-            showlegend=False,
-        )
-    _add_points(
-        figure,
-        drawn or [{"learning_rate": None, "best_loss": None}],  # a name in the legend all the same
-        name=name,
-        legendgroup=name,
-        mode="lines+markers",
-        line={"color": style.colour, "width": 1.5, "dash": style.dash},
-        marker={"color": style.colour, "symbol": style.symbol, "size": 8},
-        hovertemplate=f"{name} at %{{x:.3~g}}: %{{y:.3~g}}<extra></extra>",
-    )
-    _add_crosses(figure, lost, edge, name, style.colour)
-
-
-def _add_crosses(figure: go.Figure, lost: list[dict[str, Any]], edge: float, name: str, colour: str) -> None:
+        band = {"color": theme.faint(style.colour), "width": 13}
+        add_trace(figure, *_points(good), f"{name}: good range", band, legendgroup=name, showlegend=False)
+    own, marks = line(style.colour, 1.5, style.dash), mark(style.colour, 8, style.symbol)
+    # Without a point a rule has a name in the legend all the same.
+    x, y = _points(drawn or [{"learning_rate": None, "best_loss": None}])
+    add_trace(figure, x, y, name, own, marks, f"{name} at %{{x:.3~g}}: %{{y:.3~g}}", legendgroup=name)
     if lost:
         figure.add_scatter(
             x=[row["learning_rate"] for row in lost],
             y=[edge] * len(lost),
             name=f"{name}: diverged",
             mode="markers",
-            marker={"symbol": "x-thin", "size": 10, "line": {"width": 2.5, "color": colour}},
+            marker={"symbol": "x-thin", "size": 10, "line": {"width": 2.5, "color": style.colour}},
             hovertemplate=f"{name} at %{{x:.3~g}}: diverged<extra></extra>",
             legendgroup=name,
             showlegend=False,
         )
 
 
-def _add_points(figure: go.Figure, rows: list[dict[str, Any]], **settings: Any) -> None:
-    figure.add_scatter(
-        x=[row["learning_rate"] for row in rows], y=[row["best_loss"] for row in rows], **settings
-    )
+def _points(rows: list[Row]) -> tuple[list[float | None], list[float | None]]:
+    return [row["learning_rate"] for row in rows], [row["best_loss"] for row in rows]
 
 
-def _rates_sentence(record: RaceRecord, tuning: list[dict[str, Any]], ends: list[float], beyond: int) -> str:
+def _rates_sentence(record: RaceRecord, tuning: list[Row], ends: list[float], beyond: int) -> str:
     text = _forgiving_words({e.rule: e.good_range for e in record.standing if e.good_range})
     for side, further in (("highest", "higher"), ("lowest", "lower")):
         rules = [entry.rule for entry in record.standing if entry.at_edge == side]

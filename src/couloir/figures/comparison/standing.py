@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.scores import TableRun
+from couloir.figures.traces import add_note, add_trace, listed, mark
 from couloir.runs.records import RaceRecord
 from couloir.runs.records.learned import Interval, Standing
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 ALL_DIVERGED = "No rule can be drawn: all of them diverged."
 
@@ -25,28 +23,13 @@ Drawn = list[tuple[Standing, Interval]]
 
 def rule_axis(rules: Sequence[str]) -> dict[str, Any]:
     """Axis settings: one line a rule, the first on top."""
-    return {
-        "tickvals": list(range(len(rules))),
-        "ticktext": [words.plain(rule, 18) for rule in rules],
-        "range": [len(rules) - 0.5, -0.5],
-        "ticklabelstandoff": 6,
-        "showgrid": False,
-        "tickfont": {"size": 13, "color": theme.colour("ink")},
-    }
+    font = {"size": 13, "color": theme.colour("ink")}
+    return listed([words.plain(rule, 18) for rule in rules], ticklabelstandoff=6, tickfont=font)
 
 
-def note(figure: go.Figure, place: int, text: str) -> None:
+def note(figure: Figure, place: int, text: str) -> None:
     """A word at the left end of a rule's line, where there is nothing to draw."""
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="left",
-        xshift=6,
-        y=place,
-        showarrow=False,
-        text=text,
-        font={"color": theme.colour("quiet"), "size": 13},
-    )
+    add_note(figure, 0, place, text, xref="paper", xanchor="left", xshift=6)
 
 
 def race_standing(run: TableRun[RaceRecord]) -> Chart:
@@ -74,14 +57,14 @@ def race_standing(run: TableRun[RaceRecord]) -> Chart:
     return Chart("standing", title, _standing_sentence(record, drawn), alt, figure)
 
 
-def _add_kinds(figure: go.Figure) -> None:
+def _add_kinds(figure: Figure) -> None:
     """The legend's two entries; each switches the marks of its kind on and off."""
     for kind, symbol in (("tuned rate", "circle"), ("customary rate", "circle-open")):
-        marker = {"color": theme.colour("quiet"), "symbol": symbol, "size": 11}
+        marker = mark("quiet", 11, symbol)
         figure.add_scatter(x=[None], y=[None], mode="markers", name=kind, legendgroup=kind, marker=marker)
 
 
-def _add_standing(figure: go.Figure, entry: Standing, place: int, metric: str) -> None:
+def _add_standing(figure: Figure, entry: Standing, place: int, metric: str) -> None:
     """One rule's two marks; where it has no score at its tuned rate, why."""
     if entry.best:
         _add_mark(figure, entry, place - 0.13, metric, entry.best[metric], tuned=True)
@@ -91,27 +74,20 @@ def _add_standing(figure: go.Figure, entry: Standing, place: int, metric: str) -
         note(figure, place, f"diverged in {words.count(entry.diverged, 'replicate')}")
 
 
-def _add_mark(
-    figure: go.Figure, entry: Standing, y: float, metric: str, score: Interval, tuned: bool
-) -> None:
+def _add_mark(figure: Figure, entry: Standing, y: float, metric: str, score: Interval, tuned: bool) -> None:
     colour, name = theme.rule_style(entry.rule).colour, words.plain(entry.rule)
     kind, rate = ("tuned", entry.learning_rate) if tuned else ("customary", entry.customary_rate)
-    figure.add_scatter(
-        x=[score.mean],
-        y=[y],
+    add_trace(
+        figure,
+        [score.mean],
+        [y],
+        f"{name}, {kind} rate",
+        marker=mark(colour, 12, "circle" if tuned else "circle-open", (2, colour)),
+        hover=f"{name} at {number(rate)} ({kind})<br>%{{x:{scores.hover(metric)}}}"
+        f"{_interval_words(score, metric)}",
         error_x=_error_bar(score, colour, 2 if tuned else 1),
-        name=f"{name}, {kind} rate",
         legendgroup=f"{kind} rate",
         showlegend=False,
-        mode="markers",
-        marker={
-            "color": colour,
-            "symbol": "circle" if tuned else "circle-open",
-            "size": 12,
-            "line": {"width": 2, "color": colour},
-        },
-        hovertemplate=f"{name} at {number(rate)} ({kind})<br>%{{x:{scores.hover(metric)}}}"
-        f"{_interval_words(score, metric)}<extra></extra>",
     )
 
 

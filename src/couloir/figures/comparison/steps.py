@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.comparison.standing import note, rule_axis
 from couloir.figures.scores import TableRun
 from couloir.runs.records import RaceRecord
 from couloir.runs.records.learned import Standing
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 
 def race_steps(run: TableRun[RaceRecord]) -> Chart:
@@ -25,9 +20,8 @@ def race_steps(run: TableRun[RaceRecord]) -> Chart:
     reached = {e.rule: e.steps_to_target for e in record.standing if e.steps_to_target is not None}
     goal = f"a validation {scores.metric_name(target.metric)} of {words.metric(target.metric, target.value)}"
     if not reached:
-        return Chart(
-            "steps", title, f"Left out: no rule reaches the target, {goal}, in half of its replicates."
-        )
+        why = f"Left out: no rule reaches the target, {goal}, in half of its replicates."
+        return Chart("steps", title, why)
     order = sorted(record.standing, key=lambda e: (e.rule not in reached, reached.get(e.rule, 0.0)))
     figure = new_figure(title, "steps", "", height=120 + 34 * len(order))
     for place, entry in enumerate(order):
@@ -47,7 +41,7 @@ def race_steps(run: TableRun[RaceRecord]) -> Chart:
     return Chart("steps", title, _steps_sentence(record, order, reached, goal), alt, figure)
 
 
-def _add_steps(figure: go.Figure, entry: Standing, place: int, replicates: int) -> None:
+def _add_steps(figure: Figure, entry: Standing, place: int, replicates: int) -> None:
     name = words.plain(entry.rule)
     share = f" ({entry.reached} of {replicates})" if entry.reached < replicates else ""
     figure.add_bar(

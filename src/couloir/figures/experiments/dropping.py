@@ -29,10 +29,8 @@ def dropped_network(found: DropoutDraws) -> Chart:
     add_trace(figure, None, None, "connections", line("right", 1))
     add_trace(figure, None, None, "on", marker=mark("right", 24, edge=(2, "right")), hover="on")
     add_trace(figure, None, None, "off", marker=mark("paper", 24, "circle-x", (2, "quiet")), hover="off")
-    positions = [
-        Position(f"{draw + 1}", _settings(layout, found.alive(draw)))
-        for draw in range(len(found.connections))
-    ]
+    draws = range(len(found.connections))
+    positions = [Position(f"{draw + 1}", _settings(layout, found.alive(draw))) for draw in draws]
     everything = [np.ones(width, bool) for width in found.widths]
     positions.append(Position("predicting", _settings(layout, everything)))
     add_slider(figure, "training step ", [0, 1, 2], positions)

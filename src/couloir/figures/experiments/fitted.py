@@ -4,18 +4,15 @@ the curve and a ring on either error."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from couloir.figures import theme
+from couloir.figures.chart import Figure
 from couloir.figures.traces import BELOW, add_trace, line, mark
 from couloir.text import number
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
 
 def add_errors(
-    figure: go.Figure,
+    figure: Figure,
     x: Sequence[float],
     y: Sequence[float],
     name: str,
@@ -55,7 +52,7 @@ def add_errors(
     )
 
 
-def add_rings(figure: go.Figure, role: str, sides: Sequence[str]) -> None:
+def add_rings(figure: Figure, role: str, sides: Sequence[str]) -> None:
     """Rings with numbers beside them, around the errors that the slider is at."""
     add_trace(
         figure,

@@ -33,11 +33,8 @@ def difference_errors(curves: ErrorCurves) -> Chart:
             mark(role, 7, symbol),
             f"{kind}: error %{{y:.2~e}} at ε = %{{x:.2~e}}",
         )
-    figure.update_layout(
-        xaxis=theme.powers(2) | {"autorange": "reversed", "tickangle": 0},
-        yaxis=theme.powers(2),
-        **title_on_top(2),
-    )
+    shrinking = theme.powers(2) | {"autorange": "reversed", "tickangle": 0}
+    figure.update_layout(xaxis=shrinking, yaxis=theme.powers(2), **title_on_top(2))
     sentence = " ".join(error_words(curves, kind) for kind, *_ in KINDS)
     sentence += f" Measured on {count(curves.weights, 'weight')} in double precision."
     return Chart("difference-errors", title, sentence, f"Two lines shaped like a V. {sentence}", figure)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.relief import space_axis
 from couloir.figures.traces import add_level, add_trace, line, mark
 from couloir.text import superscript
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 DIGIT_WIDTHS = (784, 15, 10)
 """A network for handwritten digits: 28 × 28 pixels, 15 hidden neurons, 10 digits."""
@@ -54,9 +51,8 @@ def grid_samples(segments: int = 10) -> Chart:
     add_trace(figure, x, y, "2 weights", marker=mark("right", 6), hover="(%{x}, %{y})")
     _add_cube(figure, cube)
     unit = {"range": [0, 1], "constrain": "domain", "dtick": 0.2}
-    figure.update_layout(
-        showlegend=False, xaxis=unit, yaxis=unit | {"domain": [0.56, 1.0], "scaleanchor": "x"}, scene=_scene()
-    )
+    upright = unit | {"domain": [0.56, 1.0], "scaleanchor": "x"}
+    figure.update_layout(showlegend=False, xaxis=unit, yaxis=upright, scene=_scene())
     sizes = [dimension_counter(n, g).text for g in (segments, 10 * segments) for n in (2, 3)]
     sentence = f"With {segments} segments an axis two weights need {sizes[0]} guesses and three need "
     sentence += f"{sizes[1]}; ten times finer, they need {sizes[2]} and {sizes[3]}."
@@ -64,10 +60,9 @@ def grid_samples(segments: int = 10) -> Chart:
     return Chart("grid-samples", title, sentence, alt, figure)
 
 
-def _add_cube(figure: go.Figure, points: np.ndarray) -> None:
+def _add_cube(figure: Figure, points: np.ndarray) -> None:
     x, y, z = points.T.tolist()
-    hover = "(%{x}, %{y}, %{z})<extra></extra>"
-    dots = mark("right", 2)
+    hover, dots = "(%{x}, %{y}, %{z})<extra></extra>", mark("right", 2)
     figure.add_scatter3d(x=x, y=y, z=z, mode="markers", name="3 weights", marker=dots, hovertemplate=hover)
 
 
@@ -127,15 +122,11 @@ def guesses_needed(widths: tuple[int, ...] = DIGIT_WIDTHS) -> Chart:
 def _guesses_axis(top: int) -> dict[str, Any]:
     """Settings of an axis of logarithms up to 10^top, which names the powers of ten."""
     ticks = [10.0**k for k in range(top + 1)]
-    return {
-        "type": "log",
-        "tickvals": ticks,
-        "ticktext": [f"10<sup>{int(t):,}</sup>" for t in ticks],
-        "range": [-0.15, top],
-    }
+    names = [f"10<sup>{int(tick):,}</sup>" for tick in ticks]
+    return {"type": "log", "tickvals": ticks, "ticktext": names, "range": [-0.15, top]}
 
 
-def _add_network(figure: go.Figure, parameters: int, logarithm: float, text: str) -> None:
+def _add_network(figure: Figure, parameters: int, logarithm: float, text: str) -> None:
     """A mark on the line, with its name below, where there is room."""
     marks, hover = mark("ink", 11), f"{text} guesses"
     add_trace(figure, [parameters], [logarithm], text, marker=marks, hover=hover, showlegend=False)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.traces import add_level, add_trace, line, mark, short
 from couloir.text import LOSS_NAMES, count, number
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.guessing import CountedDescent, RandomSearch
 
 MOST_DRAWN = 400
@@ -56,7 +54,7 @@ def _loss_name(loss: str) -> str:
     return LOSS_NAMES.get(loss, loss)
 
 
-def _add_search(figure: go.Figure, search: RandomSearch) -> None:
+def _add_search(figure: Figure, search: RandomSearch) -> None:
     """The best guess so far as stairs: a mark at each guess that was better than all before."""
     found = [*search.improvements, search.best._replace(number=search.guesses - 1)]
     add_trace(

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.sliders import HEIGHT, Position, add_slider
 from couloir.figures.surfaces.contours import add_levels, gridded, side
 from couloir.figures.traces import BELOW, add_trace, line, mark, short, split, titled
 from couloir.text import count, joined, number
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.momentum import MomentumGrid
 
 FAR = 6.0
@@ -53,7 +51,7 @@ def _rate(found: MomentumGrid, rate: int) -> str:
     return number(float(found.rates[rate])) + (f" (diverges at β = {joined(lost)})" if lost else "")
 
 
-def _add_traces(figure: go.Figure, found: MomentumGrid, momentum: int, visible: bool) -> None:
+def _add_traces(figure: Figure, found: MomentumGrid, momentum: int, visible: bool) -> None:
     """A momentum's path on the level lines and its losses below; the slider gives them their points."""
     beta = float(found.momenta[momentum])
     style = theme.rule_style("momentum" if beta else "sgd")
@@ -79,13 +77,12 @@ def _settings(found: MomentumGrid, rate: int) -> dict[str, list[Any]]:
     return {"x": x, "y": y}
 
 
-def _lay_out(figure: go.Figure, found: MomentumGrid) -> None:
+def _lay_out(figure: Figure, found: MomentumGrid) -> None:
     ends = [float(np.log10(end)) for end in LOSSES]
     losses = titled("loss above the least", **theme.powers(3), tickformat="", range=ends)
     split(figure, titled("step"), losses, upper=0.42)
-    figure.update_layout(
-        xaxis=side(found.surface, 0), yaxis=side(found.surface, 1), margin={"b": 2 * HEIGHT + 60}
-    )
+    x, y = (side(found.surface, axis) for axis in (0, 1))
+    figure.update_layout(xaxis=x, yaxis=y, margin={"b": 2 * HEIGHT + 60})
 
 
 def _sentence(found: MomentumGrid) -> str:

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, logarithmic_where_wide, new_figure
 from couloir.figures.sliders import button_row
 from couloir.figures.surfaces.contours import add_levels, gridded, side
 from couloir.figures.traces import BELOW, add_trace, line, mark, short, split, titled
 from couloir.text import count, joined, number, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.noise import BatchPath, BatchPaths, Escapes, GradientCloud
     from couloir.surfaces.evaluation import Surface
 
@@ -41,10 +39,9 @@ def batch_comparison(found: BatchPaths) -> Chart:
     # The smoothest path comes last, so that the others do not hide it.
     for path in reversed(found.paths):
         _add_batch_path(figure, path)
-    for name, (x, y), symbol in (
-        ("start", found.paths[0].points[0], "circle-open"),
-        *(("minimum", minimum, "x-thin-open") for minimum in found.surface.minima[:1]),
-    ):
+    marked = [("start", found.paths[0].points[0], "circle-open")]
+    marked += [("minimum", minimum, "x-thin-open") for minimum in found.surface.minima[:1]]
+    for name, (x, y), symbol in marked:
         marks = mark("ink", 12, symbol, line={"width": 2.5})
         add_trace(figure, [float(x)], [float(y)], name, marker=marks)
     split(figure, titled("epochs"), titled("loss", **theme.decades()))
@@ -67,7 +64,7 @@ def _thinned(path: BatchPath) -> np.ndarray:
     return np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(int))
 
 
-def _add_batch_path(figure: go.Figure, path: BatchPath) -> None:
+def _add_batch_path(figure: Figure, path: BatchPath) -> None:
     kept, name = _thinned(path), path.name
     own = line(ROLES[name], 1.4 if path.batch_size == 1 else 2.2)
     x, y = path.points[kept].T
@@ -149,11 +146,8 @@ def gradient_clouds(found: GradientCloud) -> Chart:
     add_trace(figure, sizes, expected, "by formula", dashed, hover=hover, showlegend=False, **BELOW)
     dots = mark([cloud.colour for cloud in clouds], 10, edge=(1, "ink"))
     add_trace(figure, sizes, spreads, marker=dots, hover="K = %{x}: %{y:.3~g}", showlegend=False, **BELOW)
-    split(
-        figure,
-        titled("rows in a batch, K", **_marked(found.sizes)),
-        titled("spread", **logarithmic_where_wide(spreads or [1.0])),
-    )
+    spread = titled("spread", **logarithmic_where_wide(spreads or [1.0]))
+    split(figure, titled("rows in a batch, K", **_marked(found.sizes)), spread)
     return Chart("gradient-noise", title, _cloud_sentence(found), _cloud_alt(found), figure)
 
 
@@ -183,12 +177,11 @@ def _cloud_sentence(found: GradientCloud) -> str:
     if len(some) < 2:
         return f"The exact gradient is {exact}."
     first, last = some[0], some[-1]
-    text = f"Around the exact gradient {exact} the gradients of "
-    text += f"batches of {first.size} scatter by {number(first.spread)}, those of batches of "
-    text += f"{last.size} by {number(last.spread)}: {number(last.size / first.size)} times the rows, "
-    text += f"{number(first.spread / last.spread, 2)} times less noise. "
+    text = f"Around the exact gradient {exact} the gradients of batches of {first.size} scatter by "
+    text += f"{number(first.spread)}, those of batches of {last.size} by {number(last.spread)}: "
+    text += f"{number(last.size / first.size)} times the rows, {number(first.spread / last.spread, 2)} "
     off = max(abs(cloud.spread / cloud.expected - 1) for cloud in some)
-    text += "The dashed line is s/√K · √((n − K)/(n − 1)); what was measured is within "
+    text += "times less noise. The dashed line is s/√K · √((n − K)/(n − 1)); what was measured is within "
     text += f"{share(off)} of it"
     whole = ", and a batch of all rows has the exact gradient" if len(some) < len(found.sizes) else ""
     return f"{text}{whole}."
@@ -206,10 +199,8 @@ def escape_shares(found: Escapes) -> Chart:
     """The share of runs that leave a small minimum, and a saddle's ridge, against the batch size."""
     title = "Noise frees: escapes against batch size"
     figure = new_figure(title, "samples in a batch, K", "runs that left", height=440)
-    for place, role, symbol, dash in (
-        (found.minimum, "right", "circle", "solid"),
-        (found.saddle, "wrong", "square", "dash"),
-    ):
+    drawn = (found.minimum, "right", "circle", "solid"), (found.saddle, "wrong", "square", "dash")
+    for place, role, symbol, dash in drawn:
         add_trace(
             figure,
             list(place.sizes),
@@ -220,10 +211,8 @@ def escape_shares(found: Escapes) -> Chart:
             f"{place.place}, K = %{{x}}: %{{y:.1%}}%{{customdata}}",
             customdata=[_when(steps) for steps in place.left],
         )
-    figure.update_layout(
-        xaxis={**_marked(found.minimum.sizes), "tickangle": 0},
-        yaxis={"tickformat": ".0%", "range": [-0.04, 1.06]},
-    )
+    sizes = _marked(found.minimum.sizes) | {"tickangle": 0}
+    figure.update_layout(xaxis=sizes, yaxis={"tickformat": ".0%", "range": [-0.04, 1.06]})
     return Chart("escapes", title, _escape_sentence(found), _escape_alt(found), figure)
 
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.experiments.fitted import add_errors, add_rings, decimals
 from couloir.figures.sliders import HEIGHT, Position, add_slider
 from couloir.figures.traces import add_trace, line, mark, split, titled
 from couloir.text import count, joined, number
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.overfitting import Fit, Overfitting
 
 LEAST = 1e-4
@@ -49,22 +47,16 @@ def polynomial_fits(found: Overfitting) -> Chart:
     return Chart("overfitting", title, _sentence(found, straight, wild), _alt(found), figure)
 
 
-def _lay_out(figure: go.Figure, found: Overfitting) -> None:
+def _lay_out(figure: Figure, found: Overfitting) -> None:
     errors = [error for fit in found.fits for error in _heights(fit)]
     # Room for labels above and below.
     ends = [float(np.log10(min(errors))) - 0.4, float(np.log10(max(errors))) + 0.9]
-    split(
-        figure,
-        titled("degree", dtick=1),
-        titled("mean squared error", **theme.decades(range=ends)),
-        lower=0.29,
-        upper=0.47,
-    )
+    errors_axis = titled("mean squared error", **theme.decades(range=ends))
+    split(figure, titled("degree", dtick=1), errors_axis, 0.29, 0.47)
     everything = np.concatenate([found.y, found.fresh_y])
     room = 0.6 * float(np.ptp(everything))
-    figure.update_layout(
-        yaxis={"range": [everything.min() - room, everything.max() + room]}, margin={"b": HEIGHT + 60}
-    )
+    ends = [everything.min() - room, everything.max() + room]
+    figure.update_layout(yaxis={"range": ends}, margin={"b": HEIGHT + 60})
 
 
 def _heights(fit: Fit) -> list[float]:
@@ -72,7 +64,7 @@ def _heights(fit: Fit) -> list[float]:
     return [max(fit.training, LEAST), max(fit.fresh, LEAST)]
 
 
-def _add_degrees(figure: go.Figure, found: Overfitting, grid: np.ndarray) -> None:
+def _add_degrees(figure: Figure, found: Overfitting, grid: np.ndarray) -> None:
     """The slider over degrees: the bent curve, and the ring on its errors."""
     curve, ring = len(figure.data) - 2, len(figure.data) - 1
     positions = [
@@ -111,10 +103,6 @@ def _sentence(found: Overfitting, straight: Fit, wild: Fit) -> str:
 
 
 def _alt(found: Overfitting) -> str:
-    listed = [
-        f"degree {fit.degree}: {number(_shown(fit.training))} and {number(fit.fresh)}" for fit in found.fits
-    ]
-    return (
-        f"Points with two fitted curves; below, errors by degree. Training and fresh error: "
-        f"{joined(listed, limit=12)}."
-    )
+    listed = [f"degree {f.degree}: {number(_shown(f.training))} and {number(f.fresh)}" for f in found.fits]
+    text = "Points with two fitted curves; below, errors by degree. Training and fresh error: "
+    return f"{text}{joined(listed, limit=12)}."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.sliders import HEIGHT as SLIDER_HEIGHT
 from couloir.figures.sliders import Position, add_slider
 from couloir.figures.surfaces.contours import add_levels, add_marks, gridded, side
@@ -19,8 +19,6 @@ from couloir.figures.traces import add_trace, line, mark, short, split, titled
 from couloir.text import count, joined, number, point, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.regression import Descent, Regression
     from couloir.surfaces.evaluation import Surface
 
@@ -129,12 +127,12 @@ def _pair(weights: np.ndarray) -> Line:
     return float(weights[0]), float(weights[1])
 
 
-def _add_points(figure: go.Figure, problem: Regression) -> None:
+def _add_points(figure: Figure, problem: Regression) -> None:
     x, y = problem.inputs[:, 0].tolist(), problem.targets.tolist()
     add_trace(figure, x, y, "points", marker=mark("ink", 10), hover="(%{x}, %{y})", showlegend=False)
 
 
-def _add_line(figure: go.Figure, problem: Regression, at: Line, role: str, dash: str, name: str) -> None:
+def _add_line(figure: Figure, problem: Regression, at: Line, role: str, dash: str, name: str) -> None:
     x = problem.inputs[:, 0]
     margin = 0.08 * (x.max() - x.min())
     ends = np.array([x.min() - margin, x.max() + margin])
@@ -142,7 +140,7 @@ def _add_line(figure: go.Figure, problem: Regression, at: Line, role: str, dash:
     add_trace(figure, ends.tolist(), y, name, line(role, 2.5, dash), hover=name)
 
 
-def _add_bars(figure: go.Figure, problem: Regression, residuals: np.ndarray) -> None:
+def _add_bars(figure: Figure, problem: Regression, residuals: np.ndarray) -> None:
     """A dashed line from each point to the fitted line below or above it."""
     x: list[float | None] = []
     y: list[float | None] = []
@@ -171,11 +169,8 @@ def line_contour() -> Chart:
     for (slope, intercept), name, symbol, role in marked:
         marks = mark(role, 12, symbol, (1.5, "paper"))
         add_trace(figure, [slope], [intercept], name, marker=marks, hover=name)
-    figure.update_layout(
-        xaxis=side(surface, 0) | titled("slope m"),
-        yaxis=side(surface, 1) | titled("intercept b"),
-        **title_on_top(4),
-    )
+    x, y = side(surface, 0) | titled("slope m"), side(surface, 1) | titled("intercept b")
+    figure.update_layout(xaxis=x, yaxis=y, **title_on_top(4))
     sentence = _bowl_words(problem)
     return Chart("line-contour", title, sentence, f"Level lines over slope and intercept. {sentence}", figure)
 
@@ -264,10 +259,8 @@ def rate_slider(steps: int = STEPS, start: Line | None = None) -> Chart:
     lost = [descent.learning_rate for descent in found if descent.ending == "diverged"]
     kept = [descent.learning_rate for descent in found if descent.ending != "diverged"]
     best = min(found, key=lambda descent: float(descent.losses[-1]))
-    sentence = (
-        f"Up to {number(max(kept), 4)} the loss falls; from {number(min(lost), 4)} on it grows without "
-    )
-    sentence += f"end. Between them lies the critical rate, {number(problem.critical_rate, 4)}. "
+    sentence = f"Up to {number(max(kept), 4)} the loss falls; from {number(min(lost), 4)} on it grows "
+    sentence += f"without end. Between them lies the critical rate, {number(problem.critical_rate, 4)}. "
     sentence += f"After {steps} steps the lowest loss, {number(float(best.losses[-1]), 4)}, is that of "
     sentence += f"{number(best.learning_rate, 4)}."
     return Chart("rate-slider", title, sentence, f"A path and its loss, set by a slider. {sentence}", figure)
@@ -308,7 +301,7 @@ def _coordinates(descent: Descent) -> tuple[list[float], list[float], list[float
     return x, y, short(np.maximum(descent.excess, 1e-15), 6)
 
 
-def _two_parts(title: str, found: Sequence[Descent], tracks: Sequence[Track], below: int = 0) -> go.Figure:
+def _two_parts(title: str, found: Sequence[Descent], tracks: Sequence[Track], below: int = 0) -> Figure:
     """Level lines with paths above, and the losses by step below; what may move is marked in `meta`."""
     surface, several = _surface(VIEW), len(tracks) > 1
     figure = new_figure(title, "", "", height=780 + below)
@@ -338,7 +331,7 @@ def _excess_axis(found: Sequence[Descent]) -> dict[str, Any]:
     return titled("loss above the least", **theme.powers(1), range=ends)
 
 
-def _add_descent(figure: go.Figure, track: Track, descent: Descent) -> None:
+def _add_descent(figure: Figure, track: Track, descent: Descent) -> None:
     """A path and its losses, each with a mark at its end."""
     x, y, excess = _coordinates(descent)
     name, style = track.name, track.style

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
-from couloir.figures.traces import add_trace, mark
+from couloir.figures.chart import Chart, Figure, new_figure
+from couloir.figures.traces import add_trace, listed, mark
 from couloir.text import METRIC_NAMES, count, joined, number, plain, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.regularizers import Regularizers, Treatment
 
 NAMES = {
@@ -52,24 +50,13 @@ def regularizers_compared(found: Regularizers) -> Chart:
         hover="mean test loss %{x:.4~g}, spread %{customdata}",
         customdata=[number(spread(treatment.test)) for treatment in treatments],
     )
-    _lay_out(figure, [NAMES[treatment.name] for treatment in treatments])
+    names = [NAMES[treatment.name] for treatment in treatments]
+    lines = listed(names, ticklabelstandoff=6, tickfont={"color": theme.colour("ink")})
+    figure.update_layout(yaxis=lines, xaxis={"rangemode": "tozero"})
     return Chart("regularizers", title, _sentence(found, loss), _alt(found, loss), figure)
 
 
-def _lay_out(figure: go.Figure, names: list[str]) -> None:
-    """One row for each name."""
-    rows = {
-        "tickvals": list(range(len(names))),
-        "ticktext": names,
-        "range": [len(names) - 0.5, -0.5],
-        "ticklabelstandoff": 6,
-        "showgrid": False,
-        "tickfont": {"color": theme.colour("ink")},
-    }
-    figure.update_layout(yaxis=rows, xaxis={"rangemode": "tozero"})
-
-
-def _add_seeds(figure: go.Figure, found: Regularizers) -> None:
+def _add_seeds(figure: Figure, found: Regularizers) -> None:
     """Every seed's test loss, a little apart."""
     shifts = np.linspace(-0.13, 0.13, found.seeds) if found.seeds > 1 else np.zeros(1)
     every = [(row, each, seed) for row, each in enumerate(found.treatments) for seed in range(found.seeds)]
@@ -117,8 +104,8 @@ def _sentence(found: Regularizers, loss: str) -> str:
 
 
 def _alt(found: Regularizers, loss: str) -> str:
-    listed = [
+    told = [
         f"{NAMES[each.name]} {number(float(each.test.mean()))} ± {number(spread(each.test), 2)}"
         for each in found.treatments
     ]
-    return f"Dots of test {loss} by treatment, one a seed. Mean and spread: {joined(listed, limit=8)}."
+    return f"Dots of test {loss} by treatment, one a seed. Mean and spread: {joined(told, limit=8)}."

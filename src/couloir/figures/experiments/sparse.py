@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.traces import add_trace, mark
 from couloir.text import count, joined, number, plain, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.sparse import RuleOnSparse, SparseRace
 
 
@@ -45,7 +43,7 @@ def sparse_rules(found: SparseRace) -> Chart:
     return Chart("sparse", title, _sentence(found), _alt(found), figure)
 
 
-def _add_bars(figure: go.Figure, found: SparseRace) -> None:
+def _add_bars(figure: Figure, found: SparseRace) -> None:
     figure.add_bar(
         x=[entry.rare_loss - found.floor for entry in found.entries],
         y=[plain(entry.rule) for entry in found.entries],
@@ -91,10 +89,6 @@ def _told(entry: RuleOnSparse) -> str:
 
 
 def _alt(found: SparseRace) -> str:
-    listed = [
-        f"{entry.rule} {number(entry.rare_loss)} and {number(entry.common_loss)}" for entry in found.entries
-    ]
-    return (
-        "Bars by rule, best first. Log loss of rows with and without rare features: "
-        f"{joined(listed, limit=12)}."
-    )
+    listed = [f"{e.rule} {number(e.rare_loss)} and {number(e.common_loss)}" for e in found.entries]
+    text = "Bars by rule, best first. Log loss of rows with and without rare features: "
+    return f"{text}{joined(listed, limit=12)}."

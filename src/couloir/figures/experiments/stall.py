@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.traces import add_note, add_trace, line, short
 from couloir.text import count, joined, number, plain
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.stall import EffectiveSteps
 
 
@@ -29,15 +27,13 @@ def effective_step_sizes(found: EffectiveSteps) -> Chart:
         add_trace(figure, steps, short(values, 5), name, own, hover=f"{name}, step %{{x}}: %{{y:.3~g}}")
     everything = np.concatenate(list(found.steps.values()))
     low, high = np.log10(everything.min()), np.log10(everything.max())
-    figure.update_layout(
-        xaxis={"range": [0, len(found.gradients)]},
-        # Above the lines there is room for the sizes of the gradient.
-        yaxis=theme.decades(range=[low - 0.15, high + 0.7]),
-    )
+    # Above the lines there is room for the sizes of the gradient.
+    heights = theme.decades(range=[low - 0.15, high + 0.7])
+    figure.update_layout(xaxis={"range": [0, len(found.gradients)]}, yaxis=heights)
     return Chart("stall", title, _sentence(found), _alt(found), figure)
 
 
-def _add_phases(figure: go.Figure, found: EffectiveSteps) -> None:
+def _add_phases(figure: Figure, found: EffectiveSteps) -> None:
     """A line where the gradient changes, and its size in each phase."""
     begin = 0
     for number_, (size, steps) in enumerate(found.phases):

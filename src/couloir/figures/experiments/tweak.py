@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from couloir.figures.chart import Chart
+from couloir.figures.chart import Chart, Figure
 from couloir.figures.network import Layout, add_edges, add_neurons, network_figure
 from couloir.text import joined, number
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.tweak import Tweak
 
 
@@ -41,7 +39,7 @@ def weight_tweak(found: Tweak | None = None) -> Chart:
     return Chart("weight-tweak", title, sentence, alt, figure)
 
 
-def _add_kind(figure: go.Figure, found: Tweak, layout: Layout, changed: bool) -> None:
+def _add_kind(figure: Figure, found: Tweak, layout: Layout, changed: bool) -> None:
     """The neurons whose answer changed, or the others, with their answers before and after."""
     places, hover = [], []
     for layer, (before, after) in enumerate(zip(found.before, found.after, strict=True)):

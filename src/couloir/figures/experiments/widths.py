@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.traces import add_trace, line, mark
 from couloir.text import count, joined, number, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.widths import WidthLosses
 
 
@@ -30,13 +28,11 @@ def losses_by_width(found: WidthLosses) -> Chart:
     figure.add_hline(y=found.good, line=line("quiet", 1, "dash"))
     finite = found.losses[np.isfinite(found.losses)]
     ends = np.log10([max(finite.min(), 1e-9), max(finite.max(), found.good)])
+    shares = zip(found.widths, found.shares, strict=True)
     figure.update_layout(
         xaxis={
             "tickvals": list(range(len(found.widths))),
-            "ticktext": [
-                f"{width}<br>{100 * good:.0f}\u202f%"
-                for width, good in zip(found.widths, found.shares, strict=True)
-            ],
+            "ticktext": [f"{width}<br>{100 * good:.0f}\u202f%" for width, good in shares],
             "range": [-0.5, len(found.widths) - 0.5],
             "showgrid": False,
         },
@@ -45,7 +41,7 @@ def losses_by_width(found: WidthLosses) -> Chart:
     return Chart("widths", title, _sentence(found, seeds), _alt(found, seeds), figure)
 
 
-def _add_seeds(figure: go.Figure, found: WidthLosses) -> None:
+def _add_seeds(figure: Figure, found: WidthLosses) -> None:
     """Every seed's loss, side by side in the order of the seeds so that dots do not hide each other."""
     seeds = found.losses.shape[1]
     shifts = np.linspace(-0.32, 0.32, seeds) if seeds > 1 else np.zeros(1)

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.experiments.fitted import add_errors, add_rings, decimals
 from couloir.figures.sliders import HEIGHT, Position, add_slider
 from couloir.figures.traces import add_trace, line, mark, split, titled
 from couloir.text import joined, number, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.experiments.wild import WildCurve
 
 TERMS = {"l2": "½λΣw² (L2)", "l1": "λΣ|w| (L1)"}
@@ -31,6 +29,7 @@ def calmed_curve(found: WildCurve) -> Chart:
     add_rings(figure, "right", ["bottom center", "top center"])
     _lay_out(figure, found)
     errors = np.stack([found.training, found.truth], axis=1).tolist()
+    every = zip(found.strengths, _places(found), found.curves, errors, strict=True)
     positions = [
         Position(
             number(strength),
@@ -40,9 +39,7 @@ def calmed_curve(found: WildCurve) -> Chart:
                 "text": [None, [number(error, 2) for error in both]],
             },
         )
-        for strength, place, curve, both in zip(
-            found.strengths, _places(found), found.curves, errors, strict=True
-        )
+        for strength, place, curve, both in every
     ]
     # It opens where the curve is nearest to the law; the wild one stays beside it as a dotted line.
     add_slider(figure, "λ = ", [3, len(figure.data) - 1], positions, best)
@@ -55,7 +52,7 @@ def _places(found: WildCurve) -> list[float]:
     return [float(s) if s > 0 else (above[0] / 10 if above else 1.0) for s in found.strengths]
 
 
-def _add_curves(figure: go.Figure, found: WildCurve) -> None:
+def _add_curves(figure: Figure, found: WildCurve) -> None:
     """The law, the wildest curve, the points, and the curve that the slider changes."""
     grid, points = decimals(found.grid), mark("ink", 8)
     add_trace(figure, grid, decimals(found.law), "law", line("quiet", 1.5, "dash"))
@@ -66,7 +63,7 @@ def _add_curves(figure: go.Figure, found: WildCurve) -> None:
     add_trace(figure, None, None, "network", line("right", 3), hover=hover)
 
 
-def _add_errors(figure: go.Figure, found: WildCurve) -> None:
+def _add_errors(figure: Figure, found: WildCurve) -> None:
     """Both errors against λ; the lower of the two lines has its name below."""
     second = min(1, len(found.strengths) - 1)
     for name, values, other, dash in (
@@ -78,23 +75,18 @@ def _add_errors(figure: go.Figure, found: WildCurve) -> None:
         add_errors(figure, _places(found), values.tolist(), name, dash, side, hover, found.strengths, 6)
 
 
-def _lay_out(figure: go.Figure, found: WildCurve) -> None:
+def _lay_out(figure: Figure, found: WildCurve) -> None:
     strengths = _places(found)
     # A label at every fourth strength: on a phone there is no room for more.
     shown = [0, *range(3, len(strengths), 4)]
     errors = np.concatenate([found.training, found.truth])
-    x = {
-        "type": "log",
-        "tickvals": [strengths[at] for at in shown],
-        "ticktext": [number(found.strengths[at]) for at in shown],
-        "tickangle": 0,
-    }
+    x = {"type": "log", "tickvals": [strengths[at] for at in shown], "tickangle": 0}
+    x["ticktext"] = [number(found.strengths[at]) for at in shown]
     ends = [float(np.log10(min(errors))) - 0.9, float(np.log10(max(errors))) + 0.5]
     split(figure, titled("λ", **x), titled("squared error", **theme.decades(range=ends)), 0.29, 0.47)
     room = 0.3 * float(np.ptp(found.y))
-    figure.update_layout(
-        yaxis={"range": [found.y.min() - room, found.y.max() + room]}, margin={"b": HEIGHT + 60}
-    )
+    ends = [found.y.min() - room, found.y.max() + room]
+    figure.update_layout(yaxis={"range": ends}, margin={"b": HEIGHT + 60})
 
 
 def _sentence(found: WildCurve, best: int) -> str:

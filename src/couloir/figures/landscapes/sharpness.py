@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Row, new_figure
 from couloir.figures.landscapes.slices import loss_axis
 from couloir.figures.scores import TableRun, finite, rows
-from couloir.figures.traces import add_trace, line, mark
+from couloir.figures.traces import add_trace, line, listed, mark
+from couloir.runs.records.findings import Curvature, LandscapeRecord
 from couloir.text import joined, number, subscript
-
-if TYPE_CHECKING:
-    from couloir.runs.records.findings import Curvature, LandscapeRecord
 
 NO_CURVATURE = "The curvature was not asked for."
 
@@ -23,26 +19,17 @@ def slice_spectrum(run: TableRun[LandscapeRecord]) -> Chart:
     if not found:
         return Chart("spectrum", title, NO_CURVATURE)
     values = [*found.eigenvalues, found.lowest]
-    labels = [f"λ{subscript(place + 1)}" for place in range(len(found.eigenvalues))]
-    labels.append("lowest")
+    labels = [*(f"λ{subscript(place + 1)}" for place in range(len(found.eigenvalues))), "lowest"]
     figure = new_figure(title, "curvature (eigenvalue of the Hessian)", "", height=110 + 44 * len(values))
     for place, (label, value) in enumerate(zip(labels, values, strict=True)):
         role, told = "wrong" if value < 0 else "right", f"{label} = {number(value)}"
         end = mark(role, [0, 11], opacity=1)
         add_trace(figure, [0, value], [place, place], None, line(role, 3), end, told)
-    figure.update_layout(
-        showlegend=False,
-        yaxis={
-            "tickvals": list(range(len(labels))),
-            "ticktext": labels,
-            "range": [len(labels) - 0.5, -0.5],
-            "showgrid": False,
-            "tickfont": {"size": 14, "color": theme.colour("ink")},
-        },
-        xaxis={"zeroline": True, "zerolinecolor": theme.colour("quiet")},
-    )
-    listed = joined([f"{n} {number(v)}" for n, v in zip(labels, values, strict=True)], 12)
-    return Chart("spectrum", title, _sharpness_words(found), f"Dot chart of eigenvalues: {listed}.", figure)
+    names = listed(labels, tickfont={"size": 14, "color": theme.colour("ink")})
+    across = {"zeroline": True, "zerolinecolor": theme.colour("quiet")}
+    figure.update_layout(showlegend=False, yaxis=names, xaxis=across)
+    told = joined([f"{n} {number(v)}" for n, v in zip(labels, values, strict=True)], 12)
+    return Chart("spectrum", title, _sharpness_words(found), f"Dot chart of eigenvalues: {told}.", figure)
 
 
 def _sharpness_words(found: Curvature) -> str:
@@ -53,10 +40,8 @@ def _sharpness_words(found: Curvature) -> str:
         text += f"{number(found.critical_rate)}"
     text += ". "
     if lowest < 0 and abs(lowest) > 1e-4 * abs(top):
-        text += (
-            f"The lowest is {number(lowest)}: in some direction the loss still bends downwards, so this is "
-        )
-        text += "not quite a minimum. "
+        text += f"The lowest is {number(lowest)}: in some direction the loss still bends downwards, so this "
+        text += "is not quite a minimum. "
     else:
         text += f"The lowest is {number(lowest)}: no direction bends clearly downwards. "
     text += f"The gradient's length is {number(found.gradient)}."
@@ -67,9 +52,8 @@ def slice_profile(run: TableRun[LandscapeRecord]) -> Chart:
     """The loss along the two sharpest directions, beside the parabolas that the eigenvalues promise."""
     title, table = "Along the sharpest directions", rows(run, "profile")
     if not table:
-        return Chart(
-            "profile", title, NO_CURVATURE if not run.record.curvature else "No direction curves up."
-        )
+        why = "No direction curves up." if run.record.curvature else NO_CURVATURE
+        return Chart("profile", title, why)
     figure = new_figure(title, "distance from the trained network", loss_axis(run))
     for direction, shade in ((1, "right"), (2, "wrong")):
         own = [row for row in table if row["direction"] == direction]
@@ -84,22 +68,18 @@ def slice_profile(run: TableRun[LandscapeRecord]) -> Chart:
                 hover=f"{name}: %{{y:.4~g}}<br>at %{{x:.3~g}}",
             )
     sentence = _parabola_words(table)
-    return Chart(
-        "profile", title, sentence, f"Line chart of the loss along two directions. {sentence}", figure
-    )
+    alt = f"Line chart of the loss along two directions. {sentence}"
+    return Chart("profile", title, sentence, alt, figure)
 
 
-def _parabola_words(table: list[dict[str, Any]]) -> str:
+def _parabola_words(table: list[Row]) -> str:
     """Where the measured loss follows the parabola, and how far it has left it at the ends."""
     own = [row for row in table if row["direction"] == 1]
     farthest, lowest = own[-1]["distance"], min(row["loss"] for row in own)
     near = [row for row in own if abs(row["distance"]) <= farthest / 4 and finite(row["loss"])]
     apart = max(abs(row["loss"] - row["parabola"]) for row in near)
-    text = (
-        "The parabola has the slope and the curvature at the trained network. Along the sharpest direction "
-    )
-    text += (
-        f"it is off by at most {number(apart)} up to {number(farthest / 4)} away, beside a lowest loss of "
-    )
+    text = "The parabola has the slope and the curvature at the trained network. Along the sharpest "
+    text += f"direction it is off by at most {number(apart)} up to {number(farthest / 4)} away, beside a "
     ends = [f"{number(row['loss'])} against its {number(row['parabola'])}" for row in (own[0], own[-1])]
-    return f"{text}{number(lowest)}; {number(farthest)} away the loss is {ends[0]} and {ends[1]}."
+    text += f"lowest loss of {number(lowest)}; "
+    return f"{text}{number(farthest)} away the loss is {ends[0]} and {ends[1]}."

@@ -7,22 +7,18 @@ Shades and heights are those of `couloir.figures.surfaces.contours`, logarithmic
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from couloir.figures import relief, theme
-from couloir.figures.chart import Chart, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, Row, logarithmic_where_wide, new_figure
 from couloir.figures.heights import Scale
 from couloir.figures.relief import space_axis
-from couloir.figures.scores import TableRun, finite, rows
+from couloir.figures.scores import TableRun, finite, grouped, rows
 from couloir.figures.traces import add_note, add_trace, line, mark
+from couloir.runs.records import LandscapeRecord
 from couloir.text import LOSS_NAMES, joined, number, plain, share
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LandscapeRecord
 
 HEIGHT = 540
 WIDE = 5.0
@@ -62,12 +58,9 @@ def _heights(losses: np.ndarray) -> Scale:
     return Scale(0.0, 0.0, low, high, logarithmic=False)
 
 
-def _paths(run: TableRun[LandscapeRecord]) -> dict[str, list[dict[str, Any]]]:
+def _paths(run: TableRun[LandscapeRecord]) -> dict[str, list[Row]]:
     """The rows of the paths by rule."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows(run, "path"):
-        found.setdefault(row["rule"], []).append(row)
-    return found
+    return grouped(rows(run, "path"), "rule")
 
 
 # The slice -------------------------------------------------------------------------------------------
@@ -103,7 +96,7 @@ def _place_told(run: TableRun[LandscapeRecord]) -> str:
     return f"(%{{x:.3~g}}, %{{y:.3~g}})<br>{loss_words(run)}"
 
 
-def _add_path(figure: go.Figure, rule: str, path: list[dict[str, Any]]) -> None:
+def _add_path(figure: Figure, rule: str, path: list[Row]) -> None:
     """A path as a line with a point an epoch; its hover tells the true loss beside the plane's."""
     style, name = theme.rule_style(rule), plain(rule)
     shown = [
@@ -127,7 +120,7 @@ def _add_path(figure: go.Figure, rule: str, path: list[dict[str, Any]]) -> None:
     )
 
 
-def _add_marks(figure: go.Figure, run: TableRun[LandscapeRecord]) -> None:
+def _add_marks(figure: Figure, run: TableRun[LandscapeRecord]) -> None:
     """The named points, with their names beside them, and where the paths begin."""
     marks = dict(run.record.plane.marks)
     starts = {(row["x"], row["y"]) for row in rows(run, "path") if row["epoch"] == 0}
@@ -145,9 +138,8 @@ def _add_marks(figure: go.Figure, run: TableRun[LandscapeRecord]) -> None:
 def _slice_sentence(run: TableRun[LandscapeRecord], heights: Scale) -> str:
     """What the plane is, what its lines mean, and where it is lowest."""
     record = run.record
-    text = {"random": _random_words, "paths": _principal_words, "solutions": _solutions_words}[
-        record.plane.kind
-    ](record)
+    what = {"random": _random_words, "paths": _principal_words, "solutions": _solutions_words}
+    text = what[record.plane.kind](record)
     if heights.logarithmic:
         factor = 10 ** heights.contours()["size"]
         text += f" From one level line to the next the loss is multiplied by {number(factor)}."
@@ -175,8 +167,7 @@ def _principal_words(record: LandscapeRecord) -> str:
 
 
 def _solutions_words(record: LandscapeRecord) -> str:
-    names = list(record.plane.marks)
-    return f"The plane goes through {joined(names)}."
+    return f"The plane goes through {joined(list(record.plane.marks))}."
 
 
 def _ends_words(run: TableRun[LandscapeRecord]) -> str:
@@ -200,9 +191,8 @@ def _line_chart(run: TableRun[LandscapeRecord]) -> Chart:
         figure.add_vline(x=place, line=line("quiet", 1, "dot"))
         text, paper = plain(name.removeprefix("the "), 24), theme.colour("paper")
         add_note(figure, place, 1, text, "ink", yref="paper", yanchor="top", bgcolor=paper)
-    figure.update_layout(
-        showlegend=False, yaxis=logarithmic_where_wide([value for value in curve if math.isfinite(value)])
-    )
+    losses_axis = logarithmic_where_wide([value for value in curve if math.isfinite(value)])
+    figure.update_layout(showlegend=False, yaxis=losses_axis)
     sentence = _barrier_words(ends, x, curve)
     return Chart("slice", title, sentence, f"Line chart of the loss. {sentence}", figure)
 
@@ -245,7 +235,7 @@ def slice_bowl(run: TableRun[LandscapeRecord]) -> Chart:
     return Chart("bowl", title, sentence, f"{alt}{number(float(np.nanmax(losses)))}.", figure)
 
 
-def _add_path_above(figure: go.Figure, rule: str, path: list[dict[str, Any]], heights: Scale) -> None:
+def _add_path_above(figure: Figure, rule: str, path: list[Row], heights: Scale) -> None:
     style = theme.rule_style(rule)
     seen = [row for row in path if finite(row["projected"]) and row["projected"] > 0]
     lift = relief.LIFT * (heights.high - heights.low)
@@ -309,12 +299,11 @@ def slice_paths(run: TableRun[LandscapeRecord]) -> Chart:
             )
     figure.update_layout(yaxis=logarithmic_where_wide(values))
     sentence = _apart_words(paths)
-    return Chart(
-        "path-losses", title, sentence, f"Line chart by epoch. {sentence} {_ends_words(run)}", figure
-    )
+    alt = f"Line chart by epoch. {sentence} {_ends_words(run)}"
+    return Chart("path-losses", title, sentence, alt, figure)
 
 
-def _apart_words(paths: dict[str, list[dict[str, Any]]]) -> str:
+def _apart_words(paths: dict[str, list[Row]]) -> str:
     """How far the plane's loss is from the true one at its worst, after the start."""
     worst = max(
         (

@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, Row, new_figure
 from couloir.figures.scores import TableRun
 from couloir.figures.search.trials import complete
+from couloir.figures.traces import add_note, listed
 from couloir.options import CUSTOMARY, SPACE, label, taken_by
 from couloir.runs.records import SearchRecord
 from couloir.runs.records.learned import ParameterImportance
 from couloir.text import setting
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 BEST_SHOWN = 12  # lines that can still be followed
 FEWEST = 3  # trials of which a median says something
@@ -48,16 +46,10 @@ def parameter_importance(run: TableRun[SearchRecord]) -> Chart:
         showlegend=False,
         bargap=0.35,
         xaxis={"tickformat": ".0%", "rangemode": "tozero"},
-        yaxis={
-            "tickvals": list(range(len(entries))),
-            "ticktext": [words.plain(label(entry.name), 20) for entry in entries],
-            "range": [len(entries) - 0.5, -0.5],
-            "ticklabelstandoff": 6,
-            "showgrid": False,
-        },
+        yaxis=listed([words.plain(label(entry.name), 20) for entry in entries], ticklabelstandoff=6),
     )
-    listed = words.joined([f"{label(e.name)} {words.percent(e.share)}" for e in entries], limit=16)
-    return Chart("parameters", title, _importance_sentence(entries), f"Bar chart: {listed}.", figure)
+    shares = words.joined([f"{label(e.name)} {words.percent(e.share)}" for e in entries], limit=16)
+    return Chart("parameters", title, _importance_sentence(entries), f"Bar chart: {shares}.", figure)
 
 
 def _importance_sentence(entries: Sequence[ParameterImportance]) -> str:
@@ -65,14 +57,13 @@ def _importance_sentence(entries: Sequence[ParameterImportance]) -> str:
     text = f"Most depended on {label(first.name)}: {words.percent(first.share)} of the spread in scores"
     if others:
         text += f", then on {label(others[0].name)} ({words.percent(others[0].share)})"
-    idle = [label(entry.name) for entry in entries if entry.share < 0.02]
     text += "."
-    if idle:
+    if idle := [label(entry.name) for entry in entries if entry.share < 0.02]:
         text += f" Below 2\u202f% {'stands' if len(idle) == 1 else 'stand'} {words.joined(idle)}."
     return text
 
 
-def varied(rows: list[dict[str, Any]]) -> list[str]:
+def varied(rows: list[Row]) -> list[str]:
     """The hyperparameters in which the trials differ; rate and layers once, as they were searched.
 
     What rules read differs between trials of one rule where it was searched; where it was not, between rules.
@@ -89,7 +80,7 @@ def varied(rows: list[dict[str, Any]]) -> list[str]:
     return [name for name in names if name not in doubled]
 
 
-def is_number(rows: list[dict[str, Any]], name: str) -> bool:
+def is_number(rows: list[Row], name: str) -> bool:
     """Whether a hyperparameter is a quantity, not a choice among names."""
     values = [row[name] for row in rows if row.get(name) is not None]
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
@@ -106,9 +97,8 @@ def search_slices(run: TableRun[SearchRecord]) -> Chart:
         return Chart("slices", title, "Left out: the trials that can be chosen do not differ.")
     settings, ends, beyond = scores.clipped(metric, [row["value"] for row in rows])
     high = -(-len(names) // 2)
-    grid = make_subplots(
-        rows=high, cols=2, shared_yaxes=True, horizontal_spacing=0.05, vertical_spacing=0.37 / high
-    )
+    spacing = {"horizontal_spacing": 0.05, "vertical_spacing": 0.37 / high}
+    grid = make_subplots(rows=high, cols=2, shared_yaxes=True, **spacing)
     figure = new_figure(title, "", "", height=90 + 225 * high)
     places = grid.layout.to_plotly_json().items()
     figure.update_layout({key: place for key, place in places if key.startswith(("xaxis", "yaxis"))})
@@ -117,7 +107,6 @@ def search_slices(run: TableRun[SearchRecord]) -> Chart:
         axis = "" if place == 0 else str(place + 1)
         _add_slice(figure, rows, name, axis, metric, ends, place == 0)
         figure.update_layout({f"yaxis{axis}": settings | {"title": {"text": ""}}})
-    figure.update_layout(yaxis={"title": {"text": ""}})
     if len(names) % 2:
         unused = 2 * high
         figure.update_layout({f"xaxis{unused}": {"visible": False}, f"yaxis{unused}": {"visible": False}})
@@ -138,13 +127,7 @@ def described(name: str, value: Any) -> str:
 
 
 def _add_slice(
-    figure: go.Figure,
-    rows: list[dict[str, Any]],
-    name: str,
-    axis: str,
-    metric: str,
-    ends: list[float],
-    first: bool,
+    figure: Figure, rows: list[Row], name: str, axis: str, metric: str, ends: list[float], first: bool
 ) -> None:
     """One small chart; trials with the same choice are spread sideways, so that all are seen."""
     known = [row for row in rows if row.get(name) is not None]
@@ -176,10 +159,7 @@ def _add_slice(
     title = {"title": {"text": words.plain(heading(name), 22), "standoff": 4}, "tickfont": {"size": 11}}
     if few:
         _add_medians(figure, known, name, place, axis)
-        ticks = {
-            "tickvals": list(place.values()),
-            "ticktext": [words.plain(setting(c), 12) for c in choices],
-        }
+        ticks = {"tickvals": list(place.values()), "ticktext": [words.plain(setting(c), 12) for c in choices]}
         figure.update_layout({f"xaxis{axis}": title | ticks | {"showgrid": False}})
     else:
         figure.update_layout({f"xaxis{axis}": title | _quantity_axis([row[name] for row in known])})
@@ -192,9 +172,7 @@ def _quantity_axis(values: list[float]) -> dict[str, Any]:
     return {"type": "linear", "nticks": 5}
 
 
-def _add_medians(
-    figure: go.Figure, rows: list[dict[str, Any]], name: str, place: dict[Any, int], axis: str
-) -> None:
+def _add_medians(figure: Figure, rows: list[Row], name: str, place: dict[Any, int], axis: str) -> None:
     figure.add_scatter(
         x=list(place.values()),
         y=[statistics.median(row["value"] for row in rows if row[name] == choice) for choice in place],
@@ -207,20 +185,16 @@ def _add_medians(
     )
 
 
-def _slices_sentence(rows: list[dict[str, Any]], names: list[str], metric: str, beyond: int) -> str:
+def _slices_sentence(rows: list[Row], names: list[str], metric: str, beyond: int) -> str:
     best = rows[0]
     shown = words.joined([described(name, best[name]) for name in names[:4] if best.get(name) is not None])
     text_ = f"The best trial (orange) has {shown}."
-    for name in names:
-        if not is_number(rows, name):
-            text_ += _choice_words(rows, name, metric)
-            break
-    if beyond:
-        text_ += f" {words.count(beyond, 'score')} {'lies' if beyond == 1 else 'lie'} outside the drawing."
-    return text_
+    choice = next((name for name in names if not is_number(rows, name)), None)
+    text_ += _choice_words(rows, choice, metric) if choice else ""
+    return text_ + scores.outside(beyond)
 
 
-def _choice_words(rows: list[dict[str, Any]], name: str, metric: str) -> str:
+def _choice_words(rows: list[Row], name: str, metric: str) -> str:
     """Which choice has the best median, and over how many trials."""
     groups: dict[str, list[float]] = {}
     for row in rows:
@@ -259,12 +233,12 @@ def best_trials(run: TableRun[SearchRecord]) -> Chart:
         xaxis={"visible": False, "range": [-0.06, 1.06]},
         yaxis={"visible": False, "range": [len(names) - 0.45, -0.75]},
     )
-    listed = words.joined([described(name, rows[0][name]) for name in names], limit=16)
-    alt = f"Parallel coordinates of {len(rows)} trials. The best: {listed}."
+    best = words.joined([described(name, rows[0][name]) for name in names], limit=16)
+    alt = f"Parallel coordinates of {len(rows)} trials. The best: {best}."
     return Chart("best", title, _agreement_sentence(rows, names), alt, figure)
 
 
-def _scale(rows: list[dict[str, Any]], name: str) -> tuple[dict[Any, float], list[tuple[float, str]]]:
+def _scale(rows: list[Row], name: str) -> tuple[dict[Any, float], list[tuple[float, str]]]:
     """Each value's place between 0 and 1 on its line, and the labels to be written below the line."""
     values = {row[name] for row in rows if row.get(name) is not None}
     ordered = sorted(values, key=lambda value: (str(type(value)), value))
@@ -280,10 +254,8 @@ def _scale(rows: list[dict[str, Any]], name: str) -> tuple[dict[Any, float], lis
     return places, [(0.0, setting(low)), (1.0, setting(high))]
 
 
-def _add_path(
-    figure: go.Figure, row: dict[str, Any], rank: int, names: list[str], scales: list[Any], metric: str
-) -> None:
-    best = rank == 1
+def _add_path(figure: Figure, row: Row, rank: int, names: list[str], scales: list[Any], metric: str) -> None:
+    best, colour = rank == 1, theme.colour("wrong" if rank == 1 else "right")
     known = [(place, name) for place, name in enumerate(names) if row.get(name) is not None]
     figure.add_scatter(
         x=[scales[place][0][row[name]] for place, name in known],
@@ -292,35 +264,27 @@ def _add_path(
         name=f"trial {row['number']}",
         mode="lines+markers",
         opacity=1.0 if best else 0.75 - 0.045 * rank,
-        line={
-            "color": theme.colour("wrong" if best else "right"),
-            "width": 3.5 if best else 1.6,
-        },
-        marker={"size": 9 if best else 6, "color": theme.colour("wrong" if best else "right")},
+        line={"color": colour, "width": 3.5 if best else 1.6},
+        marker={"size": 9 if best else 6, "color": colour},
         hovertemplate=f"trial {row['number']}, rank {rank}: {words.metric(metric, row['value'])}"
         "<br>%{customdata}<extra></extra>",
     )
 
 
-def _add_coordinate(figure: go.Figure, place: int, name: str, ends: list[tuple[float, str]]) -> None:
+def _add_coordinate(figure: Figure, place: int, name: str, ends: list[tuple[float, str]]) -> None:
     """A line across with its name above and its values below."""
     line = {"color": theme.colour("grid"), "width": 1}
     figure.add_shape(type="line", x0=0, x1=1, y0=place, y1=place, line=line, layer="below")
-    font = {"size": 12, "color": theme.colour("quiet")}
-    common: dict[str, Any] = {"showarrow": False, "bgcolor": theme.colour("paper"), "borderpad": 1}
-    figure.add_annotation(
-        x=0, y=place, xanchor="left", yshift=17, text=f"<b>{words.plain(name, 24)}</b>", font=font, **common
-    )
+    common: dict[str, Any] = {"size": 12, "bgcolor": theme.colour("paper"), "borderpad": 1}
+    add_note(figure, 0, place, f"<b>{words.plain(name, 24)}</b>", xanchor="left", yshift=17, **common)
     for index, (x, shown) in enumerate(ends):
         anchor = "left" if x == 0 else "right" if x == 1 else "center"
         # Neighbours among many labels stand on two levels.
         shift = -14 if len(ends) < 5 or index % 2 == 0 else -27
-        figure.add_annotation(
-            x=x, y=place, xanchor=anchor, yshift=shift, text=words.plain(shown, 14), font=font, **common
-        )
+        add_note(figure, x, place, words.plain(shown, 14), xanchor=anchor, yshift=shift, **common)
 
 
-def _agreement_sentence(rows: list[dict[str, Any]], names: list[str]) -> str:
+def _agreement_sentence(rows: list[Row], names: list[str]) -> str:
     """On what the best trials agree, and on what they do not."""
     agreed, open_ = [], []
     for name in names:

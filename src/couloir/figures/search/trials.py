@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from couloir import text as words
 from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, Run, new_figure
+from couloir.figures.chart import Chart, Figure, Row, Run, new_figure
 from couloir.figures.scores import TableRun
+from couloir.figures.traces import listed
 from couloir.runs.records import SearchRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 COMPLETE = ("finished", "stopped")
 """The status of a trial that can be chosen; one that left at a rung has a score, but of too few epochs."""
@@ -30,12 +28,12 @@ STATUS_STYLES: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def trials(run: TableRun[SearchRecord]) -> list[dict[str, Any]]:
+def trials(run: TableRun[SearchRecord]) -> list[Row]:
     """The trials by number."""
     return sorted(scores.rows(run, "trials"), key=lambda row: row["number"])
 
 
-def complete(run: TableRun[SearchRecord]) -> list[dict[str, Any]]:
+def complete(run: TableRun[SearchRecord]) -> list[Row]:
     """The trials that can be chosen, best first."""
     found = [row for row in trials(run) if row["status"] in COMPLETE]
     return sorted(found, key=lambda row: row["value"], reverse=METRICS[run.record.metric].more_is_better)
@@ -55,7 +53,7 @@ def _part(record: SearchRecord) -> str:
 # The trials in order --------------------------------------------------------------------------------------
 
 
-def _left_score(row: dict[str, Any]) -> float | None:
+def _left_score(row: Row) -> float | None:
     """The score of a trial that left, at its last rung; None where it had none."""
     return row["rung_value"] if row["status"] == "left" else None
 
@@ -96,7 +94,7 @@ def _records(run: TableRun[SearchRecord]) -> list[tuple[int, float]]:
     return steps
 
 
-def _add_trials(figure: go.Figure, rows: list[dict[str, Any]], status: str, metric: str) -> None:
+def _add_trials(figure: Figure, rows: list[Row], status: str, metric: str) -> None:
     name, role, marker = STATUS_STYLES[status]
     value = "left at a rung" if status == "unscored" else f"%{{y:{scores.hover(metric)}}}"
     if not rows:
@@ -112,7 +110,7 @@ def _add_trials(figure: go.Figure, rows: list[dict[str, Any]], status: str, metr
     )
 
 
-def _add_lost(figure: go.Figure, lost: list[dict[str, Any]], edge: float) -> None:
+def _add_lost(figure: Figure, lost: list[Row], edge: float) -> None:
     if lost:
         figure.add_scatter(
             x=[row["number"] for row in lost],
@@ -125,7 +123,7 @@ def _add_lost(figure: go.Figure, lost: list[dict[str, Any]], edge: float) -> Non
         )
 
 
-def _add_best_so_far(figure: go.Figure, steps: list[tuple[int, float]], last: int, metric: str) -> None:
+def _add_best_so_far(figure: Figure, steps: list[tuple[int, float]], last: int, metric: str) -> None:
     figure.add_scatter(
         x=[*(step for step, _ in steps), last],
         y=[*(value for _, value in steps), steps[-1][1]],
@@ -136,7 +134,7 @@ def _add_best_so_far(figure: go.Figure, steps: list[tuple[int, float]], last: in
     )
 
 
-def _trial_words(row: dict[str, Any]) -> str:
+def _trial_words(row: Row) -> str:
     """A trial in a few words for the pointer."""
     rule, epochs = words.plain(row["optimizer"]), words.count(row["epochs_run"], "epoch")
     return f"{rule} at {number(row['learning_rate'])}, {epochs}"
@@ -145,20 +143,17 @@ def _trial_words(row: dict[str, Any]) -> str:
 def _history_sentence(metric: str, steps: list[tuple[int, float]], n_trials: int, beyond: int) -> str:
     best, value = steps[-1]
     text = f"The best of {words.count(n_trials, 'trial')} is number {best}, with "
-    text += f"{words.metric(metric, value)}"
+    text += words.metric(metric, value)
     if len(steps) > 1:
-        text += (
-            f"; the first that could be chosen, number {steps[0][0]}, had {words.metric(metric, steps[0][1])}"
-        )
+        text += f"; the first that could be chosen, number {steps[0][0]}, had "
+        text += words.metric(metric, steps[0][1])
     text += "."
     after = n_trials - 1 - best
     if after >= max(20, n_trials // 3):
         text += f" The last {after:,} trials did not better it: more of them may gain little."
     elif after <= n_trials // 10 and n_trials >= 20:
         text += " It came late: more trials may gain more."
-    if beyond:
-        text += f" {words.count(beyond, 'score')} {'lies' if beyond == 1 else 'lie'} outside the drawing."
-    return text
+    return text + scores.outside(beyond)
 
 
 # Rungs ----------------------------------------------------------------------------------------------------
@@ -174,16 +169,14 @@ def search_rungs(run: TableRun[SearchRecord]) -> Chart:
         entry[1] += row["kept"]
     sums = {epoch: entry for epoch, entry in sorted(sums.items()) if entry[0]}
     if not sums:
-        return Chart(
-            "rungs", title, "Left out: this search had no rungs; every trial was trained to its end."
-        )
+        why = "Left out: this search had no rungs; every trial was trained to its end."
+        return Chart("rungs", title, why)
     figure = new_figure(title, "trials", "", height=130 + 52 * len(sums))
     kept, left = [entry[1] for entry in sums.values()], [entry[0] - entry[1] for entry in sums.values()]
-    places = list(range(len(sums)))
     for name, values, role in (("went on", kept, "right"), ("left", left, "grid")):
         figure.add_bar(
             x=values,
-            y=places,
+            y=list(range(len(sums))),
             name=name,
             orientation="h",
             marker={"color": theme.colour(role)},
@@ -194,16 +187,10 @@ def search_rungs(run: TableRun[SearchRecord]) -> Chart:
             textfont={"color": theme.colour("paper" if role == "right" else "ink")},
             hovertemplate=f"{name}: %{{x:,}}<extra></extra>",
         )
-    ticks = {
-        "tickvals": places,
-        "ticktext": [f"epoch {epoch}" for epoch in sums],
-        "showgrid": False,
-        "ticklabelstandoff": 6,
-    }
-    figure.update_layout(barmode="stack", bargap=0.3, yaxis=ticks | {"range": [len(sums) - 0.5, -0.5]})
-    figure.update_layout(legend={"traceorder": "normal"})
-    listed = words.joined([f"epoch {epoch}: {k} of {n}" for epoch, (n, k) in sums.items()], limit=12)
-    alt = f"Bar chart of the trials that went on at each rung, {listed}."
+    epochs = listed([f"epoch {epoch}" for epoch in sums], ticklabelstandoff=6)
+    figure.update_layout(barmode="stack", bargap=0.3, yaxis=epochs, legend={"traceorder": "normal"})
+    went = words.joined([f"epoch {epoch}: {k} of {n}" for epoch, (n, k) in sums.items()], limit=12)
+    alt = f"Bar chart of the trials that went on at each rung, {went}."
     return Chart("rungs", title, _rungs_sentence(run, sums), alt, figure)
 
 
@@ -211,10 +198,8 @@ def _rungs_sentence(run: TableRun[SearchRecord], sums: dict[int, list[int]]) -> 
     entered, last = next(iter(sums.values()))[0], list(sums.values())[-1][1]
     first_epoch = next(iter(sums))
     verb = "was" if entered == 1 else "were"
-    text_ = (
-        f"{words.count(entered, 'trial')} {verb} compared after epoch {first_epoch}; {last:,} went on past "
-    )
-    text_ += f"the last rung, at epoch {list(sums)[-1]}."
+    text_ = f"{words.count(entered, 'trial')} {verb} compared after epoch {first_epoch}; {last:,} went on "
+    text_ += f"past the last rung, at epoch {list(sums)[-1]}."
     rows, budget = trials(run), run.record.winner.hyperparameters["epochs"]
     ran, full = sum(row["epochs_run"] for row in rows), len(rows) * budget * folds_of(run.record)
     if ran < full:
@@ -229,32 +214,27 @@ def _rungs_sentence(run: TableRun[SearchRecord], sums: dict[int, list[int]]) -> 
 def search_curves(run: SearchRun) -> Chart:
     """Loss by epoch of the best trials: validation solid, training dotted, a marker at the epoch kept."""
     title, loss = "Curves of the best trials", scores.loss_of(run.record)
-    curves: dict[int, list[dict[str, Any]]] = {}
-    for row in run.history.sort("epoch").to_dicts():
-        if scores.finite(row["validation_loss"]):
-            curves.setdefault(row["member"], []).append(row)
+    known = [row for row in run.history.sort("epoch").to_dicts() if scores.finite(row["validation_loss"])]
+    curves = scores.grouped(known, "member")
     ranked = [row for row in complete(run) if row["number"] in curves]
     if not ranked:
         return Chart("curves", title, "Left out: the run holds no curve of a trial that can be chosen.")
     figure = new_figure(title, "epoch", scores.axis_title(run.record, loss, ""), height=480)
     roles = ("wrong", "right", "rmsprop", "adadelta", "further-2", "adagrad", "further-4", "nesterov")
-    for place, trial in enumerate(ranked[: len(roles)]):
+    drawn = ranked[: len(roles)]
+    for place, trial in enumerate(drawn):
         _add_trial_curve(figure, trial, curves[trial["number"]], theme.colour(roles[place]), place == 0)
     values = [value for trace in figure.data for value in trace.y]
     settings, _, _ = scores.clipped(loss, values)
     epochs = [epoch for trace in figure.data for epoch in trace.x]
-    figure.update_layout(xaxis={"dtick": 1} if max(epochs) - min(epochs) < 10 else {}, yaxis=settings)
-    drawn = ranked[: len(roles)]
-    listed = words.joined([f"trial {t['number']} kept at epoch {t['best_epoch']}" for t in drawn], 10)
-    alt = f"Line chart of loss by epoch of {words.count(len(drawn), 'trial')}: {listed}."
-    return Chart(
-        "curves", title, _curves_sentence(run.record, drawn, curves[drawn[0]["number"]]), alt, figure
-    )
+    figure.update_layout(xaxis=scores.epoch_axis(epochs), yaxis=settings)
+    kept = words.joined([f"trial {t['number']} kept at epoch {t['best_epoch']}" for t in drawn], 10)
+    alt = f"Line chart of loss by epoch of {words.count(len(drawn), 'trial')}: {kept}."
+    sentence = _curves_sentence(run.record, drawn, curves[drawn[0]["number"]])
+    return Chart("curves", title, sentence, alt, figure)
 
 
-def _add_trial_curve(
-    figure: go.Figure, trial: dict[str, Any], points: list[dict[str, Any]], colour: str, best: bool
-) -> None:
+def _add_trial_curve(figure: Figure, trial: Row, points: list[Row], colour: str, best: bool) -> None:
     name = f"{trial['number']}: {words.plain(trial['optimizer'], 16)}"
     common = {"legendgroup": name, "hoverlabel": {"namelength": -1}}
     epochs, width = [row["epoch"] for row in points], 3.0 if best else 1.6
@@ -294,13 +274,11 @@ def _add_trial_curve(
         )
 
 
-def _curves_sentence(record: SearchRecord, drawn: list[dict[str, Any]], points: list[dict[str, Any]]) -> str:
+def _curves_sentence(record: SearchRecord, drawn: list[Row], points: list[Row]) -> str:
     loss, best = scores.loss_of(record), drawn[0]
     kept = next((row for row in points if row["epoch"] == best["best_epoch"]), points[-1])
-    text_ = (
-        f"The best trial, {best['number']} ({best['optimizer']}), was kept at epoch {kept['epoch']} with a "
-    )
-    text_ += f"validation {scores.metric_name(loss)} of {number(kept['validation_loss'])}"
+    text_ = f"The best trial, {best['number']} ({best['optimizer']}), was kept at epoch {kept['epoch']} with "
+    text_ += f"a validation {scores.metric_name(loss)} of {number(kept['validation_loss'])}"
     if scores.finite(kept["training_loss"]):
         gap = kept["validation_loss"] - kept["training_loss"]
         text_ += f", {number(abs(gap))} {'above' if gap >= 0 else 'below'} its training loss"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from couloir.figures import relief
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.heights import Scale
 from couloir.figures.relief import space_axis
 from couloir.figures.surfaces.contours import HEIGHT, coordinates_told, gridded, range_words
@@ -16,8 +16,6 @@ from couloir.figures.surfaces.tracks import Track, ends_words, tracks, view
 from couloir.text import number, share
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.surfaces.evaluation import Surface
     from couloir.surfaces.paths import Paths
 
@@ -69,7 +67,7 @@ def _height_sentence(heights: Scale) -> str:
     return f"{text}the steep walls and the flat floor can be seen; the axis names losses."
 
 
-def _add_path(figure: go.Figure, surface: Surface, track: Track, heights: Scale) -> None:
+def _add_path(figure: Figure, surface: Surface, track: Track, heights: Scale) -> None:
     """A path a little above the surface; what is outside the box is left out."""
     x, y = track.coordinates()
     points, losses = np.array([x, y]).T, track.losses[: len(x)]

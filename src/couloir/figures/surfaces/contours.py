@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from couloir.figures import relief
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.heights import Scale, scale
 from couloir.figures.surfaces.tracks import Track, add_path, ends_words, tracks, view
 from couloir.figures.traces import add_trace, mark, titled
 from couloir.text import joined, number, point
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from couloir.surfaces.evaluation import Grid, Surface
     from couloir.surfaces.paths import Paths
 
@@ -45,12 +43,8 @@ def contour(surface: Surface, paths: Paths | None = None, *, labels: Sequence[st
     for track in drawn:
         add_path(figure, track)
     add_marks(figure, surface, drawn)
-    figure.update_layout(
-        xaxis=side(surface, 0),
-        yaxis=side(surface, 1),
-        showlegend=True,
-        **title_on_top(3 if len(drawn) > 3 else 1),
-    )
+    figure.update_layout(xaxis=side(surface, 0), yaxis=side(surface, 1), showlegend=True)
+    figure.update_layout(**title_on_top(3 if len(drawn) > 3 else 1))
     x, y = (f"{axis} from {number(a)} to {number(b)}"
             for axis, (a, b) in zip(surface.axes, surface.domain, strict=True))  # fmt: skip
     alt = f"Level lines of {surface.title} over {x} and {y}. {range_words(found)} {ends_words(drawn)}".strip()
@@ -66,7 +60,7 @@ def gridded(surface: Surface, resolution: int = RESOLUTION) -> tuple[Grid, Scale
 
 
 def add_levels(
-    figure: go.Figure, found: Grid, heights: Scale, surface: Surface, bar: bool = True, **settings: Any
+    figure: Figure, found: Grid, heights: Scale, surface: Surface, bar: bool = True, **settings: Any
 ) -> None:
     """Shade and level lines of a grid.
 
@@ -87,7 +81,7 @@ def coordinates_told(surface: Surface) -> str:
     return f"{x} %{{x:.3~g}}, {y} %{{y:.3~g}}<br>loss"
 
 
-def add_marks(figure: go.Figure, surface: Surface, drawn: Sequence[Track]) -> None:
+def add_marks(figure: Figure, surface: Surface, drawn: Sequence[Track]) -> None:
     """The minima that are known, and where the paths begin."""
     inside = [
         minimum
@@ -124,10 +118,8 @@ def _sentence(surface: Surface, drawn: Sequence[Track], heights: Scale) -> str:
     if surface.least is not None and surface.minima:
         from couloir.surfaces.evaluation import values
 
-        losses = values(surface, surface.minima).tolist()
-        least = [
-            at for at, loss in zip(surface.minima, losses, strict=True) if abs(loss - surface.least) < 1e-6
-        ]
+        losses = zip(surface.minima, values(surface, surface.minima).tolist(), strict=True)
+        least = [at for at, loss in losses if abs(loss - surface.least) < 1e-6]
         text += f"The least loss, {number(surface.least)}, is at "
         text += f"{joined([point(at) for at in least or surface.minima[:1]])}. "
     if heights.logarithmic:

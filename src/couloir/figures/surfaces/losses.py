@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.surfaces.tracks import Track, add_head, ends_words, tracks
 from couloir.figures.traces import add_trace, line, short
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from numpy.typing import NDArray
 
     from couloir.surfaces.evaluation import Surface
@@ -65,9 +64,7 @@ def _above(surface: Surface, track: Track) -> NDArray[np.float64]:
     return losses if surface.least is None else np.maximum(losses - surface.least, DEEPEST)
 
 
-def add_losses(
-    figure: go.Figure, track: Track, surface: Surface, legend: bool = True, **settings: Any
-) -> None:
+def add_losses(figure: Figure, track: Track, surface: Surface, legend: bool = True, **settings: Any) -> None:
     """The losses of a path as a line, and a mark at its end."""
     values, name = short(_above(surface, track), 6), track.name
     add_trace(

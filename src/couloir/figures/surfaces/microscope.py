@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.surfaces.contours import add_levels, gridded, side
 from couloir.figures.traces import add_trace, line, mark
 from couloir.text import number, point
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from numpy.typing import NDArray
 
     from couloir.surfaces.evaluation import Surface
@@ -69,9 +68,8 @@ def microscope(step: Microscope) -> Chart:
 
 def arrows(step: Microscope) -> list[Arrow]:
     """The arrows of a step, the change last."""
-    start, end, gradient, change = (
-        np.asarray(v, float) for v in (step.point, step.next_point, step.gradient, step.change)
-    )
+    given = (step.point, step.next_point, step.gradient, step.change)
+    start, end, gradient, change = (np.asarray(each, float) for each in given)
     length = float(np.linalg.norm(change))
     found: list[Arrow] = []
     if step.squares is None and step.effective is not None:
@@ -99,14 +97,14 @@ def window(step: Microscope, drawn: Sequence[Arrow]) -> Surface:
     return dataclasses.replace(step.surface, domain=((a, b), (c, d)))
 
 
-def _add_arrow(figure: go.Figure, arrow: Arrow) -> None:
+def _add_arrow(figure: Figure, arrow: Arrow) -> None:
     x, y = np.stack([arrow.tail, arrow.tip], axis=1).tolist()
     head = mark(arrow.colour, [0, 17], "arrow", angleref="previous", opacity=1)
     hover = f"{arrow.name}<br>(%{{x:.5~g}}, %{{y:.5~g}})"
     add_trace(figure, x, y, arrow.name, line(arrow.colour, arrow.width), head, hover)
 
 
-def _add_points(figure: go.Figure, step: Microscope) -> None:
+def _add_points(figure: Figure, step: Microscope) -> None:
     """Where the step begins, and where the gradient is taken if that is elsewhere."""
     points = [("the point W", step.point, "circle")]
     if step.asked != step.point:

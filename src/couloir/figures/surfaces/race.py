@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from couloir.figures import animation, theme
 from couloir.figures.animation import Trail
-from couloir.figures.chart import Chart, new_figure, title_on_top
+from couloir.figures.chart import Chart, Figure, new_figure, title_on_top
 from couloir.figures.surfaces.contours import add_levels, add_marks, gridded, side
 from couloir.figures.surfaces.losses import DEEPEST, add_losses, losses_axis, losses_title, path_losses
 from couloir.figures.surfaces.tracks import Track, add_path, tracks, view
+from couloir.figures.theme import RuleStyle
 from couloir.figures.traces import BELOW, add_trace, line, mark, split, titled
 from couloir.text import joined, number, plain
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.figures.theme import RuleStyle
     from couloir.surfaces.endings import Finish
     from couloir.surfaces.evaluation import Surface
     from couloir.surfaces.race import SurfaceRace, TriedRate
@@ -43,18 +41,15 @@ def surface_race(race: SurfaceRace) -> Chart:
     step = {"range": [0, 1.02 * steps], "title": {"text": "step", "standoff": 4}}
     split(figure, step, losses, LOWER, UPPER)
     figure.update_layout(**title_on_top(3 if len(drawn) > 3 else 1))
-    figure.update_layout(
-        margin={"b": 150},
-        xaxis=side(seen, 0) | {"anchor": "y", "title": {"standoff": 4}},
-        yaxis=side(seen, 1),
-    )
+    across = side(seen, 0) | {"anchor": "y", "title": {"standoff": 4}}
+    figure.update_layout(margin={"b": 150}, xaxis=across, yaxis=side(seen, 1))
     animation.animate(figure, trails, steps)
     sentence = race_words(race)
     alt = f"Level lines of {surface.title} with the path of each rule, above a line chart of the loss by "
     return Chart("race", title, sentence, f"{alt}step. {sentence}", figure)
 
 
-def _draw(figure: go.Figure, surface: Surface, seen: Surface, drawn: Sequence[Track]) -> list[Trail]:
+def _draw(figure: Figure, surface: Surface, seen: Surface, drawn: Sequence[Track]) -> list[Trail]:
     """Level lines, paths, losses and marks; what moves of them."""
     add_levels(figure, *gridded(seen), seen)
     figure.data[-1].colorbar.update(len=1 - UPPER, y=1.0, yanchor="top")
@@ -132,11 +127,8 @@ def race_response(race: SurfaceRace) -> Chart:
     by_rule, styles = _tried(race), theme.rule_styles(each.name for each in race.runners)
     for rule, tried in by_rule.items():
         _add_response(figure, rule, tried, surface, styles[rule])
-    figure.update_layout(
-        xaxis=theme.powers(1),
-        yaxis=theme.powers() if surface.least is not None else {},
-        **title_on_top(2),
-    )
+    heights = theme.powers() if surface.least is not None else {}
+    figure.update_layout(xaxis=theme.powers(1), yaxis=heights, **title_on_top(2))
     sentence = _response_sentence(by_rule, surface)
     alt = f"Line chart of the loss after {race.steps:,} steps against the learning rate. {sentence}"
     return Chart("response", title, sentence, alt, figure)
@@ -161,7 +153,7 @@ def _finished(tried: list[TriedRate], surface: Surface) -> list[tuple[TriedRate,
 
 
 def _add_response(
-    figure: go.Figure, rule: str, tried: list[TriedRate], surface: Surface, style: RuleStyle
+    figure: Figure, rule: str, tried: list[TriedRate], surface: Surface, style: RuleStyle
 ) -> None:
     name, drawn = plain(rule), _finished(tried, surface)
     sizes = [14.0 if each.chosen else 6.0 for each, _ in drawn]

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from couloir.figures import theme
+from couloir.figures.chart import Figure
 from couloir.figures.theme import RuleStyle
 from couloir.figures.traces import add_trace, line, mark, short
 from couloir.text import count, joined, number, plain, point
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from numpy.typing import NDArray
 
     from couloir.surfaces.evaluation import Surface
@@ -121,7 +121,7 @@ def view(surface: Surface, drawn: Sequence[Track]) -> Surface:
     return dataclasses.replace(surface, domain=((a, b), (c, d)))
 
 
-def add_path(figure: go.Figure, track: Track) -> None:
+def add_path(figure: Figure, track: Track) -> None:
     """A path as a line, one point a step, and a mark at its end."""
     x, y = track.coordinates()
     add_trace(
@@ -137,7 +137,7 @@ def add_path(figure: go.Figure, track: Track) -> None:
     add_head(figure, track, x[-1], y[-1])
 
 
-def add_head(figure: go.Figure, track: Track, x: float, y: float, **settings: Any) -> None:
+def add_head(figure: Figure, track: Track, x: float, y: float, **settings: Any) -> None:
     """The mark at the end of a line."""
     head = mark(track.style.colour, 11, track.style.symbol, (1.5, "paper"))
     add_trace(figure, [x], [y], track.name, marker=head, legendgroup=track.name, showlegend=False, **settings)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from couloir import text as words
 from couloir.figures import theme
-from couloir.figures.chart import Chart, new_figure
+from couloir.figures.chart import Chart, Figure, new_figure
 from couloir.figures.scores import TableRun
+from couloir.figures.traces import add_trace, line
+from couloir.runs.records import LearnedRecord
+from couloir.runs.records.learned import Bin, Calibration
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LearnedRecord
-    from couloir.runs.records.learned import Bin, Calibration
 
 
 def reliability(run: TableRun[LearnedRecord]) -> Chart:
@@ -30,8 +26,7 @@ def reliability(run: TableRun[LearnedRecord]) -> Chart:
         reason = "the run holds no calibration" if classes else "numbers are predicted, not classes"
         return Chart("calibration", title, f"Left out: {reason}.")
     figure = new_figure(title, "confidence", "share that is right", height=460)
-    quiet = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
-    figure.add_scatter(x=[0, 1], y=[0, 1], name="honest", mode="lines", line=quiet, hoverinfo="skip")
+    add_trace(figure, [0, 1], [0, 1], "honest", line("quiet", 1, "dash"))
     as_it_is, bins = calibration.temperature == 1, calibration.reliability
     _add_bins(figure, bins, "the model" if as_it_is else "before temperature", "right")
     after = [] if as_it_is else calibration.reliability_scaled
@@ -45,8 +40,9 @@ def reliability(run: TableRun[LearnedRecord]) -> Chart:
     return Chart("calibration", title, _calibration_sentence(calibration), alt, figure)
 
 
-def _add_bins(figure: go.Figure, bins: Sequence[Bin], name: str, role: str) -> None:
+def _add_bins(figure: Figure, bins: Sequence[Bin], name: str, role: str) -> None:
     total = sum(b.count for b in bins)
+    sizes = [7 + 22 * (b.count / total) ** 0.5 for b in bins]
     figure.add_scatter(
         x=[b.confidence for b in bins],
         y=[b.accuracy for b in bins],
@@ -54,11 +50,7 @@ def _add_bins(figure: go.Figure, bins: Sequence[Bin], name: str, role: str) -> N
         name=name,
         mode="lines+markers",
         line={"color": theme.colour(role), "width": 1.5},
-        marker={
-            "color": theme.colour(role),
-            "size": [7 + 22 * (b.count / total) ** 0.5 for b in bins],
-            "opacity": 0.75,
-        },
+        marker={"color": theme.colour(role), "size": sizes, "opacity": 0.75},
         hovertemplate="%{x:.1%} sure, %{y:.1%} right<br>%{customdata}<extra></extra>",
     )
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.engine.metrics import HEADLINE_METRIC
 from couloir.figures import reading, scores, theme
-from couloir.figures.chart import Chart, Run, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, Row, Run, logarithmic_where_wide, new_figure
+from couloir.figures.traces import add_note, add_trace, line, mark
+from couloir.runs.records import TrainRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import TrainRecord
 
 
 def learning_curves(run: Run[TrainRecord]) -> Chart:
@@ -32,22 +29,18 @@ def learning_curves(run: Run[TrainRecord]) -> Chart:
     _add_line(figure, run, "training", points, {"color": style.colour, "width": 2, "dash": "dot"})
     _add_line(figure, run, "validation", points, {"color": style.colour, "width": 2.5})
     figure.data[1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
-    _mark_epoch(figure, winner.best_epoch)
-    figure.update_layout(
-        hovermode="x unified",
-        xaxis=_epoch_axis([point[0] for point in points]),
-        yaxis=logarithmic_where_wide(values),
-    )
+    mark_epoch(figure, winner.best_epoch, f"kept: epoch {winner.best_epoch}", points[-1][0])
+    epochs = scores.epoch_axis([point[0] for point in points])
+    figure.update_layout(hovermode="x unified", xaxis=epochs, yaxis=logarithmic_where_wide(values))
     sentence = _learning_sentence(run, points)
     alt = f"Line chart over {words.count(len(points), 'epoch')}: validation loss from {number(points[0][2])} "
-    alt += (
-        f"to {number(points[-1][2])}, training loss from {number(points[0][1])} to {number(points[-1][1])}."
-    )
+    alt += f"to {number(points[-1][2])}, training loss from {number(points[0][1])} to "
+    alt += f"{number(points[-1][1])}."
     return Chart("learning-curves", title, sentence, alt, figure)
 
 
 def _add_line(
-    figure: go.Figure, run: Run[TrainRecord], part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
+    figure: Figure, run: Run[TrainRecord], part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
 ) -> None:
     """One part's loss; where the pointer rests, the score is shown beside it."""
     score = HEADLINE_METRIC[run.record.data.task]
@@ -69,28 +62,11 @@ def _add_line(
     )
 
 
-def _epoch_axis(epochs: list[int]) -> dict[str, Any]:
-    """Axis settings: few epochs get a tick each, as there is nothing between two of them."""
-    return {"dtick": 1} if max(epochs) - min(epochs) < 10 else {}
-
-
-def _mark_epoch(figure: go.Figure, epoch: int) -> None:
-    line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
-    figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=line)
-    # The note stands on the side that has room.
-    last = max(max(trace.x) for trace in figure.data)
-    side = "right" if epoch > last / 2 else "left"
-    figure.add_annotation(
-        x=epoch,
-        y=1,
-        yref="paper",
-        yanchor="top",
-        xanchor=side,
-        xshift=-6 if side == "right" else 6,
-        showarrow=False,
-        text=f"kept: epoch {epoch}",
-        font={"color": theme.colour("quiet"), "size": 13},
-    )
+def mark_epoch(figure: Figure, epoch: int, text: str, last: int, height: float = 1.0) -> None:
+    """A dashed line at an epoch, with a note on the side that has room."""
+    figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=line("quiet", 1, "dash"))
+    side, shift = ("right", -6) if epoch > last / 2 else ("left", 6)
+    add_note(figure, epoch, height, text, yref="paper", yanchor="top", xanchor=side, xshift=shift)
 
 
 def _learning_sentence(run: Run[TrainRecord], points: list[tuple[Any, ...]]) -> str:
@@ -130,37 +106,26 @@ def curves_by_rule(run: Run[TrainRecord]) -> Chart:
             _add_rule_curve(figure, row, curves[row["optimizer"]])
     values = [value for points in curves.values() for _, value in points]
     epochs = [epoch for points in curves.values() for epoch, _ in points]
-    figure.update_layout(xaxis=_epoch_axis(epochs), yaxis=logarithmic_where_wide(values))
+    figure.update_layout(xaxis=scores.epoch_axis(epochs), yaxis=logarithmic_where_wide(values))
     sentence = _rules_sentence(run, best, curves)
     ends = words.joined([f"{row['optimizer']} {number(row['validation_loss'])}" for row in best], limit=12)
     alt = f"Line chart of validation loss by epoch, one line a rule. Lowest loss of each: {ends}."
     return Chart("rules", title, sentence, alt, figure)
 
 
-def _add_rule_curve(figure: go.Figure, row: dict[str, Any], points: list[tuple[Any, ...]]) -> None:
+def _add_rule_curve(figure: Figure, row: Row, points: list[tuple[Any, ...]]) -> None:
     rule, style = row["optimizer"], theme.rule_style(row["optimizer"])
-    line = {"color": style.colour, "width": 2, "dash": style.dash}
-    common = {"name": words.plain(rule), "legendgroup": rule, "line": line}
+    own = {"name": words.plain(rule), "line": line(style.colour, 2, style.dash), "legendgroup": rule}
     hover = f"{words.plain(rule)} at {number(row['learning_rate'])}<br>epoch %{{x}}: %{{y:.3~g}}"
     epochs, losses = (list(column) for column in zip(*points, strict=True))
     kept = [(epoch, loss) for epoch, loss in points if epoch == row["best_epoch"]] or [points[-1]]
-    figure.add_scatter(
-        x=epochs, y=losses, mode="lines", showlegend=False, hovertemplate=f"{hover}<extra></extra>", **common
-    )
+    add_trace(figure, epochs, losses, hover=hover, showlegend=False, **own)
     # The kept epoch is a trace of its own, so that the legend shows line and marker together.
-    figure.add_scatter(
-        x=[kept[0][0]],
-        y=[kept[0][1]],
-        mode="lines+markers",
-        marker={"color": style.colour, "symbol": style.symbol, "size": 11},
-        hovertemplate=f"{hover}, kept<extra></extra>",
-        **common,
-    )
+    head = mark(style.colour, 11, style.symbol)
+    add_trace(figure, [kept[0][0]], [kept[0][1]], marker=head, hover=f"{hover}, kept", **own)
 
 
-def _rules_sentence(
-    run: Run[TrainRecord], best: list[dict[str, Any]], curves: dict[str, list[tuple[Any, ...]]]
-) -> str:
+def _rules_sentence(run: Run[TrainRecord], best: list[Row], curves: dict[str, list[tuple[Any, ...]]]) -> str:
     ordered = sorted(best, key=lambda row: row["validation_loss"])
     lowest, highest = ordered[0], ordered[-1]
     text = f"{lowest['optimizer']} reaches the lowest validation loss, {number(lowest['validation_loss'])}, "
@@ -201,10 +166,9 @@ def generalisation_gap(run: Run[TrainRecord]) -> Chart:
     figure = new_figure(title, reading.loss_axis(run, "training"), reading.loss_axis(run, "validation"), 480)
     values = [row[column] for row in rows for column in ("training_loss", "validation_loss")]
     scale = logarithmic_where_wide(values)
-    _add_diagonal(figure, values)
-    by_rule: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_rule.setdefault(row["optimizer"], []).append(row)
+    ends = [min(values), max(values)]
+    add_trace(figure, ends, ends, "no gap", line("quiet", 1, "dash"))
+    by_rule = scores.grouped(rows, "optimizer")
     # The large markers come last, so that none hides behind a small one.
     for of_rule in by_rule.values():
         if of_rule[1:]:
@@ -220,20 +184,10 @@ def generalisation_gap(run: Run[TrainRecord]) -> Chart:
     return Chart("gap", title, sentence, alt, figure)
 
 
-def _add_diagonal(figure: go.Figure, values: list[float]) -> None:
-    figure.add_scatter(
-        x=[min(values), max(values)],
-        y=[min(values), max(values)],
-        name="no gap",
-        mode="lines",
-        line={"color": theme.colour("quiet"), "width": 1, "dash": "dash"},
-        hoverinfo="skip",
-    )
-
-
-def _add_gap_points(figure: go.Figure, rows: list[dict[str, Any]], best: bool) -> None:
+def _add_gap_points(figure: Figure, rows: list[Row], best: bool) -> None:
     """The points of one rule: its best member large and named in the legend, or the others small."""
     style, name = theme.rule_style(rows[0]["optimizer"]), words.plain(rows[0]["optimizer"])
+    size, opacity = (14, 1.0) if best else (7, 0.55)
     figure.add_scatter(
         x=[row["training_loss"] for row in rows],
         y=[row["validation_loss"] for row in rows],
@@ -245,19 +199,13 @@ def _add_gap_points(figure: go.Figure, rows: list[dict[str, Any]], best: bool) -
         legendgroup=name,
         showlegend=best,
         mode="markers",
-        marker={
-            "color": style.colour,
-            "symbol": style.symbol,
-            "size": 14 if best else 7,
-            "opacity": 1.0 if best else 0.55,
-            "line": {"color": theme.colour("paper"), "width": 1},
-        },
+        marker=mark(style.colour, size, style.symbol, (1, "paper"), opacity=opacity),
         hovertemplate=f"{name} at %{{customdata[0]}}<br>training %{{x:.3~g}}, validation %{{y:.3~g}}"
         "<br>gap %{customdata[1]}<extra></extra>",
     )
 
 
-def _gap_sentence(rows: list[dict[str, Any]]) -> str:
+def _gap_sentence(rows: list[Row]) -> str:
     training, validation = rows[0]["training_loss"], rows[0]["validation_loss"]
     text = f"The winner's validation loss is {number(validation)}, its training loss {number(training)}: "
     if validation < training:
@@ -269,11 +217,9 @@ def _gap_sentence(rows: list[dict[str, Any]]) -> str:
     if len(rows) == 1:
         return text
     above = sum(row["validation_loss"] > row["training_loss"] for row in rows)
-    text += (
-        f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the line, "
-    )
-    return text + "doing better on rows they were trained on than on new ones."
+    text += f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the "
+    return text + "line, doing better on rows they were trained on than on new ones."
 
 
-def _gap_words(row: dict[str, Any]) -> str:
+def _gap_words(row: Row) -> str:
     return f"{row['optimizer']} {number(row['training_loss'])} and {number(row['validation_loss'])}"

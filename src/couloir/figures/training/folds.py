@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from couloir import text as words
 from couloir.figures import scores, theme
-from couloir.figures.chart import Chart, Run, new_figure
+from couloir.figures.chart import Chart, Figure, Run, new_figure
 from couloir.figures.scores import TableRun
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LearnedRecord
-    from couloir.runs.records.learned import FoldScores, FoldSizes
+from couloir.figures.traces import listed
+from couloir.runs.records import LearnedRecord
+from couloir.runs.records.learned import FoldScores, FoldSizes
 
 PARTS = {
     "train": ("trained on", "right"),
@@ -47,17 +43,11 @@ def fold_strip(run: Run[LearnedRecord] | TableRun[LearnedRecord]) -> Chart:
         barmode="overlay",
         bargap=0.22,
         xaxis={"showgrid": False, "range": [0, 1.02 * total + test]},
-        yaxis={
-            "tickvals": list(range(len(sizes))),
-            "ticktext": [f"fold {place + 1}" for place in range(len(sizes))],
-            "range": [len(sizes) - 0.5, -0.5],
-            "ticklabelstandoff": 6,
-            "showgrid": False,
-        },
+        yaxis=listed([f"fold {place + 1}" for place in range(len(sizes))], ticklabelstandoff=6),
         legend={"traceorder": "normal"},
     )
-    listed = "; ".join(f"{s.train}, {s.stopping}, {s.held_out}" for s in sizes[:12])
-    alt = f"Strips of {words.count(len(sizes), 'fold')}. Rows trained on, stopping, held out: {listed}."
+    rows = "; ".join(f"{s.train}, {s.stopping}, {s.held_out}" for s in sizes[:12])
+    alt = f"Strips of {words.count(len(sizes), 'fold')}. Rows trained on, stopping, held out: {rows}."
     return Chart("folds", title, _strip_sentence(validated.kind, sizes, test), alt, figure)
 
 
@@ -92,7 +82,7 @@ def _fill(fold: int, free: list[tuple[int, int]], size: FoldSizes) -> list[tuple
     return pieces
 
 
-def _add_pieces(figure: go.Figure, pieces: list[tuple[str, int, float, int]], name: str, colour: str) -> None:
+def _add_pieces(figure: Figure, pieces: list[tuple[str, int, float, int]], name: str, colour: str) -> None:
     if pieces:
         figure.add_bar(
             x=[rows for _, _, _, rows in pieces],
@@ -109,8 +99,7 @@ def _add_pieces(figure: go.Figure, pieces: list[tuple[str, int, float, int]], na
 def _strip_sentence(kind: str, sizes: Sequence[FoldSizes], test: int) -> str:
     held = [size.held_out for size in sizes]
     span = f"{min(held):,} to {max(held):,}" if min(held) < max(held) else f"{held[0]:,}"
-    text = f"{len(sizes)} folds, {kind}: {KINDS[kind]}. "
-    text += f"A fold holds out {span} rows"
+    text = f"{len(sizes)} folds, {kind}: {KINDS[kind]}. A fold holds out {span} rows"
     if any(size.stopping for size in sizes):
         text += " and sets some of its training rows aside to tell when to stop, so that its score is honest"
     text += f". The {words.count(test, 'test row')} {'is' if test == 1 else 'are'} in no fold."
@@ -138,25 +127,16 @@ def fold_scores(run: Run[LearnedRecord] | TableRun[LearnedRecord]) -> Chart:
         settings |= {"range": [math.log10(least), math.log10(highest * (highest / least) ** 0.06)]}
     for place, (name, found) in enumerate(series.items()):
         _add_fold_scores(figure, name, found, place, metric, least)
-    figure.update_layout(
-        showlegend=False,
-        xaxis=settings,
-        yaxis={
-            "tickvals": list(range(len(series))),
-            "ticktext": list(series),
-            "range": [len(series) - 0.5, -0.5],
-            "showgrid": False,
-            "tickfont": {"size": 13, "color": theme.colour("ink")},
-        },
-    )
-    listed = words.joined([f"{n} {words.metric(metric, s.mean)}" for n, s in series.items()])
-    alt = f"Dot chart of the scores of {words.count(len(values), 'fold')}. Means: {listed}."
+    names = listed(list(series), tickfont={"size": 13, "color": theme.colour("ink")})
+    figure.update_layout(showlegend=False, xaxis=settings, yaxis=names)
+    means = words.joined([f"{n} {words.metric(metric, s.mean)}" for n, s in series.items()])
+    alt = f"Dot chart of the scores of {words.count(len(values), 'fold')}. Means: {means}."
     sentence = _scores_sentence(series, metric, suggested=run.record.kind == "search")
     return Chart("fold-scores", title, sentence, alt, figure)
 
 
 def _add_fold_scores(
-    figure: go.Figure, name: str, found: FoldScores, place: int, metric: str, least: float
+    figure: Figure, name: str, found: FoldScores, place: int, metric: str, least: float
 ) -> None:
     colour = theme.colour("right" if place == 0 else "quiet")
     low, high = max(found.mean - found.spread, least), found.mean + found.spread
@@ -180,19 +160,14 @@ def _add_fold_scores(
 
 def _scores_sentence(series: Mapping[str, FoldScores], metric: str, suggested: bool) -> str:
     won = series["winner"]
-    text = (
-        f"Over {words.count(len(won.values), 'fold')} the winner has a mean {scores.metric_name(metric)} of "
-    )
-    text += f"{words.metric(metric, won.mean)}, with a spread of {words.metric(metric, won.spread)} between "
+    text = f"Over {words.count(len(won.values), 'fold')} the winner has a mean {scores.metric_name(metric)} "
+    text += f"of {words.metric(metric, won.mean)}, with a spread of {words.metric(metric, won.spread)} "
     best, worst = sorted((min(won.values), max(won.values)), reverse=scores.higher_is_better(metric))
-    text += (
-        f"folds: from {words.metric(metric, best)} in the best to {words.metric(metric, worst)} in the worst."
-    )
+    text += f"between folds: from {words.metric(metric, best)} in the best to {words.metric(metric, worst)} "
+    text += "in the worst."
     if "nested" in series:
-        text += (
-            " The winner was chosen by these scores, which flatters it a little; nested, where the choice "
-        )
-        text += "is made anew inside each fold, the mean is "
+        text += " The winner was chosen by these scores, which flatters it a little; nested, where the "
+        text += "choice is made anew inside each fold, the mean is "
         text += f"{words.metric(metric, series['nested'].mean)}."
         if suggested:
             text += " (What was tried was suggested by means over the folds, so that this flatters a little "

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from couloir import text as words
 from couloir.figures import reading, theme
-from couloir.figures.chart import Chart, Run, logarithmic_where_wide, new_figure
+from couloir.figures.chart import Chart, Figure, Row, Run, logarithmic_where_wide, new_figure
+from couloir.figures.traces import add_note, add_trace, line, mark
+from couloir.runs.records import TrainRecord
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import TrainRecord
 
 
 class Point(NamedTuple):
@@ -46,7 +43,9 @@ def learning_rate_response(run: Run[TrainRecord]) -> Chart:
     for rule, points in response.items():
         _add_response(figure, rule, points, top)
     if any(point.loss is None for points in response.values() for point in points):
-        _name_diverged(figure, top, scale["type"] == "log")
+        # Plotly places annotations on a logarithmic axis by the exponent.
+        height = math.log10(top) if scale["type"] == "log" else top
+        add_note(figure, 0, height, "× diverged", xref="paper", xanchor="left", yanchor="middle")
     figure.update_layout(xaxis=_rate_axis(sorted({row["learning_rate"] for row in rows})), yaxis=scale)
     sentence = _response_sentence(response)
     alt = f"Line chart over the learning rate. Best loss of each rule: {_response_words(response)}."
@@ -61,7 +60,7 @@ def _rate_axis(rates: list[float]) -> dict[str, Any]:
     return axis | ({"dtick": "D2"} if rates[-1] / rates[0] < 150 else {})
 
 
-def _response(rows: list[dict[str, Any]], rule: str) -> list[Point]:
+def _response(rows: list[Row], rule: str) -> list[Point]:
     """One rule's points, by rate."""
     of_rule = [row for row in rows if row["optimizer"] == rule]
     points = []
@@ -73,54 +72,26 @@ def _response(rows: list[dict[str, Any]], rule: str) -> list[Point]:
     return points
 
 
-def _add_response(figure: go.Figure, rule: str, points: list[Point], top: float) -> None:
+def _add_response(figure: Figure, rule: str, points: list[Point], top: float) -> None:
     style, name = theme.rule_style(rule), words.plain(rule)
     drawn = [point for point in points if point.loss is not None]
     lost = [point for point in points if point.loss is None]
     figure.add_scatter(
         x=[point.rate for point in drawn],
         y=[point.loss for point in drawn],
-        customdata=[
-            f"<br>{point.diverged} of {point.members} diverged" if point.diverged else "" for point in drawn
-        ],
+        customdata=[f"<br>{p.diverged} of {p.members} diverged" if p.diverged else "" for p in drawn],
         name=name,
         legendgroup=rule,
         mode="lines+markers",
-        line={"color": style.colour, "width": 2, "dash": style.dash},
-        marker={"color": style.colour, "symbol": style.symbol, "size": 9},
+        line=line(style.colour, 2, style.dash),
+        marker=mark(style.colour, 9, style.symbol),
         hovertemplate=f"{name} at %{{x:.3~g}}: %{{y:.3~g}}%{{customdata}}<extra></extra>",
     )
     if lost:
-        figure.add_scatter(
-            x=[point.rate for point in lost],
-            y=[top] * len(lost),
-            name=f"{name}: diverged",
-            legendgroup=rule,
-            showlegend=False,
-            mode="markers",
-            marker={
-                "color": style.colour,
-                "symbol": "x-thin",
-                "size": 11,
-                "line": {"width": 2.5, "color": style.colour},
-            },
-            hovertemplate=f"{name} at %{{x:.3~g}}: diverged<extra></extra>",
-        )
-
-
-def _name_diverged(figure: go.Figure, top: float, logarithmic: bool) -> None:
-    """Say beside the crosses what they mean."""
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="left",
-        # Plotly places annotations on a logarithmic axis by the exponent.
-        y=math.log10(top) if logarithmic else top,
-        yanchor="middle",
-        showarrow=False,
-        text="× diverged",
-        font={"color": theme.colour("quiet"), "size": 13},
-    )
+        x, crosses = [point.rate for point in lost], mark(style.colour, 11, "x-thin", (2.5, style.colour))
+        own: dict[str, Any] = {"legendgroup": rule, "showlegend": False}
+        hover = f"{name} at %{{x:.3~g}}: diverged"
+        add_trace(figure, x, [top] * len(lost), f"{name}: diverged", None, crosses, hover, **own)
 
 
 def _best(points: list[Point]) -> Point | None:

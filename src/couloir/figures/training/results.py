@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
 from couloir.figures import reading, theme
-from couloir.figures.chart import Chart, Run, new_figure
+from couloir.figures.chart import Chart, Figure, Run, new_figure
+from couloir.figures.traces import add_trace, line
+from couloir.runs.records import LearnedRecord
+from couloir.runs.records.learned import Importance
 from couloir.text import number
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from couloir.runs.records import LearnedRecord
-    from couloir.runs.records.learned import Importance
 
 MOST_POINTS = 2000  # a page with more would be slow on a phone
 MOST_COLUMNS = 15
@@ -32,7 +29,7 @@ def confusion(run: Run[LearnedRecord]) -> Chart:
     if counts is None or classes is None:
         return Chart("confusion", title, "Left out: the run has no confusion matrix of the test part.")
     labels = [words.short(label) for label in classes]
-    figure = new_figure(title, "predicted class", "true class", height=_matrix_height(len(labels)))
+    figure = new_figure(title, "predicted class", "true class", max(340, min(640, 160 + 38 * len(labels))))
     shares = [[cell / sum(row) if sum(row) else 0.0 for cell in row] for row in counts]
     off = [share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j]
     _add_cells(figure, labels, counts, shares, diagonal=True, most=1.0)
@@ -42,21 +39,15 @@ def confusion(run: Run[LearnedRecord]) -> Chart:
     ticks["ticktext"] = [words.plain(label, 16) for label in labels]
     figure.update_layout(xaxis=ticks, yaxis={**ticks, "autorange": "reversed"})
     sentence = _confusion_sentence(labels, counts)
-    found = [
-        f"{words.short(label, 16)} {row[i]} of {sum(row)}"
-        for i, (label, row) in enumerate(zip(labels, counts, strict=True))
-    ]
+    cells = enumerate(zip(labels, counts, strict=True))
+    found = [f"{words.short(label, 16)} {row[i]} of {sum(row)}" for i, (label, row) in cells]
     alt = f"Confusion matrix of {words.count(len(labels), 'class', 'classes')}. Predicted as they are: "
     alt += f"{words.joined(found, limit=20)}."
     return Chart("confusion", title, sentence, alt, figure)
 
 
-def _matrix_height(classes: int) -> int:
-    return max(340, min(640, 160 + 38 * classes))
-
-
 def _add_cells(
-    figure: go.Figure,
+    figure: Figure,
     labels: list[str],
     counts: list[list[int]],
     shares: list[list[float]],
@@ -64,6 +55,8 @@ def _add_cells(
     most: float,
 ) -> None:
     role, size = ("right" if diagonal else "wrong"), range(len(labels))
+    # A cell without rows is blank; one row already has a tint.
+    tints = [theme.colour(each) for each in ("blank", f"{role}-faint", role)]
     show = [[(i == j) == diagonal for j in size] for i in size]
     hover = [
         [
@@ -82,12 +75,7 @@ def _add_cells(
         hoverongaps=False,
         zmin=0,
         zmax=most,
-        # A cell without rows is blank; one row already has a tint.
-        colorscale=[
-            [0, theme.colour("blank")],
-            [1e-6, theme.colour(f"{role}-faint")],
-            [1, theme.colour(role)],
-        ],
+        colorscale=list(zip((0, 1e-6, 1), tints, strict=True)),
         showscale=False,
         xgap=2,
         ygap=2,
@@ -124,7 +112,6 @@ def predicted_against_true(run: Run[LearnedRecord]) -> Chart:
     figure = new_figure(title, f"true {target}", f"predicted {target}", height=480)
     shown = rows[:: -(-len(rows) // MOST_POINTS)]
     ends = [min(min(row[1:]) for row in shown), max(max(row[1:]) for row in shown)]
-    quiet = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
     figure.add_scatter(
         x=[row[1] for row in shown],
         y=[row[2] for row in shown],
@@ -134,7 +121,7 @@ def predicted_against_true(run: Run[LearnedRecord]) -> Chart:
         marker={"color": theme.colour("right"), "size": 6, "opacity": 0.45},
         hovertemplate="row %{customdata}<br>true %{x:.4~g}, predicted %{y:.4~g}<extra></extra>",
     )
-    figure.add_scatter(x=ends, y=ends, name="exact", mode="lines", line=quiet, hoverinfo="skip")
+    add_trace(figure, ends, ends, "exact", line("quiet", 1, "dash"))
     sentence = _predicted_sentence(rows, len(shown))
     alt = f"Scatter chart of {words.count(len(shown), 'row')}, predicted over true "
     alt += f"{words.short(run.record.data.target)}, both from {number(ends[0])} to {number(ends[1])}."
@@ -159,43 +146,27 @@ def importance(run: Run[LearnedRecord]) -> Chart:
     title = "What the winner relies on"
     columns = run.record.importance
     if not columns:
-        why = "Left out: rows are images, whose single pixels say little."
-        return Chart("importance", title, why)
+        return Chart("importance", title, "Left out: rows are images, whose single pixels say little.")
     ordered = sorted(columns, key=lambda entry: -entry.increase)
     shown = ordered[:MOST_COLUMNS]
-    x_title = reading.loss_axis(run, "rise of")
-    figure = new_figure(title, x_title, "", height=120 + 30 * len(shown))
+    figure = new_figure(title, reading.loss_axis(run, "rise of"), "", height=120 + 30 * len(shown))
     _add_bars(figure, shown)
-    ticks = [words.plain(entry.column, 22) for entry in shown]
-    figure.update_layout(
-        showlegend=False,
-        bargap=0.35,
-        yaxis={
-            "tickvals": list(range(len(shown))),
-            "ticktext": ticks,
-            "autorange": "reversed",
-            "showgrid": False,
-        },
-    )
+    names = {"tickvals": list(range(len(shown))), "ticktext": [words.plain(e.column, 22) for e in shown]}
+    names |= {"autorange": "reversed", "showgrid": False}
+    figure.update_layout(showlegend=False, bargap=0.35, yaxis=names)
     sentence = _importance_sentence(ordered, len(shown))
-    bars = words.joined(
-        [f"{words.short(entry.column)} {number(entry.increase)}" for entry in shown], limit=MOST_COLUMNS
-    )
+    bars = words.joined([f"{words.short(e.column)} {number(e.increase)}" for e in shown], limit=MOST_COLUMNS)
     alt = f"Bar chart of {words.count(len(shown), 'column')}, largest first: {bars}."
     return Chart("importance", title, sentence, alt, figure)
 
 
-def _add_bars(figure: go.Figure, shown: Sequence[Importance]) -> None:
+def _add_bars(figure: Figure, shown: Sequence[Importance]) -> None:
+    spreads = [entry.spread for entry in shown]
     figure.add_bar(
         x=[entry.increase for entry in shown],
         y=list(range(len(shown))),
         customdata=[[words.plain(entry.column), number(entry.spread)] for entry in shown],
-        error_x={
-            "array": [entry.spread for entry in shown],
-            "color": theme.colour("quiet"),
-            "thickness": 1.5,
-            "width": 3,
-        },
+        error_x={"array": spreads, "color": theme.colour("quiet"), "thickness": 1.5, "width": 3},
         orientation="h",
         marker={"color": theme.colour("right")},
         hovertemplate="%{customdata[0]}: %{x:.3~g} ± %{customdata[1]}<extra></extra>",

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from couloir import text as words
-from couloir.figures import reading, scores, theme
+from couloir.figures import reading, scores
 from couloir.figures.chart import Chart, Run
-from couloir.figures.training.curves import learning_curves
+from couloir.figures.training.curves import learning_curves, mark_epoch
+from couloir.runs.records import TrainRecord
+from couloir.runs.records.learned import Stopping
 from couloir.text import number
-
-if TYPE_CHECKING:
-    from couloir.runs.records import TrainRecord
-    from couloir.runs.records.learned import Stopping
 
 
 def stopped_curves(run: Run[TrainRecord]) -> Chart:
@@ -31,7 +29,7 @@ def stopped_curves(run: Run[TrainRecord]) -> Chart:
     chart.figure.layout.shapes, chart.figure.layout.annotations = (), ()
     _make_room(chart.figure)
     for epoch, name, height in ((found.best_epoch, "kept", 1.0), (found.stop_epoch, "stopped", 0.93)):
-        _mark(chart.figure, epoch, f"{name}: epoch {epoch}", height, found.last_epoch)
+        mark_epoch(chart.figure, epoch, f"{name}: epoch {epoch}", found.last_epoch, height)
     return Chart("stopping", title, _sentence(run, found), chart.alt, chart.figure)
 
 
@@ -43,23 +41,6 @@ def _make_room(figure: Any) -> None:
         low, high = math.log10(low), math.log10(high)
     span = high - low or 1.0
     figure.layout.yaxis.range = [low - 0.05 * span, high + 0.25 * span]
-
-
-def _mark(figure: Any, epoch: int, text: str, height: float, last: int) -> None:
-    line = {"color": theme.colour("quiet"), "width": 1, "dash": "dash"}
-    figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=line)
-    side = "right" if epoch > last / 2 else "left"
-    figure.add_annotation(
-        x=epoch,
-        y=height,
-        yref="paper",
-        yanchor="top",
-        xanchor=side,
-        xshift=-6 if side == "right" else 6,
-        showarrow=False,
-        text=text,
-        font={"color": theme.colour("quiet"), "size": 13},
-    )
 
 
 def _sentence(run: Run[TrainRecord], found: Stopping) -> str:
