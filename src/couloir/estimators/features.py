@@ -49,7 +49,9 @@ def read_features(estimator: Any, features: Any, preparation: Preparation | None
     """
     from sklearn.utils.validation import validate_data
 
-    reset, features = preparation is None, _known_frame(features)
+    reset = preparation is None
+    if is_frame(features) and not (is_pandas(features) or isinstance(features, pl.DataFrame)):
+        features = polars_frame(features)  # scikit-learn knows neither lazy frames nor Arrow tables
     if is_table(features) if preparation is None else preparation.tabular:
         return _read_table(estimator, features, preparation)
     array = validate_data(
@@ -62,13 +64,6 @@ def read_features(estimator: Any, features: Any, preparation: Preparation | None
         ensure_min_samples=2 if reset else 1,
     )
     return dense(array)
-
-
-def _known_frame(features: Any) -> Any:
-    """A lazy frame or an Arrow table as a Polars frame, which scikit-learn knows; anything else as it is."""
-    if is_pandas(features) or isinstance(features, pl.DataFrame) or not is_frame(features):
-        return features
-    return polars_frame(features)
 
 
 def _read_table(estimator: Any, features: Any, preparation: Preparation | None) -> pl.DataFrame:
@@ -122,21 +117,12 @@ def fit_preparation(features: Features, rows: np.ndarray, names: Any, classes: A
     """
     if isinstance(features, pl.DataFrame):
         columns = tuple(features.columns)
+    elif names is not None:
+        columns = tuple(map(str, names))
     else:
-        columns = (
-            tuple(map(str, names))
-            if names is not None
-            else tuple(f"x{number}" for number in range(features.shape[1]))
-        )
-    dataset = Dataset(
-        name="X",
-        features=features,
-        target=np.zeros(len(features)),
-        target_name="y",
-        task="regression",
-        fingerprint="",
-        column_names=columns,
-    )
+        columns = tuple(f"x{number}" for number in range(features.shape[1]))
+    target = np.zeros(len(features))
+    dataset = Dataset("X", features, target, "y", "regression", fingerprint="", column_names=columns)
     preparation = Preparation.fit(dataset, rows)
     _warn_of_texts(features, rows, preparation)
     if classes is None:

@@ -20,12 +20,7 @@ from couloir.engine.training import Callback
 from couloir.selection.candidates import POOL
 from couloir.selection.problem import Conditions, Problem
 from couloir.selection.search.budget import Budget
-from couloir.selection.search.generation import (
-    Generation,
-    first_generation,
-    member_of,
-    train_generation,
-)
+from couloir.selection.search.generation import Generation, first_generation, member_of, train_generation
 from couloir.selection.search.pool import (
     Pool,
     networks_file,
