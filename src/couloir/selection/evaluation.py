@@ -6,6 +6,7 @@ apart from the metrics that the training program computes.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import NamedTuple
@@ -110,6 +111,11 @@ def surprise(chosen: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(chosen, SMALLEST))
 
 
+def or_none(value: float) -> float | None:
+    """A finite number as it is; for any other None, as tables have it."""
+    return float(value) if math.isfinite(value) else None
+
+
 def wilson(successes: int, count: int, z: float = 1.959963984540054) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927): (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n)."""
     share, square = successes / count, z * z / count
@@ -130,16 +136,13 @@ def intervals(answers: Answers, truth: np.ndarray, seed: int = 0) -> dict[str, t
     for number in range(RESAMPLES):
         times_drawn = np.bincount(generator.integers(count, size=count), minlength=count)
         means[number] = times_drawn @ contributions / count
-    drawn = _from_means(means, answers.ndim == 2)
-    found = {name: _percentiles(values) for name, values in drawn.items()}
+    found = {}
+    for name, values in _from_means(means, answers.ndim == 2).items():
+        low, high = np.percentile(values, (2.5, 97.5)).tolist()
+        found[name] = low, high
     if answers.ndim == 2:
         found["accuracy"] = wilson(int(np.sum(np.argmax(answers, axis=1) == truth)), count)
     return found
-
-
-def _percentiles(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(values, (2.5, 97.5))
-    return float(low), float(high)
 
 
 def confusion(probabilities: np.ndarray, truth: np.ndarray) -> list[list[int]]:

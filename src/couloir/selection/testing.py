@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,8 +16,6 @@ import polars as pl
 
 from couloir.data.dataset import Dataset
 from couloir.data.preparation import Preparation
-from couloir.engine.architectures.mlp import parameter_count
-from couloir.engine.member import Member
 from couloir.engine.metrics import METRICS
 from couloir.engine.outcomes import ENDS, End, Outcome, Trained, ending
 from couloir.model.predictor import Ensemble, Predictor, scaled
@@ -39,23 +37,12 @@ class Finalist:
         model: the model.
         rows: what it was fitted to.
         validation: its scores where it was chosen, None for what was refitted afterwards.
-        networks: how many it averages.
     """
 
     name: learned.FinalistName
     model: Predictor
     rows: np.ndarray
     validation: evaluation.Scores | None = None
-    networks: int = 1
-
-
-class Winner(NamedTuple):
-    """The chosen member: its number, itself, its best epoch, and for how many it was trained again."""
-
-    number: int
-    member: Member
-    best_epoch: int
-    refit_epochs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +79,7 @@ class Choice:
     cohorts: int
     counts: dict[str, int]
     samples_per_second: float
-    winner: Winner
+    winner: learned.Winner
     judged: Judged
     training: evaluation.Scores
     importance: list[learned.Importance] | None
@@ -129,7 +116,7 @@ def record(choice: Choice) -> LearnedRecord:
         n_members=choice.members,
         n_cohorts=choice.cohorts,
         counts=choice.counts,
-        winner=_winner_record(choice),
+        winner=choice.winner,
         validation=evaluation.scores(judged.answers, truth),
         training=choice.training,
         importance=choice.importance,
@@ -183,17 +170,6 @@ def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> learned.S
     )
 
 
-def _winner_record(choice: Choice) -> learned.Winner:
-    winner = choice.winner
-    return learned.Winner(
-        member=winner.number,
-        hyperparameters=winner.member.describe(),
-        n_parameters=parameter_count(choice.problem.widths(winner.member)),
-        best_epoch=winner.best_epoch,
-        refit_epochs=winner.refit_epochs,
-    )
-
-
 def _test(choice: Choice) -> dict[str, Any]:
     """Score the frozen list on the test part: the finalists, the naive answer, a linear model.
 
@@ -220,7 +196,7 @@ def _test(choice: Choice) -> dict[str, Any]:
         "finalists": [
             learned.Finalist(
                 name=finalist.name,
-                networks=finalist.networks,
+                networks=len(finalist.model.networks) if isinstance(finalist.model, Ensemble) else 1,
                 headline=finalist is headline,
                 validation=finalist.validation,
                 test=evaluation.scores(found, truth),
@@ -270,13 +246,9 @@ def _mistakes(problem: Problem, judged: Judged, truth: np.ndarray) -> list[learn
     for position in evaluation.worst(answers, truth):
         row, answer = int(judged.rows[position]), answers[position]
         if dataset.classes:
-            of_classes = dataset.classes[truth[position]], dataset.classes[int(np.argmax(answer))]
-            mistake = learned.Mistake(
-                row=row,
-                true=of_classes[0],
-                predicted=of_classes[1],
-                probability=float(answer[truth[position]]),
-            )
+            true, given = dataset.classes[truth[position]], dataset.classes[int(np.argmax(answer))]
+            probability = float(answer[truth[position]])
+            mistake = learned.Mistake(row=row, true=true, predicted=given, probability=probability)
         else:
             value, predicted = float(truth[position]), float(answer)
             mistake = learned.Mistake(row=row, true=value, predicted=predicted, error=predicted - value)
@@ -294,11 +266,6 @@ def _row_values(dataset: Dataset, row: int) -> dict[str, Any]:
         cells = dataset.features.row(row, named=True)
     else:
         cells = dict(zip(dataset.column_names, np.asarray(dataset.features[row]).tolist(), strict=True))
-    return {
-        name: None
-        if value is None or value != value
-        else value
-        if isinstance(value, (int, float, bool))
-        else str(value)
-        for name, value in list(cells.items())[:40]
-    }
+    found = {name: None if value != value else value for name, value in list(cells.items())[:40]}
+    plain = (int, float, type(None))
+    return {name: value if isinstance(value, plain) else str(value) for name, value in found.items()}
