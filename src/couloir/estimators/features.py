@@ -124,24 +124,18 @@ def fit_preparation(features: Features, rows: np.ndarray, names: Any, classes: A
     target = np.zeros(len(features))
     dataset = Dataset("X", features, target, "y", "regression", fingerprint="", column_names=columns)
     preparation = Preparation.fit(dataset, rows)
-    _warn_of_texts(features, rows, preparation)
+    if isinstance(features, pl.DataFrame):  # Of columns left out, those of one value have nothing to say.
+        some = features[rows]
+        texts = [quoted(name) for name in preparation.left_out if column_kind(some[name]) == "text"]
+        if texts:
+            warnings.warn(
+                f"Not learnt from, for they hold too many different texts: {', '.join(texts)}.",
+                UserWarning,
+                stacklevel=4,
+            )
     if classes is None:
         return preparation
     return replace(preparation, task="classification", classes=tuple(np.asarray(classes).tolist()))
-
-
-def _warn_of_texts(features: Features, rows: np.ndarray, preparation: Preparation) -> None:
-    """Say which text columns are not learnt from; columns of one value say nothing and are passed over."""
-    if not isinstance(features, pl.DataFrame):
-        return
-    some = features[rows]
-    texts = [name for name in preparation.left_out if column_kind(some[name]) == "text"]
-    if texts:
-        warnings.warn(
-            f"Not learnt from, for they hold too many different texts: {', '.join(map(quoted, texts))}.",
-            UserWarning,
-            stacklevel=5,
-        )
 
 
 def read_labels(estimator: Any, target: Any) -> np.ndarray:

@@ -136,11 +136,9 @@ def _one_pass(
     data: TrainingData,
     asked: np.ndarray,
 ) -> list[Outcome]:
-    """Train every member on the rows once; returns the outcomes, and carries on what has to be.
+    """Train every member on the rows once; `asked` are their inputs as prepared before they were learnt from.
 
-    Args:
-        conditions, members, carried, data: whom, on what and how.
-        asked: the rows' inputs as they were prepared before these rows were learnt from.
+    Returns the outcomes, and carries on what has to be.
     """
     outcomes = [
         Outcome(member, **_copied(kept)) for member, kept in zip(members, carried["outcomes"], strict=True)

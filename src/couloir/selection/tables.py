@@ -83,11 +83,9 @@ def _over_folds(crossed: CrossValidation, member: int) -> dict[str, Any]:
     loss = DEFAULT_METRIC[crossed.problem.data.task]
     whole = all(outcome.best_epoch for outcome in outcomes)
     training = [o.training[o.best_epoch - 1][loss] for o in outcomes] if whole else []
-    means = {
-        METRICS[name].column("validation"): values[member].mean() for name, values in crossed.scores.items()
-    }
+    means = {name: or_none(np.mean(values[member])) for name, values in crossed.scores.items()}
     return {
-        **{column: or_none(mean) for column, mean in means.items()},
+        **{METRICS[name].column("validation"): mean for name, mean in means.items()},
         METRICS[loss].column("training"): float(np.mean(training)) if training else None,
         "best_epoch": crossed.best_epochs(member) if whole else None,
         "epochs_run": max(outcome.epochs_run for outcome in outcomes),

@@ -10,7 +10,7 @@ their paired differences over the replicates.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.runs.records import learned
 from couloir.selection.comparison import paired
+from couloir.selection.evaluation import or_none
 from couloir.selection.problem import Conditions, Problem, predict, prepare_rows
 
 DECADES = 2.0
@@ -332,20 +333,18 @@ def _intervals(race: Race, scores: Callable[[str], np.ndarray]) -> dict[str, lea
 def tuning_table(race: Race) -> pl.DataFrame:
     """One row per rule and rate that was tried."""
     loss = DEFAULT_METRIC[METRICS[race.metric].task]
-    rows = []
-    for outcome in race.tuning.outcomes:
-        alive = outcome.eligible
-        rows.append(
-            {
-                "rule": outcome.member.rule.name,
-                "learning_rate": outcome.member.learning_rate,
-                "best_loss": outcome.validation[outcome.best_epoch - 1][loss] if alive else None,
-                "final_loss": outcome.validation[-1][loss] if alive else None,
-                "best_epoch": outcome.best_epoch if alive else None,
-                "status": outcome.status,
-                "diverged_epoch": outcome.diverged_epoch,
-            }
-        )
+    rows = [
+        {
+            "rule": outcome.member.rule.name,
+            "learning_rate": outcome.member.learning_rate,
+            "best_loss": outcome.validation[outcome.best_epoch - 1][loss] if outcome.eligible else None,
+            "final_loss": outcome.validation[-1][loss] if outcome.eligible else None,
+            "best_epoch": outcome.best_epoch if outcome.eligible else None,
+            "status": outcome.status,
+            "diverged_epoch": outcome.diverged_epoch,
+        }
+        for outcome in race.tuning.outcomes
+    ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -353,21 +352,15 @@ def curves_table(race: Race) -> pl.DataFrame:
     """One row per rule, rate ("tuned" or "customary"), replicate and epoch."""
     loss = DEFAULT_METRIC[METRICS[race.metric].task]
     columns: dict[str, list[Any]] = {}
-    groups: Mapping[str, dict[str, Curves]] = {"tuned": race.at_tuned, "customary": race.at_customary}
-    for rate, by_rule in groups.items():
+    for rate, by_rule in (("tuned", race.at_tuned), ("customary", race.at_customary)):
         for name, curves in by_rule.items():
             for number, outcome in enumerate(curves.outcomes):
-                for epoch, (training, validation) in enumerate(
-                    zip(outcome.training, outcome.validation, strict=True), start=1
-                ):
+                scores = zip(outcome.training, outcome.validation, strict=True)
+                for epoch, (training, validation) in enumerate(scores, start=1):
                     row: dict[str, Any] = {"rule": name, "rate": rate, "replicate": number, "epoch": epoch}
-                    row[METRICS[loss].column("training")] = training[loss]
+                    row[METRICS[loss].column("training")] = or_none(training[loss])
                     for metric, value in validation.items():
-                        row[METRICS[metric].column("validation")] = value
+                        row[METRICS[metric].column("validation")] = or_none(value)
                     for column, value in row.items():
-                        columns.setdefault(column, []).append(_finite(value))
+                        columns.setdefault(column, []).append(value)
     return pl.DataFrame(columns)
-
-
-def _finite(value: Any) -> Any:
-    return value if not isinstance(value, float) or math.isfinite(value) else None
