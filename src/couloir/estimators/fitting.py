@@ -198,21 +198,19 @@ def read(
     from sklearn.utils.validation import check_consistent_length
 
     features = read_features(estimator, X, None if fresh else estimator._preparation)
+    given = read_labels(estimator, y) if estimator._classifies else read_values(estimator, y)
+    check_consistent_length(features, given)
     if estimator._classifies:
-        labels = read_labels(estimator, y)
-        check_consistent_length(features, labels)
-        weights, estimator._class_weights = _weights(features, sample_weight, labels, estimator.class_weight)
+        weights, estimator._class_weights = _weights(features, sample_weight, given, estimator.class_weight)
         if fresh:
-            estimator.classes_ = np.unique(labels if classes is None else classes)
-        targets = class_numbers(labels, estimator.classes_)
+            estimator.classes_ = np.unique(given if classes is None else classes)
+        targets = class_numbers(given, estimator.classes_)
     else:
-        values = read_values(estimator, y)
-        check_consistent_length(features, values)
         weights, _ = _weights(features, sample_weight, None, None)
         if fresh:
-            estimator.n_outputs_ = 1 if values.ndim == 1 else values.shape[1]
-            estimator._one_dimensional = values.ndim == 1
-        targets = _matrix(estimator, values)
+            estimator.n_outputs_ = 1 if given.ndim == 1 else given.shape[1]
+            estimator._one_dimensional = given.ndim == 1
+        targets = _matrix(estimator, given)
     rows = Rows(features, targets, weights)
     if weights is not None and (weights == 0).any():
         rows = rows.some(np.flatnonzero(weights > 0))

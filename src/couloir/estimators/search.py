@@ -73,11 +73,8 @@ class PopulationSearchCV(BaseSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
         )
-        self.param_grid = param_grid
-        self.param_distributions = param_distributions
-        self.n_iter = n_iter
-        self.random_state = random_state
-        self.checkpoint = checkpoint
+        self.param_grid, self.param_distributions, self.n_iter = param_grid, param_distributions, n_iter
+        self.random_state, self.checkpoint = random_state, checkpoint
 
     def __sklearn_tags__(self) -> Any:
         """What the estimator takes, the search takes."""

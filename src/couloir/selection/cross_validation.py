@@ -93,14 +93,12 @@ class CrossValidation:
 
         A member that diverged in any fold, or left before its end, is infinitely bad.
         """
-        found = []
+        names, found = (self.metric, DEFAULT_METRIC[self.problem.data.task]), []
         for member in range(len(self.trained.outcomes)):
-            pair = tuple(
-                METRICS[name].sign * float(np.mean(self.scores[name][member]))
-                for name in (self.metric, DEFAULT_METRIC[self.problem.data.task])
-            )
-            found.append(pair if np.isfinite(pair).all() else (math.inf, math.inf))
-        return found  # type: ignore[return-value]
+            first, second = (METRICS[name].sign * float(np.mean(self.scores[name][member])) for name in names)
+            whole = math.isfinite(first) and math.isfinite(second)
+            found.append((first, second) if whole else (math.inf, math.inf))
+        return found
 
     @cached_property
     def ranking(self) -> list[int]:

@@ -84,12 +84,8 @@ def _from_means(means: np.ndarray, classes: bool) -> dict[str, np.ndarray]:
     if classes:
         shares, recognised = np.split(means[..., 1:], 2, axis=-1)
         recalls = recognised / np.where(shares > 0, shares, 1)
-        present = np.count_nonzero(shares > 0, axis=-1)
-        return {
-            "log_loss": means[..., 0],
-            "accuracy": recognised.sum(axis=-1),
-            "balanced_accuracy": recalls.sum(axis=-1) / present,
-        }
+        balanced = recalls.sum(axis=-1) / np.count_nonzero(shares > 0, axis=-1)
+        return {"log_loss": means[..., 0], "accuracy": recognised.sum(axis=-1), "balanced_accuracy": balanced}
     mse, mae, centre, square = np.moveaxis(means, -1, 0)
     variance = square - centre**2
     explained = 1 - mse / np.where(variance > 0, variance, np.inf)
