@@ -44,6 +44,11 @@ class Finalist:
     rows: np.ndarray
     validation: evaluation.Scores | None = None
 
+    @property
+    def networks(self) -> int:
+        """How many it averages."""
+        return len(self.model.networks) if isinstance(self.model, Ensemble) else 1
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -196,7 +201,7 @@ def _test(choice: Choice) -> dict[str, Any]:
         "finalists": [
             learned.Finalist(
                 name=finalist.name,
-                networks=len(finalist.model.networks) if isinstance(finalist.model, Ensemble) else 1,
+                networks=finalist.networks,
                 headline=finalist is headline,
                 validation=finalist.validation,
                 test=evaluation.scores(found, truth),
