@@ -114,9 +114,9 @@ def test_the_refit_is_the_winner_trained_on_all_rows_but_the_test_part(
     found = cases[way]
     winner, split = found.choice.winner, found.planned.problem.split
     if way == "validation":
-        epochs = found.trained.outcomes[winner.number].best_epoch
+        epochs = found.trained.outcomes[winner.member].best_epoch
     else:
-        epochs = sorted(fold[winner.number].best_epoch for fold in found.trained.folds)[1]
+        epochs = sorted(fold[winner.member].best_epoch for fold in found.trained.folds)[1]
     assert winner.refit_epochs == epochs
     # Prepared here as one part of a problem that has no other rows.
     rest = np.setdiff1d(np.arange(len(wine)), split.test)
@@ -124,7 +124,8 @@ def test_the_refit_is_the_winner_trained_on_all_rows_but_the_test_part(
     cells = np.asarray(wine.features, np.float64)[rest]
     expected = (cells - cells.mean(axis=0)) / cells.std(axis=0)
     np.testing.assert_allclose(data.train.inputs, expected, rtol=1e-9, atol=1e-12)
-    again = train_population([winner.member], data, epochs=epochs, precision="float64")
+    member = found.trained.outcomes[winner.member].member
+    again = train_population([member], data, epochs=epochs, precision="float64")
     model = found.finalist("refitted").model
     assert isinstance(model, Model)
     for (weight, bias), layer in zip(model.layers, again.outcomes[0].network, strict=True):
@@ -134,7 +135,7 @@ def test_the_refit_is_the_winner_trained_on_all_rows_but_the_test_part(
 
 def test_the_winner_of_folds_is_the_mean_of_its_models(cases: dict[str, Case], wine: Any) -> None:
     found = cases["folds"]
-    number, bag = found.choice.winner.number, found.finalist("winner").model
+    number, bag = found.choice.winner.member, found.finalist("winner").model
     assert isinstance(bag, Ensemble)
     expected = np.mean(
         [
@@ -150,7 +151,7 @@ def test_the_winner_of_folds_is_the_mean_of_its_models(cases: dict[str, Case], w
 
 def test_the_best_epoch_of_folds_is_their_median(cases: dict[str, Case]) -> None:
     found = cases["folds"].choice.winner
-    best = sorted(fold[found.number].best_epoch for fold in cases["folds"].trained.folds)
+    best = sorted(fold[found.member].best_epoch for fold in cases["folds"].trained.folds)
     assert found.best_epoch == best[1] == found.refit_epochs
 
 

@@ -6,6 +6,7 @@ Predicting needs NumPy alone: what trains is imported where it is called.
 from __future__ import annotations
 
 import inspect
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -21,15 +22,11 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 
-NOT_OF_NUMBERS = ("class_weight",)
-"""Arguments of the estimator for classes that the one for numbers has not."""
-
-
 def arguments(classifies: bool) -> dict[str, Option]:
     """The options that an estimator takes, by name: those that make members first, which may be lists."""
     known = options.taken_by(options.FIT)
     names = [*options.MEMBER, *(name for name in known if name not in options.MEMBER)]
-    return {name: known[name] for name in names if classifies or name not in NOT_OF_NUMBERS}
+    return {name: known[name] for name in names if classifies or name != "class_weight"}
 
 
 def with_arguments(estimator: type[PopulationEstimator]) -> type[PopulationEstimator]:
@@ -43,22 +40,15 @@ def with_arguments(estimator: type[PopulationEstimator]) -> type[PopulationEstim
         for name in known:
             setattr(self, name, bound.arguments[name])
 
-    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    rest = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
-        for name, option in known.items()
-    ]
+    first = Parameter("self", Parameter.POSITIONAL_ONLY)
+    rest = [Parameter(name, Parameter.KEYWORD_ONLY, default=each.default) for name, each in known.items()]
     signature = inspect.Signature([first, *rest])
     __init__.__qualname__ = f"{estimator.__name__}.__init__"
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     estimator.__init__ = __init__  # type: ignore[method-assign]
     lines = "\n".join(f"    {name}: {option.given_help}" for name, option in known.items())
-    estimator.__doc__ = (inspect.getdoc(estimator) or "").replace(MARKER, lines)
+    estimator.__doc__ = (inspect.getdoc(estimator) or "").replace("    ARGUMENTS", lines)
     return estimator
-
-
-MARKER = "    ARGUMENTS"
-"""Stands in a docstring where the arguments are written out."""
 
 
 class PopulationEstimator(BaseEstimator):
@@ -96,22 +86,10 @@ class PopulationEstimator(BaseEstimator):
         Raises:
             ValueError: the data cannot be used, in scikit-learn's words or as an InputError.
         """
-        from couloir.engine.training import train_population
         from couloir.estimators import fitting, keeping
 
         prepared = fitting.prepare(self, X, y, sample_weight, validation)
-        trained = train_population(
-            prepared.members,
-            prepared.data,
-            seed=prepared.seed,
-            patience=self.patience,
-            metric=prepared.metric,
-            on_epoch=fitting.deadline(self.minutes),
-            precision=self.precision,
-            initial=prepared.initial,
-            filled=True,
-            machine=prepared.machine,
-        )
+        trained = fitting.train(self, prepared.members, [prepared])
         keeping.finish(self, prepared, trained.outcomes)
         self.__dict__.pop("_stream", None)
         return self

@@ -49,7 +49,9 @@ def read_features(estimator: Any, features: Any, preparation: Preparation | None
     """
     from sklearn.utils.validation import validate_data
 
-    reset, features = preparation is None, _known_frame(features)
+    reset = preparation is None
+    if is_frame(features) and not (is_pandas(features) or isinstance(features, pl.DataFrame)):
+        features = polars_frame(features)  # scikit-learn knows neither lazy frames nor Arrow tables
     if is_table(features) if preparation is None else preparation.tabular:
         return _read_table(estimator, features, preparation)
     array = validate_data(
@@ -62,13 +64,6 @@ def read_features(estimator: Any, features: Any, preparation: Preparation | None
         ensure_min_samples=2 if reset else 1,
     )
     return dense(array)
-
-
-def _known_frame(features: Any) -> Any:
-    """A lazy frame or an Arrow table as a Polars frame, which scikit-learn knows; anything else as it is."""
-    if is_pandas(features) or isinstance(features, pl.DataFrame) or not is_frame(features):
-        return features
-    return polars_frame(features)
 
 
 def _read_table(estimator: Any, features: Any, preparation: Preparation | None) -> pl.DataFrame:
@@ -122,40 +117,25 @@ def fit_preparation(features: Features, rows: np.ndarray, names: Any, classes: A
     """
     if isinstance(features, pl.DataFrame):
         columns = tuple(features.columns)
+    elif names is not None:
+        columns = tuple(map(str, names))
     else:
-        columns = (
-            tuple(map(str, names))
-            if names is not None
-            else tuple(f"x{number}" for number in range(features.shape[1]))
-        )
-    dataset = Dataset(
-        name="X",
-        features=features,
-        target=np.zeros(len(features)),
-        target_name="y",
-        task="regression",
-        fingerprint="",
-        column_names=columns,
-    )
+        columns = tuple(f"x{number}" for number in range(features.shape[1]))
+    target = np.zeros(len(features))
+    dataset = Dataset("X", features, target, "y", "regression", fingerprint="", column_names=columns)
     preparation = Preparation.fit(dataset, rows)
-    _warn_of_texts(features, rows, preparation)
+    if isinstance(features, pl.DataFrame):  # Of columns left out, those of one value have nothing to say.
+        some = features[rows]
+        texts = [quoted(name) for name in preparation.left_out if column_kind(some[name]) == "text"]
+        if texts:
+            warnings.warn(
+                f"Not learnt from, for they hold too many different texts: {', '.join(texts)}.",
+                UserWarning,
+                stacklevel=4,
+            )
     if classes is None:
         return preparation
     return replace(preparation, task="classification", classes=tuple(np.asarray(classes).tolist()))
-
-
-def _warn_of_texts(features: Features, rows: np.ndarray, preparation: Preparation) -> None:
-    """Say which text columns are not learnt from; columns of one value say nothing and are passed over."""
-    if not isinstance(features, pl.DataFrame):
-        return
-    some = features[rows]
-    texts = [name for name in preparation.left_out if column_kind(some[name]) == "text"]
-    if texts:
-        warnings.warn(
-            f"Not learnt from, for they hold too many different texts: {', '.join(map(quoted, texts))}.",
-            UserWarning,
-            stacklevel=5,
-        )
 
 
 def read_labels(estimator: Any, target: Any) -> np.ndarray:

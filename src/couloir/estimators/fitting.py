@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,8 @@ from couloir.engine import placement, seeds
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
-from couloir.engine.training import Callback
+from couloir.engine.outcomes import Trained
+from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.estimators.features import Features, fit_preparation, read_features, read_labels, read_values
 from couloir.selection.members import Options
@@ -90,9 +92,6 @@ class Prepared:
     initial: list[Any] | None = None
 
 
-# Before training ------------------------------------------------------------------------------------------
-
-
 def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any) -> Prepared:
     """Read what `fit` was given, divide it, and lay out the population.
 
@@ -105,11 +104,7 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
     rows, preparation, scaling = read(estimator, X, y, sample_weight, fresh=not warm)
     seed = estimator._seed if warm else seed_of(estimator.random_state)
     train_rows, judged = _divided(estimator, rows, validation, seed)
-    if preparation is None:
-        preparation = fitted_preparation(estimator, train_rows)
-        scaling = None if estimator._classifies else Scaling.of(train_rows.targets)
-    else:
-        preparation = preparation.widened(train_rows.features)
+    preparation, scaling = fitted(estimator, train_rows, preparation, scaling)
     if isinstance(validation, tuple):
         judged = read_more(estimator, validation[0], validation[1], preparation)
     estimator._seed = seed
@@ -131,10 +126,23 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
     )
 
 
-CHECKED_FIRST = (
-    *("metric", "patience", "members", "minutes", "refit", "precision", "ensemble"),
-    "warm_start",
-)
+def train(estimator: Any, members: Sequence[Member], folds: Sequence[Prepared]) -> Trained:
+    """Train members in one fold or several, as an estimator's arguments say."""
+    return train_population(
+        members,
+        [fold.data for fold in folds],
+        seed=[fold.seed for fold in folds],
+        patience=estimator.patience,
+        metric=folds[0].metric,
+        on_epoch=deadline(estimator.minutes),
+        precision=estimator.precision,
+        initial=folds[0].initial,
+        filled=True,
+        machine=folds[0].machine,
+    )
+
+
+CHECKED_FIRST = ("metric", "patience", "members", "minutes", "refit", "precision", "ensemble", "warm_start")
 """Arguments that are checked before the data are looked at."""
 
 
@@ -190,21 +198,19 @@ def read(
     from sklearn.utils.validation import check_consistent_length
 
     features = read_features(estimator, X, None if fresh else estimator._preparation)
+    given = read_labels(estimator, y) if estimator._classifies else read_values(estimator, y)
+    check_consistent_length(features, given)
     if estimator._classifies:
-        labels = read_labels(estimator, y)
-        check_consistent_length(features, labels)
-        weights, estimator._class_weights = _weights(features, sample_weight, labels, estimator.class_weight)
+        weights, estimator._class_weights = _weights(features, sample_weight, given, estimator.class_weight)
         if fresh:
-            estimator.classes_ = np.unique(labels if classes is None else classes)
-        targets = class_numbers(labels, estimator.classes_)
+            estimator.classes_ = np.unique(given if classes is None else classes)
+        targets = class_numbers(given, estimator.classes_)
     else:
-        values = read_values(estimator, y)
-        check_consistent_length(features, values)
         weights, _ = _weights(features, sample_weight, None, None)
         if fresh:
-            estimator.n_outputs_ = 1 if values.ndim == 1 else values.shape[1]
-            estimator._one_dimensional = values.ndim == 1
-        targets = _matrix(estimator, values)
+            estimator.n_outputs_ = 1 if given.ndim == 1 else given.shape[1]
+            estimator._one_dimensional = given.ndim == 1
+        targets = _matrix(estimator, given)
     rows = Rows(features, targets, weights)
     if weights is not None and (weights == 0).any():
         rows = rows.some(np.flatnonzero(weights > 0))
@@ -291,11 +297,16 @@ def _divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Ro
     return rows.some(np.flatnonzero(~taken)), rows.some(np.flatnonzero(taken))
 
 
-def fitted_preparation(estimator: Any, rows: Rows) -> Preparation:
-    """The preparation of X, fitted to some rows of it."""
+def fitted(
+    estimator: Any, rows: Rows, known: Preparation | None = None, scaling: Scaling | None = None
+) -> tuple[Preparation, Scaling | None]:
+    """The preparation of X and the scaling of y fitted to some rows; known ones are widened, and kept."""
+    if known is not None:
+        return known.widened(rows.features), scaling
     names = getattr(estimator, "feature_names_in_", None)
     classes = estimator.classes_ if estimator._classifies else None
-    return fit_preparation(rows.features, np.arange(len(rows.targets)), names, classes)
+    preparation = fit_preparation(rows.features, np.arange(len(rows.targets)), names, classes)
+    return preparation, None if estimator._classifies else Scaling.of(rows.targets)
 
 
 def read_more(estimator: Any, X: Any, y: Any, preparation: Preparation) -> Rows:

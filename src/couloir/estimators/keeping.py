@@ -14,9 +14,9 @@ from sklearn.exceptions import ConvergenceWarning
 from couloir.data.preparation import Preparation
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.outcomes import Outcome, eligible
-from couloir.estimators.fitting import Prepared, Scaling, fitted_preparation, task_of, training_data
+from couloir.engine.training import train_population
+from couloir.estimators.fitting import Prepared, Scaling, fitted, task_of, training_data
 from couloir.model.predictor import Ensemble, Model, from_network
-from couloir.selection.averages import train_again
 from couloir.selection.candidates import POOL, Candidate
 from couloir.selection.choosing import none_left, shortlist
 from couloir.selection.tables import leaderboard
@@ -49,15 +49,8 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
             ConvergenceWarning,
             stacklevel=3,
         )
-    keep(
-        estimator,
-        prepared.preparation,
-        prepared.scaling,
-        prepared.metric,
-        winner,
-        outcomes,
-        listed.models[listed.headline],
-    )
+    model = listed.models[listed.headline]
+    keep(estimator, prepared.preparation, prepared.scaling, prepared.metric, winner, outcomes, model)
     vars(estimator).pop("_networks", None)
     if estimator.warm_start:
         estimator._networks = [plain_layers(outcome) for outcome in outcomes]
@@ -103,11 +96,8 @@ def keep(
     default = DEFAULT_METRIC[task_of(estimator)]
     estimator._preparation, estimator._scaling = preparation, scaling
     estimator.model_, estimator._network = model, plain_layers(winner)
-    estimator.winner_ = {
-        **winner.member.describe(),
-        "best_epoch": winner.best_epoch,
-        "score": winner.validation[winner.best_epoch - 1][metric],
-    }
+    score = winner.validation[winner.best_epoch - 1][metric]
+    estimator.winner_ = {**winner.member.describe(), "best_epoch": winner.best_epoch, "score": score}
     estimator.n_iter_ = winner.epochs_run
     estimator.loss_curve_ = [scores[default] for scores in winner.training]
     estimator.validation_curve_ = [scores[metric] for scores in winner.validation]
@@ -120,27 +110,22 @@ def model_of(outcome: Outcome, preparation: Preparation, scaling: Scaling | None
     model = from_network(outcome.network, outcome.member.activation, preparation)
     if scaling is None:
         return model
-    weight, bias = model.layers[-1]
-    last = (
-        weight.astype(np.float64) * scaling.scale[:, None],
-        bias.astype(np.float64) * scaling.scale + scaling.centre,
-    )
+    (weight, bias), scale = model.layers[-1], scaling.scale
+    last = weight.astype(np.float64) * scale[:, None], bias.astype(np.float64) * scale + scaling.centre
     return replace(model, layers=(*model.layers[:-1], last))
 
 
 def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model | None:
     """The winner trained afresh on all rows, for its best number of epochs; None where it diverges."""
-    rows = prepared.rows
-    preparation = fitted_preparation(estimator, rows)
-    scaling = None if prepared.scaling is None else Scaling.of(rows.targets)
-    data = training_data(estimator, preparation, scaling, rows, None)
-    again = train_again(
-        winner.member,
-        data,
+    preparation, scaling = fitted(estimator, prepared.rows)
+    again = train_population(
+        [winner.member],
+        training_data(estimator, preparation, scaling, prepared.rows, None),
         seed=prepared.seed,
+        patience=None,
         epochs=winner.best_epoch,
         precision=estimator.precision,
-        machine=prepared.machine,
         filled=True,
-    )
+        machine=prepared.machine,
+    ).winner
     return None if again is None else model_of(again, preparation, scaling)

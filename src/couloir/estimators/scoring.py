@@ -11,11 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection._validation import (
-    _insert_error_scores,
-    _score,
-    _warn_or_raise_about_fit_failures,
-)
+from sklearn.model_selection import _validation
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
@@ -24,7 +20,6 @@ from couloir.engine import placement
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome
-from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.base import PopulationEstimator
@@ -93,14 +88,7 @@ class CandidateScorer:
     """Scores candidates in folds."""
 
     def __init__(
-        self,
-        search: Any,
-        X: Any,
-        y: Any,
-        splits: Sequence[tuple[Any, Any]],
-        scorers: Any,
-        fit_params: Mapping[str, Any],
-        score_params: Mapping[str, Any],
+        self, search: Any, X: Any, y: Any, splits: Sequence[tuple[Any, Any]], scorers: Any, routed: Any
     ) -> None:
         """Note what is to be searched.
 
@@ -108,7 +96,7 @@ class CandidateScorer:
             InputError: the estimator is none of ours; a checkpoint could not be taken up.
         """
         self.search, self.X, self.y, self.splits, self.scorers = search, X, y, splits, scorers
-        self.fit_params, self.score_params = fit_params, score_params
+        self.fit_params, self.score_params = routed.estimator.fit, routed.scorer.score
         final = final_of(search.estimator)
         if not isinstance(final, PopulationEstimator):
             raise InputError(
@@ -155,9 +143,9 @@ class CandidateScorer:
                 if self.checkpoint is not None:
                     self.checkpoint.write(candidates[number], results)
         out = [result for number in range(len(candidates)) for result in found[number]]
-        _warn_or_raise_about_fit_failures(out, self.search.error_score)
+        _validation._warn_or_raise_about_fit_failures(out, self.search.error_score)
         if callable(self.search.scoring):
-            _insert_error_scores(out, self.search.error_score)
+            _validation._insert_error_scores(out, self.search.error_score)
         return out
 
     def _groups(self, candidates: Sequence[Candidate], numbers: Sequence[int]) -> list[list[int]]:
@@ -183,8 +171,7 @@ class CandidateScorer:
             first = self._candidate(candidates[group[0]])
             folds = [self._fold(first, train_rows) for train_rows, _ in self.splits]
         except Exception:
-            error = self._failed()
-            yield from ((number, [dict(error) for _ in self.splits]) for number in group)
+            yield from ((number, [self._failed() for _ in self.splits]) for number in group)
             return
         able: list[Entry] = []
         for number in group:
@@ -192,8 +179,7 @@ class CandidateScorer:
                 final = final_of(self._candidate(candidates[number]))
                 able.append(Entry(number, final, fitting.members_of(final, fitting.conditions_of(final))))
             except Exception:
-                error = self._failed()
-                yield number, [dict(error) for _ in self.splits]
+                yield number, [self._failed() for _ in self.splits]
         for some in self._dealt(able):
             yield from self._trained(some, folds)
 
@@ -238,46 +224,27 @@ class CandidateScorer:
     def _trained(self, lot: Sequence[Entry], folds: Sequence[Fold]) -> Iterator[tuple[int, list[Result]]]:
         """Train a lot of candidates in all folds as one population, and score each."""
         began = time.perf_counter()
-        final = lot[0].final
         everybody = [member for each in lot for member in each.members]
         data = [fold.prepared.data for fold in folds]
         try:
             placement.check_memory(predict_cost(everybody, data, Machine.here())[1])
-            trained = train_population(
-                everybody,
-                data,
-                seed=[fold.prepared.seed for fold in folds],
-                patience=final.patience,
-                metric=folds[0].prepared.metric,
-                on_epoch=fitting.deadline(final.minutes),
-                precision=final.precision,
-                filled=True,
-                machine=folds[0].prepared.machine,
-            )
+            trained = fitting.train(lot[0].final, everybody, [fold.prepared for fold in folds])
         except Exception:
-            error = self._failed()
-            yield from ((each.number, [dict(error) for _ in folds]) for each in lot)
+            yield from ((each.number, [self._failed() for _ in folds]) for each in lot)
             return
         share = (time.perf_counter() - began) / (len(lot) * len(folds))
         start = 0
         for each in lot:
             stop = start + len(each.members)
-            yield (
-                each.number,
-                [
-                    self._result(fold, each.final, outcomes[start:stop], share, split)
-                    for fold, outcomes, split in zip(folds, trained.folds, self.splits, strict=True)
-                ],
-            )
+            results = [
+                self._result(fold, each.final, outcomes[start:stop], share, split)
+                for fold, outcomes, split in zip(folds, trained.folds, self.splits, strict=True)
+            ]
+            yield each.number, results
             start = stop
 
     def _result(
-        self,
-        fold: Fold,
-        final: Any,
-        outcomes: list[Outcome],
-        share: float,
-        split: tuple[Any, Any],
+        self, fold: Fold, final: Any, outcomes: list[Outcome], share: float, split: tuple[Any, Any]
     ) -> Result:
         """A candidate's scores in one fold."""
         began = time.perf_counter()
@@ -301,7 +268,7 @@ class CandidateScorer:
     def _scores(self, fitted: Any, rows: Any, train_rows: Any = None) -> Any:
         X, y = _safe_split(fitted, self.X, self.y, rows, train_rows)
         params = _check_method_params(self.X, params=self.score_params, indices=rows)
-        return _score(fitted, X, y, self.scorers, params, self.search.error_score)
+        return _validation._score(fitted, X, y, self.scorers, params, self.search.error_score)
 
     def _failed(self) -> Result:
         """The result of a fit that has just raised; or the error itself, if that was asked for."""

@@ -73,18 +73,14 @@ class PopulationSearchCV(BaseSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
         )
-        self.param_grid = param_grid
-        self.param_distributions = param_distributions
-        self.n_iter = n_iter
-        self.random_state = random_state
-        self.checkpoint = checkpoint
+        self.param_grid, self.param_distributions, self.n_iter = param_grid, param_distributions, n_iter
+        self.random_state, self.checkpoint = random_state, checkpoint
 
     def __sklearn_tags__(self) -> Any:
         """What the estimator takes, the search takes."""
-        tags = super().__sklearn_tags__()
-        inputs = get_tags(self.estimator).input_tags
-        tags.input_tags.allow_nan = inputs.allow_nan
-        tags.target_tags.multi_output = get_tags(self.estimator).target_tags.multi_output
+        tags, own = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.input_tags.allow_nan = own.input_tags.allow_nan
+        tags.target_tags.multi_output = own.target_tags.multi_output
         return tags
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> PopulationSearchCV:
@@ -118,8 +114,7 @@ class PopulationSearchCV(BaseSearchCV):
                 f"Fitting {len(splits)} folds for each of {len(candidates)} candidates, "
                 f"totalling {len(candidates) * len(splits)} fits"
             )
-        scorer = CandidateScorer(self, X, y, splits, scorers, routed.estimator.fit, routed.scorer.score)
-        found = scorer.scored(candidates)
+        found = CandidateScorer(self, X, y, splits, scorers, routed).scored(candidates)
         results = self._format_results(candidates, len(splits), found)
         self._choose(results, found, refit_metric)
         if self.refit:
@@ -136,9 +131,7 @@ class PopulationSearchCV(BaseSearchCV):
             _refuse_distributions(self.param_grid)
             found = list(ParameterGrid(self.param_grid))
         else:
-            found = list(
-                ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)
-            )
+            found = [*ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)]
         if not found:
             raise InputError("There are no candidates in the grid: give at least one value for each name.")
         return found

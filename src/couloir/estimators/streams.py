@@ -19,7 +19,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from couloir.data.preparation import Preparation
 from couloir.engine.chunks import ChunkTraining, to_be_changed
 from couloir.engine.epochs import TrainingData
 from couloir.engine.folds import Folds
@@ -29,7 +28,6 @@ from couloir.engine.placement import plan_chunks
 from couloir.engine.training import advance, engine
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
-from couloir.estimators.fitting import Scaling
 from couloir.model.forward import signals
 from couloir.model.predictor import softmax
 from couloir.selection.choosing import none_left
@@ -63,11 +61,7 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     _check(estimator, fresh, carried, classes, validation)
     rows, known, scaling = fitting.read(estimator, X, y, sample_weight, fresh=fresh, classes=classes)
     members = fitting.members_of(estimator, conditions)
-    if known is None:
-        preparation = fitting.fitted_preparation(estimator, rows)
-        scaling = None if estimator._classifies else Scaling.of(rows.targets)
-    else:
-        preparation = known.widened(rows.features)
+    preparation, scaling = fitting.fitted(estimator, rows, known, scaling)
     if carried is None:
         carried = _fresh(estimator, members, validation is not None)
     carried = dict(carried)  # a call that fails must leave nothing behind
@@ -83,7 +77,10 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     asked = data.train.inputs if known is None else known.inputs(rows.features, estimator.precision)
     outcomes = _one_pass(conditions, members, carried, data, asked)
     vars(estimator).pop("_networks", None)
-    _keep(estimator, preparation, scaling, carried, outcomes, chosen_metric(data.task, conditions.metric))
+    metric = chosen_metric(data.task, conditions.metric)
+    winner = _winner(outcomes, metric, carried["before"])
+    model = keeping.model_of(winner, preparation, scaling)
+    keeping.keep(estimator, preparation, scaling, metric, winner, outcomes, model)
     estimator._stream = carried
     return estimator
 
@@ -139,11 +136,9 @@ def _one_pass(
     data: TrainingData,
     asked: np.ndarray,
 ) -> list[Outcome]:
-    """Train every member on the rows once; returns the outcomes, and carries on what has to be.
+    """Train every member on the rows once; `asked` are their inputs as prepared before they were learnt from.
 
-    Args:
-        conditions, members, carried, data: whom, on what and how.
-        asked: the rows' inputs as they were prepared before these rows were learnt from.
+    Returns the outcomes, and carries on what has to be.
     """
     outcomes = [
         Outcome(member, **_copied(kept)) for member, kept in zip(members, carried["outcomes"], strict=True)
@@ -213,17 +208,9 @@ def _loss(layers: Sequence[Any], activation: str, data: TrainingData, asked: np.
     return float(np.average(losses, weights=data.sample_weights))
 
 
-def _keep(
-    estimator: Any,
-    preparation: Preparation,
-    scaling: Scaling | None,
-    carried: dict[str, Any],
-    outcomes: Sequence[Outcome],
-    metric: str,
-) -> None:
-    """Choose the member that predicts until the next call."""
+def _winner(outcomes: Sequence[Outcome], metric: str, before: np.ndarray | None) -> Outcome:
+    """The member that predicts until the next call."""
     winner = leader(outcomes, metric)
-    before = carried["before"]
     if before is not None:
         alive = [
             (score, number)
@@ -233,5 +220,4 @@ def _keep(
         winner = outcomes[min(alive)[1]] if alive else None
     if winner is None:
         raise none_left(len(outcomes))
-    model = keeping.model_of(winner, preparation, scaling)
-    keeping.keep(estimator, preparation, scaling, metric, winner, outcomes, model)
+    return winner

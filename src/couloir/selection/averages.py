@@ -8,23 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from couloir.data.preparation import Preparation
-from couloir.engine.epochs import TrainingData
-from couloir.engine.machine import Machine
 from couloir.engine.member import Member
-from couloir.engine.outcomes import Outcome
-from couloir.engine.training import Precision, train_population
+from couloir.engine.training import train_population
 from couloir.model.predictor import Ensemble, Model, from_network
 from couloir.runs.records.learned import Share
-from couloir.selection import evaluation
+from couloir.selection import ensemble, evaluation
 from couloir.selection.candidates import Candidate
-from couloir.selection.ensemble import (
-    calibration_error,
-    log_loss_of,
-    mse_of,
-    select_in_bags,
-    tells,
-    temperature,
-)
 from couloir.selection.evaluation import Answers, Scores
 from couloir.selection.problem import Conditions, Problem, prepare_rows
 
@@ -43,42 +32,20 @@ class Average:
     calibration_error: float | None
 
 
-def train_again(
-    member: Member,
-    data: TrainingData,
-    *,
-    seed: int,
-    epochs: int,
-    precision: Precision,
-    machine: Machine,
-    filled: bool = False,
-) -> Outcome | None:
-    """A member trained afresh, for a number of epochs, on data without validation; None if it diverges."""
-    return train_population(
-        [member],
-        data,
-        seed=seed,
-        patience=None,
-        epochs=epochs,
-        precision=precision,
-        machine=machine,
-        filled=filled,
-    ).winner
-
-
 def refitted(
     problem: Problem, conditions: Conditions, member: Member, rows: np.ndarray, epochs: int
 ) -> Model | None:
     """A member's configuration trained afresh on some rows for a number of epochs; None if it diverges."""
     preparation, data = prepare_rows(problem.dataset, rows, None, conditions)
-    again = train_again(
-        member,
+    again = train_population(
+        [member],
         data,
         seed=conditions.seed,
+        patience=None,
         epochs=epochs,
         precision=conditions.precision,
         machine=conditions.machine,
-    )
+    ).winner
     return None if again is None else from_network(again.network, member.activation, preparation)
 
 
@@ -103,16 +70,17 @@ def averaged(pool: Sequence[Candidate], preparation: Preparation, truth: np.ndar
     """
     answers = np.stack([candidate.answers for candidate in pool])
     classes = answers.ndim == 3
-    weights = select_in_bags(answers, truth, log_loss_of if classes else mse_of, most=most)
+    score = ensemble.log_loss_of if classes else ensemble.mse_of
+    weights = ensemble.select_in_bags(answers, truth, score, most=most)
     entered = [(each, float(weight)) for each, weight in zip(pool, weights, strict=True) if weight]
     mean = np.tensordot(weights, answers, axes=1)
     model = Ensemble(
         preparation,
         tuple(model for candidate, _ in entered for model in candidate.models),
         tuple(weight / len(candidate.models) for candidate, weight in entered for _ in candidate.models),
-        temperature(mean, truth) if classes else 1.0,
+        ensemble.temperature(mean, truth) if classes else 1.0,
     )
-    error = calibration_error(mean, truth) if classes else None
+    error = ensemble.calibration_error(mean, truth) if classes else None
     weights_by_number = {candidate.number: weight for candidate, weight in entered}
     return Average(model, weights_by_number, mean, evaluation.scores(mean, truth), error)
 
@@ -131,7 +99,7 @@ def is_kept(average: Average, winner: Answers, truth: np.ndarray, metric: str) -
     """
     more = evaluation.costs(average.answers, truth, metric)
     less = evaluation.costs(winner, truth, metric)
-    return len(average.shares) > 1 and not tells(more - less)
+    return len(average.shares) > 1 and not ensemble.tells(more - less)
 
 
 def shares(average: Average) -> list[Share]:

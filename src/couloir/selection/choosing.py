@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from couloir.data.preparation import Preparation
+from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.outcomes import Trained
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model
-from couloir.runs.records.learned import FinalistName
+from couloir.runs.records import learned
 from couloir.selection import evaluation
 from couloir.selection.averages import Average, as_one, averaged, is_kept, refitted, shares
 from couloir.selection.candidates import Candidate, best_validated, importance, training_scores
@@ -24,7 +25,7 @@ from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.evaluation import Judged, Scores
 from couloir.selection.problem import Conditions, Plan, Problem
 from couloir.selection.tables import fold_leaderboard, history, leaderboard
-from couloir.selection.testing import Choice, Finalist, Winner, counts, stopping
+from couloir.selection.testing import Choice, Finalist, counts, stopping
 
 Stage = Callable[[str], None]
 """Told what begins that takes time."""
@@ -36,8 +37,8 @@ class Shortlist(NamedTuple):
     Names are "winner", "refitted" and "ensemble", in this order.
     """
 
-    models: dict[FinalistName, Model | Ensemble]
-    headline: FinalistName
+    models: dict[learned.FinalistName, Model | Ensemble]
+    headline: learned.FinalistName
     average: Average | None
 
 
@@ -65,7 +66,7 @@ def shortlist(
         stage: told what begins.
     """
     winner = candidates[0]
-    models: dict[FinalistName, Model | Ensemble] = {"winner": as_one(preparation, winner.models)}
+    models: dict[learned.FinalistName, Model | Ensemble] = {"winner": as_one(preparation, winner.models)}
     average = None
     if ensemble is not None:
         stage("averaging the best trials")
@@ -74,7 +75,7 @@ def shortlist(
         stage("training the winner again on all rows but the test part")
         if (again := refit()) is not None:
             models["refitted"] = again
-    headline: FinalistName = "refitted" if "refitted" in models else "winner"
+    headline: learned.FinalistName = "refitted" if "refitted" in models else "winner"
     if average is not None:
         models["ensemble"] = average.model
         if prefer_average or is_kept(average, winner.answers, truth, metric):
@@ -111,25 +112,25 @@ def choose(
     """
     winner, truth = candidates[0], problem.truth(problem.judged_rows)
     rest = np.union1d(problem.split.train, problem.split.validation)
+    again = partial(refitted, problem, conditions, winner.member, rest, winner.epochs) if refit else None
     listed = shortlist(
-        candidates,
-        metric,
-        problem.preparation,
-        truth,
-        ensemble=ensemble,
-        refit=partial(refitted, problem, conditions, winner.member, rest, winner.epochs) if refit else None,
-        stage=stage,
+        candidates, metric, problem.preparation, truth, ensemble=ensemble, refit=again, stage=stage
     )
     if refit:
         more = more | {"refit_diverged": "refitted" not in listed.models}
     if average := listed.average:
         more = more | {"ensemble": shares(average)}
-    again = winner.epochs if "refitted" in listed.models else None
     return Choice(
         problem=problem,
         conditions=conditions,
         metric=metric,
-        winner=Winner(winner.number, winner.member, winner.epochs, again),
+        winner=learned.Winner(
+            member=winner.number,
+            hyperparameters=winner.member.describe(),
+            n_parameters=parameter_count(problem.widths(winner.member)),
+            best_epoch=winner.epochs,
+            refit_epochs=winner.epochs if "refitted" in listed.models else None,
+        ),
         judged=Judged(problem.judged_rows, winner.answers),
         training=training or training_scores(problem, winner.models),
         importance=importance(problem, winner.models, conditions.seed),
@@ -142,24 +143,12 @@ def choose(
 
 
 def _finalists(listed: Shortlist, winner: Scores, train: np.ndarray, rest: np.ndarray) -> list[Finalist]:
-    """The models as they are tested: each with the rows it was fitted to, and its scores where it was chosen.
-
-    Args:
-        listed: the models.
-        winner: the winner's scores on the rows that it was chosen by.
-        train, rest: the rows that all others were fitted to, and the refit.
-    """
-    scores: dict[FinalistName, Scores] = {"winner": winner}
+    """The models as they are tested, with scores where they were chosen; the refit was fitted to the rest."""
+    scores: dict[learned.FinalistName, Scores] = {"winner": winner}
     if listed.average is not None:
         scores["ensemble"] = listed.average.validation
     return [
-        Finalist(
-            name,
-            model,
-            rest if name == "refitted" else train,
-            scores.get(name),
-            len(model.networks) if isinstance(model, Ensemble) else 1,
-        )
+        Finalist(name, model, rest if name == "refitted" else train, scores.get(name))
         for name, model in listed.models.items()
     ]
 

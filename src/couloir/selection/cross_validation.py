@@ -20,7 +20,7 @@ from couloir.model.predictor import Model, from_network
 from couloir.runs.records import learned
 from couloir.selection import evaluation
 from couloir.selection.candidates import POOL, Candidate, median_epochs
-from couloir.selection.evaluation import Judged, Scores
+from couloir.selection.evaluation import Judged, Scores, or_none
 from couloir.selection.problem import Problem
 from couloir.text import METRIC_NAMES, count, number, one_line
 from couloir.text import metric as metric_text
@@ -93,14 +93,12 @@ class CrossValidation:
 
         A member that diverged in any fold, or left before its end, is infinitely bad.
         """
-        found = []
+        names, found = (self.metric, DEFAULT_METRIC[self.problem.data.task]), []
         for member in range(len(self.trained.outcomes)):
-            pair = tuple(
-                METRICS[name].sign * float(np.mean(self.scores[name][member]))
-                for name in (self.metric, DEFAULT_METRIC[self.problem.data.task])
-            )
-            found.append(pair if np.isfinite(pair).all() else (math.inf, math.inf))
-        return found  # type: ignore[return-value]
+            first, second = (METRICS[name].sign * float(np.mean(self.scores[name][member])) for name in names)
+            whole = math.isfinite(first) and math.isfinite(second)
+            found.append((first, second) if whole else (math.inf, math.inf))
+        return found
 
     @cached_property
     def ranking(self) -> list[int]:
@@ -180,7 +178,7 @@ class CrossValidation:
             {
                 "member": member,
                 "fold": fold,
-                **{name: _or_none(values[member, fold]) for name, values in self.scores.items()},
+                **{name: or_none(values[member, fold]) for name, values in self.scores.items()},
                 "best_epoch": outcomes[member].best_epoch or None,
                 "epochs_run": outcomes[member].epochs_run,
                 "status": outcomes[member].status,
@@ -233,7 +231,3 @@ def summary(values: Sequence[float]) -> learned.FoldScores:
         spread=float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
         values=[float(value) for value in values],
     )
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -85,7 +85,8 @@ def select(
             break
         counts[chosen] += 1
         total += parts[chosen]
-        if _lower(found[chosen], lowest):
+        # Lower by more than the rounding of an average of equal answers.
+        if size == 1 or found[chosen] < lowest - 1e-12 * abs(lowest):
             kept, lowest = counts.copy(), found[chosen]
     if not kept.any():
         raise ValueError("No candidate has finite answers with a finite score.")
@@ -121,10 +122,8 @@ def select_in_bags(
     size = max(SMALLEST_BAG, math.ceil(HALF * len(able)))
     if size >= len(able) or (most is not None and most < 2):
         return select(answers, truth, score, most=most)
-    random, total = (
-        seeds.generator(seeds.BAGS, 0),
-        np.zeros(len(answers)),
-    )  # the same answers, the same average
+    random = seeds.generator(seeds.BAGS, 0)  # the same answers, the same average
+    total = np.zeros(len(answers))
     for _ in range(BAGS):
         bag = np.sort(random.choice(able, size, replace=False))
         total[bag] += select(answers[bag], truth, score, ROUNDS_IN_A_BAG)
@@ -150,11 +149,6 @@ def _prepared(
     if score is mse_of:
         return answers.astype(np.float64), lambda means: mse_of(means, truth)
     return answers.astype(np.float64), lambda means: np.array([float(score(mean, truth)) for mean in means])
-
-
-def _lower(score: float, lowest: float) -> bool:
-    """Whether a score is lower by more than the rounding of an average of equal answers."""
-    return score < lowest if np.isinf(lowest) else score < lowest - 1e-12 * abs(lowest)
 
 
 def tells(differences: np.ndarray) -> bool:
@@ -253,8 +247,5 @@ def calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 
     Returns:
         0 for probabilities that are right as often as they say, up to 1.
     """
-    gaps = [
-        each.samples * abs(each.accuracy - each.confidence)
-        for each in reliability(probabilities, truth, bins)
-    ]
-    return sum(gaps) / len(truth)
+    found = reliability(probabilities, truth, bins)
+    return sum(each.samples * abs(each.accuracy - each.confidence) for each in found) / len(truth)

@@ -6,6 +6,7 @@ apart from the metrics that the training program computes.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import NamedTuple
@@ -83,12 +84,8 @@ def _from_means(means: np.ndarray, classes: bool) -> dict[str, np.ndarray]:
     if classes:
         shares, recognised = np.split(means[..., 1:], 2, axis=-1)
         recalls = recognised / np.where(shares > 0, shares, 1)
-        present = np.count_nonzero(shares > 0, axis=-1)
-        return {
-            "log_loss": means[..., 0],
-            "accuracy": recognised.sum(axis=-1),
-            "balanced_accuracy": recalls.sum(axis=-1) / present,
-        }
+        balanced = recalls.sum(axis=-1) / np.count_nonzero(shares > 0, axis=-1)
+        return {"log_loss": means[..., 0], "accuracy": recognised.sum(axis=-1), "balanced_accuracy": balanced}
     mse, mae, centre, square = np.moveaxis(means, -1, 0)
     variance = square - centre**2
     explained = 1 - mse / np.where(variance > 0, variance, np.inf)
@@ -108,6 +105,11 @@ def true_class(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def surprise(chosen: np.ndarray) -> np.ndarray:
     """−log p, in nats; p is kept above the smallest float."""
     return -np.log(np.maximum(chosen, SMALLEST))
+
+
+def or_none(value: float) -> float | None:
+    """A finite number as it is; for any other None, as tables have it."""
+    return float(value) if math.isfinite(value) else None
 
 
 def wilson(successes: int, count: int, z: float = 1.959963984540054) -> tuple[float, float]:
@@ -130,16 +132,13 @@ def intervals(answers: Answers, truth: np.ndarray, seed: int = 0) -> dict[str, t
     for number in range(RESAMPLES):
         times_drawn = np.bincount(generator.integers(count, size=count), minlength=count)
         means[number] = times_drawn @ contributions / count
-    drawn = _from_means(means, answers.ndim == 2)
-    found = {name: _percentiles(values) for name, values in drawn.items()}
+    found = {}
+    for name, values in _from_means(means, answers.ndim == 2).items():
+        low, high = np.percentile(values, (2.5, 97.5)).tolist()
+        found[name] = low, high
     if answers.ndim == 2:
         found["accuracy"] = wilson(int(np.sum(np.argmax(answers, axis=1) == truth)), count)
     return found
-
-
-def _percentiles(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(values, (2.5, 97.5))
-    return float(low), float(high)
 
 
 def confusion(probabilities: np.ndarray, truth: np.ndarray) -> list[list[int]]:

@@ -104,10 +104,8 @@ class Options:
             "loss": [loss_for(task, name) for name in losses],
             "restart": list(range(self.given.get("restarts") or 1)),
         }
-        return {
-            each.name: found.get(each.name) or self.values(each.name) or []
-            for each in fields(Member)[FIRST_SHARED:]
-        }
+        names = [each.name for each in fields(Member)[FIRST_SHARED:]]
+        return {name: found.get(name) or self.values(name) or [] for name in names}
 
 
 def refuse_unread(number: str, named: Sequence[str | Rule]) -> None:

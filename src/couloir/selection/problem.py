@@ -78,12 +78,9 @@ class Problem:
         if not self.folds:
             assert self.data.validation is not None, "without folds a problem has a validation part"
             return [(self.data.validation.inputs, self.truth(self.split.validation))]
+        held = [(fold.preparation, fold.rows.held_out) for fold in self.folds]
         return [
-            (
-                fold.preparation.inputs(self.dataset.rows(fold.rows.held_out), np.float64),
-                self.truth(fold.rows.held_out),
-            )
-            for fold in self.folds
+            (fitted.inputs(self.dataset.rows(rows), np.float64), self.truth(rows)) for fitted, rows in held
         ]
 
     def answers(self, models: Sequence[Model]) -> np.ndarray:
@@ -182,13 +179,14 @@ def prepare_rows(
     preparation = Preparation.fit(dataset, train)
     classes = len(dataset.classes) if dataset.classes else None
     part = prepared_part(dataset, preparation, train, conditions.precision)
+    judged = None
+    if validation is not None and len(validation):
+        judged = prepared_part(dataset, preparation, validation, conditions.precision)
     return preparation, TrainingData(
         task=dataset.task,
         outputs=classes or 1,
         train=part,
-        validation=None
-        if validation is None or not len(validation)
-        else prepared_part(dataset, preparation, validation, conditions.precision),
+        validation=judged,
         target_scale=None if classes else np.array([preparation.target_scale]),
         sample_weights=balanced_weights(part.targets) if conditions.class_weights else None,
     )

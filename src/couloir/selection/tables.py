@@ -13,7 +13,7 @@ from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.outcomes import Outcome, Trained, ending, ranking
 from couloir.selection.cross_validation import CrossValidation
-from couloir.selection.evaluation import Judged
+from couloir.selection.evaluation import Judged, or_none, true_class
 from couloir.selection.problem import Problem
 
 Widths = Callable[[Member], tuple[int, ...]]
@@ -29,33 +29,29 @@ def history(trained: Trained) -> pl.DataFrame:
         for part in ("training", "validation"):
             for scores in getattr(outcome, part):
                 for name, value in scores.items():
-                    column = columns.setdefault(METRICS[name].column(part), [])
-                    column.append(value if np.isfinite(value) else None)
+                    columns.setdefault(METRICS[name].column(part), []).append(or_none(value))
     return pl.DataFrame(columns)
 
 
 def leaderboard(outcomes: Sequence[Outcome], metric: str, widths: Widths) -> pl.DataFrame:
     """One row per member with its scores on validation, best first; those last that may not be chosen."""
-    rows = [
-        {"rank": rank, "member": number, **_row(outcomes[number], METRICS[metric].task, widths)}
-        for rank, number in enumerate(ranking(outcomes, metric), start=1)
-    ]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    task = METRICS[metric].task
+    return _ranked({number: _row(outcomes[number], task, widths) for number in ranking(outcomes, metric)})
 
 
 def fold_leaderboard(crossed: CrossValidation) -> pl.DataFrame:
     """The same, its scores the means of those on what the folds held out."""
-    problem, outcomes = crossed.problem, crossed.trained.outcomes
-    rows = [
-        {
-            "rank": rank,
-            "member": number,
-            **_row(outcomes[number], problem.data.task, problem.widths),
-            **_over_folds(crossed, number),
-        }
-        for rank, number in enumerate(crossed.ranking, start=1)
-    ]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    task, widths, outcomes = crossed.problem.data.task, crossed.problem.widths, crossed.trained.outcomes
+    return _ranked(
+        {each: _row(outcomes[each], task, widths) | _over_folds(crossed, each) for each in crossed.ranking}
+    )
+
+
+def _ranked(rows: dict[int, dict[str, Any]]) -> pl.DataFrame:
+    """The members' rows, best first, with their ranks and numbers."""
+    ranks = enumerate(rows.items(), start=1)
+    found = [{"rank": rank, "member": number, **row} for rank, (number, row) in ranks]
+    return pl.DataFrame(found, infer_schema_length=None)
 
 
 def described(member: Member) -> dict[str, Any]:
@@ -87,12 +83,9 @@ def _over_folds(crossed: CrossValidation, member: int) -> dict[str, Any]:
     loss = DEFAULT_METRIC[crossed.problem.data.task]
     whole = all(outcome.best_epoch for outcome in outcomes)
     training = [o.training[o.best_epoch - 1][loss] for o in outcomes] if whole else []
-    means = {name: float(np.mean(values[member])) for name, values in crossed.scores.items()}
+    means = {name: or_none(np.mean(values[member])) for name, values in crossed.scores.items()}
     return {
-        **{
-            METRICS[name].column("validation"): mean if np.isfinite(mean) else None
-            for name, mean in means.items()
-        },
+        **{METRICS[name].column("validation"): mean for name, mean in means.items()},
         METRICS[loss].column("training"): float(np.mean(training)) if training else None,
         "best_epoch": crossed.best_epochs(member) if whole else None,
         "epochs_run": max(outcome.epochs_run for outcome in outcomes),
@@ -104,14 +97,8 @@ def _over_folds(crossed: CrossValidation, member: int) -> dict[str, Any]:
 def predictions(problem: Problem, judged: Judged) -> pl.DataFrame:
     """The winner's answers for the rows it was chosen by, from weights that were not fitted to them."""
     answers, truth, rows = judged.answers, problem.truth(judged.rows), judged.rows
-    columns: dict[str, Any] = {"row": rows, "true": problem.dataset.target[rows]}
-    if not problem.dataset.classes:
-        return pl.DataFrame({**columns, "predicted": answers})
-    labels = np.array(problem.dataset.classes)
-    return pl.DataFrame(
-        {
-            **columns,
-            "predicted": labels[np.argmax(answers, axis=1)],
-            "probability_of_true": answers[np.arange(len(truth)), truth],
-        }
-    )
+    columns: dict[str, Any] = {"row": rows, "true": problem.dataset.target[rows], "predicted": answers}
+    if problem.dataset.classes:
+        columns["predicted"] = np.array(problem.dataset.classes)[np.argmax(answers, axis=1)]
+        columns["probability_of_true"] = true_class(answers, truth)
+    return pl.DataFrame(columns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,8 +16,6 @@ import polars as pl
 
 from couloir.data.dataset import Dataset
 from couloir.data.preparation import Preparation
-from couloir.engine.architectures.mlp import parameter_count
-from couloir.engine.member import Member
 from couloir.engine.metrics import METRICS
 from couloir.engine.outcomes import ENDS, End, Outcome, Trained, ending
 from couloir.model.predictor import Ensemble, Predictor, scaled
@@ -39,23 +37,17 @@ class Finalist:
         model: the model.
         rows: what it was fitted to.
         validation: its scores where it was chosen, None for what was refitted afterwards.
-        networks: how many it averages.
     """
 
     name: learned.FinalistName
     model: Predictor
     rows: np.ndarray
     validation: evaluation.Scores | None = None
-    networks: int = 1
 
-
-class Winner(NamedTuple):
-    """The chosen member: its number, itself, its best epoch, and for how many it was trained again."""
-
-    number: int
-    member: Member
-    best_epoch: int
-    refit_epochs: int | None = None
+    @property
+    def networks(self) -> int:
+        """How many it averages."""
+        return len(self.model.networks) if isinstance(self.model, Ensemble) else 1
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ class Choice:
     cohorts: int
     counts: dict[str, int]
     samples_per_second: float
-    winner: Winner
+    winner: learned.Winner
     judged: Judged
     training: evaluation.Scores
     importance: list[learned.Importance] | None
@@ -129,7 +121,7 @@ def record(choice: Choice) -> LearnedRecord:
         n_members=choice.members,
         n_cohorts=choice.cohorts,
         counts=choice.counts,
-        winner=_winner_record(choice),
+        winner=choice.winner,
         validation=evaluation.scores(judged.answers, truth),
         training=choice.training,
         importance=choice.importance,
@@ -180,17 +172,6 @@ def stopping(outcome: Outcome, metric: str, conditions: Conditions) -> learned.S
         last_epoch=len(scores),
         score_at_last=outcome.validation[-1][metric],
         best_of_all=learned.BestOfAll(epoch=of_all + 1, score=outcome.validation[of_all][metric]),
-    )
-
-
-def _winner_record(choice: Choice) -> learned.Winner:
-    winner = choice.winner
-    return learned.Winner(
-        member=winner.number,
-        hyperparameters=winner.member.describe(),
-        n_parameters=parameter_count(choice.problem.widths(winner.member)),
-        best_epoch=winner.best_epoch,
-        refit_epochs=winner.refit_epochs,
     )
 
 
@@ -270,13 +251,9 @@ def _mistakes(problem: Problem, judged: Judged, truth: np.ndarray) -> list[learn
     for position in evaluation.worst(answers, truth):
         row, answer = int(judged.rows[position]), answers[position]
         if dataset.classes:
-            of_classes = dataset.classes[truth[position]], dataset.classes[int(np.argmax(answer))]
-            mistake = learned.Mistake(
-                row=row,
-                true=of_classes[0],
-                predicted=of_classes[1],
-                probability=float(answer[truth[position]]),
-            )
+            true, given = dataset.classes[truth[position]], dataset.classes[int(np.argmax(answer))]
+            probability = float(answer[truth[position]])
+            mistake = learned.Mistake(row=row, true=true, predicted=given, probability=probability)
         else:
             value, predicted = float(truth[position]), float(answer)
             mistake = learned.Mistake(row=row, true=value, predicted=predicted, error=predicted - value)
@@ -294,11 +271,6 @@ def _row_values(dataset: Dataset, row: int) -> dict[str, Any]:
         cells = dataset.features.row(row, named=True)
     else:
         cells = dict(zip(dataset.column_names, np.asarray(dataset.features[row]).tolist(), strict=True))
-    return {
-        name: None
-        if value is None or value != value
-        else value
-        if isinstance(value, (int, float, bool))
-        else str(value)
-        for name, value in list(cells.items())[:40]
-    }
+    found = {name: None if value != value else value for name, value in list(cells.items())[:40]}
+    plain = (int, float, type(None))
+    return {name: value if isinstance(value, plain) else str(value) for name, value in found.items()}

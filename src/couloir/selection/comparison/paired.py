@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from couloir.runs.records.learned import Pair
@@ -51,10 +50,12 @@ def corrected_interval(
     Returns:
         the mean and the bounds in the unit of the values; bounds of None for a single value.
     """
+    from scipy.special import stdtrit
+
     mean, error = _mean_and_error(values, train_rows, validation_rows)
     if error is None:
         return mean, None, None
-    half = _quantile(len(values) - 1, confidence) * error
+    half = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * error
     return mean, mean - half, mean + half
 
 
@@ -78,9 +79,8 @@ def corrected_t(
     if error is None:
         return PairedTest(mean, low, high, None, None)
     if error == 0:
-        return PairedTest(
-            mean, low, high, float(np.sign(mean) * np.inf) if mean else 0.0, 0.0 if mean else 1.0
-        )
+        t, p = (float(np.sign(mean) * np.inf), 0.0) if mean else (0.0, 1.0)
+        return PairedTest(mean, low, high, t, p)
     t = mean / error
     return PairedTest(mean, low, high, t, float(2 * stdtr(len(differences) - 1, -abs(t))))
 
@@ -100,13 +100,6 @@ def _mean_and_error(
         return float(values[0]), 0.0
     inflation = 1 / len(values) + validation_rows / train_rows
     return float(values.mean()), float(np.sqrt(inflation * values.var(ddof=1)))
-
-
-def _quantile(freedom: int, confidence: float) -> float:
-    """How many standard errors on each side hold `confidence` of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, (1 + confidence) / 2))
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -152,49 +145,33 @@ def compare(
     values = {name: np.asarray(each, np.float64) for name, each in scores.items()}
     if len({each.shape for each in values.values()}) > 1:
         raise ValueError("All names need a score for each of the same replicates.")
-    pairs = [
-        _pair(first, second, values, train_rows, validation_rows, 1 - level)
-        for first, second in itertools.combinations(values, 2)
-    ]
+    rows = train_rows, validation_rows
+    pairs = [_pair(names, values, rows, 1 - level) for names in itertools.combinations(values, 2)]
     p_values = [pair.p for pair in pairs if pair.p is not None]
-    adjusted = iter(holm(p_values).tolist())
-    return [pair if pair.p is None else _decided(pair, next(adjusted), level) for pair in pairs]
-
-
-def _decided(pair: Pair, adjusted: float, level: float) -> Pair:
-    return msgspec.structs.replace(pair, p_adjusted=adjusted, different=adjusted < level)
+    tested = [pair for pair in pairs if pair.p is not None]
+    for pair, adjusted in zip(tested, holm(p_values).tolist(), strict=True):
+        pair.p_adjusted, pair.different = adjusted, adjusted < level
+    return pairs
 
 
 def _pair(
-    first: str,
-    second: str,
-    values: Mapping[str, np.ndarray],
-    train_rows: float,
-    validation_rows: float,
-    confidence: float,
+    names: tuple[str, str], values: Mapping[str, np.ndarray], rows: tuple[float, float], confidence: float
 ) -> Pair:
     """One pair before Holm's correction, the better name first."""
-    first, second = sorted((first, second), key=lambda name: _standing(values[name]))
+    first, second = sorted(names, key=lambda name: standing(values[name]))
     untested = [_divergence(name, values[name]) for name in (first, second) if _failures(values[name])]
     if untested:
         return Pair(first=first, second=second, untested=untested)
-    found = corrected_t(values[first] - values[second], train_rows, validation_rows, confidence)
-    return Pair(
-        first=first,
-        second=second,
-        difference=found.mean,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        untested=[ONE_REPLICATE] if found.p is None else [],
-    )
+    mean, low, high, _, p = corrected_t(values[first] - values[second], *rows, confidence)
+    untested = [ONE_REPLICATE] if p is None else []
+    return Pair(first=first, second=second, difference=mean, low=low, high=high, p=p, untested=untested)
 
 
 def _failures(values: np.ndarray) -> int:
     return int(np.sum(~np.isfinite(values)))
 
 
-def _standing(values: np.ndarray) -> tuple[int, float]:
+def standing(values: np.ndarray) -> tuple[int, float]:
     """What puts one name before another: fewer divergences, then the lower mean of the rest."""
     finite = values[np.isfinite(values)]
     return _failures(values), float(finite.mean()) if len(finite) else np.inf
@@ -236,8 +213,10 @@ def verdicts(pairs: Sequence[Pair], ranking: Sequence[str], level: float = 0.05)
     better = [(group, _better(group, beaten, compared)) for group in _equals(beaten, compared)]
     better.sort(key=lambda claim: place[claim[0][0]])
     if better:
-        group, sentence = better[0]
-        better[0] = group, _with_level(sentence, sum(map(len, beaten.values())), level)
+        (group, sentence), claims = better[0], sum(map(len, beaten.values()))
+        # The level holds for this and all other claims.
+        each = "each p" if claims > 1 else "p"
+        better[0] = group, f"{sentence} ({each} below {level:g} after Holm's correction)"
     equal = [(group, _alike(group, compared)) for group in _groups(alike, compared)]
     found = sorted([*equal, *better], key=lambda claim: place[claim[0][0]])
     reasons = dict.fromkeys(reason for pair in pairs for reason in pair.untested)
@@ -305,11 +284,6 @@ def _better(group: Sequence[str], beaten: Relation, names: Sequence[str]) -> str
     rest = len(names) - len(group)
     whom = "all the others" if len(others) == rest > 2 else _listed(others)
     return f"{_listed(group)} {are} better than {whom}"
-
-
-def _with_level(sentence: str, claims: int, level: float) -> str:
-    """A claimed difference with the level that holds for this and all other claims."""
-    return f"{sentence} ({'each p' if claims > 1 else 'p'} below {level:g} after Holm's correction)"
 
 
 def _listed(names: Sequence[str]) -> str:

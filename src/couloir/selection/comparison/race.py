@@ -10,7 +10,7 @@ their paired differences over the replicates.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -28,7 +28,8 @@ from couloir.engine.rule import Rule
 from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.runs.records import learned
-from couloir.selection.comparison.paired import Pair, compare, corrected_interval, verdicts
+from couloir.selection.comparison import paired
+from couloir.selection.evaluation import or_none
 from couloir.selection.problem import Conditions, Problem, predict, prepare_rows
 
 DECADES = 2.0
@@ -105,20 +106,15 @@ class Race:
         """−1 where more of the metric is better, so that lower is better after multiplying by it."""
         return METRICS[self.metric].sign
 
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[learned.Pair]:
         """Every two rules compared, on their best scores at their tuned rates."""
         scores = {name: self.sign * curves.best(self.metric) for name, curves in self.at_tuned.items()}
-        return compare(scores, self.train_rows, self.validation_rows)
+        return paired.compare(scores, self.train_rows, self.validation_rows)
 
     def ranking(self) -> list[str]:
         """Rules by their mean best score, best first; those that diverged somewhere come last."""
-
-        def key(name: str) -> tuple[int, float]:
-            best = self.sign * self.at_tuned[name].best(self.metric)
-            finite = best[np.isfinite(best)]
-            return len(best) - len(finite), float(np.mean(finite)) if len(finite) else math.inf
-
-        return sorted(self.at_tuned, key=key)
+        best = {name: self.sign * curves.best(self.metric) for name, curves in self.at_tuned.items()}
+        return sorted(best, key=lambda name: paired.standing(best[name]))
 
     @property
     def winner(self) -> int:
@@ -135,7 +131,7 @@ class Race:
     def verdicts(self) -> list[str]:
         """What the pairs say, in sentences; then who was left out."""
         left_out = [f"{name} diverged at every learning rate and is left out." for name in self.left_out]
-        return [*verdicts(self.pairs(), self.ranking()), *left_out]
+        return [*paired.verdicts(self.pairs(), self.ranking()), *left_out]
 
     def targets(self) -> np.ndarray:
         """Per replicate the score that half of the rules reach in it, [replicate].
@@ -247,9 +243,8 @@ def replicate(problem: Problem, conditions: Conditions, seed: int) -> TrainingDa
 def _curves(replicas: Trained, number: int) -> Curves:
     outcomes = [fold[number] for fold in replicas.folds]
     epochs = max(outcome.epochs_run for fold in replicas.folds for outcome in fold)
-    task = METRICS[replicas.metric].task
     validation = {}
-    for name in metrics_of(task):
+    for name in metrics_of(METRICS[replicas.metric].task):
         values = np.full((len(outcomes), epochs), np.nan)
         for row, outcome in enumerate(outcomes):
             if outcome.status != "diverged":
@@ -310,10 +305,7 @@ def good_range(tried: Sequence[Outcome], metric: str) -> tuple[float, float] | N
     """
     ordered = sorted(tried, key=lambda outcome: outcome.member.learning_rate)
     loss = DEFAULT_METRIC[METRICS[metric].task]
-    losses = [
-        outcome.validation[outcome.best_epoch - 1][loss] if outcome.eligible else math.inf
-        for outcome in ordered
-    ]
+    losses = [each.validation[each.best_epoch - 1][loss] if each.eligible else math.inf for each in ordered]
     best = min(losses, default=math.inf)
     if not math.isfinite(best):
         return None
@@ -333,7 +325,7 @@ def _intervals(race: Race, scores: Callable[[str], np.ndarray]) -> dict[str, lea
         values = scores(name)
         if not np.isfinite(values).all():
             return None
-        mean, low, high = corrected_interval(values, race.train_rows, race.validation_rows)
+        mean, low, high = paired.corrected_interval(values, race.train_rows, race.validation_rows)
         found[name] = learned.Interval(mean=mean, low=low, high=high)
     return found
 
@@ -341,20 +333,18 @@ def _intervals(race: Race, scores: Callable[[str], np.ndarray]) -> dict[str, lea
 def tuning_table(race: Race) -> pl.DataFrame:
     """One row per rule and rate that was tried."""
     loss = DEFAULT_METRIC[METRICS[race.metric].task]
-    rows = []
-    for outcome in race.tuning.outcomes:
-        alive = outcome.eligible
-        rows.append(
-            {
-                "rule": outcome.member.rule.name,
-                "learning_rate": outcome.member.learning_rate,
-                "best_loss": outcome.validation[outcome.best_epoch - 1][loss] if alive else None,
-                "final_loss": outcome.validation[-1][loss] if alive else None,
-                "best_epoch": outcome.best_epoch if alive else None,
-                "status": outcome.status,
-                "diverged_epoch": outcome.diverged_epoch,
-            }
-        )
+    rows = [
+        {
+            "rule": outcome.member.rule.name,
+            "learning_rate": outcome.member.learning_rate,
+            "best_loss": outcome.validation[outcome.best_epoch - 1][loss] if outcome.eligible else None,
+            "final_loss": outcome.validation[-1][loss] if outcome.eligible else None,
+            "best_epoch": outcome.best_epoch if outcome.eligible else None,
+            "status": outcome.status,
+            "diverged_epoch": outcome.diverged_epoch,
+        }
+        for outcome in race.tuning.outcomes
+    ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -362,21 +352,15 @@ def curves_table(race: Race) -> pl.DataFrame:
     """One row per rule, rate ("tuned" or "customary"), replicate and epoch."""
     loss = DEFAULT_METRIC[METRICS[race.metric].task]
     columns: dict[str, list[Any]] = {}
-    groups: Mapping[str, dict[str, Curves]] = {"tuned": race.at_tuned, "customary": race.at_customary}
-    for rate, by_rule in groups.items():
+    for rate, by_rule in (("tuned", race.at_tuned), ("customary", race.at_customary)):
         for name, curves in by_rule.items():
             for number, outcome in enumerate(curves.outcomes):
-                for epoch, (training, validation) in enumerate(
-                    zip(outcome.training, outcome.validation, strict=True), start=1
-                ):
+                scores = zip(outcome.training, outcome.validation, strict=True)
+                for epoch, (training, validation) in enumerate(scores, start=1):
                     row: dict[str, Any] = {"rule": name, "rate": rate, "replicate": number, "epoch": epoch}
-                    row[METRICS[loss].column("training")] = training[loss]
+                    row[METRICS[loss].column("training")] = or_none(training[loss])
                     for metric, value in validation.items():
-                        row[METRICS[metric].column("validation")] = value
+                        row[METRICS[metric].column("validation")] = or_none(value)
                     for column, value in row.items():
-                        columns.setdefault(column, []).append(_finite(value))
+                        columns.setdefault(column, []).append(value)
     return pl.DataFrame(columns)
-
-
-def _finite(value: Any) -> Any:
-    return value if not isinstance(value, float) or math.isfinite(value) else None

@@ -106,7 +106,7 @@ def train_generation(
         precision=conditions.precision,
         machine=conditions.machine,
     )
-    results, kept = [], []
+    results, kept, loss = [], [], DEFAULT_METRIC[problem.data.task]
     for number, (value, models, attributes) in enumerate(_scored(problem, trained, metric)):
         outcomes = [fold[number] for fold in trained.folds]
         epochs = [outcome.best_epoch for outcome in outcomes]
@@ -118,7 +118,7 @@ def train_generation(
         reached = tuple(at_rungs(outcomes, trained.rungs, metric))
         results.append(TrialResult(value, ending(outcomes), reached, attributes))
         if value is not None:
-            curves = _loss_curves(outcomes, problem.data.task)
+            curves = np.stack([mean_curve(outcomes, part, loss) for part in ("training", "validation")])
             ask = partial(answers_of, problem)
             kept.append(TrainedTrial(first + number, members[number], epochs, models, ask, value, curves))
     return Generation(
@@ -139,11 +139,7 @@ Scored = tuple[float | None, list[Model], dict[str, Any]]
 
 
 def _scored(problem: Problem, trained: Trained, metric: str) -> list[Scored]:
-    """What each trial is worth: its best validation score, or its mean score on what the folds held out.
-
-    Of folds every one's score is kept, and that on the rows it was stopped by, from which the nested
-    estimate is made.
-    """
+    """What each trial is worth: its best validation score, or its mean score on what the folds held out."""
     found: list[Scored] = [(None, [], {}) for _ in trained.outcomes]
     if not problem.folds:
         for number, outcome in enumerate(trained.outcomes):
@@ -153,19 +149,13 @@ def _scored(problem: Problem, trained: Trained, metric: str) -> list[Scored]:
         return found
     crossed = CrossValidation(problem, trained, metric)
     for number in crossed.eligible:
-        attributes = {
+        attributes = {  # From every fold's scores the nested estimate is made.
             "held_out": {name: values[number].tolist() for name, values in crossed.scores.items()},
             "stopping": [float(fold[number].score) for fold in trained.folds],
         }
         value = float(np.mean(crossed.scores[metric][number]))
         found[number] = value, crossed.models(number), attributes
     return found
-
-
-def _loss_curves(outcomes: Sequence[Outcome], task: str) -> np.ndarray:
-    """Training and validation loss by epoch, averaged over the folds, [2, epoch]."""
-    loss = DEFAULT_METRIC[task]
-    return np.stack([mean_curve(outcomes, part, loss) for part in ("training", "validation")])
 
 
 def at_rungs(

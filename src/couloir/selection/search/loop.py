@@ -20,12 +20,7 @@ from couloir.engine.training import Callback
 from couloir.selection.candidates import POOL
 from couloir.selection.problem import Conditions, Problem
 from couloir.selection.search.budget import Budget
-from couloir.selection.search.generation import (
-    Generation,
-    first_generation,
-    member_of,
-    train_generation,
-)
+from couloir.selection.search.generation import Generation, first_generation, member_of, train_generation
 from couloir.selection.search.pool import (
     Pool,
     networks_file,
@@ -155,14 +150,8 @@ class Search:
         self.pool = self.pool.with_others(generation.trained)
         self.member_samples += generation.member_samples
         self.rungs += [{"generation": number, **asdict(rung)} for rung in generation.rungs]
-        self.costs.append(
-            {
-                "generation": number,
-                "trials": len(generation.results),
-                "seconds": generation.seconds,
-                "compile_seconds": generation.compile_seconds,
-            }
-        )
+        spent = {"seconds": generation.seconds, "compile_seconds": generation.compile_seconds}
+        self.costs.append({"generation": number, "trials": len(generation.results), **spent})
 
     def nested(self) -> dict[str, list[float]] | None:
         """Per metric each fold's held-out score of the trial that its own stopping rows would choose.

@@ -55,9 +55,6 @@ class Pool:
         return [each.number for each in self.trials]
 
 
-# On disk --------------------------------------------------------------------------------------------------
-
-
 def networks_file(folder: Path, generation: int) -> Path:
     """Where a generation's networks are."""
     return folder / f"networks-{generation:04}.safetensors"
@@ -110,9 +107,8 @@ def read_generation(path: Path, told: Sequence[Trial], problem: Problem, space: 
             f"The search in '{path.parent}' cannot be resumed: its file {path.name} cannot be read "
             f"({type(error).__name__}); begin again."
         ) from None
-    trained = [
-        _trained(trial, arrays, problem, space) for trial in told if f"{trial.number}.curves" in arrays
-    ]
+    kept = [trial for trial in told if f"{trial.number}.curves" in arrays]
+    trained = [_trained(trial, arrays, problem, space) for trial in kept]
     rungs = tuple(
         RungResult(int(epoch), int(entered), int(kept), None if np.isnan(cut) else float(cut))
         for epoch, entered, kept, cut in arrays["rungs"]
@@ -126,17 +122,11 @@ def _trained(trial: Trial, arrays: Mapping[str, np.ndarray], problem: Problem, s
     assert trial.value is not None, "only trials with a value have networks"
     member, number = member_of(space, problem, trial.parameters), trial.number
     preparations = [fold.preparation for fold in problem.folds] or [problem.preparation]
-    models = [
-        Model(
-            tuple(
-                (arrays[f"{number}.{fold}.{layer}.weight"], arrays[f"{number}.{fold}.{layer}.bias"])
-                for layer in range(len(member.hidden) + 1)
-            ),
-            member.activation,
-            preparation,
-        )
-        for fold, preparation in enumerate(preparations)
-    ]
+    models = []
+    for fold, preparation in enumerate(preparations):
+        names = [f"{number}.{fold}.{layer}" for layer in range(len(member.hidden) + 1)]
+        layers = tuple((arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in names)
+        models.append(Model(layers, member.activation, preparation))
     epochs, ask = trial.attributes["best_epochs"], partial(answers_of, problem)
     return TrainedTrial(number, member, epochs, models, ask, trial.value, arrays[f"{number}.curves"])
 

@@ -23,21 +23,8 @@ from couloir.engine.optimizers import NUMBERS, RULES, reads, variants
 from couloir.errors import InputError, unknown
 from couloir.kinds import listed
 from couloir.selection.members import refuse_unread
-from couloir.selection.search.entries import (
-    FURTHER,
-    NAMED,
-    SPACE,
-    Choices,
-    Entry,
-    Fixed,
-    Range,
-    Value,
-    entry,
-    meaning,
-    rounded,
-    same,
-    toml,
-)
+from couloir.selection.search import entries as forms
+from couloir.selection.search.entries import FURTHER, NAMED, SPACE, Choices, Entry, Fixed, Range, Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -100,9 +87,8 @@ class Space:
             InputError: a value that no space can hold, or a number that none of the rules reads.
         """
         raw = {name: list(values) for name, values in given.items() if values is not None}
-        raw |= {
-            f"{FURTHER}{name}": listed(values) for name, values in (given.get("rule_option") or {}).items()
-        }
+        further = given.get("rule_option") or {}
+        raw |= {f"{FURTHER}{name}": listed(values) for name, values in further.items()}
         raw.pop("rule_option", None)
         if "hidden" in raw:
             raw["hidden"] = [",".join(map(str, units)) or "none" for units in raw["hidden"]]
@@ -116,13 +102,8 @@ class Space:
     @classmethod
     def _merged(cls, usual: Mapping[str, Any], given: Mapping[str, Any], task: str, where: str) -> Space:
         """Entries with others in their place, and in the place of what says the same."""
-        replaced = {
-            name
-            for pair in INSTEAD
-            for one, other in (pair, pair[::-1])
-            if one & given.keys()
-            for name in other
-        }
+        pairs = [*INSTEAD, *(pair[::-1] for pair in INSTEAD)]
+        replaced = {name for one, other in pairs if one & given.keys() for name in other}
         kept = {name: value for name, value in usual.items() if name not in replaced}
         found = cls._parsed({**kept, **given}, task, where)
         for name in given:
@@ -145,7 +126,7 @@ class Space:
         further = sorted(name for name in raw if name.startswith(FURTHER))
         for name in (*(name for name in SPACE if name in raw), *further):
             try:
-                entries[name] = entry(name, raw[name], task)
+                entries[name] = forms.entry(name, raw[name], task)
             except InputError as error:
                 raise _at(where, name, error) from None
         try:
@@ -156,9 +137,10 @@ class Space:
 
     def show(self) -> str:
         """The space as TOML with comments, which `read` reads back to the same space."""
-        lines = [f"{name} = {toml(held.raw())}" for name, held in self.entries.items()]
+        lines = [f"{name} = {forms.toml(held.raw())}" for name, held in self.entries.items()]
         return _HEAD + "".join(
-            f"\n# {name}: {meaning(name)}\n{line}\n" for name, line in zip(self.entries, lines, strict=True)
+            f"\n# {name}: {forms.meaning(name)}\n{line}\n"
+            for name, line in zip(self.entries, lines, strict=True)
         )
 
     @property
@@ -187,12 +169,8 @@ class Space:
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
         """What Optuna samples each searched name from."""
-        found = {}
-        for name in self.searched:
-            held = self.entries[name]
-            if not isinstance(held, Fixed):
-                found[name] = held.distribution()
-        return found
+        varied = ((name, self.entries[name]) for name in self.searched)
+        return {name: held.distribution() for name, held in varied if not isinstance(held, Fixed)}
 
     def snapped(self, parameters: Mapping[str, Any]) -> dict[str, Value]:
         """The parameters as values of the space exactly, free of rounding: 0.3, not 0.30000000000000004."""
@@ -216,8 +194,11 @@ class Space:
         numbers = {name: float(value) for name, (value,) in read.items()}
         learning_rate = values.pop("learning_rate", None)
         if learning_rate is None:
-            learning_rate = rounded(values.pop("rate") * own.defaults["learning_rate"])
-        hidden = _hidden(values)
+            learning_rate = forms.rounded(values.pop("rate") * own.defaults["learning_rate"])
+        if "hidden" in values:
+            hidden = _units(values.pop("hidden"))
+        else:
+            hidden = (values.pop("width"),) * values.pop("layers")
         if not hidden:
             values |= {"activation": Member.activation, "dropout": 0.0}
         return Member(own, learning_rate, numbers, hidden, restart=0, **values)
@@ -232,9 +213,9 @@ class Space:
             value, held = parameters[name], self.entries[name]
             text = isinstance(value, str)
             named = name in NAMED or (text and name.startswith(FURTHER))
-            if text is not named or not same(held.nearest(value), value):
+            if text is not named or not forms.same(held.nearest(value), value):
                 raise InputError(
-                    f"The {name} {value!r} is not in the space: it has {name} = {toml(held.raw())}."
+                    f"The {name} {value!r} is not in the space: it has {name} = {forms.toml(held.raw())}."
                 )
 
     def parameters(self, member: Member, nearest: bool = False) -> dict[str, Value] | None:
@@ -251,7 +232,7 @@ class Space:
             value = _of(member, name)
             if value is None:  # Whatever it is, the member is the same.
                 value = held.nearest(_USUAL[name])
-            elif not same(held.nearest(value), value) and (not nearest or isinstance(value, str)):
+            elif not forms.same(held.nearest(value), value) and (not nearest or isinstance(value, str)):
                 return None
             found[name] = held.nearest(value)
         if "width" in self.entries and len(set(member.hidden)) > 1:
@@ -289,13 +270,6 @@ def _of(member: Member, name: str) -> Value | None:
         return member.hidden[0]
     value: Value = getattr(member, name)
     return value
-
-
-def _hidden(values: dict[str, Any]) -> tuple[int, ...]:
-    """Takes the network's shape out of the values."""
-    if "hidden" in values:
-        return _units(values.pop("hidden"))
-    return (values.pop("width"),) * values.pop("layers")
 
 
 def _check_activations(entries: Mapping[str, Entry]) -> None:

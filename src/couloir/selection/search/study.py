@@ -283,18 +283,14 @@ class Study:
             raise ValueError(f"a trial that {result.status} has the value {result.value}")
         diverged = result.status == "diverged"
         rungs = {int(epoch): float(value) for epoch, value in result.rungs}
-        attributes = {
-            "generation": generation,
-            "status": result.status,
-            "attributes": dict(result.attributes),
-        }
+        told = {"generation": generation, "status": result.status, "attributes": dict(result.attributes)}
         return create_trial(
             state=TrialState.COMPLETE if complete else TrialState.PRUNED,
             value=None if diverged or result.value is None else float(result.value),
             params=dict(parameters),
             distributions=self.space.distributions,
             intermediate_values={} if diverged else rungs,
-            user_attrs=attributes | ({"rungs": list(rungs.items())} if diverged else {}),
+            user_attrs=told | ({"rungs": list(rungs.items())} if diverged else {}),
         )
 
     # Reading -----------------------------------------------------------------------------------------
@@ -328,35 +324,30 @@ class Study:
         Raises:
             InputError: a study of that name is there already, or the storage cannot be used.
         """
-        import optuna
-
         name = name or self.name
-        with open_storage(url, name) as other:
-            copy = optuna.create_study(storage=other, study_name=name, direction=self.optuna.direction)
-            self._copy(copy)
+        self._copy(url, name, load_if_exists=False)
         return name
 
     def _mirror(self) -> None:
         """Bring the storage given, if any, up to date."""
+        if self._storage:
+            self._copy(self._storage, self.name, load_if_exists=True)
+
+    def _copy(self, url: str, name: str, load_if_exists: bool) -> None:
+        """Add to a study in another storage what it has not got."""
         import optuna
 
-        if not self._storage:
-            return
-        with open_storage(self._storage, self.name) as other:
-            copy = optuna.create_study(
-                storage=other, study_name=self.name, direction=self.optuna.direction, load_if_exists=True
-            )
-            self._copy(copy)
-
-    def _copy(self, copy: optuna.Study) -> None:
-        """Add to another study what it has not got."""
-        present = copy.user_attrs
         attributes = {"header": self.header, "space": self.space.to_json(), "seed": self.seed}
-        for key, value in attributes.items():
-            if present.get(key) != value:
-                copy.set_user_attr(key, value)
-        there = len(copy.get_trials(deepcopy=False))
-        copy.add_trials(self.optuna.get_trials(deepcopy=False)[there:])
+        with open_storage(url, name) as other:
+            copy = optuna.create_study(
+                storage=other, study_name=name, direction=self.optuna.direction, load_if_exists=load_if_exists
+            )
+            present = copy.user_attrs
+            for key, value in attributes.items():
+                if present.get(key) != value:
+                    copy.set_user_attr(key, value)
+            there = len(copy.get_trials(deepcopy=False))
+            copy.add_trials(self.optuna.get_trials(deepcopy=False)[there:])
 
 
 def _trial(frozen: FrozenTrial) -> Trial:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from couloir.selection.candidates import median_epochs
+from couloir.selection.evaluation import or_none
 from couloir.selection.search.loop import Search
 from couloir.selection.tables import described
+
+NAMES_OF_A_SPACE = ("rate", "layers", "width")
 
 SHOWN = 10
 """Trials whose curves are kept in the history."""
@@ -33,11 +35,7 @@ def trials_table(search: Search) -> pl.DataFrame:
                 "epochs_run": trial.attributes["epochs_run"],
                 "n_parameters": trial.attributes["n_parameters"],
                 **member,
-                **{
-                    name: value
-                    for name, value in trial.parameters.items()
-                    if name in ("rate", "layers", "width")
-                },
+                **{name: value for name, value in trial.parameters.items() if name in NAMES_OF_A_SPACE},
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -57,5 +55,5 @@ def history(search: Search) -> pl.DataFrame:
         columns["member"] += [each.number] * count
         columns["epoch"] += range(1, count + 1)
         for name, values in zip(("training_loss", "validation_loss"), each.curves, strict=True):
-            columns[name] += [float(value) if np.isfinite(value) else None for value in values]
+            columns[name] += map(or_none, values)
     return pl.DataFrame(columns)
