@@ -107,7 +107,6 @@ def costs(
 INSIDE = 16
 """Evaluations in one call when their cost is measured, so that the call itself does not count."""
 
-
 PAIRS = 4
 """Timings of the loss and of backpropagation for each of a numerical gradient."""
 
@@ -133,13 +132,7 @@ def _again(
 
 
 def _cost(
-    widths: tuple[int, ...],
-    batch: Batch,
-    activation: str,
-    loss: str,
-    repeats: int,
-    seed: int,
-    clock: Clock,
+    widths: tuple[int, ...], batch: Batch, activation: str, loss: str, repeats: int, seed: int, clock: Clock
 ) -> Cost:
     network = jax.device_put(
         initialise(seeds.entropy(seeds.EXPERIMENT, seed, 0), widths, activation, np.float64)

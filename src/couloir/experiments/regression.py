@@ -143,9 +143,6 @@ def regression(inputs: Any, targets: Any, standardised: bool = False) -> Regress
     return Regression(x, y)
 
 
-# The exact minimum ----------------------------------------------------------------------------------------
-
-
 def solve(problem: Regression, method: str = "svd") -> np.ndarray:
     """The W of least squares, [coefficient].
 
@@ -183,8 +180,6 @@ def _by_singular_values(design: np.ndarray, targets: np.ndarray) -> np.ndarray:
     inverse = np.divide(1, singular, out=np.zeros_like(singular), where=singular > rounding)
     return right.T @ (inverse * (left.T @ targets))
 
-
-# Gradient descent ------------------------------------------------------------------------------------------
 
 ARRIVED = 1e-6
 """Share of the first excess loss J − J_min below which a descent counts as converged."""

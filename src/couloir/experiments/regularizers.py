@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -134,38 +134,21 @@ def compare_regularizers(
         prepare(dataset, Conditions(seed + number, split, precision=precision)) for number in range(seeds)
     ]
     rows = min(len(problem.data.train.inputs) for problem in problems)
-    plain = Member(
-        RULES["adam"],
-        learning_rate,
-        hidden=hidden,
-        activation=activation,
-        loss=DEFAULT_LOSS[dataset.task],
-        batch_size=min(batch_size, rows),
-        epochs=epochs,
-    )
-    tried = [("none", math.nan), *((name, each) for name, values in strengths.items() for each in values)]
-    members = [_member(plain, name, value) for name, value in tried]
+    plain = Member(RULES["adam"], learning_rate, hidden=hidden, activation=activation, epochs=epochs)
+    plain = replace(plain, loss=DEFAULT_LOSS[dataset.task], batch_size=min(batch_size, rows))
+    regularized = [(name, each) for name, values in strengths.items() for each in values]
+    members = [plain, *(replace(plain, **{name: each}) for name, each in regularized)]  # type: ignore[arg-type]
+    tried = [("none", math.nan), *regularized]
     trained = _trained(members, problems, seed, precision)
     found = {
         name: [_treated(name, problem, tried, *fold) for problem, fold in zip(problems, trained, strict=True)]
         for name in ("none", *strengths, "early_stopping")
     }
-    sizes = problems[0].split
-    return Regularizers(
-        tuple(Treatment(name, *np.array(each, np.float64).T) for name, each in found.items()),
-        DEFAULT_METRIC[dataset.task],
-        dataset.name,
-        dataset.target_name,
-        {"training": len(sizes.train), "validation": len(sizes.validation), "test": len(sizes.test)},
-        seeds,
-        epochs,
-        max((len(values) for values in strengths.values()), default=0),
-    )
-
-
-def _member(plain: Member, name: str, strength: float) -> Member:
-    changed: dict[str, Any] = {} if name == "none" else {name: strength}
-    return replace(plain, **changed)
+    treatments = tuple(Treatment(name, *np.array(each, np.float64).T) for name, each in found.items())
+    metric, parts = DEFAULT_METRIC[dataset.task], problems[0].split
+    sizes = {"training": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
+    most = max((len(values) for values in strengths.values()), default=0)
+    return Regularizers(treatments, metric, dataset.name, dataset.target_name, sizes, seeds, epochs, most)
 
 
 def _trained(
@@ -186,15 +169,13 @@ def _trained(
         on_epoch=keep,
         precision=precision,
     )
-    for outcome in (outcome for fold in trained.folds for outcome in fold):
+    for outcome in chain.from_iterable(trained.folds):
         if outcome.status == "diverged":
             raise InputError(
                 f"A network diverged at the learning rate {outcome.member.learning_rate}: give a lower one."
             )
-    return [
-        (fold, [networks[number] for number in range(len(members))])
-        for fold, networks in zip(trained.folds, last, strict=True)
-    ]
+    in_order = [[networks[number] for number in range(len(members))] for networks in last]
+    return list(zip(trained.folds, in_order, strict=True))
 
 
 def _treated(

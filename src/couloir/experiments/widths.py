@@ -7,7 +7,7 @@ exactly its answers, so the least loss is known, 0, and whatever a student ends 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -102,21 +102,9 @@ def losses_of_widths(
             "Widths, seeds and the teacher's units have to be 1 or more: give at least one width."
         )
     ordered = sorted(set(widths))
-    members = [
-        Member(
-            RULES["adam"],
-            learning_rate,
-            hidden=(width,),
-            activation="tanh",
-            loss="mse",
-            batch_size=min(batch_size, rows),
-            epochs=epochs,
-            schedule="cosine",
-            restart=number,
-        )
-        for width in ordered
-        for number in range(seeds)
-    ]
+    student = Member(RULES["adam"], learning_rate, activation="tanh", loss="mse", schedule="cosine")
+    student = replace(student, batch_size=min(batch_size, rows), epochs=epochs)
+    members = [replace(student, hidden=(width,), restart=n) for width in ordered for n in range(seeds)]
     inputs, targets = teacher_rows(teacher, rows, seed)
     data = TrainingData("regression", 1, Part(inputs, targets), None)
     trained = train_population(members, data, seed=seed, patience=None, precision=precision)

@@ -7,7 +7,7 @@ its own λ on ½Σw² (L2) or Σ|w| (L1), biases free.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -108,20 +108,9 @@ def calm(
     random = seeds.generator(seeds.EXAMPLES, seed, points)
     x = np.linspace(-1, 1, points)
     y = law(x) + noise * random.standard_normal(points)
-    members = [
-        Member(
-            RULES["adam"],
-            learning_rate,
-            hidden=hidden,
-            activation=activation,
-            loss="mse",
-            batch_size=points,
-            epochs=epochs,
-            schedule="cosine",
-            **{penalty: strength},  # type: ignore[arg-type]
-        )
-        for strength in ordered
-    ]
+    plain = Member(RULES["adam"], learning_rate, hidden=hidden, activation=activation, loss="mse")
+    plain = replace(plain, batch_size=points, epochs=epochs, schedule="cosine")
+    members = [replace(plain, **{penalty: strength}) for strength in ordered]  # type: ignore[arg-type]
     data = TrainingData("regression", 1, Part(REACH * x[:, None], y[:, None]), None)
     trained = train_population(members, data, seed=seed, patience=None, precision=precision)
     if lost := [outcome.member for outcome in trained.outcomes if outcome.status == "diverged"]:

@@ -55,13 +55,7 @@ class Eigenpairs:
 
 
 def lanczos(
-    product: Product,
-    size: int,
-    count: int = 5,
-    *,
-    tolerance: float = 1e-6,
-    most: int = 100,
-    seed: int = 0,
+    product: Product, size: int, count: int = 5, *, tolerance: float = 1e-6, most: int = 100, seed: int = 0
 ) -> Eigenpairs:
     """The largest eigenvalues of a symmetric matrix, and its smallest, from products with vectors alone.
 
@@ -90,14 +84,13 @@ def lanczos(
         basis[step] = vector
         image = product(vector)
         diagonal[step] = vector @ image
-        for _ in range(2):
-            image = image - basis[: step + 1].T @ (basis[: step + 1] @ image)
+        image = _orthogonal(image, basis[: step + 1])
         off[step] = np.linalg.norm(image)
         spread = np.max(np.abs(diagonal[: step + 1])) + np.max(off[: step + 1])
         exhausted = off[step] <= 1e-13 * spread
         if exhausted:
             off[step] = 0.0
-            image = _fresh(basis[: step + 1], generator)
+            image = _orthogonal(generator.standard_normal(size), basis[: step + 1])
         done = step + 1
         if done >= count and (done == steps or (done % CHECKED_EVERY == 0 and not exhausted)):
             found = _ritz(basis[:done], diagonal[:done], off[:done], count, tolerance, done == size)
@@ -113,9 +106,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _fresh(basis: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A random vector orthogonal to a basis; where the basis is complete, what rounding leaves of one."""
-    vector = generator.standard_normal(basis.shape[1:])
+def _orthogonal(vector: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """A vector's part orthogonal to a basis; where the basis is complete, what rounding leaves of it."""
     for _ in range(2):
         vector = vector - basis.T @ (basis @ vector)
     return vector
@@ -130,14 +122,9 @@ def _ritz(
     residuals = np.zeros(len(values)) if whole else np.abs(off[-1] * vectors[-1])
     top = np.argsort(-values)[:count]
     bound = tolerance * max(np.max(np.abs(values)), np.finfo(float).tiny)
-    return Eigenpairs(
-        values[top],
-        vectors[:, top].T @ basis,
-        residuals[top],
-        (float(values[0]), float(residuals[0])),
-        len(basis),
-        bool(np.all(residuals[top] <= bound) and residuals[0] <= bound),
-    )
+    settled = bool(np.all(residuals[top] <= bound) and residuals[0] <= bound)
+    lowest = float(values[0]), float(residuals[0])
+    return Eigenpairs(values[top], vectors[:, top].T @ basis, residuals[top], lowest, len(basis), settled)
 
 
 class Derivatives:

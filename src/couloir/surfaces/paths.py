@@ -61,8 +61,7 @@ class Runner:
         Raises:
             InputError: a setting the rule does not have, or a number that is not finite.
         """
-        strangers = [name for name in self.hyper if name not in self.rule.defaults]
-        if strangers:
+        if strangers := [name for name in self.hyper if name not in self.rule.defaults]:
             raise unknown(f"setting of {self.rule.name}", strangers[0], self.rule.defaults)
         values = {**self.rule.defaults, **self.hyper, "learning_rate": self.learning_rate}
         for name, value in values.items():
@@ -185,19 +184,12 @@ def begin(
     starts = np.array([_start(ground, runners[number]) for number in order], precision)
     with jax.enable_x64(precision == "float64"), compilation.cached():
         stance = jax.device_get(stepping.begin(evaluation.traceable(ground.function), layout, starts))
-    back, count = np.argsort(order), len(runners)
-    return Paths(
-        ground,
-        tuple(runners),
-        stance.points[back, None],
-        stance.losses[back, None],
-        np.empty((count, 0, 2), precision),
-        np.empty((count, 0, 2), precision),
-        _by_runner(stance.states, layout, back, lambda leaf, slot: leaf[slot : slot + 1]),
-        tuple({name: np.empty(0) for name in runner.settings()} for runner in runners),
-        (None,) * count,
-        seed=seed,
-    )
+    back, nothing = np.argsort(order), np.empty((len(runners), 0, 2), precision)
+    points, losses = stance.points[back, None], stance.losses[back, None]
+    states = _by_runner(stance.states, layout, back, lambda leaf, slot: leaf[slot : slot + 1])
+    settings = tuple({name: np.empty(0) for name in runner.settings()} for runner in runners)
+    lost = (None,) * len(runners)
+    return Paths(ground, tuple(runners), points, losses, nothing, nothing, states, settings, lost, seed=seed)
 
 
 def go_on(
@@ -225,7 +217,9 @@ def go_on(
     order, layout = _laid_out(runners)
     precision = paths.points.dtype.name
     with jax.enable_x64(precision == "float64"), compilation.cached():
-        function, limits = evaluation.traceable(paths.surface.function), _limits(paths.surface, precision)
+        middle = np.array([(low + high) / 2 for low, high in paths.surface.domain], precision)
+        limits = Limits(middle, np.asarray(REACH * max(paths.surface.size), precision))
+        function = evaluation.traceable(paths.surface.function)
         hyper, key = _hyper(runners, layout, order, precision), key_of(paths.seed)
         stance, records = _stance(paths, layout, order), []
         for first in range(paths.steps, paths.steps + steps, BATCH):
@@ -256,8 +250,7 @@ def _start(surface: Surface, runner: Runner) -> Point:
 def _changed(runners: Sequence[Runner], changed: Mapping[str, Mapping[str, float]]) -> tuple[Runner, ...]:
     """The runners with other settings."""
     names = [runner.rule.name for runner in runners]
-    strangers = [name for name in changed if name not in names]
-    if strangers:
+    if strangers := [name for name in changed if name not in names]:
         raise unknown("running rule", strangers[0], dict.fromkeys(names))
     return tuple(runner.changed(changed.get(runner.rule.name, {})) for runner in runners)
 
@@ -279,12 +272,6 @@ def _hyper(runners: Sequence[Runner], layout: Layout, order: Sequence[int], prec
         {name: np.array([each[name] for each in settings[own]], precision) for name in rule.defaults}
         for rule, own in segments(layout)
     )
-
-
-def _limits(surface: Surface, precision: str) -> Limits:
-    """The middle of the domain, and how far from it a runner may go."""
-    middle = [(low + high) / 2 for low, high in surface.domain]
-    return Limits(np.array(middle, precision), np.asarray(REACH * max(surface.size), precision))
 
 
 def _stance(paths: Paths, layout: Layout, order: Sequence[int]) -> Stance:
