@@ -134,9 +134,8 @@ def _again(
 def _cost(
     widths: tuple[int, ...], batch: Batch, activation: str, loss: str, repeats: int, seed: int, clock: Clock
 ) -> Cost:
-    network = jax.device_put(
-        initialise(seeds.entropy(seeds.EXPERIMENT, seed, 0), widths, activation, np.float64)
-    )
+    drawn_from = seeds.entropy(seeds.EXPERIMENT, seed, 0)
+    network = jax.device_put(initialise(drawn_from, widths, activation, np.float64))
     count, nothing = parameter_count(widths), jnp.float64(0)
     places, epsilon = jnp.arange(count), jnp.float64(FORWARD_STEP)
     ways: list[Callable[[], Any]] = [

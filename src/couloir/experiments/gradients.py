@@ -57,7 +57,6 @@ EPSILONS = tuple(float(10 ** (-k / 2)) for k in range(2, 27))
 TOGETHER = 64
 """Nudged networks that are evaluated side by side."""
 
-
 Batch = tuple[Array, Array]
 """What the loss is the mean over: inputs [feature, sample], and targets as the loss wants them."""
 

@@ -257,9 +257,6 @@ def constant_loss(targets: np.ndarray, loss: str) -> float | None:
     return float(np.mean(np.var(targets.astype(np.float64), axis=0))) if loss == "mse" else None
 
 
-# Gradient descent, counted in the same coin ----------------------------------------------------------------
-
-
 @dataclass(frozen=True, eq=False)
 class CountedDescent:
     """Plain gradient descent on all training rows at several rates, each of which is paid for.
@@ -341,12 +338,7 @@ def counted_descent(
     found = np.asarray(program(*arrays))
     seconds = time.perf_counter() - began
     losses = np.where(np.isfinite(found), found, np.inf)
-    return CountedDescent(
-        rates=tried,
-        steps=steps,
-        evaluations=price * np.arange(1, steps + 1),
-        best=np.minimum.accumulate(losses.min(axis=1)),
-        best_rate=tried[int(losses.min(axis=0).argmin())],
-        capped=steps == most_steps and (steps + 1) * price <= evaluations,
-        seconds=seconds,
-    )
+    best, best_rate = np.minimum.accumulate(losses.min(axis=1)), tried[int(losses.min(axis=0).argmin())]
+    capped = steps == most_steps and (steps + 1) * price <= evaluations
+    spent = price * np.arange(1, steps + 1)
+    return CountedDescent(tried, steps, spent, best, best_rate, capped, seconds)

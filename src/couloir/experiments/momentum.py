@@ -79,8 +79,7 @@ def spectral_radius(rate: float, momentum: float, eigenvalue: float) -> float:
 
     The largest modulus of the roots of t² − (1 + β − αλ)t + β = 0 (Polyak 1964).
     """
-    middle = 1 + momentum - rate * eigenvalue
-    return float(max(abs(np.roots([1.0, -middle, momentum]))))
+    return float(max(abs(np.roots([1.0, -(1 + momentum - rate * eigenvalue), momentum]))))
 
 
 def momentum_grid(

@@ -92,25 +92,20 @@ def batch_paths(
     check_whole("number of epochs", epochs)
     check_number("learning rate", learning_rate, excluded=True)
     begin = surface.start if start is None else start
-    paths = [
-        _batch_path(surface, rows, size, learning_rate, epochs, begin, seed)
-        for size in sorted(set(sizes), reverse=True)
-    ]
-    return BatchPaths(surface, learning_rate, epochs, tuple(paths))
+    falling = sorted(set(sizes), reverse=True)
+    paths = tuple(_batch_path(surface, rows, k, learning_rate, epochs, begin, seed) for k in falling)
+    return BatchPaths(surface, learning_rate, epochs, paths)
 
 
 def _batch_path(
     surface: Surface, rows: np.ndarray, size: int, rate: float, epochs: int, start: Point, seed: int
 ) -> BatchPath:
-    place, seen = np.asarray(start, float), 0
-    points, samples = [place], [0]
-    for batch in _batches(len(rows), size, epochs, seeds.generator(seeds.EXPERIMENT, seed)):
-        place = place - rate * line_gradient(place, rows[batch])
-        seen += len(batch)
-        points.append(place)
-        samples.append(seen)
+    points = [np.asarray(start, float)]
+    batches = list(_batches(len(rows), size, epochs, seeds.generator(seeds.EXPERIMENT, seed)))
+    for batch in batches:
+        points.append(points[-1] - rate * line_gradient(points[-1], rows[batch]))
     name = "batch" if size == len(rows) else "stochastic" if size == 1 else "mini-batch"
-    path, counted = np.array(points), np.array(samples)
+    path, counted = np.array(points), np.cumsum([0, *map(len, batches)])
     return BatchPath(size, name, path, evaluation.values(surface, path), counted, counted / len(rows))
 
 

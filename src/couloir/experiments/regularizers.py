@@ -23,7 +23,7 @@ from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome
-from couloir.engine.training import Precision, Progress, train_population
+from couloir.engine.training import Progress, train_population
 from couloir.errors import InputError, check_whole, unknown
 from couloir.model.predictor import from_network
 from couloir.selection.problem import Conditions, Problem, prepare
@@ -89,10 +89,10 @@ class Regularizers:
         Raises:
             InputError: there is none.
         """
-        for treatment in self.treatments:
-            if treatment.name == name:
-                return treatment
-        raise unknown("treatment", name, [treatment.name for treatment in self.treatments])
+        by_name = {treatment.name: treatment for treatment in self.treatments}
+        if name not in by_name:
+            raise unknown("treatment", name, by_name)
+        return by_name[name]
 
 
 def compare_regularizers(
@@ -107,7 +107,6 @@ def compare_regularizers(
     epochs: int = 150,
     strengths: Mapping[str, Sequence[float]] = STRENGTHS,
     seed: int = 0,
-    precision: Precision = "float32",
 ) -> Regularizers:
     """Train a network plainly, with each regularizer at each strength, and with early stopping.
 
@@ -122,7 +121,6 @@ def compare_regularizers(
         hidden, activation, learning_rate, batch_size, epochs: the network and its training.
         strengths: field of a member ("l2", "l1", "dropout", "noise") → what is tried.
         seed: the first run seed.
-        precision: "float32" or "float64".
 
     Raises:
         InputError: an unknown regularizer, no seed, or a member that diverged.
@@ -130,16 +128,14 @@ def compare_regularizers(
     check_whole("number of seeds", seeds)
     if strangers := [name for name in strengths if name not in STRENGTHS]:
         raise unknown("regularizer", strangers[0], STRENGTHS)
-    problems = [
-        prepare(dataset, Conditions(seed + number, split, precision=precision)) for number in range(seeds)
-    ]
+    problems = [prepare(dataset, Conditions(seed + number, split)) for number in range(seeds)]
     rows = min(len(problem.data.train.inputs) for problem in problems)
     plain = Member(RULES["adam"], learning_rate, hidden=hidden, activation=activation, epochs=epochs)
     plain = replace(plain, loss=DEFAULT_LOSS[dataset.task], batch_size=min(batch_size, rows))
     regularized = [(name, each) for name, values in strengths.items() for each in values]
     members = [plain, *(replace(plain, **{name: each}) for name, each in regularized)]  # type: ignore[arg-type]
     tried = [("none", math.nan), *regularized]
-    trained = _trained(members, problems, seed, precision)
+    trained = _trained(members, problems, seed)
     found = {
         name: [_treated(name, problem, tried, *fold) for problem, fold in zip(problems, trained, strict=True)]
         for name in ("none", *strengths, "early_stopping")
@@ -152,7 +148,7 @@ def compare_regularizers(
 
 
 def _trained(
-    members: Sequence[Member], problems: Sequence[Problem], seed: int, precision: Precision
+    members: Sequence[Member], problems: Sequence[Problem], seed: int
 ) -> list[tuple[list[Outcome], list[Network]]]:
     """Per seed every member's outcome, whose weights are those of its best epoch, and its last weights."""
     last: list[dict[int, Network]] = []
@@ -161,14 +157,8 @@ def _trained(
         if progress.epoch == progress.epochs:
             last.extend(progress.networks(number) for number in range(len(problems)))
 
-    trained = train_population(
-        members,
-        [problem.data for problem in problems],
-        seed=[seed + number for number in range(len(problems))],
-        patience=None,
-        on_epoch=keep,
-        precision=precision,
-    )
+    data, run_seeds = [problem.data for problem in problems], list(range(seed, seed + len(problems)))
+    trained = train_population(members, data, seed=run_seeds, patience=None, on_epoch=keep)
     for outcome in chain.from_iterable(trained.folds):
         if outcome.status == "diverged":
             raise InputError(
@@ -179,11 +169,7 @@ def _trained(
 
 
 def _treated(
-    name: str,
-    problem: Problem,
-    tried: Sequence[tuple[str, float]],
-    outcomes: Sequence[Outcome],
-    last: Sequence[Network],
+    name: str, problem: Problem, tried: list[tuple[str, float]], outcomes: list[Outcome], last: list[Network]
 ) -> tuple[float, ...]:
     """What one treatment ends with in one seed: what was chosen, and the loss on each part."""
     metric = DEFAULT_METRIC[problem.data.task]

@@ -19,7 +19,7 @@ from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES, find_rule
 from couloir.engine.outcomes import Outcome
-from couloir.engine.training import Precision, train_population
+from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.model.forward import signals
 
@@ -106,7 +106,6 @@ def sparse_race(
     epochs: int = 4,
     batch_size: int = 32,
     seed: int = 0,
-    precision: Precision = "float32",
 ) -> SparseRace:
     """Train a logistic regression on sparse rows by every rule at every rate, as one population.
 
@@ -122,7 +121,6 @@ def sparse_race(
         frequent, rare, chance, weight: the features.
         epochs, batch_size: the budget of each member.
         seed: sets rows, batch order and initial weights.
-        precision: "float32" or "float64".
 
     Raises:
         InputError: an unknown rule, too few rates, or no row with a rare feature.
@@ -138,7 +136,7 @@ def sparse_race(
         for factor in 10 ** np.linspace(-1.5, 2.5, rates)
     ]
     data = TrainingData("classification", 2, Part(*train[:2]), Part(*validation[:2]))
-    trained = train_population(members, data, seed=seed, patience=None, precision=precision)
+    trained = train_population(members, data, seed=seed, patience=None)
     outcomes = (trained.outcomes[first : first + rates] for first in range(0, len(members), rates))
     found = {rule.name: _entry(rule.name, own, fresh) for rule, own in zip(named, outcomes, strict=True)}
     rarely, least = fresh.present > 0, _losses(fresh.inputs @ weights, fresh.targets)

@@ -68,13 +68,10 @@ def effective_steps(
     chosen = [find_rule(rule) for rule in rules]
     rates = {rule.name: rule.defaults["learning_rate"] for rule in chosen}
     changes = {rule.name: _changes(rule, gradients) for rule in chosen}
-    return EffectiveSteps(
-        gradients,
-        tuple((float(size), int(steps)) for size, steps in phases),
-        MappingProxyType(rates),
-        MappingProxyType({name: -change / gradients for name, change in changes.items()}),
-        MappingProxyType({name: np.cumsum(-change) for name, change in changes.items()}),
-    )
+    shown = tuple((float(size), int(steps)) for size, steps in phases)
+    effective = MappingProxyType({name: -change / gradients for name, change in changes.items()})
+    travelled = MappingProxyType({name: np.cumsum(-change) for name, change in changes.items()})
+    return EffectiveSteps(gradients, shown, MappingProxyType(rates), effective, travelled)
 
 
 def _changes(rule: Rule, gradients: np.ndarray) -> np.ndarray:

@@ -116,37 +116,14 @@ def calm(
     if lost := [outcome.member for outcome in trained.outcomes if outcome.status == "diverged"]:
         raise InputError(f"The network with λ = {getattr(lost[0], penalty)} diverged: give a lower rate.")
     networks = [outcome.network for outcome in trained.outcomes]
-    return _measured(penalty, np.array(ordered), x, y, networks, activation)
-
-
-def answers(network: Network, x: np.ndarray, activation: str) -> np.ndarray:
-    """What a network with one output says at x [point], in float64."""
-    return signals(network, REACH * np.asarray(x)[:, None], activation)[-1][:, 0]
-
-
-def _measured(
-    penalty: str,
-    strengths: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    networks: Sequence[Network],
-    activation: str,
-) -> WildCurve:
-    """Curves and what is measured of them."""
     grid = np.linspace(-1, 1, 201)
     curves = np.array([answers(network, grid, activation) for network in networks])
     at_points = np.array([answers(network, x, activation) for network in networks])
-    weights = np.array(
-        [np.concatenate([np.ravel(layer.weight) for layer in network]) for network in networks], np.float64
-    )
+    flat = [np.concatenate([np.ravel(layer.weight) for layer in network]) for network in networks]
+    weights = np.array(flat, np.float64)
+    drawn = penalty, np.array(ordered), x, y, grid, law(grid), curves
     return WildCurve(
-        penalty,
-        strengths,
-        x,
-        y,
-        grid,
-        law(grid),
-        curves,
+        *drawn,
         training=np.mean((y - at_points) ** 2, axis=1),
         truth=np.mean((law(grid) - curves) ** 2, axis=1),
         variation=np.abs(np.diff(curves, axis=1)).sum(axis=1),
@@ -154,3 +131,8 @@ def _measured(
         absolute=np.abs(weights).sum(axis=1),
         zeros=np.mean(np.abs(weights) < 1e-3, axis=1),
     )
+
+
+def answers(network: Network, x: np.ndarray, activation: str) -> np.ndarray:
+    """What a network with one output says at x [point], in float64."""
+    return signals(network, REACH * np.asarray(x)[:, None], activation)[-1][:, 0]

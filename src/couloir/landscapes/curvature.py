@@ -151,18 +151,13 @@ class Derivatives:
 
     def _both(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         measure = self.measure
-
-        def device(network: Network) -> Network:
-            return jax.tree.map(lambda leaf: jnp.asarray(leaf, measure.precision), network)
-
+        device = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, measure.precision))
         with compilation.cached(), numerics(measure.precision):
             at, direction = device(self.network), device(shaped(vector, self.network))
             sums = partial(_sums_on_rows, at, direction, activation=measure.activation, loss=measure.loss)
-
-            def flat(rows: RowBlocks) -> np.ndarray:
-                return np.stack([flattened(tree) for tree in sums(rows)])
-
-            first, second = summed(flat, self.rows, measure.precision)
+            first, second = summed(
+                lambda rows: np.stack([flattened(tree) for tree in sums(rows)]), self.rows, measure.precision
+            )
         factor = measure.scale / len(measure.inputs)
         return factor * first, factor * second
 

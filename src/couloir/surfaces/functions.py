@@ -25,7 +25,6 @@ SEVEN_POINTS = ((2.4, 1.7), (2.8, 1.85), (3.2, 1.79), (3.6, 1.95), (4.0, 2.1), (
 NEURON_POINTS = ((-1.0, 0.0), (-0.5, 0.2), (0.5, 0.9), (1.0, 1.0), (1.5, 0.8), (5.0, 0.1))
 """The points (x, y) that the neuron is fitted to: a rise, and one point far out that contradicts it."""
 
-
 NEURON_MINIMA = ((3.6418780504257557, 0.37181943548884183), (-0.034467702266520114, 0.038988951474080845))
 """Where the neuron's loss has its minima on `NEURON_POINTS`: by Newton's method, as are those below."""
 
@@ -85,9 +84,6 @@ def _styblinski_tang(at: Array) -> Array:
 def _hills(at: Array) -> Array:
     x, y = at
     return jnp.sin(1.4 * x + 0.3) * jnp.cos(1.6 * y - 0.4) + (x - 0.5) ** 2 / 16 + (y + 0.3) ** 2 / 12
-
-
-# The surfaces -----------------------------------------------------------------------------------------
 
 
 def line_fit(points: Sequence[Point] = SEVEN_POINTS) -> Surface:
@@ -172,26 +168,24 @@ def _neuron_surface(points: tuple[Point, ...]) -> Surface:
     table = np.asarray(points, float)
     if not len(table):
         raise InputError("The neuron needs points (x, y) to be fitted to: give at least one.")
-    known = points == NEURON_POINTS
+    minima: tuple[Point, ...] = ()
+    least = None
+    if points == NEURON_POINTS:
+        minima, (x, y), (weight, bias) = NEURON_MINIMA, table.T, NEURON_MINIMA[0]
+        least = float(np.mean((y - 1 / (1 + np.exp(-(weight * x + bias)))) ** 2))
     return Surface(
         "neuron",
         "One sigmoid neuron",
         Partial(_neuron, table),
         ((-6.0, 10.0), (-8.0, 8.0)),
         (-4.0, -4.0),
-        NEURON_MINIMA if known else (),
-        _neuron_least() if known else None,
+        minima,
+        least,
         ("w", "b"),
         "J(w, b) = (1/n) Σ (yᵢ − σ(w xᵢ + b))²",
         "Auer, Herbster & Warmuth 1996",
         "One neuron is enough to lose convexity: plateaus, and a second minimum for a point far out.",
     )
-
-
-def _neuron_least() -> float:
-    x, y = np.asarray(NEURON_POINTS).T
-    weight, bias = NEURON_MINIMA[0]
-    return float(np.mean((y - 1 / (1 + np.exp(-(weight * x + bias)))) ** 2))
 
 
 def _rastrigin_minima() -> tuple[Point, ...]:

@@ -160,7 +160,6 @@ def follow(
     Raises:
         InputError: no runner, no step, a negative noise, an unknown precision, a start that is no point.
     """
-    _check(steps, noise)
     return go_on(begin(surface, runners, seed=seed, precision=precision), steps, noise=noise)
 
 
@@ -212,7 +211,8 @@ def go_on(
         InputError: no step, a negative noise, a rule that does not run, a setting it does not have.
     """
     level = paths.noise if noise is None else noise
-    _check(steps, level)
+    check_whole("steps", steps)
+    check_number("noise", level)
     runners = _changed(paths.runners, changed or {})
     order, layout = _laid_out(runners)
     precision = paths.points.dtype.name
@@ -233,11 +233,6 @@ def go_on(
 def noise_table(seed: int, steps: int, precision: str = "float64") -> Float[Array, "step 2"]:
     """Standard normal numbers for every step, [step, 2], each from a key of its own: fold_in(seed, step)."""
     return stepping.normal(key_of(seed), jnp.arange(steps), precision)
-
-
-def _check(steps: int, noise: float) -> None:
-    check_whole("steps", steps)
-    check_number("noise", noise)
 
 
 def _start(surface: Surface, runner: Runner) -> Point:
@@ -276,12 +271,8 @@ def _hyper(runners: Sequence[Runner], layout: Layout, order: Sequence[int], prec
 
 def _stance(paths: Paths, layout: Layout, order: Sequence[int]) -> Stance:
     """Where the runners stand after their last step."""
-
-    def together(states: Sequence[State]) -> State:
-        return jax.tree.map(lambda *leaves: np.stack([leaf[-1] for leaf in leaves]), *states)
-
-    ordered = [paths.states[number] for number in order]
-    states = tuple(together(ordered[own]) for _, own in segments(layout))
+    last = [jax.tree.map(lambda leaf: leaf[-1], paths.states[number]) for number in order]
+    states = tuple(jax.tree.map(lambda *slots: np.stack(slots), *last[own]) for _, own in segments(layout))
     alive = np.array([paths.diverged[number] is None for number in order])
     return Stance(paths.points[order, -1], paths.losses[order, -1], states, alive)
 

@@ -33,14 +33,9 @@ RATES = tuple(float(f"{10 ** (k / 6):.3g}") for k in range(-24, 7))
 """The learning rates that every rule tries: 31 from 1e-4 to 10, six to a decade."""
 
 SADDLE_RATES: Mapping[str, float] = {
-    "sgd": 0.02,
-    "momentum": 0.02,
-    "nesterov": 0.02,
+    **dict.fromkeys(("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"), 0.02),
     "adagrad": 0.1,
     "adadelta": 1.0,
-    "rmsprop": 0.02,
-    "adam": 0.02,
-    "adamw": 0.02,
 }
 """The rates stated for surfaces without a bottom; a rule that is not here runs at its customary rate."""
 
@@ -113,12 +108,9 @@ class SurfaceRace:
         """The runners: those that arrived or escaped first, by their step, then by their last loss."""
 
         def rank(runner: Finish) -> tuple[int, float, float]:
-            group = ENDINGS.index(runner.ending)
-            goal = runner.escaped if runner.ending == "escaped" else runner.arrived
-            last = float(runner.losses[-1])
-            if runner.ending == "in a local minimum":
-                return group, last, float(goal or 0)
-            return group, float(goal or 0), last
+            group, last = ENDINGS.index(runner.ending), float(runner.losses[-1])
+            goal = float((runner.escaped if runner.ending == "escaped" else runner.arrived) or 0)
+            return (group, last, goal) if runner.ending == "in a local minimum" else (group, goal, last)
 
         return tuple(sorted(self.runners, key=rank))
 
@@ -299,8 +291,5 @@ def saddle_race(
     """
     ground = functions.surface("saddle")
     beside, ridge = ground.starts
-    return SaddleRace(
-        race(ground, rules, steps, rates, beside),
-        race(ground, rules, steps, rates, ridge),
-        race(ground, rules, steps, rates, ridge, noise, seed),
-    )
+    run = partial(race, ground, rules, steps, rates)
+    return SaddleRace(run(beside), run(ridge), run(ridge, noise, seed))
