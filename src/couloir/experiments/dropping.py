@@ -41,8 +41,8 @@ class DropoutDraws:
 
     def alive(self, draw: int) -> list[np.ndarray]:
         """For every layer, inputs and outputs too, which units are on in a draw."""
-        ends = [np.ones(self.widths[0], bool), np.ones(self.widths[-1], bool)]
-        return [ends[0], *(layer[draw] for layer in self.kept), ends[1]]
+        first, last = (np.ones(self.widths[end], bool) for end in (0, -1))
+        return [first, *(layer[draw] for layer in self.kept), last]
 
 
 def draw_dropout(

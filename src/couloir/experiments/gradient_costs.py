@@ -107,7 +107,6 @@ def costs(
 INSIDE = 16
 """Evaluations in one call when their cost is measured, so that the call itself does not count."""
 
-
 PAIRS = 4
 """Timings of the loss and of backpropagation for each of a numerical gradient."""
 
@@ -133,17 +132,10 @@ def _again(
 
 
 def _cost(
-    widths: tuple[int, ...],
-    batch: Batch,
-    activation: str,
-    loss: str,
-    repeats: int,
-    seed: int,
-    clock: Clock,
+    widths: tuple[int, ...], batch: Batch, activation: str, loss: str, repeats: int, seed: int, clock: Clock
 ) -> Cost:
-    network = jax.device_put(
-        initialise(seeds.entropy(seeds.EXPERIMENT, seed, 0), widths, activation, np.float64)
-    )
+    drawn_from = seeds.entropy(seeds.EXPERIMENT, seed, 0)
+    network = jax.device_put(initialise(drawn_from, widths, activation, np.float64))
     count, nothing = parameter_count(widths), jnp.float64(0)
     places, epsilon = jnp.arange(count), jnp.float64(FORWARD_STEP)
     ways: list[Callable[[], Any]] = [

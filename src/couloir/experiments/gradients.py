@@ -57,7 +57,6 @@ EPSILONS = tuple(float(10 ** (-k / 2)) for k in range(2, 27))
 TOGETHER = 64
 """Nudged networks that are evaluated side by side."""
 
-
 Batch = tuple[Array, Array]
 """What the loss is the mean over: inputs [feature, sample], and targets as the loss wants them."""
 
@@ -104,9 +103,6 @@ def differences(
         return (above - below) / (right - left)
 
     return jax.lax.map(one, places, batch_size=min(TOGETHER, len(places)))
-
-
-# Agreement -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -230,8 +226,7 @@ def _by_layer(
 
 def columns(rows: Part) -> Batch:
     """Rows as a batch, in float64."""
-    batch: Batch = _doubled((rows.inputs.T, rows.targets.T))
-    return batch
+    return _doubled((rows.inputs.T, rows.targets.T))
 
 
 def _doubled(tree: Any) -> Any:
@@ -239,9 +234,6 @@ def _doubled(tree: Any) -> Any:
     return jax.tree.map(
         lambda leaf: jnp.asarray(leaf, jnp.float64) if np.issubdtype(leaf.dtype, np.floating) else leaf, tree
     )
-
-
-# Error against the size of the nudge -----------------------------------------------------------------------
 
 
 class Slopes(NamedTuple):
@@ -276,10 +268,8 @@ class ErrorCurves:
         """Slopes in the logarithms, by least squares, a decade or more away from the best ε."""
         errors, turn = getattr(self, kind), self.best(kind)[0]
         above = (self.epsilons >= 9.9 * turn) & (self.epsilons <= 0.0101)
-        return Slopes(
-            _slope(self.epsilons[above], errors[above]),
-            _slope(self.epsilons[self.epsilons <= turn / 9.9], errors[self.epsilons <= turn / 9.9]),
-        )
+        below = self.epsilons <= turn / 9.9
+        return Slopes(*(_slope(self.epsilons[part], errors[part]) for part in (above, below)))
 
 
 def _slope(epsilons: np.ndarray, errors: np.ndarray) -> float | None:
@@ -311,6 +301,5 @@ def error_curves(
             found = differences(network, batch, places, jnp.float64(epsilon), activation, loss, central)
             return float(np.linalg.norm(np.asarray(found) - exact)) / size
 
-        ahead = np.array([error(epsilon, False) for epsilon in epsilons])
-        around = np.array([error(epsilon, True) for epsilon in epsilons])
+        ahead, around = (np.array([error(each, central) for each in epsilons]) for central in (False, True))
     return ErrorCurves(np.asarray(epsilons), ahead, around, len(places))

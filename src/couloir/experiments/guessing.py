@@ -54,9 +54,6 @@ MOST_STEPS = 500
 """Steps after which gradient descent is ended, however many evaluations are left."""
 
 
-# Guesses --------------------------------------------------------------------------------------------------
-
-
 def guess(
     key: Array, number: Any, widths: Sequence[int], activation: str, scales: Sequence[float], dtype: Any
 ) -> Network:
@@ -125,9 +122,6 @@ def together(widths: Sequence[int], rows: int) -> int:
     return 2 ** max(3, min(10, round(math.log2(max(NUMBERS_AT_ONCE / numbers, 1)))))
 
 
-# Random search ---------------------------------------------------------------------------------------------
-
-
 class Best(NamedTuple):
     """A guess better than all before it: its number from 0, its loss, its scale."""
 
@@ -174,9 +168,8 @@ class RandomSearch:
 
     def network(self) -> Network:
         """The best guess, drawn again."""
-        scales = tuple(self.best_by_scale)
         key = key_of(self.seed)
-        return guess(key, self.best.number, self.widths, self.activation, scales, jnp.float32)
+        return guess(key, self.best.number, self.widths, self.activation, SCALES, jnp.float32)
 
 
 OnProgress = Callable[[int, float], Any]
@@ -190,7 +183,6 @@ def random_search(
     loss: str = "cross_entropy",
     guesses: int = 10_000,
     seed: int = 0,
-    scales: Sequence[float] = SCALES,
     on_progress: OnProgress | None = None,
 ) -> RandomSearch:
     """Guess all parameters of a network many times, and keep the best.
@@ -201,7 +193,6 @@ def random_search(
         activation, loss: names in the registries of networks and losses.
         guesses: how many.
         seed: the same seed draws the same guesses.
-        scales: what initial weights are multiplied by, in turn.
         on_progress: called between blocks of some thousands.
 
     Raises:
@@ -209,36 +200,21 @@ def random_search(
     """
     if not 1 <= guesses < 2**32:
         raise InputError(f"The number of guesses {guesses!r} cannot be used: give 1 to 2^32 - 1.")
-    key, size = key_of(seed), together(widths, len(part.inputs))
-    groups = _groups(guesses, size)
-    rows = jax.device_put(rows_of(part))
-    score = partial(
-        guess_losses,
-        rows=rows,
-        widths=tuple(widths),
-        activation=activation,
-        loss=loss,
-        scales=tuple(scales),
-        groups=groups,
-        size=size,
-    )
+    widths, size = tuple(widths), together(widths, len(part.inputs))
+    groups, rows = _groups(guesses, size), jax.device_put(rows_of(part))
+    network = {"widths": widths, "activation": activation, "loss": loss, "scales": SCALES}
+    score = partial(guess_losses, key_of(seed), rows=rows, groups=groups, size=size, **network)
     with cached():
-        score(key, jnp.uint32(0)).block_until_ready()  # compiles
+        score(jnp.uint32(0)).block_until_ready()  # compiles
         began = time.perf_counter()
-        found = np.concatenate(list(_calls(score, key, guesses, groups * size, on_progress)))
+        found = np.concatenate(list(_calls(score, guesses, groups * size, on_progress)))
     seconds = time.perf_counter() - began
     losses = np.where(np.isfinite(found), found, np.inf)[:guesses]
+    better, median = _improvements(losses), float(np.median(losses))
+    by_scale = {s: float(losses[n :: len(SCALES)].min(initial=np.inf)) for n, s in enumerate(SCALES)}
+    constant = constant_loss(part.targets, loss)
     return RandomSearch(
-        tuple(widths),
-        activation,
-        loss,
-        len(losses),
-        _improvements(losses, scales),
-        {float(s): float(losses[n :: len(scales)].min(initial=np.inf)) for n, s in enumerate(scales)},
-        float(np.median(losses)),
-        constant_loss(part.targets, loss),
-        seed,
-        seconds,
+        widths, activation, loss, len(losses), better, by_scale, median, constant, seed, seconds
     )
 
 
@@ -248,19 +224,13 @@ def _groups(guesses: int, size: int) -> int:
     return max(1, min(GUESSES_A_CALL // size, wanted))
 
 
-def _calls(
-    score: Callable[[Array, Array], Array],
-    key: Array,
-    guesses: int,
-    block: int,
-    on_progress: OnProgress | None,
-) -> Any:
+def _calls(score: Callable[[Array], Array], guesses: int, block: int, on_progress: OnProgress | None) -> Any:
     """The losses block by block; while one is looked at, the next is computed."""
-    lowest, waiting = math.inf, score(key, jnp.uint32(0))
+    lowest, waiting = math.inf, score(jnp.uint32(0))
     for first in range(0, guesses, block):
         ready = waiting
         if first + block < guesses:
-            waiting = score(key, jnp.uint32(first + block))
+            waiting = score(jnp.uint32(first + block))
         losses = np.asarray(ready)
         yield losses
         done = min(first + block, guesses)
@@ -269,10 +239,10 @@ def _calls(
             return
 
 
-def _improvements(losses: np.ndarray, scales: Sequence[float]) -> list[Best]:
+def _improvements(losses: np.ndarray) -> list[Best]:
     """Every guess better than all before it; the first one where none has a loss."""
     better = np.flatnonzero(np.diff(np.minimum.accumulate(losses), prepend=np.inf) < 0).tolist() or [0]
-    return [Best(number, float(losses[number]), float(scales[number % len(scales)])) for number in better]
+    return [Best(number, float(losses[number]), SCALES[number % len(SCALES)]) for number in better]
 
 
 def constant_loss(targets: np.ndarray, loss: str) -> float | None:
@@ -285,9 +255,6 @@ def constant_loss(targets: np.ndarray, loss: str) -> float | None:
         shares = shares[shares > 0]
         return float(-np.sum(shares * np.log(shares)))
     return float(np.mean(np.var(targets.astype(np.float64), axis=0))) if loss == "mse" else None
-
-
-# Gradient descent, counted in the same coin ----------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -371,12 +338,7 @@ def counted_descent(
     found = np.asarray(program(*arrays))
     seconds = time.perf_counter() - began
     losses = np.where(np.isfinite(found), found, np.inf)
-    return CountedDescent(
-        rates=tried,
-        steps=steps,
-        evaluations=price * np.arange(1, steps + 1),
-        best=np.minimum.accumulate(losses.min(axis=1)),
-        best_rate=tried[int(losses.min(axis=0).argmin())],
-        capped=steps == most_steps and (steps + 1) * price <= evaluations,
-        seconds=seconds,
-    )
+    best, best_rate = np.minimum.accumulate(losses.min(axis=1)), tried[int(losses.min(axis=0).argmin())]
+    capped = steps == most_steps and (steps + 1) * price <= evaluations
+    spent = price * np.arange(1, steps + 1)
+    return CountedDescent(tried, steps, spent, best, best_rate, capped, seconds)

@@ -79,8 +79,7 @@ def spectral_radius(rate: float, momentum: float, eigenvalue: float) -> float:
 
     The largest modulus of the roots of t² − (1 + β − αλ)t + β = 0 (Polyak 1964).
     """
-    middle = 1 + momentum - rate * eigenvalue
-    return float(max(abs(np.roots([1.0, -middle, momentum]))))
+    return float(max(abs(np.roots([1.0, -(1 + momentum - rate * eigenvalue), momentum]))))
 
 
 def momentum_grid(
@@ -113,28 +112,15 @@ def momentum_grid(
     eigenvalues = np.linalg.eigvalsh(slope_and_curvature(surface, surface.minima[0])[1])
     steepest = float(eigenvalues[-1])
     rates, betas = np.sort(np.array(shares, float)) / steepest, np.sort(np.array(momenta, float))
-    runners = [
-        Runner(RULES["momentum"], float(rate), {"momentum": float(beta)}, start)
-        for beta in betas
-        for rate in rates
-    ]
+    rule, shape = RULES["momentum"], (len(betas), len(rates), steps + 1)
+    runners = [Runner(rule, float(a), {"momentum": float(b)}, start) for b in betas for a in rates]
     paths = follow(surface, runners, steps)
-    losses = paths.losses.reshape(len(betas), len(rates), steps + 1) - (surface.least or 0.0)
+    points, losses = paths.points.reshape(*shape, 2), paths.losses.reshape(shape) - (surface.least or 0.0)
     factors = np.array(
         [[max(spectral_radius(r, b, e) for e in eigenvalues.tolist()) for r in rates] for b in betas]
     )
-    return MomentumGrid(
-        surface,
-        eigenvalues,
-        rates,
-        betas,
-        paths.points.reshape(len(betas), len(rates), steps + 1, 2),
-        losses,
-        factors,
-        2 * (1 + betas) / steepest,
-        _arrivals(losses, near),
-        near,
-    )
+    critical, arrivals = 2 * (1 + betas) / steepest, _arrivals(losses, near)
+    return MomentumGrid(surface, eigenvalues, rates, betas, points, losses, factors, critical, arrivals, near)
 
 
 def _arrivals(losses: np.ndarray, near: float) -> np.ndarray:

@@ -22,8 +22,6 @@ from couloir.surfaces import evaluation, functions
 from couloir.surfaces.evaluation import Function, Point, Surface
 from couloir.surfaces.functions import SEVEN_POINTS
 
-# Batch, mini-batch, stochastic ------------------------------------------------------------------------
-
 
 @dataclass(frozen=True, eq=False)
 class BatchPath:
@@ -94,25 +92,20 @@ def batch_paths(
     check_whole("number of epochs", epochs)
     check_number("learning rate", learning_rate, excluded=True)
     begin = surface.start if start is None else start
-    paths = [
-        _batch_path(surface, rows, size, learning_rate, epochs, begin, seed)
-        for size in sorted(set(sizes), reverse=True)
-    ]
-    return BatchPaths(surface, learning_rate, epochs, tuple(paths))
+    falling = sorted(set(sizes), reverse=True)
+    paths = tuple(_batch_path(surface, rows, k, learning_rate, epochs, begin, seed) for k in falling)
+    return BatchPaths(surface, learning_rate, epochs, paths)
 
 
 def _batch_path(
     surface: Surface, rows: np.ndarray, size: int, rate: float, epochs: int, start: Point, seed: int
 ) -> BatchPath:
-    place, seen = np.asarray(start, float), 0
-    points, samples = [place], [0]
-    for batch in _batches(len(rows), size, epochs, seeds.generator(seeds.EXPERIMENT, seed)):
-        place = place - rate * line_gradient(place, rows[batch])
-        seen += len(batch)
-        points.append(place)
-        samples.append(seen)
+    points = [np.asarray(start, float)]
+    batches = list(_batches(len(rows), size, epochs, seeds.generator(seeds.EXPERIMENT, seed)))
+    for batch in batches:
+        points.append(points[-1] - rate * line_gradient(points[-1], rows[batch]))
     name = "batch" if size == len(rows) else "stochastic" if size == 1 else "mini-batch"
-    path, counted = np.array(points), np.array(samples)
+    path, counted = np.array(points), np.cumsum([0, *map(len, batches)])
     return BatchPath(size, name, path, evaluation.values(surface, path), counted, counted / len(rows))
 
 
@@ -134,9 +127,6 @@ def _check_sizes(sizes: Sequence[int], rows: int) -> None:
     for size in sizes:
         if isinstance(size, bool) or size != int(size) or not 1 <= size <= rows:
             raise InputError(f"A batch of {size!r} of {rows} rows cannot be: give 1 to {rows}.")
-
-
-# The noise of a batch's gradient ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,18 +197,11 @@ def gradient_cloud(
         clouds.append(exact + apart)
         expected.append(math.sqrt(single / size * (len(rows) - size) / max(len(rows) - 1, 1)))
     spreads = [float(np.sqrt(np.mean(np.sum((cloud - exact) ** 2, axis=1)))) for cloud in clouds]
+    (x, y), (along_x, along_y) = place.tolist(), exact.tolist()
+    sizes = tuple(int(size) for size in batch_sizes)
     return GradientCloud(
-        (float(place[0]), float(place[1])),
-        (float(exact[0]), float(exact[1])),
-        len(rows),
-        tuple(int(size) for size in batch_sizes),
-        tuple(clouds),
-        tuple(spreads),
-        tuple(expected),
+        (x, y), (along_x, along_y), len(rows), sizes, tuple(clouds), tuple(spreads), tuple(expected)
     )
-
-
-# Escapes ----------------------------------------------------------------------------------------------
 
 
 def _two_wells(at: Array) -> Array:
@@ -256,7 +239,6 @@ class EscapesFrom:
         surface: the loss over all samples.
         start: where every run began, at which the gradient over all samples leads nowhere else.
         learning_rate: α of the plain stochastic gradient descent.
-        boundary: the coordinate and the distance that count as having left, in words.
         sizes: values of K.
         left: for each K [run], the first step outside; 0: it stayed.
         shares: for each K the share of runs that left.
@@ -266,7 +248,6 @@ class EscapesFrom:
     surface: Surface
     start: Point
     learning_rate: float
-    boundary: str
     sizes: tuple[int, ...]
     left: tuple[np.ndarray, ...]
     shares: tuple[float, ...]
@@ -322,14 +303,10 @@ def escapes(
     tilts = seeds.generator(seeds.EXPERIMENT, seed).normal(0, 1, (samples, 2))
     tilts = TILT * (tilts - tilts.mean(axis=0)) / tilts.std(axis=0)
     noises = {size: batch_noise(tilts, size, runs, steps, seed) for size in batch_sizes}
-    saddle = functions.surface("saddle")
-    return Escapes(
-        samples,
-        steps,
-        runs,
-        _escapes_from("small minimum", TWO_WELLS, TWO_WELLS.start, WELL_RATE, noises),
-        _escapes_from("saddle", saddle, saddle.starts[1], SADDLE_RATE, noises),
-    )
+    ridge = functions.surface("saddle")
+    minimum = _escapes_from("small minimum", TWO_WELLS, TWO_WELLS.start, WELL_RATE, noises)
+    saddle = _escapes_from("saddle", ridge, ridge.starts[1], SADDLE_RATE, noises)
+    return Escapes(samples, steps, runs, minimum, saddle)
 
 
 def batch_noise(tilts: np.ndarray, size: int, runs: int, steps: int, seed: int) -> np.ndarray:
@@ -352,9 +329,8 @@ def _escapes_from(
         path = _wander(surface, start, rate, noise)
         outside = path[..., 0] < -0.5 if place == "small minimum" else np.abs(path[..., 1]) > 1
         left.append(np.where(outside.any(axis=1), outside.argmax(axis=1), 0))
-    boundary = "x < −0.5" if place == "small minimum" else "|y| > 1"
     shares = tuple(float(np.mean(steps > 0)) for steps in left)
-    return EscapesFrom(place, surface, start, rate, boundary, tuple(noises), tuple(left), shares)
+    return EscapesFrom(place, surface, start, rate, tuple(noises), tuple(left), shares)
 
 
 def _wander(surface: Surface, start: Point, rate: float, noise: np.ndarray) -> np.ndarray:

@@ -97,12 +97,11 @@ def overfit(
     if points < 2 or fresh < 1:
         raise InputError(f"{points} points and {fresh} fresh ones are too few: give at least 2 and 1.")
     degrees = tuple(range(1, points)) if degrees is None else tuple(degrees)
-    for degree in degrees:
-        if not 0 <= degree < points:
-            raise InputError(
-                f"A polynomial of degree {degree} is not settled by {points} points: "
-                f"give a degree from 0 to {points - 1}."
-            )
+    if strangers := [degree for degree in degrees if not 0 <= degree < points]:
+        raise InputError(
+            f"A polynomial of degree {strangers[0]} is not settled by {points} points: "
+            f"give a degree from 0 to {points - 1}."
+        )
     random = seeds.generator(seeds.EXAMPLES, seed, points)
     x = np.linspace(-1, 1, points)
     y = slope * x + intercept + noise * random.standard_normal(points)

@@ -143,9 +143,6 @@ def regression(inputs: Any, targets: Any, standardised: bool = False) -> Regress
     return Regression(x, y)
 
 
-# The exact minimum ----------------------------------------------------------------------------------------
-
-
 def solve(problem: Regression, method: str = "svd") -> np.ndarray:
     """The W of least squares, [coefficient].
 
@@ -165,7 +162,10 @@ def solve(problem: Regression, method: str = "svd") -> np.ndarray:
     if method not in METHODS:
         raise unknown("method of solving", method, METHODS)
     if method == "svd":
-        return _by_singular_values(design, targets)
+        left, singular, right = np.linalg.svd(design, full_matrices=False)
+        rounding = max(design.shape) * np.finfo(np.float64).eps * singular[0]
+        inverse = np.divide(1, singular, out=np.zeros_like(singular), where=singular > rounding)
+        return right.T @ (inverse * (left.T @ targets))
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise InputError(
             "The inputs depend on each other linearly, so many weights fit equally well: solve by 'svd', "
@@ -176,15 +176,6 @@ def solve(problem: Regression, method: str = "svd") -> np.ndarray:
         return np.linalg.solve(triangle, orthogonal.T @ targets)
     return np.linalg.solve(design.T @ design, design.T @ targets)
 
-
-def _by_singular_values(design: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    left, singular, right = np.linalg.svd(design, full_matrices=False)
-    rounding = max(design.shape) * np.finfo(np.float64).eps * singular[0]
-    inverse = np.divide(1, singular, out=np.zeros_like(singular), where=singular > rounding)
-    return right.T @ (inverse * (left.T @ targets))
-
-
-# Gradient descent ------------------------------------------------------------------------------------------
 
 ARRIVED = 1e-6
 """Share of the first excess loss J − J_min below which a descent counts as converged."""
@@ -232,7 +223,12 @@ def descend(problem: Regression, learning_rate: float, steps: int, start: Any = 
     Raises:
         InputError: a rate that is not above 0, fewer than one step, a start of another length.
     """
-    point = _started(problem, start)
+    wanted = problem.design.shape[1]
+    point = np.zeros(wanted) if start is None else np.asarray(start, np.float64)
+    if point.shape != (wanted,):
+        raise InputError(
+            f"The start has shape {point.shape}, and there are {wanted} coefficients: give each."
+        )
     check_number("learning rate", learning_rate, excluded=True)
     check_whole("number of steps", steps)
     path = np.empty((steps + 1, len(point)))
@@ -244,16 +240,6 @@ def descend(problem: Regression, learning_rate: float, steps: int, start: Any = 
     lost = np.flatnonzero(~np.isfinite(losses[1:]))
     known = lost[0] + 1 if len(lost) else steps + 1
     return Descent(learning_rate, path[:known], losses[:known], problem.least)
-
-
-def _started(problem: Regression, start: Any) -> np.ndarray:
-    wanted = problem.design.shape[1]
-    point = np.zeros(wanted) if start is None else np.asarray(start, np.float64)
-    if point.shape != (wanted,):
-        raise InputError(
-            f"The start has shape {point.shape}, and there are {wanted} coefficients: give each."
-        )
-    return point
 
 
 FRACTIONS = (

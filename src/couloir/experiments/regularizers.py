@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome
-from couloir.engine.training import Precision, Progress, train_population
+from couloir.engine.training import Progress, train_population
 from couloir.errors import InputError, check_whole, unknown
 from couloir.model.predictor import from_network
 from couloir.selection.problem import Conditions, Problem, prepare
@@ -89,10 +89,10 @@ class Regularizers:
         Raises:
             InputError: there is none.
         """
-        for treatment in self.treatments:
-            if treatment.name == name:
-                return treatment
-        raise unknown("treatment", name, [treatment.name for treatment in self.treatments])
+        by_name = {treatment.name: treatment for treatment in self.treatments}
+        if name not in by_name:
+            raise unknown("treatment", name, by_name)
+        return by_name[name]
 
 
 def compare_regularizers(
@@ -107,7 +107,6 @@ def compare_regularizers(
     epochs: int = 150,
     strengths: Mapping[str, Sequence[float]] = STRENGTHS,
     seed: int = 0,
-    precision: Precision = "float32",
 ) -> Regularizers:
     """Train a network plainly, with each regularizer at each strength, and with early stopping.
 
@@ -122,7 +121,6 @@ def compare_regularizers(
         hidden, activation, learning_rate, batch_size, epochs: the network and its training.
         strengths: field of a member ("l2", "l1", "dropout", "noise") → what is tried.
         seed: the first run seed.
-        precision: "float32" or "float64".
 
     Raises:
         InputError: an unknown regularizer, no seed, or a member that diverged.
@@ -130,46 +128,27 @@ def compare_regularizers(
     check_whole("number of seeds", seeds)
     if strangers := [name for name in strengths if name not in STRENGTHS]:
         raise unknown("regularizer", strangers[0], STRENGTHS)
-    problems = [
-        prepare(dataset, Conditions(seed + number, split, precision=precision)) for number in range(seeds)
-    ]
+    problems = [prepare(dataset, Conditions(seed + number, split)) for number in range(seeds)]
     rows = min(len(problem.data.train.inputs) for problem in problems)
-    plain = Member(
-        RULES["adam"],
-        learning_rate,
-        hidden=hidden,
-        activation=activation,
-        loss=DEFAULT_LOSS[dataset.task],
-        batch_size=min(batch_size, rows),
-        epochs=epochs,
-    )
-    tried = [("none", math.nan), *((name, each) for name, values in strengths.items() for each in values)]
-    members = [_member(plain, name, value) for name, value in tried]
-    trained = _trained(members, problems, seed, precision)
+    plain = Member(RULES["adam"], learning_rate, hidden=hidden, activation=activation, epochs=epochs)
+    plain = replace(plain, loss=DEFAULT_LOSS[dataset.task], batch_size=min(batch_size, rows))
+    regularized = [(name, each) for name, values in strengths.items() for each in values]
+    members = [plain, *(replace(plain, **{name: each}) for name, each in regularized)]  # type: ignore[arg-type]
+    tried = [("none", math.nan), *regularized]
+    trained = _trained(members, problems, seed)
     found = {
         name: [_treated(name, problem, tried, *fold) for problem, fold in zip(problems, trained, strict=True)]
         for name in ("none", *strengths, "early_stopping")
     }
-    sizes = problems[0].split
-    return Regularizers(
-        tuple(Treatment(name, *np.array(each, np.float64).T) for name, each in found.items()),
-        DEFAULT_METRIC[dataset.task],
-        dataset.name,
-        dataset.target_name,
-        {"training": len(sizes.train), "validation": len(sizes.validation), "test": len(sizes.test)},
-        seeds,
-        epochs,
-        max((len(values) for values in strengths.values()), default=0),
-    )
-
-
-def _member(plain: Member, name: str, strength: float) -> Member:
-    changed: dict[str, Any] = {} if name == "none" else {name: strength}
-    return replace(plain, **changed)
+    treatments = tuple(Treatment(name, *np.array(each, np.float64).T) for name, each in found.items())
+    metric, parts = DEFAULT_METRIC[dataset.task], problems[0].split
+    sizes = {"training": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
+    most = max((len(values) for values in strengths.values()), default=0)
+    return Regularizers(treatments, metric, dataset.name, dataset.target_name, sizes, seeds, epochs, most)
 
 
 def _trained(
-    members: Sequence[Member], problems: Sequence[Problem], seed: int, precision: Precision
+    members: Sequence[Member], problems: Sequence[Problem], seed: int
 ) -> list[tuple[list[Outcome], list[Network]]]:
     """Per seed every member's outcome, whose weights are those of its best epoch, and its last weights."""
     last: list[dict[int, Network]] = []
@@ -178,31 +157,19 @@ def _trained(
         if progress.epoch == progress.epochs:
             last.extend(progress.networks(number) for number in range(len(problems)))
 
-    trained = train_population(
-        members,
-        [problem.data for problem in problems],
-        seed=[seed + number for number in range(len(problems))],
-        patience=None,
-        on_epoch=keep,
-        precision=precision,
-    )
-    for outcome in (outcome for fold in trained.folds for outcome in fold):
+    data, run_seeds = [problem.data for problem in problems], list(range(seed, seed + len(problems)))
+    trained = train_population(members, data, seed=run_seeds, patience=None, on_epoch=keep)
+    for outcome in chain.from_iterable(trained.folds):
         if outcome.status == "diverged":
             raise InputError(
                 f"A network diverged at the learning rate {outcome.member.learning_rate}: give a lower one."
             )
-    return [
-        (fold, [networks[number] for number in range(len(members))])
-        for fold, networks in zip(trained.folds, last, strict=True)
-    ]
+    in_order = [[networks[number] for number in range(len(members))] for networks in last]
+    return list(zip(trained.folds, in_order, strict=True))
 
 
 def _treated(
-    name: str,
-    problem: Problem,
-    tried: Sequence[tuple[str, float]],
-    outcomes: Sequence[Outcome],
-    last: Sequence[Network],
+    name: str, problem: Problem, tried: list[tuple[str, float]], outcomes: list[Outcome], last: list[Network]
 ) -> tuple[float, ...]:
     """What one treatment ends with in one seed: what was chosen, and the loss on each part."""
     metric = DEFAULT_METRIC[problem.data.task]

@@ -19,7 +19,7 @@ from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES, find_rule
 from couloir.engine.outcomes import Outcome
-from couloir.engine.training import Precision, train_population
+from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.model.forward import signals
 
@@ -94,22 +94,6 @@ class SparseRace:
     epochs: int
 
 
-@dataclass(frozen=True)
-class _Law:
-    weights: np.ndarray
-    frequent: int
-    chance: float
-
-    def draw(self, rows: int, random: np.random.Generator) -> SparseRows:
-        """Rows of the law: P(class 1) = 1/(1 + exp(−w·x))."""
-        rare = len(self.weights) - self.frequent
-        there = random.random((rows, rare)) < self.chance
-        inputs = np.concatenate([random.standard_normal((rows, self.frequent)), there], axis=1)
-        chances = 1 / (1 + np.exp(-inputs @ self.weights))
-        targets = (random.random(rows) < chances).astype(int)
-        return SparseRows(inputs, targets, there.sum(axis=1), self.frequent)
-
-
 def sparse_race(
     rules: Sequence[str] | None = None,
     *,
@@ -122,7 +106,6 @@ def sparse_race(
     epochs: int = 4,
     batch_size: int = 32,
     seed: int = 0,
-    precision: Precision = "float32",
 ) -> SparseRace:
     """Train a logistic regression on sparse rows by every rule at every rate, as one population.
 
@@ -138,7 +121,6 @@ def sparse_race(
         frequent, rare, chance, weight: the features.
         epochs, batch_size: the budget of each member.
         seed: sets rows, batch order and initial weights.
-        precision: "float32" or "float64".
 
     Raises:
         InputError: an unknown rule, too few rates, or no row with a rare feature.
@@ -146,7 +128,7 @@ def sparse_race(
     if rates < 2:
         raise InputError(f"{rates} learning rates cannot be compared: give 2 or more.")
     named = [find_rule(name) for name in (rules or RULES)]
-    law, (train, validation, fresh) = _rows(frequent, rare, chance, weight, rows, seed)
+    weights, (train, validation, fresh) = _rows(frequent, rare, chance, weight, rows, seed)
     logistic = Member(RULES["sgd"], 1.0, hidden=(), activation="linear", batch_size=batch_size, epochs=epochs)
     members = [
         replace(logistic, rule=rule, learning_rate=float(rule.defaults["learning_rate"] * factor))
@@ -154,37 +136,32 @@ def sparse_race(
         for factor in 10 ** np.linspace(-1.5, 2.5, rates)
     ]
     data = TrainingData("classification", 2, Part(*train[:2]), Part(*validation[:2]))
-    trained = train_population(members, data, seed=seed, patience=None, precision=precision)
-    found = {
-        rule.name: _entry(rule.name, trained.outcomes[number * rates : (number + 1) * rates], fresh)
-        for number, rule in enumerate(named)
-    }
-    rarely, least = fresh.present > 0, _losses(fresh.inputs @ law.weights, fresh.targets)
-    return SparseRace(
-        tuple(sorted(filter(None, found.values()), key=lambda entry: entry.rare_loss)),
-        tuple(name for name, entry in found.items() if entry is None),
-        frequent + rare,
-        rare,
-        chance,
-        rows,
-        float(rarely.mean()),
-        float(least[rarely].mean()),
-        float(least[~rarely].mean()),
-        epochs,
-    )
+    trained = train_population(members, data, seed=seed, patience=None)
+    outcomes = (trained.outcomes[first : first + rates] for first in range(0, len(members), rates))
+    found = {rule.name: _entry(rule.name, own, fresh) for rule, own in zip(named, outcomes, strict=True)}
+    rarely, least = fresh.present > 0, _losses(fresh.inputs @ weights, fresh.targets)
+    entries = tuple(sorted(filter(None, found.values()), key=lambda entry: entry.rare_loss))
+    lost = tuple(name for name, entry in found.items() if entry is None)
+    share, floor, common = (float(each.mean()) for each in (rarely, least[rarely], least[~rarely]))
+    return SparseRace(entries, lost, frequent + rare, rare, chance, rows, share, floor, common, epochs)
 
 
 def _rows(
     frequent: int, rare: int, chance: float, weight: float, rows: int, seed: int
-) -> tuple[_Law, list[SparseRows]]:
-    """The law, and so many rows each to train on, to choose by and to score."""
+) -> tuple[np.ndarray, list[SparseRows]]:
+    """Weights w of the law P(class 1) = 1/(1 + exp(−w·x)), and rows to train on, to choose by, to score."""
     random = seeds.generator(seeds.EXAMPLES, seed, rows, rare)
     signs = np.where(random.random(frequent + rare) < 0.5, -1.0, 1.0)
-    law = _Law(signs * np.repeat([0.5, weight], [frequent, rare]), frequent, chance)
-    drawn = [law.draw(rows, random) for _ in range(3)]
+    weights, drawn = signs * np.repeat([0.5, weight], [frequent, rare]), []
+    for _ in range(3):
+        there = random.random((rows, rare)) < chance
+        inputs = np.concatenate([random.standard_normal((rows, frequent)), there], axis=1)
+        chances = 1 / (1 + np.exp(-inputs @ weights))
+        targets = (random.random(rows) < chances).astype(int)
+        drawn.append(SparseRows(inputs, targets, there.sum(axis=1), frequent))
     if not np.any(drawn[-1].present) or np.all(drawn[-1].present):
         raise InputError("No fresh row has a rare feature, or all have one: give a chance between.")
-    return law, drawn
+    return weights, drawn
 
 
 def log_losses(network: Network, rows: SparseRows) -> np.ndarray:
@@ -205,14 +182,9 @@ def _entry(rule: str, outcomes: Sequence[Outcome], fresh: SparseRows) -> RuleOnS
         return None
     best, rarely = int(np.nanargmin(losses)), fresh.present > 0
     scored = log_losses(outcomes[best].network, fresh)
+    rates = np.array([each.member.learning_rate for each in outcomes])
+    at_edge = {0: "lowest", len(outcomes) - 1: "highest"}.get(best, "")
+    means = [float(each.mean()) for each in (scored, scored[rarely], scored[~rarely])]
     return RuleOnSparse(
-        rule,
-        rule in ADAPTIVE,
-        np.array([each.member.learning_rate for each in outcomes]),
-        losses,
-        outcomes[best].member.learning_rate,
-        {0: "lowest", len(outcomes) - 1: "highest"}.get(best, ""),
-        float(scored.mean()),
-        float(scored[rarely].mean()),
-        float(scored[~rarely].mean()),
+        rule, rule in ADAPTIVE, rates, losses, outcomes[best].member.learning_rate, at_edge, *means
     )

@@ -51,16 +51,13 @@ class EffectiveSteps:
 
 
 def effective_steps(
-    phases: Sequence[tuple[float, int]] = PHASES,
-    rules: Sequence[str | Rule] = RULES_SHOWN,
-    rates: Mapping[str, float] | None = None,
+    phases: Sequence[tuple[float, int]] = PHASES, rules: Sequence[str | Rule] = RULES_SHOWN
 ) -> EffectiveSteps:
     """What rules multiply a given sequence of gradients with, on one coordinate, in float64.
 
     Args:
         phases: (size of the gradient, steps), one after the other.
         rules: names or rules, at their customary settings.
-        rates: learning rates in place of the customary ones, by name.
 
     Raises:
         InputError: no phase, a size that is not above 0, a phase without steps.
@@ -69,22 +66,18 @@ def effective_steps(
         raise InputError("Every phase needs a gradient above 0 and at least one step: give such phases.")
     gradients = np.concatenate([np.full(steps, float(size)) for size, steps in phases])
     chosen = [find_rule(rule) for rule in rules]
-    given = {rule.name: (rates or {}).get(rule.name, rule.defaults["learning_rate"]) for rule in chosen}
-    changes = {rule.name: _changes(rule, given[rule.name], gradients) for rule in chosen}
-    return EffectiveSteps(
-        gradients,
-        tuple((float(size), int(steps)) for size, steps in phases),
-        MappingProxyType(given),
-        MappingProxyType({name: -change / gradients for name, change in changes.items()}),
-        MappingProxyType({name: np.cumsum(-change) for name, change in changes.items()}),
-    )
+    rates = {rule.name: rule.defaults["learning_rate"] for rule in chosen}
+    changes = {rule.name: _changes(rule, gradients) for rule in chosen}
+    shown = tuple((float(size), int(steps)) for size, steps in phases)
+    effective = MappingProxyType({name: -change / gradients for name, change in changes.items()})
+    travelled = MappingProxyType({name: np.cumsum(-change) for name, change in changes.items()})
+    return EffectiveSteps(gradients, shown, MappingProxyType(rates), effective, travelled)
 
 
-def _changes(rule: Rule, rate: float, gradients: np.ndarray) -> np.ndarray:
+def _changes(rule: Rule, gradients: np.ndarray) -> np.ndarray:
     """The changes [step] that a rule makes of gradients [step]; they do not depend on where W is."""
     with jax.enable_x64(True), compilation.cached():
         hyper = {name: jnp.asarray(value, float) for name, value in rule.defaults.items()}
-        hyper["learning_rate"] = jnp.asarray(rate, float)
         place = jnp.zeros(1)
 
         @jax.jit

@@ -7,7 +7,7 @@ exactly its answers, so the least loss is known, 0, and whatever a student ends 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from couloir.engine import seeds
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.training import Precision, train_population
+from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.model.forward import signals
 
@@ -78,7 +78,6 @@ def losses_of_widths(
     learning_rate: float = 0.03,
     batch_size: int = 16,
     seed: int = 0,
-    precision: Precision = "float32",
 ) -> WidthLosses:
     """Train students of every width from many initial weights, and keep their final training losses.
 
@@ -92,7 +91,6 @@ def losses_of_widths(
         rows: how many training rows.
         epochs, learning_rate, batch_size: how the students are trained.
         seed: the run seed: rows and batch order, and with a student's number its weights.
-        precision: "float32" or "float64".
 
     Raises:
         InputError: no width, or no seed.
@@ -102,24 +100,12 @@ def losses_of_widths(
             "Widths, seeds and the teacher's units have to be 1 or more: give at least one width."
         )
     ordered = sorted(set(widths))
-    members = [
-        Member(
-            RULES["adam"],
-            learning_rate,
-            hidden=(width,),
-            activation="tanh",
-            loss="mse",
-            batch_size=min(batch_size, rows),
-            epochs=epochs,
-            schedule="cosine",
-            restart=number,
-        )
-        for width in ordered
-        for number in range(seeds)
-    ]
+    student = Member(RULES["adam"], learning_rate, activation="tanh", loss="mse", schedule="cosine")
+    student = replace(student, batch_size=min(batch_size, rows), epochs=epochs)
+    members = [replace(student, hidden=(width,), restart=n) for width in ordered for n in range(seeds)]
     inputs, targets = teacher_rows(teacher, rows, seed)
     data = TrainingData("regression", 1, Part(inputs, targets), None)
-    trained = train_population(members, data, seed=seed, patience=None, precision=precision)
+    trained = train_population(members, data, seed=seed, patience=None)
     losses = [
         np.nan
         if outcome.status == "diverged"

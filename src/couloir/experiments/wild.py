@@ -7,7 +7,7 @@ its own λ on ½Σw² (L2) or Σ|w| (L1), biases free.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -108,56 +108,22 @@ def calm(
     random = seeds.generator(seeds.EXAMPLES, seed, points)
     x = np.linspace(-1, 1, points)
     y = law(x) + noise * random.standard_normal(points)
-    members = [
-        Member(
-            RULES["adam"],
-            learning_rate,
-            hidden=hidden,
-            activation=activation,
-            loss="mse",
-            batch_size=points,
-            epochs=epochs,
-            schedule="cosine",
-            **{penalty: strength},  # type: ignore[arg-type]
-        )
-        for strength in ordered
-    ]
+    plain = Member(RULES["adam"], learning_rate, hidden=hidden, activation=activation, loss="mse")
+    plain = replace(plain, batch_size=points, epochs=epochs, schedule="cosine")
+    members = [replace(plain, **{penalty: strength}) for strength in ordered]  # type: ignore[arg-type]
     data = TrainingData("regression", 1, Part(REACH * x[:, None], y[:, None]), None)
     trained = train_population(members, data, seed=seed, patience=None, precision=precision)
     if lost := [outcome.member for outcome in trained.outcomes if outcome.status == "diverged"]:
         raise InputError(f"The network with λ = {getattr(lost[0], penalty)} diverged: give a lower rate.")
     networks = [outcome.network for outcome in trained.outcomes]
-    return _measured(penalty, np.array(ordered), x, y, networks, activation)
-
-
-def answers(network: Network, x: np.ndarray, activation: str) -> np.ndarray:
-    """What a network with one output says at x [point], in float64."""
-    return signals(network, REACH * np.asarray(x)[:, None], activation)[-1][:, 0]
-
-
-def _measured(
-    penalty: str,
-    strengths: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    networks: Sequence[Network],
-    activation: str,
-) -> WildCurve:
-    """Curves and what is measured of them."""
     grid = np.linspace(-1, 1, 201)
     curves = np.array([answers(network, grid, activation) for network in networks])
     at_points = np.array([answers(network, x, activation) for network in networks])
-    weights = np.array(
-        [np.concatenate([np.ravel(layer.weight) for layer in network]) for network in networks], np.float64
-    )
+    flat = [np.concatenate([np.ravel(layer.weight) for layer in network]) for network in networks]
+    weights = np.array(flat, np.float64)
+    drawn = penalty, np.array(ordered), x, y, grid, law(grid), curves
     return WildCurve(
-        penalty,
-        strengths,
-        x,
-        y,
-        grid,
-        law(grid),
-        curves,
+        *drawn,
         training=np.mean((y - at_points) ** 2, axis=1),
         truth=np.mean((law(grid) - curves) ** 2, axis=1),
         variation=np.abs(np.diff(curves, axis=1)).sum(axis=1),
@@ -165,3 +131,8 @@ def _measured(
         absolute=np.abs(weights).sum(axis=1),
         zeros=np.mean(np.abs(weights) < 1e-3, axis=1),
     )
+
+
+def answers(network: Network, x: np.ndarray, activation: str) -> np.ndarray:
+    """What a network with one output says at x [point], in float64."""
+    return signals(network, REACH * np.asarray(x)[:, None], activation)[-1][:, 0]

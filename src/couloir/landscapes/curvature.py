@@ -55,13 +55,7 @@ class Eigenpairs:
 
 
 def lanczos(
-    product: Product,
-    size: int,
-    count: int = 5,
-    *,
-    tolerance: float = 1e-6,
-    most: int = 100,
-    seed: int = 0,
+    product: Product, size: int, count: int = 5, *, tolerance: float = 1e-6, most: int = 100, seed: int = 0
 ) -> Eigenpairs:
     """The largest eigenvalues of a symmetric matrix, and its smallest, from products with vectors alone.
 
@@ -90,14 +84,13 @@ def lanczos(
         basis[step] = vector
         image = product(vector)
         diagonal[step] = vector @ image
-        for _ in range(2):
-            image = image - basis[: step + 1].T @ (basis[: step + 1] @ image)
+        image = _orthogonal(image, basis[: step + 1])
         off[step] = np.linalg.norm(image)
         spread = np.max(np.abs(diagonal[: step + 1])) + np.max(off[: step + 1])
         exhausted = off[step] <= 1e-13 * spread
         if exhausted:
             off[step] = 0.0
-            image = _fresh(basis[: step + 1], generator)
+            image = _orthogonal(generator.standard_normal(size), basis[: step + 1])
         done = step + 1
         if done >= count and (done == steps or (done % CHECKED_EVERY == 0 and not exhausted)):
             found = _ritz(basis[:done], diagonal[:done], off[:done], count, tolerance, done == size)
@@ -113,9 +106,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _fresh(basis: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A random vector orthogonal to a basis; where the basis is complete, what rounding leaves of one."""
-    vector = generator.standard_normal(basis.shape[1:])
+def _orthogonal(vector: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """A vector's part orthogonal to a basis; where the basis is complete, what rounding leaves of it."""
     for _ in range(2):
         vector = vector - basis.T @ (basis @ vector)
     return vector
@@ -130,14 +122,9 @@ def _ritz(
     residuals = np.zeros(len(values)) if whole else np.abs(off[-1] * vectors[-1])
     top = np.argsort(-values)[:count]
     bound = tolerance * max(np.max(np.abs(values)), np.finfo(float).tiny)
-    return Eigenpairs(
-        values[top],
-        vectors[:, top].T @ basis,
-        residuals[top],
-        (float(values[0]), float(residuals[0])),
-        len(basis),
-        bool(np.all(residuals[top] <= bound) and residuals[0] <= bound),
-    )
+    settled = bool(np.all(residuals[top] <= bound) and residuals[0] <= bound)
+    lowest = float(values[0]), float(residuals[0])
+    return Eigenpairs(values[top], vectors[:, top].T @ basis, residuals[top], lowest, len(basis), settled)
 
 
 class Derivatives:
@@ -164,18 +151,13 @@ class Derivatives:
 
     def _both(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         measure = self.measure
-
-        def device(network: Network) -> Network:
-            return jax.tree.map(lambda leaf: jnp.asarray(leaf, measure.precision), network)
-
+        device = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, measure.precision))
         with compilation.cached(), numerics(measure.precision):
             at, direction = device(self.network), device(shaped(vector, self.network))
             sums = partial(_sums_on_rows, at, direction, activation=measure.activation, loss=measure.loss)
-
-            def flat(rows: RowBlocks) -> np.ndarray:
-                return np.stack([flattened(tree) for tree in sums(rows)])
-
-            first, second = summed(flat, self.rows, measure.precision)
+            first, second = summed(
+                lambda rows: np.stack([flattened(tree) for tree in sums(rows)]), self.rows, measure.precision
+            )
         factor = measure.scale / len(measure.inputs)
         return factor * first, factor * second
 

@@ -82,9 +82,7 @@ def in_calls(measure: Measure) -> list[RowBlocks]:
     inputs = np.asarray(measure.inputs, measure.precision)
     targets = np.asarray(measure.targets, np.int32 if measure.classes else measure.precision)
     whole = in_blocks(inputs, targets, calls * each, size)
-    return [
-        RowBlocks(*(leaf[first : first + each] for leaf in whole)) for first in range(0, calls * each, each)
-    ]
+    return [RowBlocks(*leaves) for leaves in zip(*(np.split(leaf, calls) for leaf in whole), strict=True)]
 
 
 def summed(

@@ -72,14 +72,8 @@ def flattened(network: Network) -> np.ndarray:
 
 def shaped(vector: np.ndarray, like: Network) -> Network:
     """The inverse of `flattened`: a row of parameters in the shapes of a network."""
-    layers, start = [], 0
-    for layer in like:
-        leaves = []
-        for leaf in layer:
-            leaves.append(vector[start : start + leaf.size].reshape(leaf.shape))
-            start += leaf.size
-        layers.append(Layer(*leaves))
-    return tuple(layers)
+    parts = iter(np.split(vector, np.cumsum([leaf.size for layer in like for leaf in layer])[:-1]))
+    return tuple(Layer(*(next(parts).reshape(leaf.shape) for leaf in layer)) for layer in like)
 
 
 def random_plane(centre: Network, seed: int = 0) -> Plane:
@@ -106,8 +100,7 @@ def _normalised(centre: Network, generator: np.random.Generator) -> Network:
     for weight, bias in _doubled(centre):
         trained = np.column_stack([weight, bias])
         drawn = generator.standard_normal(trained.shape)
-        lengths = np.linalg.norm(trained, axis=1) / np.linalg.norm(drawn, axis=1)
-        drawn = drawn * lengths[:, None]
+        drawn *= (np.linalg.norm(trained, axis=1) / np.linalg.norm(drawn, axis=1))[:, None]
         layers.append(Layer(drawn[:, :-1], drawn[:, -1]))
     return tuple(layers)
 

@@ -102,17 +102,11 @@ def loss_slice(
     up = np.zeros(1) if plane.kind == "line" else _spaced(*y, resolution)
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     found = heights(plane, np.vstack([grid, np.zeros((1, 2))]), measure, on_progress)
-    shape = (len(up), len(across))
-    accuracies = found.accuracies
-    return Slice(
-        plane,
-        across,
-        up,
-        found.losses[:-1].reshape(shape),
-        None if accuracies is None else accuracies[:-1].reshape(shape),
-        (float(found.losses[-1]), None if accuracies is None else float(accuracies[-1])),
-        len(measure.inputs),
-    )
+    shape, accuracy, central = (len(up), len(across)), None, None
+    if found.accuracies is not None:
+        accuracy, central = found.accuracies[:-1].reshape(shape), float(found.accuracies[-1])
+    loss, centre = found.losses[:-1].reshape(shape), (float(found.losses[-1]), central)
+    return Slice(plane, across, up, loss, accuracy, centre, len(measure.inputs))
 
 
 def _spaced(low: float, high: float, count: int) -> np.ndarray:
@@ -134,7 +128,8 @@ def heights(
         widest = max(weight.shape[1] for weight, _ in layers)
         chunk = _power_of_two(MOST_NUMBERS // (widest * min(ROWS_AT_ONCE, len(measure.inputs))))
         chunk = min(chunk, _power_of_two(len(points)))
-        chunks = jnp.asarray(_padded(points, chunk).reshape(-1, chunk, 2), measure.precision)
+        filled = np.concatenate([points, np.repeat(points[-1:], -len(points) % chunk, axis=0)])
+        chunks = jnp.asarray(filled.reshape(-1, chunk, 2), measure.precision)
         sums = partial(_sums_on_plane, layers, chunks, activation=measure.activation, loss=measure.loss)
         return _over_rows(sums, measure, len(points), on_progress)
 
@@ -142,11 +137,6 @@ def heights(
 def _power_of_two(limit: int) -> int:
     """The largest power of two up to a limit, from 1 to `MOST_POINTS`."""
     return 2 ** int(np.log2(min(max(limit, 1), MOST_POINTS)))
-
-
-def _padded(points: np.ndarray, multiple: int) -> np.ndarray:
-    """Points, the last repeated until their number is a multiple."""
-    return np.concatenate([points, np.repeat(points[-1:], -len(points) % multiple, axis=0)])
 
 
 def heights_of(networks: Sequence[Network], measure: Measure) -> Heights:

@@ -10,7 +10,7 @@ import numpy as np
 from couloir.engine.architectures.mlp import Network
 from couloir.engine.epochs import TrainingData
 from couloir.engine.member import Member, initial_network
-from couloir.engine.training import Callback, Precision, Progress, train_population
+from couloir.engine.training import Callback, Progress, train_population
 from couloir.errors import InputError
 
 
@@ -37,7 +37,6 @@ def visited(
     epochs: int,
     *,
     seed: int = 0,
-    precision: Precision = "float32",
     on_epoch: Callback | None = None,
 ) -> list[Visits]:
     """Train members and keep their weights at the start and after every epoch.
@@ -50,7 +49,6 @@ def visited(
         data: what they are trained on.
         epochs: how many.
         seed: the run seed.
-        precision: of weights and data.
         on_epoch: called after every epoch, as in `train_population`.
 
     Raises:
@@ -59,10 +57,8 @@ def visited(
     if epochs < 1:
         raise InputError(f"A path of {epochs} epochs goes nowhere: give 1 or more.")
     inputs = data.train.inputs.shape[1]
-    ways = [Visits(member) for member in members]
-    for way in ways:
-        way.epochs.append(0)
-        way.networks.append(initial_network(way.member, seed, inputs, data.outputs, np.dtype(precision)))
+    begins = [initial_network(member, seed, inputs, data.outputs, np.float32) for member in members]
+    ways = [Visits(member, [0], [begin]) for member, begin in zip(members, begins, strict=True)]
 
     def note(progress: Progress) -> bool:
         present = progress.networks()
@@ -73,7 +69,5 @@ def visited(
                 way.networks.append(present[number])
         return bool(on_epoch is not None and on_epoch(progress))
 
-    train_population(
-        members, data, seed=seed, patience=None, epochs=epochs, on_epoch=note, precision=precision
-    )
+    train_population(members, data, seed=seed, patience=None, epochs=epochs, on_epoch=note)
     return ways

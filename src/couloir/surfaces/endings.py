@@ -98,9 +98,8 @@ def minima_in_domain(surface: Surface, resolution: int = 101) -> tuple[Point, ..
     lowest = np.argsort(z[rows, columns], kind="stable")[:MOST]
     hollows = np.stack([x[columns], y[rows]], axis=1)[lowest]
     low, high = np.asarray(surface.domain).T
-    found = [
-        at for at in _polished(surface, hollows, 3 / (resolution - 1)) if np.all((low <= at) & (at <= high))
-    ]
+    close = _polished(surface, hollows, 3 / (resolution - 1))
+    found = [at for at in close if np.all((low <= at) & (at <= high))]
     heights = evaluation.values(surface, np.reshape(found, (-1, 2)))
     return tuple(found[index] for index in np.argsort(heights, kind="stable"))
 
@@ -147,8 +146,8 @@ def arrival(points: np.ndarray, minima: Sequence[Point], surface: Surface) -> in
 def median_gradient(surface: Surface, resolution: int = 41) -> float:
     """The middle size of the gradient over the domain."""
     x, y = (np.linspace(low, high, resolution) for low, high in surface.domain)
-    places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    return float(np.median(np.linalg.norm(evaluation.slopes(surface, places), axis=1)))
+    slopes = evaluation.slopes(surface, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    return float(np.median(np.linalg.norm(slopes, axis=1)))
 
 
 def finishes(

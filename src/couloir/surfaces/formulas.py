@@ -173,14 +173,11 @@ def _value(tree: Tree, names: Mapping[str, Any], precision: Any) -> Any:
         return names[tree.name]
     values = [_value(each, names, precision) for each in tree.arguments]
     if tree.name in ("^", "pow"):
-        return _power(values[0], values[1], _whole(tree.arguments[1]))
+        # A product where the exponent is a whole number: its slope is right at a base of 0 and below.
+        whole = _whole(tree.arguments[1])
+        return jnp.power(*values) if whole is None else values[0] ** whole
     known = _SIGNS[tree.name] if tree.name in _SIGNS else FUNCTIONS[tree.name].function
     return known(*values)
-
-
-def _power(base: Any, exponent: Any, whole: int | None) -> Any:
-    """A product where the exponent is a whole number: its slope is right at a base of 0 and below."""
-    return jnp.power(base, exponent) if whole is None else base**whole
 
 
 def _whole(exponent: Tree) -> int | None:

@@ -19,31 +19,20 @@ from jaxtyping import Array
 from couloir.errors import InputError, check_number, unknown
 from couloir.surfaces.evaluation import Point, Surface
 
-SEVEN_POINTS = (
-    (2.4, 1.7),
-    (2.8, 1.85),
-    (3.2, 1.79),
-    (3.6, 1.95),
-    (4.0, 2.1),
-    (4.2, 2.0),
-    (5.0, 2.7),
-)
+SEVEN_POINTS = ((2.4, 1.7), (2.8, 1.85), (3.2, 1.79), (3.6, 1.95), (4.0, 2.1), (4.2, 2.0), (5.0, 2.7))
 """The points (x, y) that the line is fitted to."""
 
 NEURON_POINTS = ((-1.0, 0.0), (-0.5, 0.2), (0.5, 0.9), (1.0, 1.0), (1.5, 0.8), (5.0, 0.1))
 """The points (x, y) that the neuron is fitted to: a rise, and one point far out that contradicts it."""
 
-
-NEURON_MINIMA = (
-    (3.6418780504257557, 0.37181943548884183),
-    (-0.034467702266520114, 0.038988951474080845),
-)
+NEURON_MINIMA = ((3.6418780504257557, 0.37181943548884183), (-0.034467702266520114, 0.038988951474080845))
 """Where the neuron's loss has its minima on `NEURON_POINTS`: by Newton's method, as are those below."""
+
+STYBLINSKI_TANG_MINIMA = (-2.9035340277711774, 2.746802770990837)
+"""Where ½ (x⁴ − 16x² + 5x) has its two, the lower one first: the surface's are all pairs of them."""
 
 HILLS_STARTS = ((-0.3, -0.95), (-0.3, -0.8))
 """Two starts on the hills, a short step apart, from which plain gradient descent ends in two minima."""
-
-# The functions ----------------------------------------------------------------------------------------
 
 
 def _line_fit(points: np.ndarray, at: Array) -> Array:
@@ -95,9 +84,6 @@ def _styblinski_tang(at: Array) -> Array:
 def _hills(at: Array) -> Array:
     x, y = at
     return jnp.sin(1.4 * x + 0.3) * jnp.cos(1.6 * y - 0.4) + (x - 0.5) ** 2 / 16 + (y + 0.3) ** 2 / 12
-
-
-# The surfaces -----------------------------------------------------------------------------------------
 
 
 def line_fit(points: Sequence[Point] = SEVEN_POINTS) -> Surface:
@@ -182,26 +168,24 @@ def _neuron_surface(points: tuple[Point, ...]) -> Surface:
     table = np.asarray(points, float)
     if not len(table):
         raise InputError("The neuron needs points (x, y) to be fitted to: give at least one.")
-    known = points == NEURON_POINTS
+    minima: tuple[Point, ...] = ()
+    least = None
+    if points == NEURON_POINTS:
+        minima, (x, y), (weight, bias) = NEURON_MINIMA, table.T, NEURON_MINIMA[0]
+        least = float(np.mean((y - 1 / (1 + np.exp(-(weight * x + bias)))) ** 2))
     return Surface(
         "neuron",
         "One sigmoid neuron",
         Partial(_neuron, table),
         ((-6.0, 10.0), (-8.0, 8.0)),
         (-4.0, -4.0),
-        NEURON_MINIMA if known else (),
-        _neuron_least() if known else None,
+        minima,
+        least,
         ("w", "b"),
         "J(w, b) = (1/n) Σ (yᵢ − σ(w xᵢ + b))²",
         "Auer, Herbster & Warmuth 1996",
         "One neuron is enough to lose convexity: plateaus, and a second minimum for a point far out.",
     )
-
-
-def _neuron_least() -> float:
-    x, y = np.asarray(NEURON_POINTS).T
-    weight, bias = NEURON_MINIMA[0]
-    return float(np.mean((y - 1 / (1 + np.exp(-(weight * x + bias)))) ** 2))
 
 
 def _rastrigin_minima() -> tuple[Point, ...]:
@@ -302,12 +286,7 @@ _OTHERS = (
         _styblinski_tang,
         ((-5.0, 5.0), (-5.0, 5.0)),
         (4.5, 0.5),
-        (
-            (-2.9035340277711774, -2.9035340277711774),
-            (-2.9035340277711774, 2.746802770990837),
-            (2.746802770990837, -2.9035340277711774),
-            (2.746802770990837, 2.746802770990837),
-        ),
+        tuple(product(STYBLINSKI_TANG_MINIMA, STYBLINSKI_TANG_MINIMA)),
         -78.33233140754282,
         equation="½ (x⁴ − 16x² + 5x + y⁴ − 16y² + 5y)",
         source="Styblinski & Tang 1990",

@@ -80,7 +80,6 @@ def microscope(
     step: int,
     *,
     start: Point | None = None,
-    hyper: Mapping[str, float] | None = None,
     noise: float = 0.0,
     seed: int = 0,
 ) -> Microscope:
@@ -92,13 +91,12 @@ def microscope(
         learning_rate: α.
         step: which step, counted from 1.
         start: where the rule began; None: the surface's customary start.
-        hyper: further settings of the rule.
         noise, seed: of the gradients.
 
     Raises:
         InputError: a step below 1, or one that the runner could not take because it had diverged.
     """
-    runner = Runner(find_rule(rule), learning_rate, hyper or {}, start)
+    runner = Runner(find_rule(rule), learning_rate, start=start)
     return magnify(follow(surface, [runner], step, noise=noise, seed=seed), 0, step)
 
 
@@ -230,10 +228,6 @@ def _with_velocity(n: _Numbers, start_rows: list[tuple[str, str, Any]], start_li
     return _Inside(rows, lines, velocity=new, effective=rate)
 
 
-def _momentum(n: _Numbers) -> _Inside:
-    return _with_velocity(n, n.start_rows, [n.start_line])
-
-
 def _nesterov(n: _Numbers) -> _Inside:
     rate, beta, old = n.hyper["learning_rate"], n.hyper["momentum"], n.before["velocity"]
     rows = [
@@ -358,7 +352,7 @@ def _further(n: _Numbers) -> _Inside:
 
 _INSIDE: Mapping[str, Callable[[_Numbers], _Inside]] = {
     "sgd": _sgd,
-    "momentum": _momentum,
+    "momentum": lambda n: _with_velocity(n, n.start_rows, [n.start_line]),
     "nesterov": _nesterov,
     "adagrad": _adagrad,
     "adadelta": _adadelta,

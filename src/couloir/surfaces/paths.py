@@ -61,8 +61,7 @@ class Runner:
         Raises:
             InputError: a setting the rule does not have, or a number that is not finite.
         """
-        strangers = [name for name in self.hyper if name not in self.rule.defaults]
-        if strangers:
+        if strangers := [name for name in self.hyper if name not in self.rule.defaults]:
             raise unknown(f"setting of {self.rule.name}", strangers[0], self.rule.defaults)
         values = {**self.rule.defaults, **self.hyper, "learning_rate": self.learning_rate}
         for name, value in values.items():
@@ -161,7 +160,6 @@ def follow(
     Raises:
         InputError: no runner, no step, a negative noise, an unknown precision, a start that is no point.
     """
-    _check(steps, noise)
     return go_on(begin(surface, runners, seed=seed, precision=precision), steps, noise=noise)
 
 
@@ -185,19 +183,12 @@ def begin(
     starts = np.array([_start(ground, runners[number]) for number in order], precision)
     with jax.enable_x64(precision == "float64"), compilation.cached():
         stance = jax.device_get(stepping.begin(evaluation.traceable(ground.function), layout, starts))
-    back, count = np.argsort(order), len(runners)
-    return Paths(
-        ground,
-        tuple(runners),
-        stance.points[back, None],
-        stance.losses[back, None],
-        np.empty((count, 0, 2), precision),
-        np.empty((count, 0, 2), precision),
-        _by_runner(stance.states, layout, back, lambda leaf, slot: leaf[slot : slot + 1]),
-        tuple({name: np.empty(0) for name in runner.settings()} for runner in runners),
-        (None,) * count,
-        seed=seed,
-    )
+    back, nothing = np.argsort(order), np.empty((len(runners), 0, 2), precision)
+    points, losses = stance.points[back, None], stance.losses[back, None]
+    states = _by_runner(stance.states, layout, back, lambda leaf, slot: leaf[slot : slot + 1])
+    settings = tuple({name: np.empty(0) for name in runner.settings()} for runner in runners)
+    lost = (None,) * len(runners)
+    return Paths(ground, tuple(runners), points, losses, nothing, nothing, states, settings, lost, seed=seed)
 
 
 def go_on(
@@ -220,12 +211,15 @@ def go_on(
         InputError: no step, a negative noise, a rule that does not run, a setting it does not have.
     """
     level = paths.noise if noise is None else noise
-    _check(steps, level)
+    check_whole("steps", steps)
+    check_number("noise", level)
     runners = _changed(paths.runners, changed or {})
     order, layout = _laid_out(runners)
     precision = paths.points.dtype.name
     with jax.enable_x64(precision == "float64"), compilation.cached():
-        function, limits = evaluation.traceable(paths.surface.function), _limits(paths.surface, precision)
+        middle = np.array([(low + high) / 2 for low, high in paths.surface.domain], precision)
+        limits = Limits(middle, np.asarray(REACH * max(paths.surface.size), precision))
+        function = evaluation.traceable(paths.surface.function)
         hyper, key = _hyper(runners, layout, order, precision), key_of(paths.seed)
         stance, records = _stance(paths, layout, order), []
         for first in range(paths.steps, paths.steps + steps, BATCH):
@@ -241,11 +235,6 @@ def noise_table(seed: int, steps: int, precision: str = "float64") -> Float[Arra
     return stepping.normal(key_of(seed), jnp.arange(steps), precision)
 
 
-def _check(steps: int, noise: float) -> None:
-    check_whole("steps", steps)
-    check_number("noise", noise)
-
-
 def _start(surface: Surface, runner: Runner) -> Point:
     start = np.asarray(surface.start if runner.start is None else runner.start, float)
     if start.shape != (2,) or not np.all(np.isfinite(start)):
@@ -256,8 +245,7 @@ def _start(surface: Surface, runner: Runner) -> Point:
 def _changed(runners: Sequence[Runner], changed: Mapping[str, Mapping[str, float]]) -> tuple[Runner, ...]:
     """The runners with other settings."""
     names = [runner.rule.name for runner in runners]
-    strangers = [name for name in changed if name not in names]
-    if strangers:
+    if strangers := [name for name in changed if name not in names]:
         raise unknown("running rule", strangers[0], dict.fromkeys(names))
     return tuple(runner.changed(changed.get(runner.rule.name, {})) for runner in runners)
 
@@ -281,20 +269,10 @@ def _hyper(runners: Sequence[Runner], layout: Layout, order: Sequence[int], prec
     )
 
 
-def _limits(surface: Surface, precision: str) -> Limits:
-    """The middle of the domain, and how far from it a runner may go."""
-    middle = [(low + high) / 2 for low, high in surface.domain]
-    return Limits(np.array(middle, precision), np.asarray(REACH * max(surface.size), precision))
-
-
 def _stance(paths: Paths, layout: Layout, order: Sequence[int]) -> Stance:
     """Where the runners stand after their last step."""
-
-    def together(states: Sequence[State]) -> State:
-        return jax.tree.map(lambda *leaves: np.stack([leaf[-1] for leaf in leaves]), *states)
-
-    ordered = [paths.states[number] for number in order]
-    states = tuple(together(ordered[own]) for _, own in segments(layout))
+    last = [jax.tree.map(lambda leaf: leaf[-1], paths.states[number]) for number in order]
+    states = tuple(jax.tree.map(lambda *slots: np.stack(slots), *last[own]) for _, own in segments(layout))
     alive = np.array([paths.diverged[number] is None for number in order])
     return Stance(paths.points[order, -1], paths.losses[order, -1], states, alive)
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
+from itertools import groupby, product
 from typing import NamedTuple
 
 import numpy as np
@@ -33,14 +33,9 @@ RATES = tuple(float(f"{10 ** (k / 6):.3g}") for k in range(-24, 7))
 """The learning rates that every rule tries: 31 from 1e-4 to 10, six to a decade."""
 
 SADDLE_RATES: Mapping[str, float] = {
-    "sgd": 0.02,
-    "momentum": 0.02,
-    "nesterov": 0.02,
+    **dict.fromkeys(("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"), 0.02),
     "adagrad": 0.1,
     "adadelta": 1.0,
-    "rmsprop": 0.02,
-    "adam": 0.02,
-    "adamw": 0.02,
 }
 """The rates stated for surfaces without a bottom; a rule that is not here runs at its customary rate."""
 
@@ -113,12 +108,9 @@ class SurfaceRace:
         """The runners: those that arrived or escaped first, by their step, then by their last loss."""
 
         def rank(runner: Finish) -> tuple[int, float, float]:
-            group = ENDINGS.index(runner.ending)
-            goal = runner.escaped if runner.ending == "escaped" else runner.arrived
-            last = float(runner.losses[-1])
-            if runner.ending == "in a local minimum":
-                return group, last, float(goal or 0)
-            return group, float(goal or 0), last
+            group, last = ENDINGS.index(runner.ending), float(runner.losses[-1])
+            goal = float((runner.escaped if runner.ending == "escaped" else runner.arrived) or 0)
+            return (group, last, goal) if runner.ending == "in a local minimum" else (group, goal, last)
 
         return tuple(sorted(self.runners, key=rank))
 
@@ -172,14 +164,9 @@ def _runners(rules: Iterable[Rule], hyper: Numbers, start: Point) -> list[Runner
         asked = hyper.get(rule.name, {})
         for values in product(*map(listed, asked.values())):
             own = dict(zip(asked, map(float, values), strict=True))
-            told = [
-                f" {symbol(name)}={value:.12g}"
-                for name, value in own.items()
-                if isinstance(asked[name], Sequence)
-            ]
-            found.append(
-                Runner(rule, rule.defaults["learning_rate"], own, start, "".join([rule.name, *told]))
-            )
+            several = [name for name in own if isinstance(asked[name], Sequence)]
+            label = rule.name + "".join(f" {symbol(name)}={own[name]:.12g}" for name in several)
+            found.append(Runner(rule, rule.defaults["learning_rate"], own, start, label))
     return found
 
 
@@ -199,8 +186,7 @@ def _given(rates: Rates, racing: Iterable[Runner], surface: Surface) -> dict[str
         rates = dict.fromkeys(rules, float(rates))
     asked = dict(rates or {})
     known = {*rules, *(rule.name for rule in rules.values())}
-    strangers = [name for name in asked if name not in known]
-    if strangers:
+    if strangers := [name for name in asked if name not in known]:
         raise InputError(
             f"There is a learning rate for '{strangers[0]}', which does not race: "
             f"the racing rules are {', '.join(rules)}."
@@ -245,9 +231,6 @@ def _notes(
     return tuple(notes)
 
 
-# Tuning -----------------------------------------------------------------------------------------------
-
-
 def _tuned(paths: Paths) -> tuple[TriedRate, ...]:
     """What every rate led to, the best of each rule marked."""
     minima, first = minima_of(paths), float(paths.losses[0, 0])
@@ -255,17 +238,10 @@ def _tuned(paths: Paths) -> tuple[TriedRate, ...]:
     lowest = min(first, float(ends.min()), np.inf if paths.surface.least is None else paths.surface.least)
     # Heights that differ by rounding alone would choose a rate at random: there the earlier arrival decides.
     floor = lowest + EVEN * (first - lowest)
-    tuning = [
-        TriedRate(
-            runner.name,
-            runner.learning_rate,
-            float(end),
-            None if lost else arrival(points, minima, paths.surface),
-            lost,
-            chosen=False,
-        )
-        for runner, end, points, lost in zip(paths.runners, ends, paths.points, paths.diverged, strict=True)
-    ]
+    tuning = []
+    for runner, end, points, lost in zip(paths.runners, ends, paths.points, paths.diverged, strict=True):
+        arrived = None if lost else arrival(points, minima, paths.surface)
+        tuning.append(TriedRate(runner.name, runner.learning_rate, float(end), arrived, lost, chosen=False))
 
     def score(tried: TriedRate) -> tuple[bool, float, int, float]:
         arrived = paths.steps + 1 if tried.arrived is None else tried.arrived
@@ -277,25 +253,11 @@ def _tuned(paths: Paths) -> tuple[TriedRate, ...]:
 
 def _finished(paths: Paths, tuning: tuple[TriedRate, ...], notes: tuple[str, ...]) -> SurfaceRace:
     minima = minima_of(paths)
-    rates: dict[str, list[float]] = {}
-    for tried in tuning:
-        rates.setdefault(tried.rule, []).append(tried.learning_rate)
+    rates = {name: [each.learning_rate for each in own] for name, own in groupby(tuning, lambda t: t.rule)}
     x, y = paths.points[0, 0].tolist()
-    return SurfaceRace(
-        paths.surface,
-        (x, y),
-        paths.steps,
-        paths.noise,
-        paths.seed,
-        finishes(paths, minima, rates),
-        paths,
-        tuning,
-        minima,
-        notes,
-    )
-
-
-# The saddle -------------------------------------------------------------------------------------------
+    ended = finishes(paths, minima, rates)
+    of_all = paths.surface, (x, y), paths.steps, paths.noise, paths.seed
+    return SurfaceRace(*of_all, ended, paths, tuning, minima, notes)
 
 
 class SaddleRace(NamedTuple):
@@ -329,8 +291,5 @@ def saddle_race(
     """
     ground = functions.surface("saddle")
     beside, ridge = ground.starts
-    return SaddleRace(
-        race(ground, rules, steps, rates, beside),
-        race(ground, rules, steps, rates, ridge),
-        race(ground, rules, steps, rates, ridge, noise, seed),
-    )
+    run = partial(race, ground, rules, steps, rates)
+    return SaddleRace(run(beside), run(ridge), run(ridge, noise, seed))

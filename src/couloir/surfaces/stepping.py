@@ -1,10 +1,10 @@
 """The compiled program of runners on a surface: `BATCH` steps of all of them, from wherever they stand.
 
 Gradients are taken for all runners together, and each rule updates its own slice, as in training
-(`couloir.engine.updates`). The program
-has the same number of steps however many are wanted: those beyond are computed and left out. So it compiles
-once for a surface and a layout, and a way of many steps is the same numbers, bit for bit, wherever it is
-interrupted. Everything else is traced: starts, settings, noise, and what the surface's function carries.
+(`couloir.engine.updates`). The program has the same number of steps however many are wanted: those beyond are
+computed and left out. So it compiles once for a surface and a layout, and a way of many steps is the same
+numbers, bit for bit, wherever it is interrupted. Everything else is traced: starts, settings, noise, and what
+the surface's function carries.
 """
 
 from __future__ import annotations
