@@ -42,11 +42,7 @@ class ForkedProcess:
     """A worker, with those of `subprocess.Popen`'s attributes and methods that a job uses."""
 
     def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
-        """Hold on to a process that is not this one's child.
-
-        Raises:
-            OSError: there is none of this number, or the system cannot hold on to it.
-        """
+        """Hold on to a process that is not this one's child; an OSError where that cannot be."""
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
         # Unlike the number, this stays with the process: another one that gets its number later is safe.
         self._held = os.pidfd_open(pid)

@@ -184,8 +184,6 @@ def _soft(z: np.ndarray, least: float) -> Scale:
     return Scale(float(least), floor, low, high, logarithmic=True)
 
 
-# In words --------------------------------------------------------------------------------------------------
-
 NEARLY = 0.01
 """Share of the first excess loss below which a descent that has not arrived does not crawl."""
 

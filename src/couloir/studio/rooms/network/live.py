@@ -125,9 +125,6 @@ class Live:
             self._changed.notify_all()
         self.thread.join(seconds)
 
-    def _in_a_row(self, network: Network) -> np.ndarray:
-        return flattened(network).astype(self.precision)
-
     # In the thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -164,7 +161,9 @@ class Live:
         before, outcomes = self.moments[-1], progress.folds[0]
         networks = progress.networks()
         weights = [
-            self._in_a_row(networks[number]) if number in networks else before.weights[number]
+            flattened(networks[number]).astype(self.precision)
+            if number in networks
+            else before.weights[number]
             for number in range(len(self.members))
         ]
         stops = before.stops.copy()
@@ -200,7 +199,7 @@ class Live:
         """The population before the first step: the engine's own initial weights, and no scores yet."""
         count = len(self.members)
         return Moment(
-            [self._in_a_row(network) for network in self._initial],
+            [flattened(network).astype(self.precision) for network in self._initial],
             np.full((count, 2, len(self.metrics)), np.nan),
             np.zeros(count, np.uint8),
             np.zeros(count, np.int32),

@@ -57,11 +57,7 @@ def compared(folder: Path) -> dict[str, Any]:
 
 
 def learned(folder: Path) -> LearnedRecord:
-    """The record of a run that ended in a model.
-
-    Raises:
-        InputError: the folder is broken, or the run has no model.
-    """
+    """The record of a run that ended in a model; an InputError where it has none, or the folder is broken."""
     record = read_record(folder)
     if not isinstance(record, LearnedRecord):
         raise InputError(f"The run '{folder.name}' is a {record.kind}: look at its page.")
@@ -132,17 +128,9 @@ def _rules_board(metric: str, folder: Path) -> Board:
     for (rule,), part in _table(folder, "leaderboard").group_by(["optimizer"], maintain_order=True):
         best = part.row(0, named=True)
         lost = part.filter(status="diverged").height
-        rows.append(
-            [
-                _cell(rule),
-                _amount(best["learning_rate"]),
-                _score(metric, best[METRICS[metric].column("validation")]),
-                _epoch(best["best_epoch"]),
-                _cell(best["hidden"]),
-                _cell(best["status"]),
-                _cell(f"{lost} of {part.height}", lost),
-            ]
-        )
+        score = _score(metric, best[METRICS[metric].column("validation")])
+        ending = _cell(best["hidden"]), _cell(best["status"]), _cell(f"{lost} of {part.height}", lost)
+        rows.append([_cell(rule), _amount(best["learning_rate"]), score, _epoch(best["best_epoch"]), *ending])
     heads = ["rule", "rate", words.METRIC_NAMES[metric], "epoch", "units", "ended", "diverged"]
     return {"title": "The best of every rule", "heads": heads, "rows": rows}
 
@@ -153,16 +141,9 @@ def _standing_board(record: RaceRecord) -> Board:
     for entry in record.standing:
         best = entry.best[metric] if entry.best else None
         edge = f" ({entry.at_edge} tried)" if entry.at_edge else ""
-        rows.append(
-            [
-                _cell(entry.rule),
-                _amount(entry.learning_rate, edge),
-                _score(metric, best.mean if best else None),
-                _cell(_interval(metric, best)),
-                _amount(entry.steps_to_target),
-                _cell(f"{entry.diverged} of {count}", entry.diverged),
-            ]
-        )
+        scores = _score(metric, best.mean if best else None), _cell(_interval(metric, best))
+        ending = _amount(entry.steps_to_target), _cell(f"{entry.diverged} of {count}", entry.diverged)
+        rows.append([_cell(entry.rule), _amount(entry.learning_rate, edge), *scores, *ending])
     name = f"mean best {words.METRIC_NAMES[metric]}"
     heads = ["rule", "rate", name, "95 % interval", "steps to target", "diverged"]
     return {"title": f"Rules over {words.count(count, 'replicate')}", "heads": heads, "rows": rows}
