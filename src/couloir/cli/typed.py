@@ -38,14 +38,9 @@ class Typed(NamedTuple):
 
 
 def takes(taker: str, **arguments: Any) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command the options that a taker has in the table.
+    """Decorate a function of the context, the arguments and `typed` as a command with a verb's options.
 
-    Args:
-        taker: the verb.
-        arguments: what stands before the options, by name, as Typer is told of it.
-
-    Returns:
-        a decorator of a function of the context, the arguments and `typed`.
+    `arguments` are what stands before the options, by name, as Typer is told of it.
     """
 
     def decorate(function: Callable[..., int]) -> Callable[..., int]:

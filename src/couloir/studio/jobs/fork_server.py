@@ -80,13 +80,8 @@ class ForkServer:
     """
 
     def __init__(self, worker: str, ahead: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it; it imports what is needed ahead, and says when it is ready.
-
-        Args:
-            worker: the module whose `main` every fork runs.
-            ahead: the modules that are imported before.
-            environment: of the process.
-        """
+        """Start it: it imports the modules `ahead`, then says that it is ready. Every fork runs the `main` of
+        the module `worker`."""
         self.line, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)  # a message arrives whole
         with theirs:
             self.process = subprocess.Popen(

@@ -164,11 +164,8 @@ def _domain(problem: Regression) -> Domain:
     """Slopes and intercepts around the best, as far as the valley is long, to round ends."""
     x, y = problem.inputs[:, 0], problem.targets
     steepest = WIDTH * (float(y.std()) or 1.0) / float(x.std())
-    sizes = steepest, steepest * math.sqrt(float(np.mean(x**2)))
-    slopes, intercepts = (
-        _round_ends(float(middle), size) for middle, size in zip(problem.minimum, sizes, strict=True)
-    )
-    return slopes, intercepts
+    slope, intercept = map(float, problem.minimum)
+    return _round_ends(slope, steepest), _round_ends(intercept, steepest * math.sqrt(float(np.mean(x**2))))
 
 
 def _round_ends(middle: float, size: float) -> tuple[float, float]:

@@ -41,7 +41,9 @@ def _imports(settings: NetworkSettings, several: bool) -> list[str]:
     return [
         *(["from dataclasses import replace", ""] if several or table else []),
         *(["import numpy as np", ""] if table else []),
-        f"from couloir.data.{'loading import load' if table else 'sources.planar import planar'}",
+        "from couloir.data.loading import load"
+        if table
+        else "from couloir.data.sources.planar import planar",
         "from couloir.engine.optimizers import RULES",
         "from couloir.selection.problem import Conditions, prepare",
         "from couloir.engine.member import Member",

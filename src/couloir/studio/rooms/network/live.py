@@ -125,6 +125,9 @@ class Live:
             self._changed.notify_all()
         self.thread.join(seconds)
 
+    def _in_a_row(self, network: Network) -> np.ndarray:
+        return flattened(network).astype(self.precision)
+
     # In the thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -161,9 +164,7 @@ class Live:
         before, outcomes = self.moments[-1], progress.folds[0]
         networks = progress.networks()
         weights = [
-            flattened(networks[number]).astype(self.precision)
-            if number in networks
-            else before.weights[number]
+            self._in_a_row(networks[number]) if number in networks else before.weights[number]
             for number in range(len(self.members))
         ]
         stops = before.stops.copy()
@@ -182,9 +183,8 @@ class Live:
     def _scores(self, outcome: Outcome, epoch: int) -> np.ndarray:
         if outcome.epochs_run < epoch:
             return np.full((2, len(self.metrics)), np.nan)
-        return np.array(
-            [[part[-1][name] for name in self.metrics] for part in (outcome.training, outcome.validation)]
-        )
+        parts = outcome.training[-1], outcome.validation[-1]
+        return np.array([[part[name] for name in self.metrics] for part in parts])
 
     def _out_of_patience(self, outcome: Outcome) -> bool:
         waited = outcome.epochs_run - outcome.best_epoch
@@ -199,7 +199,7 @@ class Live:
         """The population before the first step: the engine's own initial weights, and no scores yet."""
         count = len(self.members)
         return Moment(
-            [flattened(network).astype(self.precision) for network in self._initial],
+            [self._in_a_row(network) for network in self._initial],
             np.full((count, 2, len(self.metrics)), np.nan),
             np.zeros(count, np.uint8),
             np.zeros(count, np.int32),

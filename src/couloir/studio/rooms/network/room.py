@@ -333,6 +333,6 @@ def _shown(live: Live, moment: Moment, number: int) -> dict[str, Any]:
     if stop != NOT_YET:  # what stopping keeps is the best epoch of then, not of now
         found |= {"stop": stop, "kept": stop - (live.stop_after or 0)}
     if best:
-        training, validation = live.moments[best].scores[number, :, loss].tolist()
-        found["best_scores"] = {"training": training, "validation": validation, "gap": validation - training}
+        learnt, held_out = live.moments[best].scores[number, :, loss].tolist()
+        found["best_scores"] = {"training": learnt, "validation": held_out, "gap": held_out - learnt}
     return found

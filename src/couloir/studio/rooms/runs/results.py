@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,12 +188,8 @@ def _mean_curves(curves: pl.DataFrame, column: str) -> list[dict[str, Any]]:
     """Of a race: the mean over the replicates at each rule's best rate."""
     import polars as pl
 
-    mean = (
-        curves.filter(pl.col("rate") == "tuned")
-        .group_by("rule", "epoch", maintain_order=True)
-        .agg(pl.col(column).mean())
-        .sort("epoch")
-    )
+    tuned = curves.filter(pl.col("rate") == "tuned").group_by("rule", "epoch", maintain_order=True)
+    mean = tuned.agg(pl.col(column).mean()).sort("epoch")
     parts = mean.group_by(["rule"], maintain_order=True)
     return [_curve(str(rule), part["epoch"], part[column]) for (rule,), part in parts]
 
@@ -227,12 +223,8 @@ def _response(record: LearnedRecord, board: pl.DataFrame) -> dict[str, Any]:
     rule, metric = record.winner.optimizer, record.metric
     score = "value" if isinstance(record, SearchRecord) else METRICS[metric].column("validation")
     best = pl.col(score).max() if METRICS[metric].more_is_better else pl.col(score).min()
-    found = (
-        board.filter(pl.col("optimizer") == rule, pl.col(score).is_not_null(), pl.col("status") != "diverged")
-        .group_by("learning_rate")
-        .agg(best)
-        .sort("learning_rate")
-    )
+    kept = board.filter(pl.col(score).is_not_null(), pl.col("status") != "diverged", optimizer=rule)
+    found = kept.group_by("learning_rate").agg(best).sort("learning_rate")
     return {
         "metric": metric,
         "name": words.METRIC_NAMES[metric],
@@ -242,25 +234,21 @@ def _response(record: LearnedRecord, board: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def cautions(found: Sequence[Mapping[str, Any]]) -> list[str]:
+def cautions(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What to beware of when runs are set side by side, in sentences."""
-    said = []
     fingerprints = {each["fingerprint"] for each in found}
     divisions = {(each["seed"], each["fractions"]) for each in found}
     if len(fingerprints) > 1:
-        said.append(
+        yield (
             "These runs are about different data, as their fingerprints say: their scores are not comparable."
         )
     elif len(divisions) > 1:
-        said.append(
-            "These runs divide the data differently, by seed or split: they are tested on different rows."
-        )
+        yield "These runs divide the data differently, by seed or split: they are tested on different rows."
     if len({each["metric"] for each in found}) > 1:
-        said.append("These runs chose by different metrics: validation scores are not comparable.")
+        yield "These runs chose by different metrics: validation scores are not comparable."
     times = max((each["times_scored"] or 0 for each in found), default=0)
     if len(fingerprints) == 1 and times > 1:
-        said.append(
+        yield (
             f"Their test part had been scored {times} times when the last of them looked at it: "
             "the more often, the less a difference on it says."
         )
-    return said

@@ -60,7 +60,7 @@ class RunsRoom(JobRoom):
     def ask_compare(self, runs: RunNames) -> Answer:
         """Several runs side by side: scores, the winners' curves and rates, and what to beware of."""
         found = [results.compared(self._folder(name)) for name in dict.fromkeys(runs)]
-        return Answer({"runs": found, "cautions": results.cautions(found)})
+        return Answer({"runs": found, "cautions": list(results.cautions(found))})
 
     def ask_example(self, run: RunName) -> Answer:
         """Rows that a run's model could be asked about."""
