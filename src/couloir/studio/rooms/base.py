@@ -68,7 +68,6 @@ class Room:
 
     def close(self) -> None:
         """The page has gone: end what still runs."""
-        return
 
 
 RunName = Annotated[str, asking.text(300)]
