@@ -44,10 +44,8 @@ def _activations() -> dict[str, Any]:
     from couloir.engine.activations import ACTIVATIONS
 
     place = np.linspace(-4, 4, 81, dtype=np.float32)
-    return {
-        name: spark(place, np.asarray(each(jnp.asarray(place))), (-1.2, 4))
-        for name, each in ACTIVATIONS.items()
-    }
+    curves = {name: np.asarray(each(jnp.asarray(place))) for name, each in ACTIVATIONS.items()}
+    return {name: spark(place, curve, (-1.2, 4)) for name, curve in curves.items()}
 
 
 def _schedules() -> dict[str, Any]:

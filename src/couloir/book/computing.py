@@ -56,12 +56,7 @@ class Computed:
 
 
 def compute(wanted: Entry, earlier: Mapping[int, Computed] | None = None) -> Computed:
-    """Execute a figure's lines.
-
-    Args:
-        wanted: the figure.
-        earlier: figures made before; one that these lines go on from is made first where it is not among
-            them.
+    """Execute a figure's lines; one that they go on from is made first where it is not among the `earlier`.
 
     Raises:
         RuntimeError: the lines fail, or do not end in a chart with a drawing; the figure is named.

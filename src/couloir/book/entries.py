@@ -32,56 +32,26 @@ class Chapter:
         return f"{self.number}-{self.slug}.html"
 
 
-CHAPTERS: Mapping[int, Chapter] = MappingProxyType(
-    {
-        number: Chapter(number, slug, title, about)
-        for number, (slug, title, about) in enumerate(
-            (
-                (
-                    "why-training-is-hard",
-                    "Why training is hard",
-                    "Every weight matters to every other, and there are far too many to try them out.",
-                ),
-                (
-                    "linear-regression",
-                    "A line through seven points",
-                    "Two numbers to find, a bowl to descend, and an exact answer to check against.",
-                ),
-                (
-                    "nonlinearity",
-                    "Bends, hills and saddles",
-                    "What an activation adds to a network, and what it does to the bowl.",
-                ),
-                (
-                    "batches",
-                    "All the data, some of it, one sample",
-                    "How many samples a step should look at, and what the noise is good for.",
-                ),
-                (
-                    "update-rules",
-                    "Eight ways to take a step",
-                    "Momentum, look-ahead, a step size for every weight: the rules, raced.",
-                ),
-                (
-                    "evaluation",
-                    "Fitting is not knowing",
-                    "Rows to learn from, rows to choose by, and rows to be tested on once.",
-                ),
-                (
-                    "regularization",
-                    "Holding a network back",
-                    "Penalties, dropout, noise and stopping early.",
-                ),
-                (
-                    "gradients",
-                    "Where the gradient comes from",
-                    "Try every weight, or go backwards once.",
-                ),
-            ),
-            start=1,
-        )
-    }
-)
+# fmt: off
+CHAPTERS: Mapping[int, Chapter] = MappingProxyType({
+    number: Chapter(number, slug, title, about) for number, (slug, title, about) in enumerate((
+        ("why-training-is-hard", "Why training is hard",
+         "Every weight matters to every other, and there are far too many to try them out."),
+        ("linear-regression", "A line through seven points",
+         "Two numbers to find, a bowl to descend, and an exact answer to check against."),
+        ("nonlinearity", "Bends, hills and saddles",
+         "What an activation adds to a network, and what it does to the bowl."),
+        ("batches", "All the data, some of it, one sample",
+         "How many samples a step should look at, and what the noise is good for."),
+        ("update-rules", "Eight ways to take a step",
+         "Momentum, look-ahead, a step size for every weight: the rules, raced."),
+        ("evaluation", "Fitting is not knowing",
+         "Rows to learn from, rows to choose by, and rows to be tested on once."),
+        ("regularization", "Holding a network back", "Penalties, dropout, noise and stopping early."),
+        ("gradients", "Where the gradient comes from", "Try every weight, or go backwards once."),
+    ), start=1)
+})
+# fmt: on
 """The chapters by number."""
 
 
@@ -125,49 +95,19 @@ class Entry:
 
 _GOES_ON = "# Goes on from figure "
 
-ENTRIES: Mapping[int, Entry] = MappingProxyType(
-    {
-        number: Entry(number, slug, chapter)
-        for number, (slug, chapter) in enumerate(
-            (
-                ("weight-tweak", 1),
-                ("grid-samples", 1),
-                ("guesses-needed", 1),
-                ("random-search", 1),
-                ("seven-points", 2),
-                ("three-lines", 2),
-                ("error-bars", 2),
-                ("error-surface", 2),
-                ("descent-path", 2),
-                ("three-rates", 2),
-                ("sigmoid-neuron", 3),
-                ("two-starts", 3),
-                ("batch-paths", 4),
-                ("gradient-noise", 4),
-                ("ravine", 5),
-                ("look-ahead", 5),
-                ("contour-race", 5),
-                ("saddle-race", 5),
-                ("network-race", 5),
-                ("rate-response", 5),
-                ("overfitting", 6),
-                ("learning-curves", 6),
-                ("folds", 6),
-                ("leaderboard", 6),
-                ("wild-curve", 7),
-                ("dropout", 7),
-                ("regularizers", 7),
-                ("gradient-check", 8),
-                ("loss-slice", 5),
-                ("many-seeds", 3),
-                ("escapes", 4),
-                ("stall", 5),
-                ("sparse", 5),
-            ),
-            start=1,
-        )
-    }
-)
+# fmt: off
+ENTRIES: Mapping[int, Entry] = MappingProxyType({
+    number: Entry(number, slug, chapter) for number, (slug, chapter) in enumerate((
+        ("weight-tweak", 1), ("grid-samples", 1), ("guesses-needed", 1), ("random-search", 1),
+        ("seven-points", 2), ("three-lines", 2), ("error-bars", 2), ("error-surface", 2), ("descent-path", 2),
+        ("three-rates", 2), ("sigmoid-neuron", 3), ("two-starts", 3), ("batch-paths", 4),
+        ("gradient-noise", 4), ("ravine", 5), ("look-ahead", 5), ("contour-race", 5), ("saddle-race", 5),
+        ("network-race", 5), ("rate-response", 5), ("overfitting", 6), ("learning-curves", 6), ("folds", 6),
+        ("leaderboard", 6), ("wild-curve", 7), ("dropout", 7), ("regularizers", 7), ("gradient-check", 8),
+        ("loss-slice", 5), ("many-seeds", 3), ("escapes", 4), ("stall", 5), ("sparse", 5),
+    ), start=1)
+})
+# fmt: on
 """The figures by number."""
 
 

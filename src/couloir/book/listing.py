@@ -6,6 +6,7 @@ import html
 import io
 import keyword
 import tokenize
+from itertools import accumulate
 
 _KINDS = {tokenize.COMMENT: "c", tokenize.STRING: "s"}
 _KINDS |= {
@@ -17,10 +18,7 @@ _KINDS |= {
 
 def marked(code: str) -> str:
     """The code as HTML whose text is the code, letter by letter."""
-    lines = code.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+    starts = [0, *accumulate(len(line) for line in code.splitlines(keepends=True))]
     done, parts = 0, []
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         kind = _KINDS.get(token.type)
@@ -30,9 +28,6 @@ def marked(code: str) -> str:
             continue
         begin = starts[token.start[0] - 1] + token.start[1]
         end = starts[token.end[0] - 1] + token.end[1]
-        parts += [
-            html.escape(code[done:begin]),
-            f'<span class="{kind}">{html.escape(code[begin:end])}</span>',
-        ]
-        done = end
+        before, own, done = html.escape(code[done:begin]), html.escape(code[begin:end]), end
+        parts += [before, f'<span class="{kind}">{own}</span>']
     return "".join([*parts, html.escape(code[done:])])

@@ -20,11 +20,7 @@ _WORDS = "\\text{"
 
 
 def equation(text: str, display: bool = False) -> str:
-    r"""A line of the notation as a `math` element.
-
-    Args:
-        text: the equation, as `W ← W − α \frac{g}{\sqrt{G + ε}}`.
-        display: whether it stands on a line of its own.
+    r"""An equation as `W ← W − α \frac{g}{\sqrt{G + ε}}`, or one to be displayed, as a `math` element.
 
     Raises:
         ValueError: braces that do not match, or a command that there is not.

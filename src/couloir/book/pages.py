@@ -63,12 +63,7 @@ class Pages:
         }
 
     def chapter(self, chapter: Chapter, more: Mapping[str, Any]) -> str:
-        """A chapter's page.
-
-        Args:
-            chapter: which.
-            more: what its text uses besides the figures.
-        """
+        """A chapter's page; `more` is what its text uses besides the figures."""
         own = [computed for computed in self.drawn.values() if computed.entry.chapter == chapter.number]
         return self.environment.get_template(f"chapters/{chapter.slug}.html.jinja").render(
             chapter=chapter,

@@ -23,12 +23,20 @@ import typer
 from typer.main import get_command
 
 import couloir
-from couloir.cli.running import DONE, SAVED, checked_folder, loaded, planned_training, shown, watched
-from couloir.cli.typed import DATA, RUN, Typed, takes
-from couloir.commands.stages import Stages
+from couloir.cli.running import DONE, SAVED, called, checked_folder, plan_shown, shown, watched
+from couloir.cli.typed import DATA, RUN, Typed, argument, takes
 from couloir.errors import InputError, unknown
 from couloir.options import GRADCHECK, GUESS, LANDSCAPE, RACE, SEARCH, SURFACES, TRAIN
 from couloir.studio.server.serving import PORT, serve
+
+
+def _option(*names: str, said: str, metavar: str | None = None) -> Any:
+    """An option as Typer is told of it, its default not shown."""
+    return typer.Option(*names, help=said, metavar=metavar, show_default=False)
+
+
+FORCE = Annotated[bool, _option("--force", said="Replace FILE.")]
+OPEN = Annotated[bool, _option("--open", said="Open it in the browser.")]
 
 BROKEN_PIPE, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -43,9 +51,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def couloir_command(
     context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", show_default=False)
-    ] = False,
+    version: Annotated[bool, _option("--version", said="Print the version.")] = False,
 ) -> None:
     """Train a population of neural networks on your data, keep the best one, and see why."""
     if version:
@@ -58,35 +64,18 @@ def couloir_command(
 @takes(TRAIN, data=DATA)
 def train(context: typer.Context, data: str, typed: Typed) -> int:
     """Train a population of networks on DATA, choose by validation, test once, save the run."""
-    out = checked_folder(typed)
-    with watched(typed) as display:
-        dataset, stages = loaded(data, typed)
-        if typed.screen["dry_run"]:
-            planned = planned_training(dataset, typed.given)
-        else:
-            run = couloir.train(
-                dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
-            )
+    checked_folder(typed)
     if typed.screen["dry_run"]:
-        from couloir.cli.results import print_plan
-
-        print_plan(planned, as_json=typed.screen["json"])
-        return DONE
+        return plan_shown(data, typed)
+    run = called("train", context, data, typed)
     return shown(run, typed, f"what had been learnt is saved; to begin again: {context.obj}")
 
 
-RACE_DATA = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        show_default=False,
-        help=f"As for train; or a surface: {', '.join(SURFACES)}. A file of that name wins.",
-    ),
-]
+_OR_SURFACE = f"As for train; or a surface: {', '.join(SURFACES)}. A file of that name wins."
 
 
 @app.command()
-@takes(RACE, data=RACE_DATA)
+@takes(RACE, data=Annotated[str, argument("DATA", _OR_SURFACE)])
 def race(context: typer.Context, data: str, typed: Typed) -> int:
     """Find out which update rule is best on DATA: each at its own best learning rate, with evidence."""
     from couloir.commands import surface_race
@@ -99,22 +88,12 @@ def race(context: typer.Context, data: str, typed: Typed) -> int:
         return shown(raced, typed)
     if only := [name for name in ("start", "steps") if name in typed.given]:
         raise InputError(f"--{only[0]} is for a surface race, and '{data}' is no surface: leave it out.")
-    with watched(typed) as display:
-        dataset, stages = loaded(data, typed)
-        run = couloir.race(
-            dataset, **typed.given, out=out, observer=display, command=context.obj, stages=stages
-        )
+    run = called("race", context, data, typed)
     return shown(run, typed, f"all raced for fewer epochs; to begin again: {context.obj}")
 
 
-SEARCH_DATA = Annotated[
-    str | None,
-    typer.Argument(metavar="DATA", show_default=False, help="As for train; left out with --resume."),
-]
-
-
 @app.command()
-@takes(SEARCH, data=SEARCH_DATA)
+@takes(SEARCH, data=Annotated[str | None, argument("DATA", "As for train; left out with --resume.")])
 def search(context: typer.Context, data: str | None, typed: Typed) -> int:
     """Search for the best rule, rate, regularizer and architecture for DATA, and test the best once."""
     from couloir.commands.search import Interrupted, export, shown_space
@@ -128,20 +107,12 @@ def search(context: typer.Context, data: str | None, typed: Typed) -> int:
         return DONE
     if data is None and "resume" not in given:
         raise InputError("There are no data to search on: name a file, or --resume RUN.")
-    if typed.loading and "resume" in given:
-        given = {**typed.loading, **given}  # which the search refuses
+    refused = typed.loading if "resume" in given else {}  # by the search
     try:
-        with watched(typed) as display:
-            dataset, stages = (None, Stages()) if data is None else loaded(data, typed)
-            run = couloir.search(
-                dataset, **given, out=screen["out"], observer=display, command=context.obj, stages=stages
-            )
+        run = called("search", context, data, typed, **refused)
     except Interrupted as stopped:
-        print(
-            f"Interrupted: {stopped.trials} trials are kept; to go on: "
-            f"couloir search --resume {shlex.quote(str(stopped.folder))}",
-            file=sys.stderr,
-        )
+        resume = f"couloir search --resume {shlex.quote(str(stopped.folder))}"
+        print(f"Interrupted: {stopped.trials} trials are kept; to go on: {resume}", file=sys.stderr)
         return SAVED
     return shown(run, typed)
 
@@ -150,30 +121,14 @@ def search(context: typer.Context, data: str | None, typed: Typed) -> int:
 @takes(GRADCHECK, data=DATA)
 def gradcheck(context: typer.Context, data: str, typed: Typed) -> int:
     """Compare backpropagation with numerical gradients on a network for DATA: agreement, error, cost."""
-    return _explored("gradcheck", context, data, typed)
+    return shown(called("gradcheck", context, data, typed), typed)
 
 
 @app.command()
 @takes(GUESS, data=DATA)
 def guess(context: typer.Context, data: str, typed: Typed) -> int:
     """Guess the weights of a network for DATA, keep the best, and see gradient descent do better."""
-    return _explored("guess", context, data, typed)
-
-
-def _explored(verb: str, context: typer.Context, data: str, typed: Typed) -> int:
-    """Run `gradcheck` or `guess` and print what it found."""
-    explore = couloir.gradcheck if verb == "gradcheck" else couloir.guess
-    with watched(typed) as display:
-        dataset, stages = loaded(data, typed)
-        found = explore(
-            dataset,
-            **typed.given,
-            out=typed.screen["out"],
-            observer=display,
-            command=context.obj,
-            stages=stages,
-        )
-    return shown(found, typed)
+    return shown(called("guess", context, data, typed), typed)
 
 
 @app.command()
@@ -189,21 +144,12 @@ def landscape(context: typer.Context, run: str, typed: Typed) -> int:
 @app.command()
 def predict(
     run: RUN,
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="New rows, in any form that train reads; needs no target.",
-            show_default=False,
-        ),
-    ],
+    data: Annotated[str, argument("DATA", "New rows, in any form that train reads; needs no target.")],
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="A .csv, .tsv or .parquet. Default: CSV on stdout."
-        ),
+        _option("--output", "-o", metavar="FILE", said="A .csv, .tsv or .parquet. Default: CSV on stdout."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+    force: FORCE = False,
 ) -> None:
     """Predict the target of new rows with a run's model."""
     from couloir.commands.predict import predict_table
@@ -223,18 +169,9 @@ def predict(
 @app.command()
 def export(
     run: RUN,
-    output: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            show_default=False,
-            help="model.onnx, or model.safetensors with a .json beside it.",
-        ),
-    ],
-    float32: Annotated[
-        bool, typer.Option("--float32", help="ONNX: numbers in and out as float32.", show_default=False)
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+    output: Annotated[str, argument("FILE", "model.onnx, or model.safetensors with a .json beside it.")],
+    float32: Annotated[bool, _option("--float32", said="ONNX: numbers in and out as float32.")] = False,
+    force: FORCE = False,
 ) -> None:
     """Write a run's model, preparation included, for other programs: ONNX, or safetensors and JSON."""
     from couloir.export import export as write
@@ -251,11 +188,10 @@ def export(
 def report(
     run: RUN,
     output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Default: the page in the run folder."),
+        str | None, _option("--output", "-o", metavar="FILE", said="Default: the page in the run folder.")
     ] = None,
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", show_default=False)] = False,
+    show: OPEN = False,
+    force: FORCE = False,
 ) -> None:
     """Write a run's page again, from the numbers in its folder."""
     from couloir.commands.opening import opened
@@ -274,10 +210,7 @@ def report(
 
 @app.command()
 def studio(
-    data: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[DATA]...", help="Tables that the studio may use.", show_default=False),
-    ] = None,
+    data: Annotated[list[Path] | None, argument("[DATA]...", "Tables that the studio may use.")] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -300,20 +233,15 @@ def studio(
 @app.command()
 def book(
     out: Annotated[
-        str,
-        typer.Option("--out", "-o", metavar="FOLDER", help="Where it goes; replaces an earlier book."),
+        str, typer.Option("--out", "-o", metavar="FOLDER", help="Where it goes; replaces an earlier book.")
     ] = "book",
     section: Annotated[
         list[int] | None,
-        typer.Option(
-            "--section", metavar="N", help="Only this chapter, 1 to 8; may be repeated.", show_default=False
-        ),
+        _option("--section", metavar="N", said="Only this chapter, 1 to 8; may be repeated."),
     ] = None,
-    times: Annotated[
-        bool, typer.Option("--times", help="Print the seconds of every figure.", show_default=False)
-    ] = False,
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.", show_default=False)] = False,
+    times: Annotated[bool, _option("--times", said="Print the seconds of every figure.")] = False,
+    show: OPEN = False,
+    quiet: Annotated[bool, _option("--quiet", said="Show no progress.")] = False,
 ) -> None:
     """Build the book: how networks are trained, in 33 figures that are computed now."""
     from couloir.book import build
@@ -339,11 +267,7 @@ def book(
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code.
-
-    Args:
-        given: the words after `couloir`; None: those that the process was started with.
-    """
+    """Run the words after `couloir`, by default this process's own, and return the exit code."""
     words = list(sys.argv[1:] if given is None else given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -45,12 +45,7 @@ class Display:
     """
 
     def __init__(self, quiet: bool = False, minutes: float | None = None) -> None:
-        """A display on standard error.
-
-        Args:
-            quiet: show nothing.
-            minutes: the bound on the time of training, for the time that is left.
-        """
+        """A display on standard error; `minutes` bound the time of training, for the time that is left."""
         self.console = Console(stderr=True, highlight=False)
         self.quiet, self.minutes = quiet, minutes
         self.live: Live | None = None

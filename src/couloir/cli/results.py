@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,12 +46,9 @@ def print_plan(plan: Plan, as_json: bool = False) -> None:
 def print_found(
     found: Run[Any] | Finding[Any], out: str = "runs", as_json: bool = False, quiet: bool = False
 ) -> None:
-    """Print what a verb found: everything; with `as_json` run.json; or what it came to, and the folder.
+    """Print what a verb found: everything; with `as_json` run.json; where `quiet` what it came to, and where.
 
-    Args:
-        found: what it gave back.
-        out: the folder of runs, as it was typed.
-        as_json, quiet: what is printed.
+    `out` is the folder of runs, as it was typed.
     """
     if as_json:
         print(text_of(found.record))
@@ -96,15 +93,10 @@ def _training_lines(run: Run[TrainRecord]) -> Lines:
     if record.status != "complete":
         epochs = max(run.leaderboard["epochs_run"].to_list())
         label, why = ("stopped", "by Ctrl-C ") if record.status == "interrupted" else ("time up", "")
-        yield (
-            label,
-            f"{why}after {words.count(epochs, 'epoch')}: chosen among what has been learnt until then",
-        )
-    yield (
-        "trained",
-        f"{words.count(record.n_members, 'member')} in {seconds['train']:.1f} s, "
-        f"{pace(record.throughput.member_samples_per_second)}; {seconds['total']:.1f} s in all",
-    )
+        after = words.count(epochs, "epoch")
+        yield label, f"{why}after {after}: chosen among what has been learnt until then"
+    members, speed = words.count(record.n_members, "member"), record.throughput.member_samples_per_second
+    yield "trained", f"{members} in {seconds['train']:.1f} s, {pace(speed)}; {seconds['total']:.1f} s in all"
 
 
 def _tables(run: Run[Any]) -> Iterable[Table]:
@@ -194,8 +186,9 @@ def _landscape(console: Console, found: Landscape, _: str, quiet: bool) -> None:
 
 
 def _exploration(console: Console, result: Exploration, _: str, quiet: bool) -> None:
-    for label, text in _shown_lines(result.lines, quiet):
-        say(console, label, text.replace("\u202f", " "))
+    for label, text in result.lines:
+        if not quiet or label in ("agreement", "result"):  # how it ended
+            say(console, label, text.replace("\u202f", " "))
     if not quiet:
         heads, rows = result.table
         table = standings.table(*heads, fold=True)
@@ -204,8 +197,3 @@ def _exploration(console: Console, result: Exploration, _: str, quiet: bool) -> 
         console.print(table)
     if result.folder is not None:
         say(console, "saved", str(result.folder), whole=True)
-
-
-def _shown_lines(lines: Sequence[tuple[str, str]], quiet: bool) -> list[tuple[str, str]]:
-    """All lines; where it is to be quiet, the one that says how it ended."""
-    return [line for line in lines if not quiet or line[0] in ("agreement", "result")]

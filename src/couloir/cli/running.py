@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,12 @@ from couloir.commands.stages import Stages
 from couloir.options import TRAIN
 
 if TYPE_CHECKING:
+    import typer
+
     from couloir.cli.display import Display
     from couloir.commands.findings import Finding
     from couloir.commands.train import Run
     from couloir.data.dataset import Dataset
-    from couloir.selection.problem import Plan
 
 DONE, SAVED = 0, -1
 """What a command returns; SAVED: it was interrupted and has saved. Typer returns 130 where it has not."""
@@ -65,10 +66,24 @@ def loaded(data: str, typed: Typed) -> tuple[Dataset, Stages]:
         return load(data, **typed.loading), stages
 
 
-def planned_training(dataset: Dataset, given: Mapping[str, Any]) -> Plan:
-    """What `couloir.train` would train."""
-    from couloir.commands.asked import sorted_out
-    from couloir.commands.train import plan_run
+def called(verb: str, context: typer.Context, data: str | None, typed: Typed, **more: Any) -> Any:
+    """What a verb of the package finds on the data; `more` goes before what was typed."""
+    given = {**more, **typed.given, "out": typed.screen["out"], "command": context.obj}
+    with watched(typed) as display:
+        dataset, stages = (None, Stages()) if data is None else loaded(data, typed)
+        return getattr(couloir, verb)(dataset, **given, observer=display, stages=stages)
 
-    conditions, options, _ = sorted_out(TRAIN, given)
-    return plan_run(dataset, conditions, options, Stages())
+
+def plan_shown(data: str, typed: Typed) -> int:
+    """Print what `couloir.train` would train; the exit code."""
+    with watched(typed):
+        from couloir.commands.asked import sorted_out
+        from couloir.commands.train import plan_run
+
+        dataset, _ = loaded(data, typed)
+        conditions, options, _ = sorted_out(TRAIN, typed.given)
+        planned = plan_run(dataset, conditions, options, Stages())
+    from couloir.cli.results import print_plan
+
+    print_plan(planned, as_json=typed.screen["json"])
+    return DONE

@@ -23,8 +23,6 @@ Lines = Iterable[tuple[str, str]]
 SHOWN = 8
 """Trials in the table of a search."""
 
-"""Metrics whose names are too long for the head of a column."""
-
 
 def shown(metric: str, value: float | None) -> str:
     """A score as it stands in a terminal, where a narrow space may be none."""
@@ -132,10 +130,8 @@ def _with_margin(metric: str, scores: Mapping[str, Interval] | None) -> str:
 def race_lines(record: RaceRecord) -> Lines:
     """What was run, and what can be said."""
     trainings, epochs = words.count(record.n_trainings, "training"), words.count(record.epochs, "epoch")
-    rates, replicates = (
-        words.count(record.rates_per_rule, "rate"),
-        words.count(record.replicates, "replicate"),
-    )
+    rates = words.count(record.rates_per_rule, "rate")
+    replicates = words.count(record.replicates, "replicate")
     seconds = record.seconds["train"]
     yield "raced", f"{trainings} of {epochs} in {seconds:.1f} s: each rule at {rates}, then {replicates}"
     for number, sentence in enumerate(record.verdicts):
@@ -175,11 +171,9 @@ def search_lines(record: SearchRecord) -> Lines:
     """What was searched and how trials ended."""
     search = record.search
     counts = [f"{number} {status}" for status, number in record.counts.items() if number]
-    yield (
-        "searched",
-        f"{words.count(search.trials, 'trial')} in {words.count(search.generations, 'generation')}, "
-        f"judged by {search.evaluation}: {', '.join(counts)}; {record.seconds['total']:.1f} s in all",
-    )
+    tried = f"{words.count(search.trials, 'trial')} in {words.count(search.generations, 'generation')}"
+    ended = f"{', '.join(counts)}; {record.seconds['total']:.1f} s in all"
+    yield "searched", f"{tried}, judged by {search.evaluation}: {ended}"
 
 
 # All of them ----------------------------------------------------------------------------------------------

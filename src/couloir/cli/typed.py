@@ -11,16 +11,16 @@ import typer
 from couloir import kinds, options
 from couloir.options import Option
 
-DATA = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        show_default=False,
-        help="A file (csv, tsv, parquet, arrow, npz; csv also packed), a folder of IDX files, openml:NAME, "
-        f"or a set that comes along: {', '.join(options.BUNDLED)}.",
-    ),
-]
-RUN = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as runs/latest.", show_default=False)]
+
+def argument(metavar: str, said: str) -> Any:
+    """An argument as Typer is told of it."""
+    return typer.Argument(metavar=metavar, help=said, show_default=False)
+
+
+_FILES = "A file (csv, tsv, parquet, arrow, npz; csv also packed), a folder of IDX files, openml:NAME"
+_BUNDLED = f"or a set that comes along: {', '.join(options.BUNDLED)}"
+DATA = Annotated[str, argument("DATA", f"{_FILES}, {_BUNDLED}.")]
+RUN = Annotated[str, argument("RUN", "A run folder, as runs/latest.")]
 
 
 class Typed(NamedTuple):
@@ -38,14 +38,9 @@ class Typed(NamedTuple):
 
 
 def takes(taker: str, **arguments: Any) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command the options that a taker has in the table.
+    """Decorate a function of the context, the arguments and `typed` as a command with a verb's options.
 
-    Args:
-        taker: the verb.
-        arguments: what stands before the options, by name, as Typer is told of it.
-
-    Returns:
-        a decorator of a function of the context, the arguments and `typed`.
+    `arguments` are what stands before the options, by name, as Typer is told of it.
     """
 
     def decorate(function: Callable[..., int]) -> Callable[..., int]:
@@ -64,21 +59,13 @@ def takes(taker: str, **arguments: Any) -> Callable[[Callable[..., int]], Callab
 def _signature(taker: str, arguments: Mapping[str, Any]) -> inspect.Signature:
     """The context, the arguments, and every option."""
     keyword = inspect.Parameter.KEYWORD_ONLY
-    first = [inspect.Parameter("context", keyword, annotation=typer.Context)]
-    first += [
-        inspect.Parameter(name, keyword, annotation=each, default=_default_of(each))
-        for name, each in arguments.items()
-    ]
-    rest = [
-        inspect.Parameter(
-            option.name,
-            keyword,
-            annotation=_annotation(option, taker),
-            default=False if option.is_flag else None,
-        )
-        for option in options.taken_by(taker).values()
-    ]
-    return inspect.Signature([*first, *rest])
+    found = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+    for name, each in arguments.items():
+        found.append(inspect.Parameter(name, keyword, annotation=each, default=_default_of(each)))
+    for option in options.taken_by(taker).values():
+        told, default = _annotation(option, taker), False if option.is_flag else None
+        found.append(inspect.Parameter(option.name, keyword, annotation=told, default=default))
+    return inspect.Signature(found)
 
 
 def _default_of(annotation: Any) -> Any:
@@ -88,7 +75,7 @@ def _default_of(annotation: Any) -> Any:
 
 def _annotation(option: Option, taker: str) -> Any:
     """An option as Typer is told of it; its texts are read here and not there."""
-    kind: Any = bool if option.is_flag else (list[str] if _repeats(option) else str) | None
+    kind: Any = bool if option.is_flag else (list[str] if option.name == "rule_option" else str) | None
     told = typer.Option(
         option.typed_as,
         rich_help_panel=option.group,
@@ -120,7 +107,8 @@ def read(taker: str, raw: Mapping[str, Any]) -> Typed:
     for name, option in options.taken_by(taker).items():
         value = raw[name]
         shown = option.screen or option.group == options.RESULT
-        where = found.screen if shown else found.loading if _is_loading(option) else found.given
+        loading = option.group == options.DATA and options.TRAIN in option.takers
+        where = found.screen if shown else found.loading if loading else found.given
         if option.is_flag:
             if value or shown:
                 where[name] = value if option.default is False else not value
@@ -129,12 +117,3 @@ def read(taker: str, raw: Mapping[str, Any]) -> Typed:
         elif shown:
             where[name] = option.default
     return found
-
-
-def _is_loading(option: Option) -> bool:
-    return option.group == options.DATA and options.TRAIN in option.takers
-
-
-def _repeats(option: Option) -> bool:
-    """Whether an option may be typed more than once."""
-    return option.name == "rule_option"

@@ -28,11 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def answered(asked: Callable[..., Found], given: Any) -> Found:
-    """What a method, or a dataclass, makes of the arguments.
-
-    Raises:
-        InputError: something is missing, unknown, of another type or out of range.
-    """
+    """What a method, or a dataclass, makes of the arguments; an InputError where one is not as declared."""
     if not isinstance(given, Mapping):
         raise InputError(f"The arguments {_short(given)} are not an object of names and values.")
     known = list(_names(asked))
@@ -161,9 +157,8 @@ def _told(check: Check) -> dict[str, Any]:
     return check.told() if isinstance(check, Range | Choice | Several) else {}
 
 
-def number(low: float, high: float) -> Check:
-    """A finite number from `low` to `high`."""
-    return Range(low, high)
+number, choice, several = Range, Choice, Several
+"""As declarations read: `number(low, high)`, `choice(names)`, `several(check, least, most)`."""
 
 
 def whole(low: int, high: int) -> Check:
@@ -179,11 +174,6 @@ def option(name: str, most: float | None = None) -> Check:
     assert most is not None, name
     low, high = (int(kind.low), int(most)) if kind.whole else (kind.low, most)
     return Range(low, high, kind.whole, name)
-
-
-def choice(names: Collection[str]) -> Check:
-    """One of these names."""
-    return Choice(names)
 
 
 def flag() -> Check:
@@ -210,11 +200,6 @@ def text(longest: int) -> Check:
         return value
 
     return check
-
-
-def several(check: Check, least: int, most: int) -> Check:
-    """A list of `least` to `most` values of one kind, as a tuple."""
-    return Several(check, least, most)
 
 
 def pair(low: float, high: float) -> Check:

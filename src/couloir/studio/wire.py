@@ -46,11 +46,7 @@ class Answer:
 
 
 def parse(text: str) -> Question:
-    """The question of a message.
-
-    Raises:
-        InputError: it is none.
-    """
+    """The question of a message; an InputError where it is none."""
     try:
         found = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):

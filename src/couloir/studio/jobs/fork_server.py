@@ -42,11 +42,7 @@ class ForkedProcess:
     """A worker, with those of `subprocess.Popen`'s attributes and methods that a job uses."""
 
     def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
-        """Hold on to a process that is not this one's child.
-
-        Raises:
-            OSError: there is none of this number, or the system cannot hold on to it.
-        """
+        """Hold on to a process that is not this one's child; an OSError where that cannot be."""
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
         # Unlike the number, this stays with the process: another one that gets its number later is safe.
         self._held = os.pidfd_open(pid)
@@ -84,13 +80,8 @@ class ForkServer:
     """
 
     def __init__(self, worker: str, ahead: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it; it imports what is needed ahead, and says when it is ready.
-
-        Args:
-            worker: the module whose `main` every fork runs.
-            ahead: the modules that are imported before.
-            environment: of the process.
-        """
+        """Start it: it imports the modules `ahead`, then says that it is ready. Every fork runs the `main` of
+        the module `worker`."""
         self.line, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)  # a message arrives whole
         with theirs:
             self.process = subprocess.Popen(

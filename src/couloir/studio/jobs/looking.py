@@ -19,11 +19,7 @@ PREVIEW_ROWS, PREVIEW_COLUMNS, MOST_COLUMNS = 12, 40, 2000
 
 
 def looked_at(request: JobRequest) -> dict[str, Any]:
-    """What is in the data of a request, as plain values.
-
-    Raises:
-        InputError: the data cannot be read.
-    """
+    """What is in the data of a request, as plain values; an InputError where they cannot be read."""
     table = _raw(request.data)
     columns, names = [], []
     for column in table.frame.get_columns()[:MOST_COLUMNS]:

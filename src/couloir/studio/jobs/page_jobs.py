@@ -37,11 +37,7 @@ class PageJobs:
         self._turn = Lock()
 
     def start(self, request: JobRequest, bounds: Bounds | None = None) -> Job:
-        """Start a job.
-
-        Raises:
-            InputError: the page has one under way, or there are too many in the server.
-        """
+        """Start a job; an InputError where the page has one under way, or the server too many."""
         with self._turn:
             if self.job is not None and self.job.under_way:
                 raise InputError(
@@ -57,11 +53,7 @@ class PageJobs:
             return self.job
 
     def ask(self, request: JobRequest, event: str) -> dict[str, Any]:
-        """Do a short job, and return what it told in an event.
-
-        Raises:
-            InputError: it came to nothing.
-        """
+        """Do a short job, and return what it told in an event; an InputError where it came to nothing."""
         if not LOOKS.acquire(timeout=SHORT.seconds):
             raise InputError("Other pages are looking at their data: try again in a moment.")
         with self._turn:

@@ -40,13 +40,9 @@ class Teller(Observer):
     def __init__(
         self, tell: Tell, verb: str, minutes: float | None = None, unwanted: threading.Event | None = None
     ) -> None:
-        """Tell by calling `tell`; a search's earlier generations stay on the board.
+        """Tell how a verb goes that has so many minutes; a search's earlier generations stay on the board.
 
-        Args:
-            tell: sends an event.
-            verb: what is done.
-            minutes: the time it has.
-            unwanted: set when the job is to end; while nothing has been learnt it then does so here.
+        `unwanted` is set when the job is to end; while nothing has been learnt it then does so here.
         """
         self.tell, self.verb, self.minutes = tell, verb, minutes
         self.unwanted = unwanted or threading.Event()

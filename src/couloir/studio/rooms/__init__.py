@@ -26,11 +26,7 @@ ROOMS: Mapping[str, str] = MappingProxyType(
 
 
 def enter(name: str, context: Context) -> Room:
-    """A new room of a name.
-
-    Raises:
-        InputError: there is none of that name.
-    """
+    """A new room of a name; an InputError where there is none."""
     if name not in ROOMS:
         raise unknown("room", name[:40], ROOMS)
     module, _, kind = ROOMS[name].partition(":")

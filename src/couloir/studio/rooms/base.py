@@ -42,11 +42,7 @@ class Context:
         return {**self.files, **self.uploaded}
 
     def table(self, name: str) -> Path:
-        """The data file of a name.
-
-        Raises:
-            InputError: there is none of that name.
-        """
+        """The data file of a name; an InputError where there is none."""
         known = self.tables
         if not known:
             raise InputError("There is no data file yet: drop one on the page.")
@@ -63,11 +59,7 @@ class Room:
         self.context = context
 
     def answer(self, ask: str, arguments: Mapping[str, Any]) -> Answer:
-        """The answer to a question by its name.
-
-        Raises:
-            InputError: there is no such question, or it cannot be answered with these arguments.
-        """
+        """The answer to a question by its name; an InputError where there is none with these arguments."""
         method = getattr(self, f"ask_{ask}", None) if ask.isidentifier() else None
         if method is None:
             names = [name.removeprefix("ask_") for name in dir(self) if name.startswith("ask_")]
@@ -76,7 +68,6 @@ class Room:
 
     def close(self) -> None:
         """The page has gone: end what still runs."""
-        return
 
 
 RunName = Annotated[str, asking.text(300)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from couloir.figures.heights import Scale
@@ -10,24 +11,12 @@ from couloir.figures.heights import Scale
 def surface(x: tuple[float, float], y: tuple[float, float], scale: Scale) -> dict[str, Any]:
     """A surface's values for `static/heights.js`; its losses z [row, column] travel beside them as an array.
 
-    Args:
-        x: the ends of the columns' axis.
-        y: the ends of the rows' axis, the lower one first, as in the rows of z.
-        scale: the heights of the losses.
+    x and y are the ends of the columns' and the rows' axis, the lower one first, as in the rows of z.
     """
     lines, (ticks, labels) = scale.contours(), scale.ticks()
     return {
         "x": [float(end) for end in x],
         "y": [float(end) for end in y],
-        "scale": {
-            "logarithmic": scale.logarithmic,
-            "least": scale.least,
-            "floor": scale.floor,
-            "low": scale.low,
-            "high": scale.high,
-            "start": lines["start"],
-            "size": lines["size"],
-            "ticks": ticks,
-            "labels": labels,
-        },
+        "scale": asdict(scale)
+        | {"start": lines["start"], "size": lines["size"], "ticks": ticks, "labels": labels},
     }

@@ -164,11 +164,8 @@ def _domain(problem: Regression) -> Domain:
     """Slopes and intercepts around the best, as far as the valley is long, to round ends."""
     x, y = problem.inputs[:, 0], problem.targets
     steepest = WIDTH * (float(y.std()) or 1.0) / float(x.std())
-    sizes = steepest, steepest * math.sqrt(float(np.mean(x**2)))
-    slopes, intercepts = (
-        _round_ends(float(middle), size) for middle, size in zip(problem.minimum, sizes, strict=True)
-    )
-    return slopes, intercepts
+    slope, intercept = map(float, problem.minimum)
+    return _round_ends(slope, steepest), _round_ends(intercept, steepest * math.sqrt(float(np.mean(x**2))))
 
 
 def _round_ends(middle: float, size: float) -> tuple[float, float]:
@@ -183,8 +180,6 @@ def _soft(z: np.ndarray, least: float) -> Scale:
     low, high = (math.log10(float(end)) for end in (max(z.min() - least, 0) + floor, z.max() - least + floor))
     return Scale(float(least), floor, low, high, logarithmic=True)
 
-
-# In words --------------------------------------------------------------------------------------------------
 
 NEARLY = 0.01
 """Share of the first excess loss below which a descent that has not arrived does not crawl."""

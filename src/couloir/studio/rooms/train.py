@@ -53,14 +53,8 @@ class TrainRoom(JobRoom):
         from couloir.engine.metrics import METRICS
         from couloir.engine.optimizers import RULES
 
-        return Answer(
-            {
-                "files": list(self.context.tables),
-                "bundled": list(BUNDLED),
-                "rules": list(RULES),
-                "metrics": {name: metric.task for name, metric in METRICS.items()},
-            }
-        )
+        names = {"files": list(self.context.tables), "bundled": list(BUNDLED), "rules": list(RULES)}
+        return Answer({**names, "metrics": {name: metric.task for name, metric in METRICS.items()}})
 
     def ask_look(self, data: DataName) -> Answer:
         """Columns by name and kind, and the first rows."""

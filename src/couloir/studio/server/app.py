@@ -39,13 +39,8 @@ RUN_POLICY = (
 
 
 def application(door: Door, runs_folder: Path, named: Mapping[str, Path]) -> ASGIApp:
-    """The studio behind its door.
-
-    Args:
-        door: who is let in.
-        runs_folder: the folder of runs that the pages may look at and add to.
-        named: data files that the pages may use, by the name they are shown under.
-    """
+    """The studio behind its door: with the folder of runs that its pages may look at and add to, and the
+    data files that they may use, by the name they are shown under."""
     studio = Studio(Sessions(runs_folder, named))
     routes = [
         Route("/", studio.index),

@@ -46,13 +46,10 @@ class Recording:
 
 
 def offline_page(recording: Any) -> str:
-    """The page that replays a `Recording`, given as plain JSON.
-
-    Raises:
-        InputError: it is no recording.
-    """
+    """The page that replays a `Recording`, given as plain JSON; an InputError where it is none."""
     found = asdict(asking.answered(Recording, recording))
-    imports = {f"studio/{name}": _as_address(text) for name, text in scripts().items()}
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in scripts().items()}
+    imports = {f"studio/{name}": f"data:text/javascript;base64,{text}" for name, text in encoded.items()}
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f"<style>{''.join(styles().values())}</style>\n"
@@ -62,11 +59,6 @@ def offline_page(recording: Any) -> str:
     )
     page = re.sub(r"\s*<(link rel=\"stylesheet\"|script )[^>]*>(</script>)?", "", INDEX.read_text("utf-8"))
     return page.replace("</head>", f"{head}</head>")
-
-
-def _as_address(module: str) -> str:
-    """A module as a data: address; what it imports relatively, it imports by the import map's names."""
-    return "data:text/javascript;base64," + base64.b64encode(module.encode()).decode()
 
 
 def _embedded(value: Mapping[str, Any]) -> str:

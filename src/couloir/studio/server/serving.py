@@ -75,11 +75,7 @@ def configured(application: ASGIApp) -> uvicorn.Config:
 
 
 def named_files(data: Sequence[Path]) -> dict[str, Path]:
-    """The data files by the name they are shown under.
-
-    Raises:
-        InputError: one is not there, or two have the same name.
-    """
+    """Data files by the name they are shown under; an InputError where one is missing, or two share one."""
     named: dict[str, Path] = {}
     for path in data:
         if not path.exists():
@@ -91,11 +87,7 @@ def named_files(data: Sequence[Path]) -> dict[str, Path]:
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        InputError: the address is not this computer's, or the port is taken.
-    """
+    """A socket that listens; an InputError where the address cannot be had, or the port is taken."""
     tried = (PORT, 0) if port is None else (port,)
     for each in tried:
         try:

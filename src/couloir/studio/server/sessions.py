@@ -109,11 +109,7 @@ class Sessions:
         self.open: dict[str, Session] = {}
 
     def begin(self) -> Session:
-        """A session for a page that has just opened.
-
-        Raises:
-            InputError: there are too many.
-        """
+        """A session for a page that has just opened; an InputError where there are too many."""
         if len(self.open) >= MOST_SESSIONS:
             raise InputError(f"{MOST_SESSIONS} pages are open already: close one, then reload this one.")
         session = Session(self.runs, self.files)

@@ -43,11 +43,7 @@ async def received(given: str, content: AsyncIterator[bytes], session: Session) 
 
 
 def shown_name(given: str) -> str:
-    """The name that an uploaded table is shown under.
-
-    Raises:
-        InputError: it is not a plain name with an ending that can be read.
-    """
+    """The name that an uploaded table is shown under; an InputError where it is no plain name of a table."""
     name = re.sub(r"[^\w. ()+-]", "_", given)
     plain = given.isprintable() and "\\" not in given and given == Path(given).name
     if not 1 <= len(given.encode()) <= 200 or not plain or given.startswith("."):

@@ -9,31 +9,22 @@ from typing import Any
 from couloir.engine.member import Member
 from couloir.engine.rule import Rule
 from couloir.studio.rooms.network.settings import TABLE, NetworkSettings
+from couloir.studio.rooms.network.tables import PlaneTable
 
 _WIDE = 100
 
 
-def python_lines(
-    settings: NetworkSettings, members: Sequence[Member], unused: Sequence[str], rows: int
-) -> str:
-    """A script that trains these members again.
-
-    Args:
-        settings: what they come from.
-        members: all of them.
-        unused: a table's columns that are not used.
-        rows: how many rows a table has.
-    """
+def python_lines(settings: NetworkSettings, members: Sequence[Member], table: PlaneTable) -> str:
+    """A script that trains all members that come from these settings again, on the rows of a table."""
     plain = Member(members[0].rule, members[0].learning_rate)
     base = _call("Member", _differing(members[0], plain, always=("rule", "learning_rate")))
     others = [_call("replace(base", _differing(member, members[0])) for member in members[1:]]
-    split = (settings.split[0], settings.split[1], settings.split[2])
     return "\n".join(
         [
             *_imports(settings, bool(others)),
             "",
-            *_data(settings, unused, rows),
-            f"problem = prepare(data, Conditions(seed={settings.seed}, split={split!r}))",
+            *_data(settings, table),
+            f"problem = prepare(data, Conditions(seed={settings.seed}, split={settings.split!r}))",
             f"base = {base}",
             *(["members = [", "    base,", *(f"    {line}," for line in others), "]"] if others else []),
             f"trained = train_population({'members' if others else '[base]'}, problem.data, "
@@ -60,16 +51,14 @@ def _imports(settings: NetworkSettings, several: bool) -> list[str]:
     ]
 
 
-def _data(settings: NetworkSettings, unused: Sequence[str], rows: int) -> list[str]:
+def _data(settings: NetworkSettings, table: PlaneTable) -> list[str]:
     if settings.data != TABLE:
         values = f"rows={settings.rows}, noise={settings.noise!r}, seed={settings.seed}"
         return [f"data = planar({settings.data!r}, {values})"]
-    lines = [f"data = load({settings.table!r}, target={settings.target!r}, drop={list(unused)!r})"]
-    lines += [
-        f"rows = np.flatnonzero(np.isfinite(data.features[[{settings.x!r}, {settings.y!r}]]"
-        ".cast(float).fill_null(np.nan).to_numpy()).all(axis=1))"
-    ]
-    if rows > settings.rows:
+    lines = [f"data = load({settings.table!r}, target={settings.target!r}, drop={table.unused!r})"]
+    inputs = f"data.features[[{settings.x!r}, {settings.y!r}]].cast(float).fill_null(np.nan).to_numpy()"
+    lines += [f"rows = np.flatnonzero(np.isfinite({inputs}).all(axis=1))"]
+    if table.rows > settings.rows:
         draw = f"np.random.default_rng({settings.seed}).choice(rows, {settings.rows}, replace=False)"
         lines += [f"rows = np.sort({draw})"]
     return [*lines, "data = replace(data, features=data.rows(rows), target=data.target[rows])"]

@@ -183,9 +183,8 @@ class Live:
     def _scores(self, outcome: Outcome, epoch: int) -> np.ndarray:
         if outcome.epochs_run < epoch:
             return np.full((2, len(self.metrics)), np.nan)
-        return np.array(
-            [[part[-1][name] for name in self.metrics] for part in (outcome.training, outcome.validation)]
-        )
+        parts = outcome.training[-1], outcome.validation[-1]
+        return np.array([[part[name] for name in self.metrics] for part in parts])
 
     def _out_of_patience(self, outcome: Outcome) -> bool:
         waited = outcome.epochs_run - outcome.best_epoch

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
@@ -44,16 +46,11 @@ Coordinate = Annotated[float, asking.number(-1e12, 1e12)]
 
 @dataclass(frozen=True)
 class Staged:
-    """The rows, parted and prepared, with the plane that they are drawn in.
+    """The rows, parted and prepared, with the plane that they are drawn in."""
 
-    Attributes:
-        unused, rows: a table's columns that are not used, and its rows that could be.
-    """
-
+    table: tables.PlaneTable
     problem: Problem
     scene: pictures.Scene
-    unused: list[str]
-    rows: int
 
 
 class NetworkRoom(Room):
@@ -64,7 +61,7 @@ class NetworkRoom(Room):
         super().__init__(context)
         self._live: Live | None = None
         self._settings = NetworkSettings()
-        self._population = Population([], [])
+        self._population = Population()
         self._staged: tuple[DataSettings, Staged] | None = None
 
     def close(self) -> None:
@@ -92,7 +89,7 @@ class NetworkRoom(Room):
                 dataset = planar(asked.data, asked.rows, asked.noise, asked.seed)
                 table = tables.PlaneTable(dataset, [], asked.rows)
             problem = prepare(table.dataset, Conditions(asked.seed, asked.split))
-            self._staged = asked, Staged(problem, pictures.Scene(problem), table.unused, table.rows)
+            self._staged = asked, Staged(table, problem, pictures.Scene(problem))
         return self._staged[1]
 
     # Training -------------------------------------------------------------------------------------------
@@ -200,10 +197,8 @@ class NetworkRoom(Room):
         inputs = scene.prepared(np.array([[x, y]]))
         network = live.network(epoch, member)
         *hidden, outputs = signals(network, inputs, live.members[member].activation)
-        values: dict[str, Any] = {
-            "inputs": inputs[0],
-            "neurons": np.concatenate([*hidden, np.zeros((1, 0))], axis=1)[0],
-        }
+        neurons = np.concatenate([*hidden, np.zeros((1, 0))], axis=1)[0]
+        values: dict[str, Any] = {"inputs": inputs[0], "neurons": neurons}
         if scene.classes:
             values["chances"] = softmax(outputs)[0]
         else:
@@ -230,11 +225,7 @@ class NetworkRoom(Room):
         ends = (-reach, reach)
         found = loss_slice(plane, measure, ends, ends, resolution)
         return Answer(
-            {
-                "centre": found.centre[0],
-                "lowest": float(np.nanmin(found.loss)),
-                "titles": list(plane.titles),
-            },
+            {"centre": found.centre[0], "lowest": float(np.nanmin(found.loss)), "titles": list(plane.titles)},
             {"x": found.x, "y": found.y, "loss": found.loss},
         )
 
@@ -253,24 +244,19 @@ class NetworkRoom(Room):
         looks = ledger.enter(problem.dataset.fingerprint, rows, "couloir studio, the room of networks")
         answers, truth = model.answers(problem.dataset.rows(rows)), problem.truth(rows)
         scores = live.moments[best].scores[number]
-        return Answer(
-            {
-                "member": number,
-                "epoch": best,
-                "rows": len(rows),
-                "looks": looks,
-                "test": evaluation.scores(answers, truth),
-                "intervals": evaluation.intervals(answers, truth, live.seed),
-                "validation": dict(zip(live.metrics, scores[1], strict=True)),
-            }
-        )
+        values = {
+            "test": evaluation.scores(answers, truth),
+            "intervals": evaluation.intervals(answers, truth, live.seed),
+            "validation": dict(zip(live.metrics, scores[1], strict=True)),
+        }
+        return Answer({"member": number, "epoch": best, "rows": len(rows), "looks": looks, **values})
 
     def ask_code(self, asked: NetworkSettings) -> Answer:
         """The Python lines that train what these settings ask for."""
         staged = self._stage(asked.rows_used)
         data = staged.problem.data
         members = settings.population(asked, data.task, len(data.train.inputs)).members
-        return Answer({"code": lines.python_lines(asked, members, staged.unused, staged.rows)})
+        return Answer({"code": lines.python_lines(asked, members, staged.table)})
 
 
 def _begun(asked: NetworkSettings, population: Population, staged: Staged, live: Live) -> Answer:
@@ -279,7 +265,8 @@ def _begun(asked: NetworkSettings, population: Population, staged: Staged, live:
     split, dataset = problem.split, problem.dataset
     parts = np.zeros(len(dataset), np.uint8)
     parts[split.validation], parts[split.test] = 1, 2
-    members = zip(population.cells, population.members, live.widths, strict=True)
+    places = product(range(len(population.down)), range(len(population.across)))
+    members = zip(places, population.members, live.widths, strict=True)
     return Answer(
         {
             "classes": [str(label) for label in dataset.classes or ()],
@@ -293,14 +280,14 @@ def _begun(asked: NetworkSettings, population: Population, staged: Staged, live:
             "sizes": split.sizes,
             "members": [
                 {
-                    "column": cell.column,
-                    "row": cell.row,
+                    "column": column,
+                    "row": row,
                     "rule": member.rule.name,
                     "rate": member.learning_rate,
                     "widths": list(widths),
                     "parameters": parameter_count(widths),
                 }
-                for cell, member, widths in members
+                for (row, column), member, widths in members
             ],
             "across": _ladder(asked.across, population.across, asked),
             "down": _ladder(asked.down, population.down, asked),
@@ -314,7 +301,7 @@ def _begun(asked: NetworkSettings, population: Population, staged: Staged, live:
     )
 
 
-def _ladder(name: str, values: list[Any], asked: NetworkSettings) -> dict[str, Any] | None:
+def _ladder(name: str, values: Sequence[Any], asked: NetworkSettings) -> dict[str, Any] | None:
     """A ladder for the page: its name, its title, its values, and whether they are factors on a rate."""
     if name == ladders.NONE:
         return None
@@ -346,7 +333,6 @@ def _shown(live: Live, moment: Moment, number: int) -> dict[str, Any]:
     if stop != NOT_YET:  # what stopping keeps is the best epoch of then, not of now
         found |= {"stop": stop, "kept": stop - (live.stop_after or 0)}
     if best:
-        scores = live.moments[best].scores[number, :, loss]
-        found["best_scores"] = {"training": float(scores[0]), "validation": float(scores[1])}
-        found["best_scores"]["gap"] = float(scores[1] - scores[0])
+        learnt, held_out = live.moments[best].scores[number, :, loss].tolist()
+        found["best_scores"] = {"training": learnt, "validation": held_out, "gap": held_out - learnt}
     return found

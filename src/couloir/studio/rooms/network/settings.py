@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, NamedTuple
 
 from couloir.data.sources.planar import PLANAR
@@ -56,11 +56,7 @@ class DataSettings:
 
     @property
     def split(self) -> tuple[float, float, float]:
-        """The shares of training, validation and test.
-
-        Raises:
-            InputError: too little is left to learn from.
-        """
+        """The shares of training, validation and test; an InputError where too little is left to train on."""
         train = 1 - self.validation - self.test
         if train < 0.1:
             raise InputError(
@@ -112,32 +108,16 @@ class NetworkSettings(DataSettings):
         return DataSettings(**{each.name: getattr(self, each.name) for each in fields(DataSettings)})
 
 
-class Cell(NamedTuple):
-    """Where a member stands in the table of the population: column and row, and the values they stand for."""
+class Population(NamedTuple):
+    """The members, row by row, with the values that the columns and the rows stand for."""
 
-    column: int
-    row: int
-    across: Any
-    down: Any
-
-
-@dataclass(frozen=True)
-class Population:
-    """The members, row by row, with their cells and the values of the columns and rows."""
-
-    members: list[Member]
-    cells: list[Cell]
-    across: list[Any] = field(default_factory=list)
-    down: list[Any] = field(default_factory=list)
+    members: Sequence[Member] = ()
+    across: Sequence[Any] = ()
+    down: Sequence[Any] = ()
 
 
 def population(settings: NetworkSettings, task: str, rows: int) -> Population:
-    """The network that the page asks for, in all values of what is compared.
-
-    Args:
-        settings: what was asked for.
-        task: classification or regression.
-        rows: training rows; batches are at most as large.
+    """The network that the page asks for, in all values of what is compared; batches of at most `rows`.
 
     Raises:
         InputError: there are too many members, or both ladders are the same.
@@ -166,12 +146,12 @@ def population(settings: NetworkSettings, task: str, rows: int) -> Population:
             f"{len(across)} columns of {len(down)} networks are {len(across) * len(down)}: "
             f"compare at most {MOST_MEMBERS}, with fewer columns or rows."
         )
-    members, cells = [], []
-    for row, lower in enumerate(down):
-        for column, upper in enumerate(across):
-            members.append(_given(_given(base, settings.across, upper), settings.down, lower))
-            cells.append(Cell(column, row, upper, lower))
-    return Population(members, cells, across, down)
+    members = [
+        _given(_given(base, settings.across, upper), settings.down, lower)
+        for lower in down
+        for upper in across
+    ]
+    return Population(members, across, down)
 
 
 def _values(name: str, count: int, rows: int) -> list[Any]:

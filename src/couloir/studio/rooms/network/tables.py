@@ -31,11 +31,7 @@ class PlaneTable:
 
 
 def columns(path: Path) -> tuple[list[str], list[str]]:
-    """All columns of a table, and those that hold numbers.
-
-    Raises:
-        InputError: it is no table with at least three columns.
-    """
+    """All columns of a table, and those that hold numbers; an InputError where there are fewer than three."""
     first = _readable(path)
     frame = first.features
     if not isinstance(frame, pl.DataFrame) or frame.width < 2:

@@ -34,6 +34,8 @@ ARROW = 0.1
 """An arrow under the microscope is drawn at least so long, as a share of the domain's longer side."""
 
 First = Annotated[int, asking.whole(0, LONGEST)]
+Steps = Annotated[int, asking.whole(1, MOST)]
+Magnified = Annotated[int, asking.whole(1, MAGNIFIED)]
 RuleName = Annotated[str, asking.choice(tuple(RULES))]
 RuleNames = Annotated[tuple[str, ...], asking.several(asking.choice(tuple(RULES)), 1, len(RULES))]
 
@@ -57,9 +59,7 @@ class RaceRoom(Room):
         first = {"settings": first_settings(surface), "endings": ENDINGS, "longest": LONGEST}
         return Answer({**surface_values(surface), **first}, surface_arrays(surface))
 
-    def ask_advance(
-        self, setup: RaceSetup, first: First, steps: Annotated[int, asking.whole(1, MOST)]
-    ) -> Answer:
+    def ask_advance(self, setup: RaceSetup, first: First, steps: Steps) -> Answer:
         """Where all rules are from step ``first`` on, and how each would be said to have ended there."""
         last = min(first + steps, LONGEST)
         paths = self.running.run(setup, last).until(last)
@@ -78,13 +78,7 @@ class RaceRoom(Room):
             },
         )
 
-    def ask_microscope(
-        self,
-        setup: RaceSetup,
-        rule: RuleName,
-        first: First,
-        steps: Annotated[int, asking.whole(1, MAGNIFIED)],
-    ) -> Answer:
+    def ask_microscope(self, setup: RaceSetup, rule: RuleName, first: First, steps: Magnified) -> Answer:
         """Some steps of a rule after ``first`` with every number they used; none once it has diverged."""
         last = min(first + steps, LONGEST)
         paths, runner = self.running.run(setup, last), list(RULES).index(rule)

@@ -114,11 +114,7 @@ class SurfaceChoice:
     domain: Annotated[tuple[float, float, float, float], asking.several(_FAR, 4, 4)] = (-2.0, 2.0, -2.0, 2.0)
 
     def resolve(self) -> Surface:
-        """The surface itself.
-
-        Raises:
-            InputError: the formula is none, or its domain has no extent.
-        """
+        """The surface itself; an InputError where the formula is none, or its domain has no extent."""
         if self.surface == "formula":
             return from_formula(self.formula, self.sides)
         return functions.ravine(self.condition) if self.surface == "ravine" else SURFACES[self.surface]

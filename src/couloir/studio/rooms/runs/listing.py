@@ -31,11 +31,7 @@ def folders(parent: Path) -> list[Path]:
 
 
 def find(parent: Path, name: str) -> Path:
-    """The run folder of a name.
-
-    Raises:
-        InputError: there is none of that name in the folder of runs.
-    """
+    """The run folder of a name; an InputError where there is none in the folder of runs."""
     known = {path.name: path for path in folders(parent)}
     if name not in known:
         raise unknown("run", name[:60], list(known)[:5]) if known else InputError("There are no runs yet.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +57,7 @@ def compared(folder: Path) -> dict[str, Any]:
 
 
 def learned(folder: Path) -> LearnedRecord:
-    """The record of a run that ended in a model.
-
-    Raises:
-        InputError: the folder is broken, or the run has no model.
-    """
+    """The record of a run that ended in a model; an InputError where it has none, or the folder is broken."""
     record = read_record(folder)
     if not isinstance(record, LearnedRecord):
         raise InputError(f"The run '{folder.name}' is a {record.kind}: look at its page.")
@@ -132,17 +128,9 @@ def _rules_board(metric: str, folder: Path) -> Board:
     for (rule,), part in _table(folder, "leaderboard").group_by(["optimizer"], maintain_order=True):
         best = part.row(0, named=True)
         lost = part.filter(status="diverged").height
-        rows.append(
-            [
-                _cell(rule),
-                _amount(best["learning_rate"]),
-                _score(metric, best[METRICS[metric].column("validation")]),
-                _epoch(best["best_epoch"]),
-                _cell(best["hidden"]),
-                _cell(best["status"]),
-                _cell(f"{lost} of {part.height}", lost),
-            ]
-        )
+        score = _score(metric, best[METRICS[metric].column("validation")])
+        ending = _cell(best["hidden"]), _cell(best["status"]), _cell(f"{lost} of {part.height}", lost)
+        rows.append([_cell(rule), _amount(best["learning_rate"]), score, _epoch(best["best_epoch"]), *ending])
     heads = ["rule", "rate", words.METRIC_NAMES[metric], "epoch", "units", "ended", "diverged"]
     return {"title": "The best of every rule", "heads": heads, "rows": rows}
 
@@ -153,16 +141,9 @@ def _standing_board(record: RaceRecord) -> Board:
     for entry in record.standing:
         best = entry.best[metric] if entry.best else None
         edge = f" ({entry.at_edge} tried)" if entry.at_edge else ""
-        rows.append(
-            [
-                _cell(entry.rule),
-                _amount(entry.learning_rate, edge),
-                _score(metric, best.mean if best else None),
-                _cell(_interval(metric, best)),
-                _amount(entry.steps_to_target),
-                _cell(f"{entry.diverged} of {count}", entry.diverged),
-            ]
-        )
+        scores = _score(metric, best.mean if best else None), _cell(_interval(metric, best))
+        ending = _amount(entry.steps_to_target), _cell(f"{entry.diverged} of {count}", entry.diverged)
+        rows.append([_cell(entry.rule), _amount(entry.learning_rate, edge), *scores, *ending])
     name = f"mean best {words.METRIC_NAMES[metric]}"
     heads = ["rule", "rate", name, "95 % interval", "steps to target", "diverged"]
     return {"title": f"Rules over {words.count(count, 'replicate')}", "heads": heads, "rows": rows}
@@ -207,12 +188,8 @@ def _mean_curves(curves: pl.DataFrame, column: str) -> list[dict[str, Any]]:
     """Of a race: the mean over the replicates at each rule's best rate."""
     import polars as pl
 
-    mean = (
-        curves.filter(pl.col("rate") == "tuned")
-        .group_by("rule", "epoch", maintain_order=True)
-        .agg(pl.col(column).mean())
-        .sort("epoch")
-    )
+    tuned = curves.filter(pl.col("rate") == "tuned").group_by("rule", "epoch", maintain_order=True)
+    mean = tuned.agg(pl.col(column).mean()).sort("epoch")
     parts = mean.group_by(["rule"], maintain_order=True)
     return [_curve(str(rule), part["epoch"], part[column]) for (rule,), part in parts]
 
@@ -246,12 +223,8 @@ def _response(record: LearnedRecord, board: pl.DataFrame) -> dict[str, Any]:
     rule, metric = record.winner.optimizer, record.metric
     score = "value" if isinstance(record, SearchRecord) else METRICS[metric].column("validation")
     best = pl.col(score).max() if METRICS[metric].more_is_better else pl.col(score).min()
-    found = (
-        board.filter(pl.col("optimizer") == rule, pl.col(score).is_not_null(), pl.col("status") != "diverged")
-        .group_by("learning_rate")
-        .agg(best)
-        .sort("learning_rate")
-    )
+    kept = board.filter(pl.col(score).is_not_null(), pl.col("status") != "diverged", optimizer=rule)
+    found = kept.group_by("learning_rate").agg(best).sort("learning_rate")
     return {
         "metric": metric,
         "name": words.METRIC_NAMES[metric],
@@ -261,25 +234,21 @@ def _response(record: LearnedRecord, board: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def cautions(found: Sequence[Mapping[str, Any]]) -> list[str]:
+def cautions(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What to beware of when runs are set side by side, in sentences."""
-    said = []
     fingerprints = {each["fingerprint"] for each in found}
     divisions = {(each["seed"], each["fractions"]) for each in found}
     if len(fingerprints) > 1:
-        said.append(
+        yield (
             "These runs are about different data, as their fingerprints say: their scores are not comparable."
         )
     elif len(divisions) > 1:
-        said.append(
-            "These runs divide the data differently, by seed or split: they are tested on different rows."
-        )
+        yield "These runs divide the data differently, by seed or split: they are tested on different rows."
     if len({each["metric"] for each in found}) > 1:
-        said.append("These runs chose by different metrics: validation scores are not comparable.")
+        yield "These runs chose by different metrics: validation scores are not comparable."
     times = max((each["times_scored"] or 0 for each in found), default=0)
     if len(fingerprints) == 1 and times > 1:
-        said.append(
+        yield (
             f"Their test part had been scored {times} times when the last of them looked at it: "
             "the more often, the less a difference on it says."
         )
-    return said

@@ -60,7 +60,7 @@ class RunsRoom(JobRoom):
     def ask_compare(self, runs: RunNames) -> Answer:
         """Several runs side by side: scores, the winners' curves and rates, and what to beware of."""
         found = [results.compared(self._folder(name)) for name in dict.fromkeys(runs)]
-        return Answer({"runs": found, "cautions": results.cautions(found)})
+        return Answer({"runs": found, "cautions": list(results.cautions(found))})
 
     def ask_example(self, run: RunName) -> Answer:
         """Rows that a run's model could be asked about."""
@@ -151,11 +151,7 @@ class RunsRoom(JobRoom):
         return Answer(values, {"probabilities": shares})
 
     def _same_data(self, folder: Path) -> str | None:
-        """Where the run's data are, when they are no longer where they were: among this page's files.
-
-        Raises:
-            InputError: they are nowhere.
-        """
+        """A page's file with the run's data, where they have moved; an InputError where there is none."""
         record = results.learned(folder)
         known = record.source.data
         if known is None or known in BUNDLED or known.startswith("openml:") or Path(known).exists():
