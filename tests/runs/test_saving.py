@@ -14,8 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import couloir
 from couloir.cli import app as cli
-from couloir.estimators import CouloirRegressor
-from couloir.selection import averages
+from couloir.estimators import CouloirRegressor, keeping
 
 QUICK: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.01, "hidden": 4, "epochs": 3}
 
@@ -113,7 +112,7 @@ def test_a_search_resumed_by_the_link_leaves_the_link_true(
 @pytest.mark.slow
 def test_an_estimator_keeps_its_winner_where_the_refit_diverges(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(0).normal(size=(60, 3))
-    train_population = averages.train_population
+    train_population = keeping.train_population
 
     def diverging(*given: Any, **others: Any) -> Any:
         trained = train_population(*given, **others)
@@ -121,7 +120,7 @@ def test_an_estimator_keeps_its_winner_where_the_refit_diverges(monkeypatch: pyt
         return trained
 
     # What diverges on all rows does so on nearly all of them as well, and would not have been chosen.
-    monkeypatch.setattr(averages, "train_population", diverging)
+    monkeypatch.setattr(keeping, "train_population", diverging)
     estimator = CouloirRegressor(**QUICK, random_state=0, refit=True)
     with pytest.warns(ConvergenceWarning, match="The refit on all rows diverged"):
         estimator.fit(x, x[:, 0])
