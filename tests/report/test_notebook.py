@@ -116,6 +116,12 @@ def test_a_search_shows_its_trials_and_a_race_its_rules() -> None:
     assert raced.record.verdicts[0] in repr(raced)
 
 
+def test_a_rule_that_raced_alone_is_told_without_a_verdict() -> None:
+    raced = couloir.open_run(recorded("race"))
+    raced.record.verdicts = []
+    assert repr(raced).endswith("%)>")
+
+
 def test_a_data_set_is_told_in_one_line_and_shown_with_its_first_rows() -> None:
     data = couloir.load("iris")
     assert repr(data) == "<dataset iris: 150 rows, 4 columns, classification of species (3 classes)>"

@@ -80,7 +80,8 @@ def _learned_line(record: records.LearnedRecord) -> str:
 
 
 def _race_line(record: records.RaceRecord) -> str:
-    return f"{_learned_line(record)}. {record.verdicts[0]}"
+    # A rule that raced alone is compared with nobody.
+    return ". ".join([_learned_line(record), *record.verdicts[:1]])
 
 
 def _landscape_line(record: records.LandscapeRecord) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from importlib.metadata import version
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
@@ -107,9 +106,19 @@ class Record(Struct, kw_only=True, tag_field="kind"):
 
     @property
     def about(self) -> str:
-        """The name of what it is about: the data, if a kind does not say otherwise."""
-        data: Data = attrgetter("data")(self)
-        return data.name
+        """The name of what it is about: the data, or the surface."""
+        raise NotImplementedError  # each kind says its own
+
+
+class DataRecord(Record, kw_only=True):
+    """What run.json holds of a run that is about data."""
+
+    data: Data
+
+    @property
+    def about(self) -> str:
+        """The name of the data."""
+        return self.data.name
 
 
 def versions() -> dict[str, str]:

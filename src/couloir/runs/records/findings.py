@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from couloir.runs.records.common import Data, Part, Record
+from couloir.runs.records.common import DataRecord, Part, Record
 from couloir.runs.records.learned import Winner
 
 Point = tuple[float, float]
@@ -138,7 +138,7 @@ class Curvature(Part):
     critical_rate: float | None = None
 
 
-class LandscapeRecord(Record, kw_only=True, tag="landscape"):
+class LandscapeRecord(DataRecord, kw_only=True, tag="landscape"):
     """What run.json holds of a landscape.
 
     Attributes:
@@ -150,7 +150,6 @@ class LandscapeRecord(Record, kw_only=True, tag="landscape"):
 
     run: str | None
     metric: str
-    data: Data
     winner: Winner
     plane_seed: int
     plane: Plane
@@ -223,10 +222,9 @@ class GradientCost(Part):
     backward_ratio: float
 
 
-class GradcheckRecord(Record, kw_only=True, tag="gradcheck"):
+class GradcheckRecord(DataRecord, kw_only=True, tag="gradcheck"):
     """What run.json holds of a gradient check; `errors` are by kind of difference, forward and central."""
 
-    data: Data
     network: Network
     rows: int
     agreement: Agreement
@@ -254,10 +252,9 @@ class Descent(Part):
     reached: int | None = None
 
 
-class GuessRecord(Record, kw_only=True, tag="guess"):
+class GuessRecord(DataRecord, kw_only=True, tag="guess"):
     """What run.json holds of a random search against gradient descent."""
 
-    data: Data
     network: Network
     guesses: int
     best: Guess

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
-from couloir.runs.records.common import Data, Part, Record, Scores
+from couloir.runs.records.common import DataRecord, Part, Scores
 
 
 class Source(Part):
@@ -206,7 +206,7 @@ class Stopping(Part):
     stop_epoch: int | None = None
 
 
-class LearnedRecord(Record, kw_only=True):
+class LearnedRecord(DataRecord, kw_only=True):
     """What run.json holds of a run that ends in a model.
 
     Attributes:
@@ -222,7 +222,6 @@ class LearnedRecord(Record, kw_only=True):
     """
 
     metric: str
-    data: Data
     n_members: int
     n_cohorts: int
     counts: dict[str, int]
