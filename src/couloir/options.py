@@ -45,6 +45,7 @@ FIT, SPACE, SURFACE_RACE = "fit", "space", "surface race"
 VERBS = (TRAIN, RACE, SEARCH, GRADCHECK, GUESS, LANDSCAPE)
 ON_DATA = (TRAIN, RACE, SEARCH, GRADCHECK, GUESS)
 TRAINED = (TRAIN, RACE, SEARCH, FIT, SPACE)
+CHOSEN = (TRAIN, SEARCH, FIT, SPACE)
 ANY_RULE = (*TRAINED, SURFACE_RACE)
 ANY_NETWORK = (*TRAINED, GRADCHECK, GUESS)
 JUDGED = (TRAIN, RACE, SEARCH)
@@ -56,6 +57,7 @@ SEARCHING, SURFACE, PLANE, RESULT = "Search", "On a surface", "Landscape", "Resu
 RULES = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw")
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "linear")
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle")
+ENCODINGS = ("standard", "piecewise", "robust")
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
 PRECISIONS = ("float32", "float64")
 PLANES = ("random", "paths", "solutions", "line")
@@ -268,6 +270,8 @@ TABLE: tuple[Option, ...] = (
            static=True, title="hidden units", label="hidden", metavar="UNITS", main=(TRAIN, RACE),
            typed="as in 64,64; of several networks, as in '64,64|32'; none for no layer",
            given="(64, 64) is one network of two, [(64,), (32, 32)] are two networks, () is none"),
+    Option("encoding", Name(ENCODINGS), CHOSEN, NETWORK, "how columns become inputs", "standard", many=True,
+           static=True, metavar="NAMES", space="standard"),
     Option("activation", Activation(ACTIVATIONS), ANY_NETWORK, NETWORK, "what hidden units make of their sum",
            "relu", many=True, static=True, space=["relu", "tanh", "silu"], metavar="NAMES",
            typed="one for each hidden layer as in relu-tanh",
@@ -401,8 +405,8 @@ _BY_TAKER: Mapping[str, Mapping[str, Option]] = MappingProxyType(
 MEMBER: Mapping[str, Option] = MappingProxyType(
     {
         name: option
-        for name, option in _BY_TAKER[FIT].items()
-        if option.many or name in ("rule_option", "restarts")
+        for name, option in _BY_TAKER[TRAIN].items()
+        if (option.many and option.group in (RULE, NETWORK, TRAINING)) or name in ("rule_option", "restarts")
     }
 )
 """The options that make the members of a population: each may be given as a list, which multiplies it."""

@@ -216,7 +216,8 @@ def _trained_paths(
     # The budget is the horizon of a schedule: it only grows where a longer path is asked for.
     members = [replace(member, epochs=max(member.epochs, length)) for member in members]
     conditions = Conditions(seed=record.seed, class_weights=record.class_weights)
-    _, data = prepare_rows(about.dataset, about.rows, None, conditions)
+    encoding = about.model.preparation.encoding
+    _, data = prepare_rows(about.dataset, about.rows, None, conditions, encoding)
     observer.stage("training the paths")
     with interruptions(observer) as interrupted:
 

@@ -282,7 +282,7 @@ def _train(
 
         trained = train_population(
             planned.members,
-            planned.problem.trained_on,
+            planned.problem.trained_on(planned.members),
             seed=conditions.seed,
             patience=conditions.stop_after,
             metric=planned.metric,

@@ -55,7 +55,7 @@ class ChunkTraining:
         compiled_fast: bool = False,
     ) -> None:
         """Set up the program and its settings for the members of a chunk, slot by slot."""
-        self.chunk, self.metric = chunk, metric
+        self.chunk, self.metric, self.stack = chunk, metric, folds
         self.folds = folds.some(chunk.folds)
         self.outcomes = [[outcomes[fold][number] for number in chunk.slots] for fold in chunk.folds]
         self.members = [outcome.member for outcome in self.outcomes[0]]

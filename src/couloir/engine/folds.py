@@ -84,6 +84,7 @@ class Folds:
     Attributes:
         numbers: which folds they are.
         data, seeds: of each.
+        encoding: of the members that are trained on them; None: all are.
         on_device: all of them as arrays [fold, …].
         filled: whether small ones are filled up, rows and steps, to one of few sizes.
     """
@@ -94,6 +95,7 @@ class Folds:
     dtype: Any
     on_device: DeviceData
     filled: bool = False
+    encoding: str | None = None
     _parts: dict[tuple[int, ...], Folds] = field(default_factory=dict, repr=False)
     _drawn: dict[Any, Any] = field(default_factory=dict, repr=False)
     _steps: dict[int, tuple[int, Steps]] = field(default_factory=dict, repr=False)
@@ -107,11 +109,12 @@ class Folds:
         seeds: Sequence[int],
         dtype: Any,
         filled: bool = False,
+        encoding: str | None = None,
     ) -> Folds:
         """Put these folds on the device."""
         parts = [_to_device(*each, dtype) for each in zip(data, seeds, strict=True)]
         held = _stacked([_filled_up(part) for part in parts] if filled else parts)
-        return cls(tuple(numbers), data, seeds, dtype, held, filled)
+        return cls(tuple(numbers), data, seeds, dtype, held, filled, encoding)
 
     def some(self, numbers: tuple[int, ...]) -> Folds:
         """A part of these folds, with the same sizes on the device, where it is put once."""
@@ -126,6 +129,7 @@ class Folds:
                 self.dtype,
                 jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf)[at], self.on_device)),
                 self.filled,
+                self.encoding,
                 _drawn=self._drawn,
             )
         return self._parts[numbers]

@@ -23,6 +23,7 @@ class Member:
         rule: the update rule.
         learning_rate: its α.
         numbers: others that it reads (β, β₁, β₂, ε, ρ, λ …), by name; those left out are its customary ones.
+        encoding: how columns become inputs: of data that are given in several encodings, the one it reads.
         hidden: units of each hidden layer; empty for a linear model.
         activation: of the hidden layers: a name in `couloir.engine.activations.ACTIVATIONS`, or one for each
             with "-" between, as in "relu-tanh".
@@ -39,6 +40,7 @@ class Member:
     rule: Rule
     learning_rate: float
     numbers: Mapping[str, float] = field(default_factory=dict, hash=False)
+    encoding: str = "standard"
     hidden: tuple[int, ...] = (64,)
     activation: str = "relu"
     loss: str = "cross_entropy"

@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from couloir.engine.chunks import ChunkTraining, to_be_changed
-from couloir.engine.folds import Folds
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome
@@ -29,7 +28,6 @@ def pack(
     number: int,
     sure: int,
     outcomes: Sequence[Sequence[Outcome]],
-    stacks: Sequence[Folds],
     machine: Machine,
 ) -> list[ChunkTraining]:
     """After epoch `number`, deal the members that are still in training out over fewer or smaller chunks.
@@ -40,29 +38,28 @@ def pack(
     """
     groups: dict[Any, list[ChunkTraining]] = {}
     for chunk in chunks:
-        stack = next(i for i, folds in enumerate(stacks) if chunk.chunk.folds[0] in folds.numbers)
         rules = tuple(rule for rule, _ in chunk.chunk.layout)
-        groups.setdefault((chunk.chunk.cohort, stack, rules), []).append(chunk)
+        groups.setdefault((chunk.chunk.cohort, id(chunk.stack), rules), []).append(chunk)
     kept: list[ChunkTraining] = []
-    for (_, stack, _), group in groups.items():
-        planned = _packed(group, number, sure, stacks[stack], machine)
+    for group in groups.values():
+        planned = _packed(group, number, sure, machine)
         if planned is None:
             kept += group
             continue
         for chunk in group:
             chunk.collect()
-        kept += _moved(group, planned, outcomes, stacks[stack])
+        kept += _moved(group, planned, outcomes)
     return kept
 
 
 def _packed(
-    group: Sequence[ChunkTraining], number: int, sure: int, folds: Folds, machine: Machine
+    group: Sequence[ChunkTraining], number: int, sure: int, machine: Machine
 ) -> list[Chunk] | None:
     """The chunks that are to take the place of a cohort's, or None where they stay.
 
     Either fewer chunks of the present layout, which need no compiling, or chunks of a new layout.
     """
-    everybody, active = _members(group)
+    everybody, active, folds = *_members(group), group[0].stack
     if not active or len(active) == len(everybody):
         return None
     widths, rows, batch = group[0].program.widths, max(folds.rows), group[0].chunk.cohort.batch_size
@@ -102,9 +99,9 @@ def _moved(
     group: Sequence[ChunkTraining],
     planned: Sequence[Chunk],
     outcomes: Sequence[Sequence[Outcome]],
-    folds: Folds,
 ) -> list[ChunkTraining]:
     """New chunks, with every member's state taken over from the old ones."""
+    folds = group[0].stack
     old = [(part.chunk, jax.device_get(part.state)) for part in group]
     whole = _Gathered(
         [(chunk, slice(None), state._replace(rule_states=())) for chunk, state in old], folds.numbers

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,7 @@ STRENGTHS = ("l1", "l2", "dropout")
 class Cohort:
     """What the members of one compiled program share; the fields are those of `Member`."""
 
+    encoding: str
     hidden: tuple[int, ...]
     activation: str
     loss: str
@@ -41,7 +42,7 @@ class Cohort:
         The noise is part of it, though a change of its value compiles nothing: members that share σ
         share the noisy inputs too, and the first layer stays one wide product.
         """
-        return cls(member.hidden, member.activation, member.loss, member.batch_size, member.noise)
+        return cls(**{each.name: getattr(member, each.name) for each in fields(cls)})
 
     def widths(self, inputs: int, outputs: int) -> tuple[int, ...]:
         """Units of every layer from the inputs to the outputs."""
@@ -80,7 +81,7 @@ class Chunk:
         """What tells its program from those of other chunks of the population."""
         cohort = self.cohort
         shapes = (cohort.hidden, cohort.batch_size, self.layout, len(self.folds))
-        return (cohort.activation, cohort.loss, cohort.noise > 0, *shapes)
+        return (cohort.encoding, cohort.activation, cohort.loss, cohort.noise > 0, *shapes)
 
 
 @dataclass(frozen=True)
@@ -388,6 +389,11 @@ def predict(
         memory,
         seconds,
     )
+
+
+def together(costs: Sequence[Cost]) -> Cost:
+    """What several populations cost that are trained as one."""
+    return Cost(*(sum(getattr(cost, each.name) for cost in costs) for each in fields(Cost)))
 
 
 def check_memory(cost: Cost) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,6 +33,9 @@ from couloir.errors import InputError, unknown
 
 Precision = Literal["float32", "float64"]
 """Number type of parameters and data."""
+
+Data = TrainingData | Sequence[TrainingData]
+"""What members are trained on: one division of the data, or several, as for folds or replicates."""
 
 
 @dataclass
@@ -95,7 +98,7 @@ Callback = Callable[[Progress], bool | None]
 
 def train_population(
     members: Sequence[Member],
-    data: TrainingData | Sequence[TrainingData],
+    data: Data | Mapping[str, Data],
     *,
     seed: int | Sequence[int] = 0,
     patience: int | None = 10,
@@ -119,7 +122,8 @@ def train_population(
         members: the population; a member's `loss` may also be any function of outputs [output, batch]
             and targets that gives one number a sample, written in JAX.
         data: prepared inputs and targets; several of them, as for folds or replicates, train every
-            member on each.
+            member on each. Where they are given in several encodings, by name, each member is trained on
+            those of its own; all else about the rows is the same in each.
         seed: the run seed: batch order, input noise, and with a member's restart its weights and dropout;
             for several folds one for all, or one for each.
         patience: epochs without improvement on validation before a member stops; None: never.
@@ -138,10 +142,11 @@ def train_population(
     Returns:
         histories, best weights and status of every member in every fold.
     """
-    folds = [data] if isinstance(data, TrainingData) else list(data)
+    encoded = by_encoding(members, data)
+    folds = next(iter(encoded.values()))
     seeds = [seed] * len(folds) if isinstance(seed, int) else list(seed)
     _check(members, folds, seeds, metric, epochs, precision)
-    _check_initial(members, folds, initial)
+    _check_initial(members, encoded, initial)
     metric = metric or DEFAULT_METRIC[folds[0].task]
     outcomes = [[Outcome(member) for member in members] for _ in folds]
     budget = max(member.epochs for member in members)
@@ -151,7 +156,7 @@ def train_population(
     machine = machine or Machine.here()
     passed: list[RungResult] = []
     with engine(precision), clock.running(), ThreadPoolExecutor(machine.workers) as pool:
-        stacks = _stack_folds(folds, seeds, precision, filled)
+        stacks = _stack_folds(encoded, seeds, precision, filled)
         chunks = _laid_out(members, outcomes, stacks, metric, chunk, _stages(horizon, rungs), machine)
         for part in chunks:
             part.begin(initial)
@@ -161,7 +166,7 @@ def train_population(
                 if rung.epoch == number and (result := thin_out(outcomes, rung, metric)):
                     passed.append(result)
             next_rung = min((rung.epoch for rung in rungs if rung.epoch > number), default=0)
-            chunks = pack(chunks, number, next_rung - number, outcomes, stacks, machine)
+            chunks = pack(chunks, number, next_rung - number, outcomes, machine)
             elapsed = time.perf_counter() - began - clock.seconds
             progress = Progress(number, horizon, outcomes, metric, seen, elapsed, clock.seconds, chunks)
             if (on_epoch is not None and on_epoch(progress)) or not any(p.training for p in chunks):
@@ -174,16 +179,36 @@ def train_population(
     return Trained(outcomes, metric, seen, elapsed, clock.seconds, tuple(passed))
 
 
-def _stack_folds(
-    folds: Sequence[TrainingData], seeds: Sequence[int], dtype: Any, filled: bool
-) -> list[Folds]:
-    """Folds grouped by what their programs' shapes depend on: their numbers of features."""
+Encoded = Mapping[str | None, Sequence[TrainingData]]
+"""The folds in each encoding that members read; None: in the one that they all do."""
+
+
+def by_encoding(members: Sequence[Member], data: Data | Mapping[str, Data]) -> Encoded:
+    """The folds in each encoding that members read; under None where they all read the same."""
+
+    def listed(folds: Data) -> Sequence[TrainingData]:
+        return [folds] if isinstance(folds, TrainingData) else list(folds)
+
+    if not isinstance(data, Mapping):
+        return {None: listed(data)}
+    return {name: listed(data[name]) for name in dict.fromkeys(member.encoding for member in members)}
+
+
+def readers(members: Sequence[Member], encoding: str | None) -> dict[int, Member]:
+    """The members that read an encoding, by number; None: all do."""
+    return {n: member for n, member in enumerate(members) if encoding in (None, member.encoding)}
+
+
+def _stack_folds(encoded: Encoded, seeds: Sequence[int], dtype: Any, filled: bool) -> list[Folds]:
+    """Folds grouped by what their programs' shapes depend on: encoding, and numbers of features."""
     by_shape: dict[Any, list[int]] = {}
-    for number, fold in enumerate(folds):
-        by_shape.setdefault((fold.train.inputs.shape[1], fold.validation is None), []).append(number)
+    for name, folds in encoded.items():
+        for number, fold in enumerate(folds):
+            shape = name, fold.train.inputs.shape[1], fold.validation is None
+            by_shape.setdefault(shape, []).append(number)
     return [
-        Folds.of(numbers, [folds[n] for n in numbers], [seeds[n] for n in numbers], dtype, filled)
-        for numbers in by_shape.values()
+        Folds.of(numbers, [encoded[name][n] for n in numbers], [seeds[n] for n in numbers], dtype, filled, name)
+        for (name, _, _), numbers in by_shape.items()
     ]
 
 
@@ -200,11 +225,12 @@ def _laid_out(
     found = []
     for folds in stacks:
         inputs, outputs = folds.data[0].train.inputs.shape[1], folds.data[0].outputs
-        chunks = plan_chunks(members, inputs, outputs, machine, most, folds.numbers, ahead=ahead)
+        own = readers(members, folds.encoding)
+        chunks = plan_chunks(own, inputs, outputs, machine, most, folds.numbers, ahead=ahead)
         fast = compiled_fast(chunks, inputs, outputs, max(folds.rows), ahead, machine)
         found += [
-            ChunkTraining(chunk, outcomes, folds, metric, own)
-            for chunk, own in zip(chunks, fast, strict=True)
+            ChunkTraining(chunk, outcomes, folds, metric, briefly)
+            for chunk, briefly in zip(chunks, fast, strict=True)
         ]
     return found
 
@@ -266,7 +292,7 @@ def _check(
 
 
 def _check_initial(
-    members: Sequence[Member], folds: Sequence[TrainingData], initial: Sequence[Any] | None
+    members: Sequence[Member], encoded: Encoded, initial: Sequence[Any] | None
 ) -> None:
     """Raise an InputError for layers to start from that do not fit the members."""
     if initial is None:
@@ -277,7 +303,8 @@ def _check_initial(
             "give one for each, None where a member draws its own."
         )
     for member, layers in zip(members, initial, strict=True):
-        for data in folds if layers is not None else ():
+        own = encoded.get(None) or encoded[member.encoding]
+        for data in own if layers is not None else ():
             widths = (data.train.inputs.shape[1], *member.hidden, data.outputs)
             found = [(np.shape(weight), np.shape(bias)) for weight, bias in layers]
             if found != [((outputs, inputs), (outputs,)) for inputs, outputs in pairwise(widths)]:

@@ -36,7 +36,7 @@ def refitted(
     problem: Problem, conditions: Conditions, member: Member, rows: np.ndarray, epochs: int
 ) -> Model | None:
     """A member's configuration trained afresh on some rows for a number of epochs; None if it diverges."""
-    preparation, data = prepare_rows(problem.dataset, rows, None, conditions)
+    preparation, data = prepare_rows(problem.dataset, rows, None, conditions, member.encoding)
     again = train_population(
         [member],
         data,

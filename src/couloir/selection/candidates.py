@@ -61,7 +61,8 @@ def median_epochs(best_epochs: Sequence[int]) -> int:
 def validated(problem: Problem, outcomes: Sequence[Outcome], number: int) -> Candidate:
     """A member of a population, judged by the validation part."""
     outcome = outcomes[number]
-    model = from_network(outcome.network, outcome.member.activation, problem.preparation)
+    preparation = problem.encoded(outcome.member.encoding)[0].preparation
+    model = from_network(outcome.network, outcome.member.activation, preparation)
     return Candidate(number, outcome.member, [outcome.best_epoch], [model], problem.answers)
 
 
@@ -72,10 +73,11 @@ def best_validated(problem: Problem, outcomes: Sequence[Outcome], metric: str) -
 
 def training_scores(problem: Problem, models: Sequence[Model]) -> Scores:
     """The scores of a model, or of one a fold, on what it learnt from, averaged over the folds."""
-    rows = [fold.rows.train for fold in problem.folds] or [problem.split.train]
+    parts = problem.encoded(models[0].preparation.encoding)
+    rows = [fold.train for fold in problem.folds] or [problem.split.train]
     scores = [
-        evaluation.scores(model.predict_prepared(data.train.inputs), problem.truth(own))
-        for model, data, own in zip(models, problem.trained_on, rows, strict=True)
+        evaluation.scores(model.predict_prepared(part.data.train.inputs), problem.truth(own))
+        for model, part, own in zip(models, parts, rows, strict=True)
     ]
     return {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
 
@@ -85,8 +87,8 @@ def importance(problem: Problem, models: Sequence[Model], seed: int) -> list[Imp
     if problem.dataset.image_shape:
         return None
     found: dict[str, list[tuple[float, float]]] = {}
-    for model, part in zip(models, problem.held_out, strict=True):
-        for entry in evaluation.importance(model, *part, seed):
+    for fold, (model, rows) in enumerate(zip(models, problem.held_out, strict=True)):
+        for entry in evaluation.importance(model, problem.asked(model, fold), problem.truth(rows), seed):
             found.setdefault(entry.column, []).append((entry.increase, entry.spread))
     averaged = [
         Importance(

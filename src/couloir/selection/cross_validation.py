@@ -61,11 +61,12 @@ class CrossValidation:
         members, folds = len(self.trained.outcomes), len(self.trained.folds)
         found = {name: np.full((members, folds), np.nan) for name in metrics_of(self.problem.data.task)}
         for fold in range(folds):
-            inputs, truth = self.problem.held_out[fold]
+            truth = self.problem.truth(self.problem.held_out[fold])
             for member in range(members):
                 model = self.model(member, fold)
                 if model is not None:
-                    for name, value in evaluation.scores(model.predict_prepared(inputs), truth).items():
+                    answers = model.predict_prepared(self.problem.asked(model, fold))
+                    for name, value in evaluation.scores(answers, truth).items():
                         found[name][member, fold] = value
         return found
 
@@ -74,7 +75,8 @@ class CrossValidation:
         outcome = self.trained.folds[fold][member]
         if not outcome.eligible or outcome.status == "left":
             return None
-        return from_network(outcome.network, outcome.member.activation, self.problem.folds[fold].preparation)
+        part = self.problem.encoded(outcome.member.encoding)[fold]
+        return from_network(outcome.network, outcome.member.activation, part.preparation)
 
     def models(self, member: int) -> list[Model]:
         """A member as it was trained in each fold.
@@ -159,7 +161,7 @@ class CrossValidation:
         }
 
     def _inner_choice(self, outcomes: Sequence[Outcome]) -> int | None:
-        if self.problem.folds[0].data.validation is None:
+        if not len(self.problem.folds[0].stopping):
             return None
         first = ranking(outcomes, self.metric)[0]
         return first if outcomes[first].eligible else None
@@ -209,7 +211,7 @@ def fold_record(
     kind = "stratified" if dataset.classes else "plain"
     kind = "grouped" if dataset.groups is not None else "in time" if dataset.times is not None else kind
     sizes = [
-        {name: len(getattr(fold.rows, name)) for name in ("train", "stopping", "held_out")}
+        {name: len(getattr(fold, name)) for name in ("train", "stopping", "held_out")}
         for fold in problem.folds
     ]
     return learned.CrossValidation(

@@ -15,7 +15,7 @@ from couloir.engine.rule import Rule
 from couloir.errors import InputError, unknown
 from couloir.kinds import listed, whole
 
-FIRST_SHARED = [each.name for each in fields(Member)].index("hidden")
+FIRST_SHARED = [each.name for each in fields(Member)].index("encoding")
 """The first of `Member`'s fields that is not about its rule: from here on they multiply every rule alike."""
 
 
@@ -35,7 +35,7 @@ class Options:
         """
         if strangers := [name for name in given if name not in options.MEMBER]:
             raise unknown("option", strangers[0], options.MEMBER)
-        self.given = options.checked(options.FIT, given)
+        self.given = options.checked(options.TRAIN, given)
 
     def values(self, name: str) -> list[Any] | None:
         """The values of an option; None where it has none of its own."""

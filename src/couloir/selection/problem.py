@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -20,86 +20,10 @@ from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.placement import Chunk, plan_chunks
-from couloir.engine.training import Precision
+from couloir.engine.training import Data, Precision, by_encoding, readers
 from couloir.errors import InputError, unknown
 from couloir.model.predictor import Model
 from couloir.selection.members import Options
-
-
-@dataclass(frozen=True)
-class PreparedFold:
-    """One fold: its rows, the preparation fitted to those it learns from, and what is trained on."""
-
-    rows: Fold
-    preparation: Preparation
-    data: TrainingData
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A data set split and prepared; the test part is only row numbers here.
-
-    Where members are judged by cross-validation there are folds, the training part is everything but the
-    test part, and there is no validation part.
-    """
-
-    dataset: Dataset
-    split: Split
-    preparation: Preparation
-    data: TrainingData
-    checked: list[ColumnWarning]
-    folds: tuple[PreparedFold, ...] = ()
-
-    @property
-    def warnings(self) -> list[str]:
-        """What there is to say about its columns, in sentences."""
-        return [str(each) for each in self.checked]
-
-    @property
-    def trained_on(self) -> list[TrainingData]:
-        """What the population is trained on: the folds, or the training part."""
-        return [fold.data for fold in self.folds] or [self.data]
-
-    @property
-    def least_rows(self) -> int:
-        """Rows of the smallest part that members learn from."""
-        return min(len(part.train.inputs) for part in self.trained_on)
-
-    @cached_property
-    def judged_rows(self) -> np.ndarray:
-        """The rows, ascending, that members are chosen by: those that the folds hold out, or validation."""
-        if not self.folds:
-            return self.split.validation
-        return np.sort(np.concatenate([fold.rows.held_out for fold in self.folds]))
-
-    @cached_property
-    def held_out(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Per fold, or for the one validation part: prepared inputs [sample, feature] and truth [sample]."""
-        if not self.folds:
-            assert self.data.validation is not None, "without folds a problem has a validation part"
-            return [(self.data.validation.inputs, self.truth(self.split.validation))]
-        held = [(fold.preparation, fold.rows.held_out) for fold in self.folds]
-        return [
-            (fitted.inputs(self.dataset.rows(rows), np.float64), self.truth(rows)) for fitted, rows in held
-        ]
-
-    def answers(self, models: Sequence[Model]) -> np.ndarray:
-        """The answers for `judged_rows` of a model, or of one a fold, each row's by the one without it."""
-        parts = zip(models, self.held_out, strict=True)
-        answers = np.concatenate([model.predict_prepared(inputs) for model, (inputs, _) in parts])
-        if not self.folds:
-            return answers
-        rows = np.concatenate([fold.rows.held_out for fold in self.folds])
-        return answers[np.argsort(rows, kind="stable")]
-
-    def truth(self, rows: np.ndarray) -> np.ndarray:
-        """Class numbers, or values in target units, of some rows."""
-        target = self.dataset.target[rows]
-        return self.preparation.targets(target) if self.dataset.classes else target.astype(np.float64)
-
-    def widths(self, member: Member) -> tuple[int, ...]:
-        """Units of every layer of a member, from the inputs to the outputs."""
-        return (self.data.train.inputs.shape[1], *member.hidden, self.data.outputs)
 
 
 @dataclass(frozen=True)
@@ -153,30 +77,144 @@ CONDITIONS = tuple(each.name for each in fields(Conditions) if each.name != "mac
 """The names of the options that are conditions."""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What is learnt from in one encoding: the preparation fitted to those rows, and what is trained on."""
+
+    preparation: Preparation
+    data: TrainingData
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A data set split and prepared; the test part is only row numbers here.
+
+    Where members are judged by cross-validation there are folds, the training part is everything but the
+    test part, and there is no validation part.
+
+    Attributes:
+        dataset: the data.
+        split: its parts.
+        folds: the rows of each fold; none where there is a validation part.
+        conditions: how parts are prepared: precision, class weights.
+        checked: what there is to say about the columns of the training part.
+    """
+
+    dataset: Dataset
+    split: Split
+    folds: tuple[Fold, ...]
+    conditions: Conditions
+    checked: list[ColumnWarning]
+    _encoded: dict[str, list[Prepared]] = field(default_factory=dict, repr=False)
+    _asked: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What there is to say about its columns, in sentences."""
+        return [str(each) for each in self.checked]
+
+    def encoded(self, encoding: str) -> list[Prepared]:
+        """What the population is trained on in an encoding: the folds, or the one training part."""
+        if encoding not in self._encoded:
+            parts = [(fold.train, fold.stopping) for fold in self.folds]
+            self._encoded[encoding] = [
+                Prepared(*prepare_rows(self.dataset, *rows, self.conditions, encoding))
+                for rows in parts or [(self.split.train, self.split.validation)]
+            ]
+        return self._encoded[encoding]
+
+    def trained_on(self, members: Sequence[Member]) -> dict[str, list[TrainingData]]:
+        """What some members are trained on, by their encodings."""
+        names = dict.fromkeys(member.encoding for member in members)
+        return {name: [part.data for part in self.encoded(name)] for name in names}
+
+    @cached_property
+    def _whole(self) -> Prepared:
+        """All that is learnt from, in the customary encoding."""
+        if not self.folds:
+            return self.encoded(Member.encoding)[0]
+        return Prepared(*prepare_rows(self.dataset, self.split.train, None, self.conditions))
+
+    @property
+    def preparation(self) -> Preparation:
+        """In the customary encoding, fitted to all that is learnt from."""
+        return self._whole.preparation
+
+    @property
+    def data(self) -> TrainingData:
+        """The training part in the customary encoding; in folds, the rows of all of them."""
+        return self._whole.data
+
+    @property
+    def least_rows(self) -> int:
+        """Rows of the smallest part that members learn from."""
+        return min([len(fold.train) for fold in self.folds] or [len(self.split.train)])
+
+    @cached_property
+    def judged_rows(self) -> np.ndarray:
+        """The rows, ascending, that members are chosen by: those that the folds hold out, or validation."""
+        return np.sort(np.concatenate(self.held_out))
+
+    @property
+    def held_out(self) -> list[np.ndarray]:
+        """The rows that members are chosen by, fold by fold; those of the one validation part."""
+        return [fold.held_out for fold in self.folds] or [self.split.validation]
+
+    def asked(self, model: Model, fold: int) -> np.ndarray:
+        """The prepared inputs [sample, feature] that a model of a fold is judged by.
+
+        They are made once for each preparation, which the models of a fold share.
+        """
+        own = model.preparation
+        if id(own) not in self._asked:
+            parts = [part for part in self.encoded(own.encoding) if part.preparation is own]
+            known = parts[0].data.validation if parts and not self.folds else None
+            rows = self.dataset.rows(self.held_out[fold])
+            self._asked[id(own)] = own.inputs(rows, np.float64) if known is None else known.inputs
+        return self._asked[id(own)]
+
+    def answers(self, models: Sequence[Model]) -> np.ndarray:
+        """The answers for `judged_rows` of a model, or of one a fold, each row's by the one without it."""
+        answers = [model.predict_prepared(self.asked(model, fold)) for fold, model in enumerate(models)]
+        order = np.argsort(np.concatenate(self.held_out), kind="stable")
+        return np.concatenate(answers)[order]
+
+    def truth(self, rows: np.ndarray) -> np.ndarray:
+        """Class numbers, or values in target units, of some rows."""
+        target = self.dataset.target[rows]
+        return self.preparation.targets(target) if self.dataset.classes else target.astype(np.float64)
+
+    def widths(self, member: Member) -> tuple[int, ...]:
+        """Units of every layer of a member, from the inputs to the outputs."""
+        data = self.encoded(member.encoding)[0].data
+        return (data.train.inputs.shape[1], *member.hidden, data.outputs)
+
+
 def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
     """Split a data set, and fit its preparation to the training part; in folds, to each one's own."""
     if conditions.class_weights and dataset.classes is None:
         raise InputError("Class weights need classes, and this is regression: leave out --class-weights.")
     split = split_rows(dataset, conditions.split, conditions.seed)
-    if conditions.cv is None:
-        preparation, data = prepare_rows(dataset, split.train, split.validation, conditions)
-        return Problem(dataset, split, preparation, data, check_columns(dataset, split.train))
-    rest = np.sort(np.concatenate([split.train, split.validation]))
-    split = Split(rest, rest[:0], split.test)
-    preparation, data = prepare_rows(dataset, rest, None, conditions)
-    inner = None if conditions.patience is None else INNER
-    folds = [
-        PreparedFold(fold, *prepare_rows(dataset, fold.train, fold.stopping, conditions))
-        for fold in fold_rows(dataset, rest, conditions.cv, conditions.seed, inner)
-    ]
-    return Problem(dataset, split, preparation, data, check_columns(dataset, rest), tuple(folds))
+    folds: list[Fold] = []
+    if conditions.cv is not None:
+        rest = np.sort(np.concatenate([split.train, split.validation]))
+        split = Split(rest, rest[:0], split.test)
+        inner = None if conditions.patience is None else INNER
+        folds = fold_rows(dataset, rest, conditions.cv, conditions.seed, inner)
+    problem = Problem(dataset, split, tuple(folds), conditions, check_columns(dataset, split.train))
+    problem.encoded(Member.encoding)  # what cannot be prepared is refused here
+    return problem
 
 
 def prepare_rows(
-    dataset: Dataset, train: np.ndarray, validation: np.ndarray | None, conditions: Conditions
+    dataset: Dataset,
+    train: np.ndarray,
+    validation: np.ndarray | None,
+    conditions: Conditions,
+    encoding: str = Member.encoding,
 ) -> tuple[Preparation, TrainingData]:
     """Rows to learn from and rows to stop by, prepared as the former say; no or empty latter: None."""
-    preparation = Preparation.fit(dataset, train)
+    preparation = Preparation.fit(dataset, train, encoding)
     classes = len(dataset.classes) if dataset.classes else None
     part = prepared_part(dataset, preparation, train, conditions.precision)
     judged = None
@@ -213,20 +251,31 @@ def plan(problem: Problem, asked: Options, conditions: Conditions) -> Plan:
     task = problem.data.task
     metric = chosen_metric(task, conditions.metric)
     members = [fitting(each, problem.least_rows) for each in asked.members(task, conditions.members)]
-    chunks, predicted = predict(members, problem.trained_on, conditions.machine)
+    chunks, predicted = predict(members, problem.trained_on(members), conditions.machine)
     return Plan(problem, members, chunks, predicted, metric)
 
 
 def predict(
-    members: Sequence[Member], folds: Sequence[TrainingData], machine: Machine
+    members: Sequence[Member], data: Data | Mapping[str, Data], machine: Machine
 ) -> tuple[list[Chunk], placement.Cost]:
-    """How members would be laid out to be trained in some folds, and what that is predicted to cost."""
-    inputs, outputs = folds[0].train.inputs.shape[1], folds[0].outputs
-    chunks = plan_chunks(members, inputs, outputs, machine, folds=range(len(folds)))
-    held = [part for data in folds for part in (data.train, data.validation) if part is not None]
-    data_bytes = sum(part.inputs.nbytes for part in held)
-    rows = max(len(data.train.inputs) for data in folds)
-    return chunks, placement.predict(chunks, members, data_bytes, rows, inputs, outputs, machine)
+    """How members would be laid out to be trained in some folds, and what that is predicted to cost.
+
+    Args:
+        members: the population.
+        data: what they are trained on, as `train_population` takes it.
+        machine: what it is laid out for.
+    """
+    chunks, costs = [], []
+    for name, folds in by_encoding(members, data).items():
+        own = readers(members, name)
+        inputs, outputs = folds[0].train.inputs.shape[1], folds[0].outputs
+        laid_out = plan_chunks(own, inputs, outputs, machine, folds=range(len(folds)))
+        held = [part for data in folds for part in (data.train, data.validation) if part is not None]
+        data_bytes = sum(part.inputs.nbytes for part in held)
+        rows = max(len(data.train.inputs) for data in folds)
+        costs.append(placement.predict(laid_out, members, data_bytes, rows, inputs, outputs, machine))
+        chunks += laid_out
+    return chunks, placement.together(costs)
 
 
 def chosen_metric(task: str, named: str | None) -> str:

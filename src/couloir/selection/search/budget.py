@@ -49,7 +49,7 @@ class Budget:
 
     def predicted(self, members: Sequence[Member]) -> placement.Cost:
         """What some members are predicted to cost in every fold, if nobody leaves."""
-        return predict(members, self.problem.trained_on, self.machine)[1]
+        return predict(members, self.problem.trained_on(members), self.machine)[1]
 
     def seconds(self, members: Sequence[Member]) -> float:
         """What it is predicted to take to train some members in every fold, with what halving spares."""

@@ -97,7 +97,7 @@ def train_generation(
     """
     trained = train_population(
         members,
-        problem.trained_on,
+        problem.trained_on(members),
         seed=conditions.seed,
         patience=conditions.patience,
         metric=metric,
@@ -144,7 +144,8 @@ def _scored(problem: Problem, trained: Trained, metric: str) -> list[Scored]:
     if not problem.folds:
         for number, outcome in enumerate(trained.outcomes):
             if outcome.eligible and outcome.status != "left":
-                model = from_network(outcome.network, outcome.member.activation, problem.preparation)
+                preparation = problem.encoded(outcome.member.encoding)[0].preparation
+                model = from_network(outcome.network, outcome.member.activation, preparation)
                 found[number] = float(outcome.score), [model], {}
         return found
     crossed = CrossValidation(problem, trained, metric)

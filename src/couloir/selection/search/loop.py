@@ -159,7 +159,7 @@ class Search:
         None without folds, or where trials are not stopped by rows of their own.
         """
         scored = [trial.attributes for trial in self.study.trials if trial.attributes.get("held_out")]
-        if not scored or self.problem.folds[0].data.validation is None:
+        if not scored or not len(self.problem.folds[0].stopping):
             return None
         sign = METRICS[self.metric].sign
         found: dict[str, list[float]] = {}

@@ -121,12 +121,11 @@ def _trained(trial: Trial, arrays: Mapping[str, np.ndarray], problem: Problem, s
     """A trial whose networks are among the arrays."""
     assert trial.value is not None, "only trials with a value have networks"
     member, number = member_of(space, problem, trial.parameters), trial.number
-    preparations = [fold.preparation for fold in problem.folds] or [problem.preparation]
     models = []
-    for fold, preparation in enumerate(preparations):
+    for fold, part in enumerate(problem.encoded(member.encoding)):
         names = [f"{number}.{fold}.{layer}" for layer in range(len(member.hidden) + 1)]
         layers = tuple((arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in names)
-        models.append(Model(layers, member.activation, preparation))
+        models.append(Model(layers, member.activation, part.preparation))
     epochs, ask = trial.attributes["best_epochs"], partial(answers_of, problem)
     return TrainedTrial(number, member, epochs, models, ask, trial.value, arrays[f"{number}.curves"])
 

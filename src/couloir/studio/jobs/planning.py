@@ -97,7 +97,7 @@ def _search(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
         member_of(space, problem, values)
         for values in first_generation(space, problem.data.task, min(generation, trials))
     ]
-    _, one = predict(members, problem.trained_on, conditions.machine)
+    _, one = predict(members, problem.trained_on(members), conditions.machine)
     share = HALVING_SHARE if rest["halving"] else 1.0
     found = replace(one, seconds=one.seconds * share * ceil(trials / generation))
     judged = f"{folds} folds" if folds else "the validation part"
