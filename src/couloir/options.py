@@ -57,6 +57,7 @@ RULES = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam"
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "linear")
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle")
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
+ENCODINGS = ("standard", "piecewise", "robust")
 PRECISIONS = ("float32", "float64")
 PLANES = ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
