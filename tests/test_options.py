@@ -17,6 +17,7 @@ from couloir.cli.app import app
 from couloir.cli.typed import help_of
 from couloir.commands.asked import offered
 from couloir.commands.landscape import EPOCHS_AT_LEAST
+from couloir.data.encodings import ENCODINGS
 from couloir.data.sources.bundled import BUNDLED
 from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.losses import DEFAULT_LOSS, LOSSES
@@ -47,6 +48,7 @@ def test_the_names_are_those_of_the_registries() -> None:
     assert tuple(SCHEDULES) == options.SCHEDULES
     assert tuple(LOSSES) == options.LOSSES
     assert tuple(SURFACES) == options.SURFACES
+    assert tuple(ENCODINGS) == options.ENCODINGS
     assert BUNDLED == options.BUNDLED
     assert get_args(Precision) == options.PRECISIONS
 

@@ -59,6 +59,7 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle")
 ENCODINGS = ("standard", "piecewise", "robust")
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
+ENCODINGS = ("standard", "piecewise", "robust")
 PRECISIONS = ("float32", "float64")
 PLANES = ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",

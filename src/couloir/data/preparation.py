@@ -40,6 +40,7 @@ class Preparation:
         missing_tokens: texts to read as missing in new data.
         also_read: name and kind of raw columns that are left out here and that another network of the same
             average uses: a column can be free text among all rows and categories among those of a fold.
+        encoding: how numbers of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
     """
 
     columns: tuple[ColumnPreparation, ...]
@@ -55,16 +56,28 @@ class Preparation:
     pixel_maximum: float | None = None
     missing_tokens: tuple[str, ...] = ()
     also_read: tuple[tuple[str, str], ...] = ()
+    encoding: str = "standard"
 
     @classmethod
-    def fit(cls, dataset: Dataset, rows: np.ndarray) -> Preparation:
+    def fit(cls, dataset: Dataset, rows: np.ndarray, encoding: str = "standard") -> Preparation:
         """Fit to the rows given; no other row is looked at.
 
+        Args:
+            dataset: what is to be prepared.
+            rows: the numbers of the rows to fit to.
+            encoding: how numbers of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
+
         Raises:
-            InputError: no column is left that says anything about a row.
+            InputError: no column is left that says anything about a row, there is no such encoding, or it is
+                one for columns and the rows are images.
         """
+        if dataset.image_shape and encoding != "standard":
+            raise InputError(
+                f"The encoding '{encoding}' is for the columns of a table, and the rows of '{dataset.name}' "
+                "are images: give the encoding 'standard'."
+            )
         names = () if dataset.image_shape else dataset.column_names
-        columns = () if dataset.image_shape else fit_columns(dataset.rows(rows), names)
+        columns = () if dataset.image_shape else fit_columns(dataset.rows(rows), names, encoding)
         if not columns and not dataset.image_shape:
             raise InputError(
                 f"No column of '{dataset.name}' is left to learn from: each is constant, empty or free "
@@ -88,6 +101,7 @@ class Preparation:
             image_shape=dataset.image_shape,
             pixel_maximum=dataset.pixel_maximum,
             missing_tokens=dataset.missing_tokens,
+            encoding=encoding,
         )
 
     @cached_property

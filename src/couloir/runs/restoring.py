@@ -165,6 +165,6 @@ def _fitted_rows(dataset: Dataset, split: Split, preparation: Preparation) -> tu
     """
     both = np.union1d(split.train, split.validation)
     for rows, part in ((split.train, "training rows"), (both, "training and validation rows")):
-        if Preparation.fit(dataset, rows).to_json() == preparation.to_json():
+        if Preparation.fit(dataset, rows, preparation.encoding).to_json() == preparation.to_json():
             return rows, part
     return split.train, "training rows"

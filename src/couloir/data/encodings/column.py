@@ -16,10 +16,11 @@ from couloir.data.columns import numbers_of
 class ColumnPreparation:
     """How one raw column becomes features.
 
-    These are, in their order: its number, standardised, if it is one; features of its own; and where
-    training rows had any missing, the marker, which is 1 where the cell is missing and 0 elsewhere. Numbers
-    and their markers are computed for all columns at once (`couloir.data.encodings.rows`); an encoding says
-    how it is fitted, and names and writes the features of its own.
+    These are, in their order: its number, standardised, if it is one; the piecewise-linear components of
+    the number, if it has edges (`couloir.data.encodings.piecewise`); features of its own; and where training
+    rows had any missing, the marker, which is 1 where the cell is missing and 0 elsewhere. Numbers, their
+    components and their markers are computed for all columns at once (`couloir.data.encodings.rows`); a kind
+    of column says how it is fitted, and names and writes the features of its own.
 
     Attributes:
         name: the raw column.
@@ -30,14 +31,18 @@ class ColumnPreparation:
         fill: median of the training rows, in the column's own units.
         low: the smallest value of the training rows, and
         high: the largest, in the column's own units.
-        mean: of the filled training rows.
-        scale: their standard deviation (divisor n); where it is 0 the feature is always 0, for nothing
-            has been learnt about other values.
+        mean: of the filled training rows; their median where the column is `smooth`.
+        scale: their standard deviation (divisor n), or what `couloir.data.encodings.robust` says where the
+            column is `smooth`; where it is 0 the feature is always 0, for nothing has been learnt about
+            other values.
         marker: whether there is a feature for "missing".
         categories: the texts seen in training, sorted (of an ordered column in its order) that have
             features.
         parts: what of a date has features besides its days.
         levels: all texts that an ordered column can take, in their order.
+        edges: b₀ < … < b_T, between which its T piecewise-linear components rise, in the column's own units;
+            empty where it has none.
+        smooth: whether the standardised number is clipped smoothly.
     """
 
     name: str
@@ -54,6 +59,8 @@ class ColumnPreparation:
     categories: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
+    edges: tuple[float, ...] = ()
+    smooth: bool = False
 
     is_number: ClassVar[bool] = False
     """Whether its first feature is a number that is standardised."""
@@ -74,19 +81,27 @@ class ColumnPreparation:
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """Names of the features that are neither the number nor the marker."""
+        """Names of the features that are neither the number, nor its components, nor the marker."""
         return ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of its features, in order: "age", "age missing", "sex=female", "day", "day Monday"."""
+        """Names of its features, in order: "age", "age bin 1", "age missing", "sex=female", "day Monday"."""
         number = (self.name,) if self.is_number else ()
-        return (*number, *self.own_names, *((f"{self.name} missing",) if self.marker else ()))
+        components = (f"{self.name} bin {number}" for number in range(1, len(self.edges)))
+        missing = (f"{self.name} missing",) if self.marker else ()
+        return (*number, *components, *self.own_names, *missing)
+
+    @property
+    def components(self) -> slice:
+        """Which features are the number's piecewise-linear components."""
+        first = self.start + self.is_number
+        return slice(first, first + max(len(self.edges) - 1, 0))
 
     @property
     def own(self) -> slice:
         """Which features are those of `own_names`."""
-        return slice(self.start + self.is_number, self.stop - self.marker)
+        return slice(self.components.stop, self.stop - self.marker)
 
     def numbers(self, cells: pl.Series) -> np.ndarray:
         """The raw cells of a column that is a number [sample], missing as NaN."""

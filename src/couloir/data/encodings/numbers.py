@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,13 @@ class Number(ColumnPreparation):
     """
 
     is_number = True
+
+
+def standard(
+    columns: Sequence[ColumnPreparation], cells: Iterable[np.ndarray]
+) -> Sequence[ColumnPreparation]:
+    """The columns as they are: standardised, and no more."""
+    return columns
 
 
 def statistics(values: np.ndarray) -> list[dict[str, Any]]:

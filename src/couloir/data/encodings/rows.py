@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 
 from couloir.data.encodings.column import ColumnPreparation
+from couloir.data.encodings.piecewise import Components
+from couloir.data.encodings.robust import clip_smoothly
 from couloir.errors import InputError
 
 FARTHEST = 1e4
@@ -68,6 +70,10 @@ class Columns:
         self._positions = np.array([column.start for column in self._numeric], int)
         self._marked = np.flatnonzero([column.marker for column in self._numeric])
         self._markers = np.array([column.stop - 1 for column in self._numeric if column.marker], int)
+        # The encoding is the whole preparation's: all numbers are clipped smoothly, or none.
+        self._smooth = any(column.smooth for column in self._numeric)
+        edged = any(column.edges for column in self._numeric)
+        self._components = Components(self._numeric, len(self.feature_names)) if edged else None
         self._fill, self._low, high, self._mean, self._scale = (
             np.array([getattr(column, name) for column in self._numeric])
             for name in ("fill", "low", "high", "mean", "scale")
@@ -95,8 +101,11 @@ class Columns:
 
     @cached_property
     def _foldable(self) -> bool:
-        """Whether no number lies farther from zero than `FARTHEST` scales, nor has next to no scale."""
-        return all(
+        """Whether no number lies farther from zero than `FARTHEST` scales, nor has next to no scale.
+
+        What is clipped smoothly is not linear in the number, so that no first layer can do it.
+        """
+        return not self._smooth and all(
             max(abs(column.low), abs(column.high)) <= FARTHEST * scale and scale >= LEAST_SCALE
             for column, scale in zip(self._numeric, self._scale.tolist(), strict=True)
         )
@@ -108,10 +117,15 @@ class Columns:
         if isinstance(features, pl.DataFrame) != self.tabular:
             wanted = "a table with named columns" if self.tabular else "an array of numbers [sample, feature]"
             raise InputError(f"The model was trained on {wanted}: give new rows in the same form.")
-        numbers, absent = self._numbers(features, standardised, gaps or len(self._marked) > 0)
+        numbers, absent = self._numbers(features, gaps or len(self._marked) > 0)
+        if self._components:
+            result = self._components.beside_nothing(numbers, dtype)
+        elif not self._whole:
+            result = np.zeros((len(features), len(self.feature_names)), dtype)
+        if standardised:
+            self._standardise(numbers)
         if self._whole:
             return numbers.astype(dtype, copy=False)
-        result = np.zeros((len(features), len(self.feature_names)), dtype)
         result[:, self._positions] = numbers
         if absent is not None:
             result[:, self._markers] = absent[:, self._marked]
@@ -123,9 +137,12 @@ class Columns:
         return result
 
     def _numbers(
-        self, features: pl.DataFrame | np.ndarray, standardised: bool, gaps: bool
+        self, features: pl.DataFrame | np.ndarray, gaps: bool
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """The numbers [sample, numeric column], and where they are missing, if any are."""
+        """The numbers in their own units [sample, numeric column], and where they are missing, if any are.
+
+        They are filled, and taken as the nearest of the training rows.
+        """
         raw = self.raw_numbers(features)
         # In place from here on: over wide rows each copy costs as much as the arithmetic.
         values, absent = np.maximum(raw, self._low, order="C"), None
@@ -134,14 +151,22 @@ class Columns:
         if gaps and np.isnan(np.dot(flat, flat)):
             absent = np.isnan(values)
             np.maximum(np.where(absent, self._fill, raw), self._low, out=values)
-        rows = RUN if len(values) % RUN == 0 else 1
-        run = values.reshape(len(values) // rows, rows * values.shape[1])
-        high, mean, scale = self._runs[rows]
+        run, (high, _, _) = self._in_runs(values)
         np.minimum(run, high, out=run)
-        if standardised:
-            run -= mean
-            run /= scale
         return values, absent
+
+    def _standardise(self, values: np.ndarray) -> None:
+        """Make of numbers in their own units [sample, numeric column] what networks read, in place."""
+        run, (_, mean, scale) = self._in_runs(values)
+        run -= mean
+        run /= scale
+        if self._smooth:
+            clip_smoothly(run)
+
+    def _in_runs(self, values: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """The same numbers, `RUN` rows in one where there are so many, with their high, mean and scale."""
+        rows = RUN if len(values) % RUN == 0 else 1
+        return values.reshape(len(values) // rows, rows * values.shape[1]), self._runs[rows]
 
     def raw_numbers(self, features: pl.DataFrame | np.ndarray) -> np.ndarray:
         """The numbers in their columns' own units [sample, numeric column], missing as NaN."""
