@@ -57,7 +57,6 @@ SEARCHING, SURFACE, PLANE, RESULT = "Search", "On a surface", "Landscape", "Resu
 RULES = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw")
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "linear")
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle")
-ENCODINGS = ("standard", "piecewise", "robust")
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
 ENCODINGS = ("standard", "piecewise", "robust")
 PRECISIONS = ("float32", "float64")
@@ -69,12 +68,20 @@ BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
 
 METRICS = tuple(metrics.METRICS)
 
+PLANS = ("portfolio", "rules")
+"""What a population is: settings that complement one another, or update rules and their learning rates."""
+
+AVERAGED = 12
+"""Members of the portfolio that are averaged, at most."""
+
+EFFORTS = ("quick", "normal", "high")
+
 TRIALS = 512
 """Trials of a search that is given neither their number nor minutes."""
 
-FOLDS, FOLDS_BELOW = 5, 5000
-"""With fewer rows than this a search judges by so many folds unless told otherwise: a small validation part
-would choose by luck among so many trials."""
+FOLDS, FOLDS_BELOW, PORTFOLIO_FOLDS_BELOW = 5, 5000, 20_000
+"""With fewer rows than this a search, or the portfolio, judges by so many folds unless told otherwise: a
+small validation part would choose by luck among so many."""
 
 
 @dataclass(frozen=True)
@@ -293,6 +300,11 @@ TABLE: tuple[Option, ...] = (
     Option("epochs", whole(), (RACE,), TRAINING, "passes over the data", 50, main=(RACE,)),
     Option("epochs", whole(), (LANDSCAPE,), PLANE, "length of the paths",
            usual="as long as the network was trained, or 10"),
+    Option("plan", Name(PLANS), (TRAIN,), TRAINING, "what is trained: portfolio, settings that complement "
+           "one another, judged in folds and averaged; rules, update rules and their rates", metavar="PLAN",
+           usual="portfolio, unless options of the network or its training are given", main=(TRAIN,)),
+    Option("effort", Name(EFFORTS), (TRAIN,), TRAINING, "how much of the portfolio is trained", "normal",
+           metavar="EFFORT"),
     Option("restarts", whole(), (TRAIN, FIT), TRAINING, "initial weights that each network starts from", 1),
     Option("members", whole(), (TRAIN, FIT), TRAINING, "train at most so many networks, evenly spread",
            title="networks at most"),
@@ -318,13 +330,15 @@ TABLE: tuple[Option, ...] = (
     Option("metric", Name(METRICS), (*JUDGED, FIT), JUDGING, "what networks are stopped and chosen by",
            usual="{classification} for classes, {regression} for numbers".format(**metrics.DEFAULT_METRIC),
            title="choose by"),
-    Option("cv", whole(2), (TRAIN,), JUDGING, "judge by K folds of all rows but the test part", title="folds",
-           metavar="K", main=(TRAIN,)),
+    Option("cv", _FOLDS, (TRAIN,), JUDGING, "judge by K folds of all rows but the test part", title="folds",
+           usual=f"{FOLDS} for the portfolio below {PORTFOLIO_FOLDS_BELOW:,} rows, else none", metavar="K",
+           typed="none: by the validation part", given="0: by the validation part", main=(TRAIN,)),
     Option("cv", _FOLDS, (SEARCH,), JUDGING, "judge by K folds", usual=f"{FOLDS} below {FOLDS_BELOW:,} rows",
            typed="none: by the validation part", given="0: by the validation part", title="folds",
            metavar="K", main=(SEARCH,)),
     Option("ensemble", whole(), (TRAIN,), JUDGING, "average at most K networks, chosen on validation, unless "
-           "the winner alone is clearly better there", metavar="K", title="average at most", main=(TRAIN,)),
+           "the winner alone is clearly better there", metavar="K", title="average at most", main=(TRAIN,),
+           usual=f"{AVERAGED} of the portfolio, else none"),
     Option("ensemble", whole(), (FIT,), JUDGING, "keep an average of at most so many members"),
     Option("ensemble", whole(), (SEARCH,), JUDGING, "average at most K trials at the end", 10, metavar="K",
            title="average at most", main=(SEARCH,)),

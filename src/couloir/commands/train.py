@@ -34,7 +34,7 @@ from couloir.runs import stored as runs
 from couloir.runs.records import TrainRecord
 from couloir.runs.records.common import Status
 from couloir.runs.stored import R
-from couloir.selection import tables
+from couloir.selection import portfolio, tables
 from couloir.selection import testing as results
 from couloir.selection.choosing import choose_trained
 from couloir.selection.cross_validation import CrossValidation
@@ -159,9 +159,9 @@ def train(
     observer.loaded(planned.problem)
     observer.planned(planned)
     import_ahead(report=out is not None)
-    trained, status = _train(planned, conditions, observer, stages)
+    trained, status = _train(planned, observer, stages)
     with stages.timed("choose"):
-        choice = choose_trained(planned, conditions, trained, command or as_code("train", given))
+        choice = choose_trained(planned, trained, command or as_code("train", given))
     observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(choice)
@@ -169,7 +169,7 @@ def train(
     return finished(run, out, observer, stages, "writing the report")
 
 
-NOT_CROSSED = ("minutes", "refit", "ensemble", "no_stop")
+NOT_CROSSED = ("minutes", "refit", "ensemble", "no_stop", "plan", "effort")
 """What `train` takes and `cross_validate` does not: it chooses nothing."""
 
 
@@ -194,12 +194,12 @@ def cross_validate(
     Raises:
         InputError: something given cannot be used.
     """
-    conditions, options, _ = sorted_out(TRAIN, given, NOT_CROSSED, cv=cv)
+    conditions, options, _ = sorted_out(TRAIN, given, NOT_CROSSED, cv=cv, plan=portfolio.GRID)
     stages, observer = Stages(), observer or Silent()
     planned = plan_run(data, conditions, options, stages)
     observer.loaded(planned.problem)
     observer.planned(planned)
-    trained, _ = _train(planned, conditions, observer, stages)
+    trained, _ = _train(planned, observer, stages)
     return CrossValidation(planned.problem, trained, planned.metric)
 
 
@@ -222,9 +222,13 @@ def plan_run(data: Any, conditions: Conditions, options: Options, stages: Stages
     Raises:
         InputError: something given cannot be used, or the population does not fit into memory.
     """
-    problem = prepared(data, conditions, stages)
+    with stages.timed("load"):
+        dataset = data if isinstance(data, Dataset) else load(data)
+    conditions = portfolio.settled(conditions, options, dataset)
+    problem = prepared(dataset, conditions, stages)
     with stages.timed("prepare"):
-        planned = plan(problem, options, conditions)
+        chosen = conditions.plan == portfolio.PORTFOLIO
+        planned = portfolio.plan(problem) if chosen else plan(problem, options, conditions)
     placement.check_memory(planned.cost)
     return planned
 
@@ -263,10 +267,9 @@ def imported() -> None:
 # Training, and ending it in good order ------------------------------------------------------------------
 
 
-def _train(
-    planned: Plan, conditions: Conditions, observer: Observer, stages: Stages
-) -> tuple[Trained, Status]:
+def _train(planned: Plan, observer: Observer, stages: Stages) -> tuple[Trained, Status]:
     """Train until all members are done, the time is up, or the person interrupts."""
+    conditions = planned.conditions
     deadline = None if conditions.minutes is None else time.monotonic() + 60 * conditions.minutes
     status: Status = "complete"
     with interruptions(observer) as interrupted:
@@ -286,6 +289,8 @@ def _train(
             seed=conditions.seed,
             patience=conditions.stop_after,
             metric=planned.metric,
+            rungs=planned.rungs,
+            to_the_end=conditions.to_the_end,
             on_epoch=on_epoch,
             precision=conditions.precision,
             machine=conditions.machine,

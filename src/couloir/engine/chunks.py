@@ -53,6 +53,7 @@ class ChunkTraining:
         folds: Folds,
         metric: str,
         compiled_fast: bool = False,
+        to_the_end: bool = False,
     ) -> None:
         """Set up the program and its settings for the members of a chunk, slot by slot."""
         self.chunk, self.metric, self.stack = chunk, metric, folds
@@ -72,6 +73,7 @@ class ChunkTraining:
             noisy=cohort.noise > 0,
             one_restart=chunk.one_restart,
             uneven=self.folds.uneven(cohort.batch_size),
+            to_the_end=to_the_end,
         )
         self.compiled_fast, self.run = compiled_fast, compiled_epoch(compiled_fast)
         self.curves = [_curve(member) for member in self.members]

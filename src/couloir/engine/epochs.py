@@ -113,6 +113,7 @@ class Program:
         noisy: whether noise is added to the inputs.
         one_restart: whether all members are of the same restart.
         uneven: whether some fold has fewer steps to an epoch than there are, and sits the last ones out.
+        to_the_end: whether the last weights are kept, and not those that score best on validation.
     """
 
     layout: tuple[tuple[Rule, int], ...]
@@ -124,6 +125,7 @@ class Program:
     noisy: bool
     one_restart: bool
     uneven: bool = False
+    to_the_end: bool = False
 
 
 class Settings(NamedTuple):
@@ -293,7 +295,8 @@ def epoch(
         finite &= jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim)))
     finite &= jnp.isfinite(ranking) & jnp.isfinite(tie)
     better = (ranking < state.best_score) | ((ranking == state.best_score) & (tie < state.best_tie))
-    improved = finite & (better if data.scored.weights.shape[0] > 1 else True)
+    validated = data.scored.weights.shape[0] > 1 and not program.to_the_end
+    improved = finite & (better if validated else True)
     state = _with_best(program, state, improved, finite, ranking, tie)
     return state, EpochScores(training, validation, improved, finite)
 

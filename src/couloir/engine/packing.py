@@ -120,7 +120,10 @@ def _moved(
     }
     moved = []
     for plan in planned:
-        fresh = ChunkTraining(plan, outcomes, folds, group[0].metric, group[0].compiled_fast)
+        like = group[0]
+        fresh = ChunkTraining(
+            plan, outcomes, folds, like.metric, like.compiled_fast, like.program.to_the_end
+        )
         rule_states = tuple(
             by_rule[rule].of(plan.folds, plan.slots[slots]) for rule, slots in segments(plan.layout)
         )

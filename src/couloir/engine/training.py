@@ -109,6 +109,7 @@ def train_population(
     chunk: int | None = None,
     precision: Precision = "float32",
     initial: Sequence[Any] | None = None,
+    to_the_end: bool = False,
     filled: bool = False,
     machine: Machine | None = None,
 ) -> Trained:
@@ -135,6 +136,8 @@ def train_population(
         precision: of parameters and data, "float32" or "float64".
         initial: for each member the layers (weight [output, input], bias [output]) that it starts from in
             every fold, or None where it draws its own; None: all do.
+        to_the_end: stop nobody, and keep each member's last weights, whatever validation says of others: then
+            its score on validation is as honest as one on rows that had no say.
         filled: fill small data up to one of few sizes, so that data of a few rows more or less need no
             program of their own; that changes no result but by rounding.
         machine: what it is laid out for; None: this one.
@@ -151,13 +154,14 @@ def train_population(
     outcomes = [[Outcome(member) for member in members] for _ in folds]
     budget = max(member.epochs for member in members)
     horizon = budget if epochs is None else min(budget, epochs)
-    patience = patience if folds[0].validation is not None else None
+    patience = None if to_the_end or folds[0].validation is None else patience
     clock, began, seen = compilation.Clock(), time.perf_counter(), 0
     machine = machine or Machine.here()
     passed: list[RungResult] = []
     with engine(precision), clock.running(), ThreadPoolExecutor(machine.workers) as pool:
         stacks = _stack_folds(encoded, seeds, precision, filled)
-        chunks = _laid_out(members, outcomes, stacks, metric, chunk, _stages(horizon, rungs), machine)
+        ahead = _stages(horizon, rungs)
+        chunks = _laid_out(members, outcomes, stacks, metric, chunk, ahead, machine, to_the_end)
         for part in chunks:
             part.begin(initial)
         for number in range(1, horizon + 1):
@@ -206,10 +210,11 @@ def _stack_folds(encoded: Encoded, seeds: Sequence[int], dtype: Any, filled: boo
         for number, fold in enumerate(folds):
             shape = name, fold.train.inputs.shape[1], fold.validation is None
             by_shape.setdefault(shape, []).append(number)
-    return [
-        Folds.of(numbers, [encoded[name][n] for n in numbers], [seeds[n] for n in numbers], dtype, filled, name)
-        for (name, _, _), numbers in by_shape.items()
-    ]
+    found = []
+    for (name, _, _), numbers in by_shape.items():
+        own = [encoded[name][n] for n in numbers]
+        found.append(Folds.of(numbers, own, [seeds[n] for n in numbers], dtype, filled, name))
+    return found
 
 
 def _laid_out(
@@ -220,6 +225,7 @@ def _laid_out(
     most: int | None,
     ahead: Sequence[Stage],
     machine: Machine,
+    to_the_end: bool,
 ) -> list[ChunkTraining]:
     """Every chunk of the population in every fold, before the first step."""
     found = []
@@ -229,7 +235,7 @@ def _laid_out(
         chunks = plan_chunks(own, inputs, outputs, machine, most, folds.numbers, ahead=ahead)
         fast = compiled_fast(chunks, inputs, outputs, max(folds.rows), ahead, machine)
         found += [
-            ChunkTraining(chunk, outcomes, folds, metric, briefly)
+            ChunkTraining(chunk, outcomes, folds, metric, briefly, to_the_end)
             for chunk, briefly in zip(chunks, fast, strict=True)
         ]
     return found

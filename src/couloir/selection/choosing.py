@@ -23,6 +23,7 @@ from couloir.selection.averages import Average, as_one, averaged, is_kept, refit
 from couloir.selection.candidates import Candidate, best_validated, importance, training_scores
 from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.evaluation import Judged, Scores
+from couloir.selection.portfolio import PORTFOLIO
 from couloir.selection.problem import Conditions, Plan, Problem
 from couloir.selection.tables import fold_leaderboard, history, leaderboard
 from couloir.selection.testing import Choice, Finalist, counts, stopping
@@ -153,13 +154,14 @@ def _finalists(listed: Shortlist, winner: Scores, train: np.ndarray, rest: np.nd
     ]
 
 
-def choose_trained(planned: Plan, conditions: Conditions, trained: Trained, command: str) -> Choice:
+def choose_trained(planned: Plan, trained: Trained, command: str) -> Choice:
     """Fix the models that will be tested of a trained population, judged by a validation part or in folds.
 
     Raises:
         InputError: every member diverged.
     """
     problem, metric, outcomes = planned.problem, planned.metric, trained.outcomes
+    conditions = planned.conditions
     crossed = CrossValidation(problem, trained, metric) if problem.folds else None
     candidates = crossed.candidates() if crossed else best_validated(problem, outcomes, metric)
     if not candidates:
@@ -183,7 +185,7 @@ def choose_trained(planned: Plan, conditions: Conditions, trained: Trained, comm
         metric,
         candidates,
         ensemble=conditions.ensemble,
-        refit=conditions.refit or crossed is not None,
+        refit=conditions.refit or (crossed is not None and conditions.plan != PORTFOLIO),
         members=len(planned.members),
         cohorts=planned.cost.cohorts,
         counts=counts(trained),

@@ -19,6 +19,7 @@ from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
+from couloir.engine.outcomes import Rung
 from couloir.engine.placement import Chunk, plan_chunks
 from couloir.engine.training import Data, Precision, by_encoding, readers
 from couloir.errors import InputError, unknown
@@ -28,13 +29,19 @@ from couloir.selection.members import Options
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be trained: the population, its chunks, and what they are predicted to cost."""
+    """What would be trained: the population, its chunks, what they are predicted to cost, when some leave."""
 
     problem: Problem
     members: list[Member]
     chunks: list[Chunk]
     cost: placement.Cost
     metric: str
+    rungs: tuple[Rung, ...] = ()
+
+    @property
+    def conditions(self) -> Conditions:
+        """How it is trained and judged, with what was left open settled."""
+        return self.problem.conditions
 
 
 _USUAL: dict[str, Any] = {name: option.default for name, option in options.taken_by(options.TRAIN).items()}
@@ -59,6 +66,8 @@ class Conditions:
     cv: int | None = None
     ensemble: int | None = None
     no_stop: bool = _USUAL["no_stop"]
+    plan: str | None = None
+    effort: str = _USUAL["effort"]
     machine: Machine = field(default_factory=Machine.here)
 
     def __post_init__(self) -> None:
@@ -68,9 +77,14 @@ class Conditions:
                 object.__setattr__(self, name, option.check_or_none(getattr(self, name)))
 
     @property
+    def to_the_end(self) -> bool:
+        """Whether every member is trained to the end of its schedule, and keeps its last weights."""
+        return self.plan == options.PLANS[0]
+
+    @property
     def stop_after(self) -> int | None:
         """Epochs without gain after which a member is stopped; None: never."""
-        return None if self.no_stop else self.patience
+        return None if self.no_stop or self.to_the_end else self.patience
 
 
 CONDITIONS = tuple(each.name for each in fields(Conditions) if each.name != "machine")
@@ -116,7 +130,9 @@ class Problem:
     def encoded(self, encoding: str) -> list[Prepared]:
         """What the population is trained on in an encoding: the folds, or the one training part."""
         if encoding not in self._encoded:
-            parts = [(fold.train, fold.stopping) for fold in self.folds]
+            # Where nobody is stopped, what a fold holds out is looked at on the way, and decides nothing in it.
+            watched = [fold.held_out if self.conditions.to_the_end else fold.stopping for fold in self.folds]
+            parts = [(fold.train, rows) for fold, rows in zip(self.folds, watched, strict=True)]
             self._encoded[encoding] = [
                 Prepared(*prepare_rows(self.dataset, *rows, self.conditions, encoding))
                 for rows in parts or [(self.split.train, self.split.validation)]
@@ -199,7 +215,7 @@ def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
     if conditions.cv is not None:
         rest = np.sort(np.concatenate([split.train, split.validation]))
         split = Split(rest, rest[:0], split.test)
-        inner = None if conditions.patience is None else INNER
+        inner = None if conditions.patience is None or conditions.to_the_end else INNER
         folds = fold_rows(dataset, rest, conditions.cv, conditions.seed, inner)
     problem = Problem(dataset, split, tuple(folds), conditions, check_columns(dataset, split.train))
     problem.encoded(Member.encoding)  # what cannot be prepared is refused here

@@ -1,0 +1,150 @@
+"""The default plan: a portfolio of settings that complement one another over many tables.
+
+Which network is best depends on the table: on some numbers are best read piecewise-linearly, on some plainly;
+some want dropout. So a portfolio is trained, in folds where rows are few; the worse settings leave at a rung,
+and the answers of the others are averaged. The settings stand in `portfolio.toml`, the most useful first,
+with the script that found them.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from couloir.data.dataset import Dataset
+from couloir.engine.losses import DEFAULT_LOSS
+from couloir.engine.member import Member
+from couloir.engine.optimizers import RULES
+from couloir.engine.outcomes import Rung
+from couloir.engine.placement import Chunk, Cost
+from couloir.errors import InputError
+from couloir.options import AVERAGED, FOLDS, MEMBER, PLANS, PORTFOLIO_FOLDS_BELOW
+from couloir.selection.members import Options
+from couloir.selection.problem import Conditions, Plan, Problem, chosen_metric, predict
+
+ROWS = 3000
+"""Training rows of the tables that the settings were found on, about: their epochs are meant for so many."""
+
+MOST_EPOCHS = 100
+"""Of a setting, on a few rows."""
+
+FEWEST_EPOCHS = 3
+"""Of a setting, on very many."""
+
+BATCHES: Mapping[int, int] = MappingProxyType({600: 32, 1500: 64, 12_000: 128, 60_000: 256})
+"""Below so many rows, so many a step; beyond the last twice as many."""
+
+SECONDS: Mapping[str, float] = MappingProxyType({"quick": 5, "normal": 40, "high": 240})
+"""By effort what training may take, as predicted; with more than `ROWS_IN_SECONDS` rows in proportion."""
+
+ROWS_IN_SECONDS = 10_000
+
+FEWEST = 4
+"""Settings that are trained whatever the time."""
+
+RUNG, KEPT = 1 / 3, 1 / 2
+"""After so much of the training so many of the members go on."""
+
+
+@cache
+def settings() -> tuple[Mapping[str, Any], ...]:
+    """The settings, as the file holds them, the most useful first."""
+    text = files("couloir.selection").joinpath("portfolio.toml").read_text("utf-8")
+    return tuple(map(MappingProxyType, tomllib.loads(text)["setting"]))
+
+
+PORTFOLIO, GRID = PLANS
+
+
+def settled(conditions: Conditions, asked: Options, dataset: Dataset) -> Conditions:
+    """The conditions with the plan decided, and what it decides where nobody did: folds, and the average.
+
+    Raises:
+        InputError: the portfolio is asked for, and something that it sets itself.
+    """
+    given = [name for name, value in asked.given.items() if value is not None]
+    chosen = conditions.plan or (GRID if given else PORTFOLIO)
+    if chosen == PORTFOLIO and given:
+        raise InputError(
+            f"The portfolio sets the {MEMBER[given[0]].words} of its networks itself: leave out "
+            f"{MEMBER[given[0]].typed_as}, or give --plan rules."
+        )
+    folds, average = conditions.cv, conditions.ensemble
+    if chosen == PORTFOLIO:
+        tested = 0 if dataset.test_rows is None else len(dataset.test_rows)
+        few = len(dataset) - tested < PORTFOLIO_FOLDS_BELOW
+        folds = FOLDS if folds is None and few and dataset.times is None else folds
+        average = AVERAGED if average is None else average
+    return replace(conditions, plan=chosen, cv=folds or None, ensemble=average)
+
+
+def plan(problem: Problem) -> Plan:
+    """The members of the portfolio that the effort allows, and what they will cost."""
+    conditions, task, rows = problem.conditions, problem.data.task, problem.least_rows
+    metric = chosen_metric(task, conditions.metric)
+    everybody = members(task, rows, plain=problem.dataset.image_shape is not None)[: conditions.members]
+    allowed, count = seconds(conditions.effort, rows), min(FEWEST, len(everybody))
+    chunks, cost = _predicted(problem, everybody[:count])
+    while count < len(everybody):
+        more = _predicted(problem, everybody[: count + 1])
+        if more[1].seconds > allowed:
+            break
+        count, (chunks, cost) = count + 1, more
+    return Plan(problem, everybody[:count], chunks, cost, metric, rungs(everybody[:count]))
+
+
+def _predicted(problem: Problem, some: Sequence[Member]) -> tuple[list[Chunk], Cost]:
+    return predict(some, problem.trained_on(some), problem.conditions.machine)
+
+
+def members(task: str, rows: int, plain: bool = False) -> list[Member]:
+    """The portfolio for a number of training rows.
+
+    Args:
+        task: "classification" or "regression".
+        rows: that each member learns from.
+        plain: whether the data can be read in the customary encoding only.
+    """
+    usable = [each for each in settings() if not plain or each["encoding"] == Member.encoding]
+    return [member(each, task, rows) for each in usable]
+
+
+def member(setting: Mapping[str, Any], task: str, rows: int) -> Member:
+    """The member that a setting is for so many rows: few rows are gone through more often."""
+    values = dict(setting)
+    rule = RULES[values.pop("optimizer", "adamw")]
+    numbers = {name: float(values.pop(name)) for name in list(values) if name in rule.defaults}
+    epochs = round(values.pop("epochs") * math.sqrt(ROWS / rows))
+    return Member(
+        rule,
+        numbers.pop("learning_rate"),
+        numbers,
+        hidden=tuple(values.pop("hidden")),
+        loss=DEFAULT_LOSS[task],
+        batch_size=batch_size(rows),
+        epochs=min(max(epochs, FEWEST_EPOCHS), MOST_EPOCHS),
+        **values,
+    )
+
+
+def batch_size(rows: int) -> int:
+    """Rows a step, for so many training rows."""
+    size = next((size for below, size in BATCHES.items() if rows < below), 2 * max(BATCHES.values()))
+    return min(size, rows)
+
+
+def seconds(effort: str, rows: int) -> float:
+    """What training may be predicted to take."""
+    return SECONDS[effort] * max(1.0, rows / ROWS_IN_SECONDS)
+
+
+def rungs(population: Sequence[Member]) -> tuple[Rung, ...]:
+    """Where the worse members leave."""
+    epoch = round(RUNG * max(each.epochs for each in population))
+    return (Rung(epoch, KEPT),) if epoch >= 1 and len(population) > FEWEST else ()
