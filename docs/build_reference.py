@@ -48,6 +48,8 @@ MODULES = (
     "couloir.data.dataset",
     "couloir.data.preparation",
     "couloir.data.encodings.column",
+    "couloir.data.encodings.piecewise",
+    "couloir.data.encodings.robust",
     "couloir.selection.search.space",
     "couloir.model.predictor",
     "couloir.model.files",

@@ -17,6 +17,7 @@ import pytest
 
 import couloir
 from couloir.commands.predict import predict_table
+from couloir.data.encodings import ENCODINGS
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 from couloir.errors import InputError
@@ -44,10 +45,10 @@ def network(preparation: Preparation, hidden: tuple[int, ...] = (12, 9), activat
     return Model(layers, activation, preparation)
 
 
-def fitted(source: Any, **options: Any) -> tuple[Any, Preparation]:
+def fitted(source: Any, encoding: str = "standard", **options: Any) -> tuple[Any, Preparation]:
     """A data set and a preparation of its first two thirds, so that the rest holds what is new to it."""
     data = load(source, **options)
-    return data, Preparation.fit(data, np.arange(2 * len(data) // 3))
+    return data, Preparation.fit(data, np.arange(2 * len(data) // 3), encoding)
 
 
 def answers(model: Predictor, path: Path, source: Any, float32: bool = False) -> dict[str, np.ndarray]:
@@ -126,6 +127,62 @@ def test_every_kind_of_column_and_every_activation_agree(activation: str, tmp_pa
     assert kinds == {"numeric", "boolean", "date", "ordered", "categorical", "hashed"}
     model = network(preparation, activation=activation)
     assert_agreement(model, tmp_path / "model.onnx", frame)
+
+
+@pytest.mark.usefixtures("few_categories")
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_feature_of_every_encoding_is_what_the_preparation_makes(encoding: str, tmp_path: Path) -> None:
+    """A network of one layer that hands on its inputs, targets as they are."""
+    frame = every_kind().with_columns(
+        pl.Series("long", [f"{i * 7 % 60:02d}" for i in range(900)]).cast(
+            pl.Enum([f"{i:02d}" for i in range(60)])
+        ),
+        pl.Series("tail", np.exp(np.arange(900.0) / 9)),
+    )
+    data, preparation = fitted(frame, encoding, target="t")
+    assert preparation.encoding == encoding
+    own = replace(preparation, target_mean=0.0, target_scale=1.0)
+    width = len(own.feature_names)
+    model = Model(((np.eye(width), np.zeros(width)),), "linear", own)
+    found = answers(model, tmp_path / "m.onnx", frame)["value"]
+    np.testing.assert_allclose(found, own.inputs(data.features, np.float64), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_arrays_agree_in_every_encoding(encoding: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    array = random.normal(size=(300, 4)) ** 3
+    array[:, 2] = random.integers(0, 2, 300)
+    array[::7, 1] = np.nan
+    array[:, 3] = 1.5
+    _, preparation = fitted((array, np.arange(300) % 3), encoding, task="classification")
+    assert preparation.left_out == ("x3",)
+    assert_agreement(network(preparation), tmp_path / "m.onnx", array)
+
+
+def test_an_average_over_encodings_agrees(tmp_path: Path) -> None:
+    data = load("diabetes")
+    preparations = [Preparation.fit(data, np.arange(300), encoding) for encoding in ENCODINGS]
+    model = Ensemble(preparations[0], tuple(map(network, preparations)), (0.2, 0.3, 0.5))
+    assert_agreement(model, tmp_path / "m.onnx", "diabetes")
+    expected = sum(
+        weight * each.predict_prepared(each.preparation.inputs(data.features, np.float64))
+        for each, weight in zip(model.networks, model.weights, strict=True)
+    )
+    np.testing.assert_allclose(model.answers(data.features), expected, rtol=1e-9)
+
+
+def test_robust_numbers_far_out_are_3(tmp_path: Path) -> None:
+    """Their squares overflow in float64."""
+    tail = np.concatenate([np.linspace(0, 1e-100, 90), np.linspace(-1e90, 1e90, 10)])
+    # A column beside it: of one number alone onnxruntime takes a mean below float32's range as 0.
+    array = np.stack([tail, np.arange(100.0)], axis=1)
+    data = load((array, np.arange(100.0)))
+    preparation = Preparation.fit(data, np.arange(100), "robust")
+    own = replace(preparation, target_mean=0.0, target_scale=1.0)
+    found = answers(Model(((np.eye(2), np.zeros(2)),), "linear", own), tmp_path / "m.onnx", array)["value"]
+    np.testing.assert_allclose(found, own.inputs(array, np.float64), rtol=1e-13)
+    assert found[-1, 0] == 3
 
 
 def test_an_average_of_networks_with_preparations_of_their_own_agrees(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from msgspec import structs
 
 import couloir
 from couloir.commands.landscape import Landscape, landscape, open_landscape
+from couloir.data.encodings import ENCODINGS
+from couloir.data.preparation import Preparation
 from couloir.errors import InputError
 from couloir.figures.landscapes.sharpness import slice_profile, slice_spectrum
 from couloir.figures.landscapes.slices import slice_bowl, slice_contour, slice_paths
@@ -91,6 +93,19 @@ def test_a_point_of_the_slice_has_the_loss_of_the_network_there(
     other = drawn["line"].tables["path"].filter(pl.col("rule") != about.member.rule.name).row(-1, named=True)
     at_one = table.filter((pl.col("x") - 1).abs() < 1e-9)["loss"].item()
     assert at_one == pytest.approx(other["loss"], rel=2e-6)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_rows_that_a_network_was_fitted_to_are_found_in_its_encoding(
+    stored: runs.StoredRun, encoding: str
+) -> None:
+    about = restored(stored, "iris")
+    assert about.part == "training rows"
+    both = np.union1d(about.rows, stored.predictions["row"].to_numpy())
+    preparation = Preparation.fit(about.dataset, both, encoding)
+    found = restored(replace(stored, model=replace(about.model, preparation=preparation)), "iris")
+    assert found.part == "training and validation rows"
+    assert np.array_equal(found.rows, both)
 
 
 def test_the_path_of_the_winner_meets_its_network(

@@ -21,7 +21,7 @@ SINCE: Mapping[str, int] = MappingProxyType(
         **dict.fromkeys(("ArgMax", "Flatten", "Gather", "MatMul", "Not", "Softmax"), 1),
         "Concat": 4,
         "Reshape": 5,
-        **dict.fromkeys(("Abs", "Cast", "Exp", "Floor", "Log", "Neg", "Relu", "Sigmoid", "Tanh"), 6),
+        **dict.fromkeys(("Abs", "Cast", "Exp", "Floor", "Log", "Neg", "Relu", "Sigmoid", "Sqrt", "Tanh"), 6),
         **dict.fromkeys(("Add", "Cos", "Div", "Equal", "Greater", "Mul", "Sin", "Sub"), 7),
         **dict.fromkeys(("Max", "Min"), 8),
         **dict.fromkeys(("IsNaN", "Where"), 9),

@@ -8,8 +8,12 @@ import numpy as np
 
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.dates import THURSDAY, YEAR
+from couloir.data.encodings.robust import CLIP
 from couloir.data.preparation import Preparation
 from couloir.export.nodes import Nodes
+
+FARTHEST = 1e100
+"""A robust number's size is taken as this at most before it is squared: clipped it is 3 either way."""
 
 
 def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> tuple[str, np.ndarray]:
@@ -33,16 +37,19 @@ def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> 
     if numeric:
         numbers, absent = _numbers(nodes, preparation, numeric, raw)
         marked = [place for place, column in enumerate(numeric) if column.marker]
-        pieces.append(numbers)
+        pieces.append(_standardised(nodes, numeric, numbers))
         order += [column.start for column in numeric]
+        if any(column.edges for column in numeric):
+            pieces.append(_components(nodes, numeric, numbers))
+            order += [place for column in numeric for place in _places(column.components)]
         if marked:
             pieces.append(nodes.doubles(nodes.add("Gather", absent, nodes.constant(marked), axis=1)))
             order += [numeric[place].stop - 1 for place in marked]
     for column in preparation.columns:
-        first = column.start + column.is_number
-        order += range(first, column.stop - (column.marker and column.is_number))
+        order += _places(column.own)
         if column.categories:
             pieces.append(_categories(nodes, column, raw[column.name], preparation.missing_tokens))
+            order += [column.stop - 1] * (column.marker and not column.is_number)
         elif column.parts:
             pieces.append(_date_parts(nodes, column, raw[column.name]))
     whole = pieces[0] if len(pieces) == 1 else nodes.add("Concat", *pieces, axis=1)
@@ -52,7 +59,7 @@ def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> 
 def _numbers(
     nodes: Nodes, preparation: Preparation, numeric: list[ColumnPreparation], raw: Mapping[str, str]
 ) -> tuple[str, str]:
-    """The standardised numbers [sample, numeric column], and where they are missing."""
+    """The numbers in their own units, filled and clipped [sample, numeric column]; where they are missing."""
     if preparation.tabular:
         cells = [_ranks(nodes, c, raw[c.name]) if c.kind == "ordered" else raw[c.name] for c in numeric]
         values = nodes.add("Concat", *cells, axis=1)
@@ -62,10 +69,38 @@ def _numbers(
     absent = nodes.add("IsNaN", values)
     values = nodes.add("Where", absent, nodes.constant([column.fill for column in numeric]), values)
     values = nodes.add("Max", values, nodes.constant([column.low for column in numeric]))
-    values = nodes.add("Min", values, nodes.constant([column.high for column in numeric]))
+    return nodes.add("Min", values, nodes.constant([column.high for column in numeric])), absent
+
+
+def _standardised(nodes: Nodes, numeric: list[ColumnPreparation], values: str) -> str:
+    """The standardised numbers [sample, numeric column], clipped smoothly where they are robust."""
     values = nodes.add("Sub", values, nodes.constant([column.mean for column in numeric]))
     scale = nodes.constant([column.scale or np.inf for column in numeric])
-    return nodes.add("Div", values, scale), absent
+    values = nodes.add("Div", values, scale)
+    if not any(column.smooth for column in numeric):
+        return values
+    # Of numbers so large that their square overflows nothing but the sign counts.
+    for end, limit in (("Max", -FARTHEST), ("Min", FARTHEST)):
+        values = nodes.add(end, values, nodes.constant(limit))
+    shares = nodes.add("Div", values, nodes.constant(CLIP))
+    square = nodes.add("Add", nodes.add("Mul", shares, shares), nodes.constant(1.0))
+    return nodes.add("Div", values, nodes.add("Sqrt", square))
+
+
+def _components(nodes: Nodes, numeric: list[ColumnPreparation], values: str) -> str:
+    """The piecewise-linear components of numbers [sample, component], column after column."""
+    edged = [(place, column) for place, column in enumerate(numeric) if column.edges]
+    low = np.concatenate([column.edges[:-1] for _, column in edged])
+    width = np.concatenate([np.diff(column.edges) for _, column in edged])
+    numbers = np.repeat([place for place, _ in edged], [len(column.edges) - 1 for _, column in edged])
+    parts = nodes.add("Gather", values, nodes.constant(numbers), axis=1)
+    parts = nodes.add("Div", nodes.add("Sub", parts, nodes.constant(low)), nodes.constant(width))
+    return nodes.add("Min", nodes.add("Max", parts, nodes.constant(0.0)), nodes.constant(1.0))
+
+
+def _places(features: slice) -> range:
+    """Which features a slice holds."""
+    return range(features.start, features.stop)
 
 
 def _ranks(nodes: Nodes, column: ColumnPreparation, texts: str) -> str:

@@ -190,3 +190,10 @@ def test_rows_of_many_tiles_are_what_few_are():
         np.testing.assert_allclose(whole[:, column.components], expected, rtol=1e-14)
     for size in (1, 13, 64, 128):
         assert np.array_equal(preparation.inputs(array[:size], np.float64), whole[:size])
+
+
+def test_numbers_far_beyond_very_narrow_bins_are_beyond_them():
+    """Counted in the bins' width they would overflow; a warning is an error here."""
+    preparation = fitted([*np.linspace(0, 1e-250, 48), 1e90])
+    assert len(preparation.columns[0].edges) == 49
+    assert components(preparation, 1e90, 0.0).tolist() == [[1] * 48, [0] * 48]

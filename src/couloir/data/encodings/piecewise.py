@@ -81,6 +81,7 @@ class Components:
 
     def __init__(self, numeric: Sequence[ColumnPreparation], features: int) -> None:
         """Those of fitted columns that are numbers, some of which have edges, among so many features."""
+        self._positions = np.array([column.start for column in numeric], np.intp)
         self._number, self._low = np.zeros(features, np.intp), np.zeros(features)
         # Features that are no components become 0, whatever number they are taken of.
         self._width = np.full(features, np.inf)
@@ -90,26 +91,28 @@ class Components:
                 self._low[column.components] = column.edges[:-1]
                 self._width[column.components] = np.diff(column.edges)
 
-    def beside_nothing(self, numbers: np.ndarray, dtype: Any) -> np.ndarray:
-        """All features of a row [sample, feature], of which those that are no components are 0.
+    def beside(self, numbers: np.ndarray, own_units: np.ndarray, dtype: Any) -> np.ndarray:
+        """All features of some rows [sample, feature], 0 where they are neither numbers nor components.
 
         Computed in float64 and rounded once. A row that has NaN among its numbers may be NaN all over.
 
         Args:
-            numbers: filled, in their columns' own units [sample, numeric column].
+            numbers: as features [sample, numeric column].
+            own_units: the same, filled, in their columns' own units [sample, numeric column].
             dtype: type of the result.
         """
-        rows, features = len(numbers), len(self._number)
-        result = np.empty((rows, features), dtype)
+        count, features = len(numbers), len(self._number)
+        result = np.empty((count, features), dtype)
         tile = max(TILE // features, 1)
-        room = np.empty((min(tile, rows), features))
+        room = np.empty((min(tile, count), features))
         with np.errstate(over="ignore"):  # what is far beyond a very narrow bin is clipped
-            for start in range(0, rows, tile):
-                some = numbers[start : start + tile]
-                part = room[: len(some)]
-                # With numbers of places checked, as it is by default, it would copy them first.
-                np.take(some, self._number, axis=1, out=part, mode="clip")
+            for start in range(0, count, tile):
+                rows = slice(start, start + tile)
+                part = room[: len(own_units[rows])]
+                # By default it would check the places, and write to an array of its own first.
+                np.take(own_units[rows], self._number, axis=1, out=part, mode="clip")
                 part -= self._low
                 part /= self._width
-                np.clip(part, 0.0, 1.0, out=result[start : start + tile], casting="same_kind")
+                np.clip(part, 0.0, 1.0, out=result[rows], casting="same_kind")
+                result[rows, self._positions] = numbers[rows]
         return result

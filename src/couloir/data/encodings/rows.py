@@ -118,15 +118,16 @@ class Columns:
             wanted = "a table with named columns" if self.tabular else "an array of numbers [sample, feature]"
             raise InputError(f"The model was trained on {wanted}: give new rows in the same form.")
         numbers, absent = self._numbers(features, gaps or len(self._marked) > 0)
-        if self._components:
-            result = self._components.beside_nothing(numbers, dtype)
-        elif not self._whole:
-            result = np.zeros((len(features), len(self.feature_names)), dtype)
+        own_units = numbers.copy() if self._components and standardised else numbers
         if standardised:
             self._standardise(numbers)
         if self._whole:
             return numbers.astype(dtype, copy=False)
-        result[:, self._positions] = numbers
+        if self._components:
+            result = self._components.beside(numbers, own_units, dtype)
+        else:
+            result = np.zeros((len(features), len(self.feature_names)), dtype)
+            result[:, self._positions] = numbers
         if absent is not None:
             result[:, self._markers] = absent[:, self._marked]
         for column in self._more:
