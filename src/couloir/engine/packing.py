@@ -52,9 +52,7 @@ def pack(
     return kept
 
 
-def _packed(
-    group: Sequence[ChunkTraining], number: int, sure: int, machine: Machine
-) -> list[Chunk] | None:
+def _packed(group: Sequence[ChunkTraining], number: int, sure: int, machine: Machine) -> list[Chunk] | None:
     """The chunks that are to take the place of a cohort's, or None where they stay.
 
     Either fewer chunks of the present layout, which need no compiling, or chunks of a new layout.
@@ -121,9 +119,7 @@ def _moved(
     moved = []
     for plan in planned:
         like = group[0]
-        fresh = ChunkTraining(
-            plan, outcomes, folds, like.metric, like.compiled_fast, like.program.to_the_end
-        )
+        fresh = ChunkTraining(plan, outcomes, folds, like.metric, like.compiled_fast, like.program.to_the_end)
         rule_states = tuple(
             by_rule[rule].of(plan.folds, plan.slots[slots]) for rule, slots in segments(plan.layout)
         )

@@ -297,9 +297,7 @@ def _check(
             raise InputError("Sample weights have to be above 0: leave out the rows that should not count.")
 
 
-def _check_initial(
-    members: Sequence[Member], encoded: Encoded, initial: Sequence[Any] | None
-) -> None:
+def _check_initial(members: Sequence[Member], encoded: Encoded, initial: Sequence[Any] | None) -> None:
     """Raise an InputError for layers to start from that do not fit the members."""
     if initial is None:
         return

@@ -130,7 +130,7 @@ class Problem:
     def encoded(self, encoding: str) -> list[Prepared]:
         """What the population is trained on in an encoding: the folds, or the one training part."""
         if encoding not in self._encoded:
-            # Where nobody is stopped, what a fold holds out is looked at on the way, and decides nothing in it.
+            # Where nobody is stopped, what a fold holds out is looked at on the way, and decides nothing.
             watched = [fold.held_out if self.conditions.to_the_end else fold.stopping for fold in self.folds]
             parts = [(fold.train, rows) for fold, rows in zip(self.folds, watched, strict=True)]
             self._encoded[encoding] = [
