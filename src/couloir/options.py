@@ -309,7 +309,7 @@ TABLE: tuple[Option, ...] = (
     Option("members", whole(), (TRAIN, FIT), TRAINING, "train at most so many networks, evenly spread",
            title="networks at most"),
     Option("patience", _PATIENCE, (TRAIN, SEARCH, FIT), TRAINING,
-           "stop a network after so many epochs without gain", 10, metavar="EPOCHS", typed="none: never",
+           "stop a network after so many epochs without gain (the portfolio is trained to its end)", 10, metavar="EPOCHS", typed="none: never",
            given="None: never"),
     Option("no_stop", Flag(), (TRAIN,), TRAINING,
            "stop nobody, and report what stopping by patience would have changed", False,

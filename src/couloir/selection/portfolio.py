@@ -75,13 +75,14 @@ def settled(conditions: Conditions, asked: Options, dataset: Dataset) -> Conditi
             f"The portfolio sets the {MEMBER[given[0]].words} of its networks itself: leave out "
             f"{MEMBER[given[0]].typed_as}, or give --plan rules."
         )
-    folds, average = conditions.cv, conditions.ensemble
+    folds, average, patience = conditions.cv, conditions.ensemble, conditions.patience
     if chosen == PORTFOLIO:
+        patience = None
         tested = 0 if dataset.test_rows is None else len(dataset.test_rows)
         few = len(dataset) - tested < PORTFOLIO_FOLDS_BELOW
         folds = FOLDS if folds is None and few and dataset.times is None else folds
         average = AVERAGED if average is None else average
-    return replace(conditions, plan=chosen, cv=folds or None, ensemble=average)
+    return replace(conditions, plan=chosen, cv=folds or None, ensemble=average, patience=patience)
 
 
 def plan(problem: Problem) -> Plan:

@@ -84,7 +84,7 @@ class Conditions:
     @property
     def stop_after(self) -> int | None:
         """Epochs without gain after which a member is stopped; None: never."""
-        return None if self.no_stop or self.to_the_end else self.patience
+        return None if self.no_stop else self.patience
 
 
 CONDITIONS = tuple(each.name for each in fields(Conditions) if each.name != "machine")
@@ -215,7 +215,7 @@ def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
     if conditions.cv is not None:
         rest = np.sort(np.concatenate([split.train, split.validation]))
         split = Split(rest, rest[:0], split.test)
-        inner = None if conditions.patience is None or conditions.to_the_end else INNER
+        inner = None if conditions.patience is None else INNER
         folds = fold_rows(dataset, rest, conditions.cv, conditions.seed, inner)
     problem = Problem(dataset, split, tuple(folds), conditions, check_columns(dataset, split.train))
     problem.encoded(Member.encoding)  # what cannot be prepared is refused here
