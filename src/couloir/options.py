@@ -55,8 +55,10 @@ SEARCHING, SURFACE, PLANE, RESULT = "Search", "On a surface", "Landscape", "Resu
 """What options are grouped by, on help pages and forms."""
 
 RULES = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw")
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "linear")
-SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle")
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "mish", "selu",
+               "linear")  # fmt: skip
+SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle", "coslog4",
+             "flat_cosine")  # fmt: skip
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
 ENCODINGS = ("standard", "piecewise", "robust")
 PRECISIONS = ("float32", "float64")

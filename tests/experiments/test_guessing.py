@@ -80,12 +80,12 @@ def test_values_are_scored_by_their_squared_error():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "selu", "tanh"])
 def test_guesses_spread_as_initial_weights_do_times_the_scale(activation):
     widths, key = (50, 60, 40), jax.random.key(1)
     for number, scale in enumerate(SCALES):
         hidden, last = guess(key, number, widths, activation, SCALES, jnp.float32)
-        expected = math.sqrt(2 / 50) if activation == "relu" else math.sqrt(6 / 110 / 3)
+        expected = math.sqrt({"relu": 2 / 50, "selu": 1 / 50, "tanh": 6 / 110 / 3}[activation])
         assert float(jnp.std(hidden.weight)) == pytest.approx(scale * expected, rel=0.05)
         assert float(jnp.abs(last.weight).max()) == pytest.approx(scale * math.sqrt(6 / 100), rel=0.01)
         assert float(jnp.std(last.bias)) == pytest.approx(scale * math.sqrt(2 / 100), rel=0.4)

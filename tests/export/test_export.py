@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 import couloir
+import references
 from couloir.commands.predict import predict_table
 from couloir.data.encodings import ENCODINGS
 from couloir.data.loading import load, load_features
@@ -183,6 +184,26 @@ def test_robust_numbers_far_out_are_3(tmp_path: Path) -> None:
     found = answers(Model(((np.eye(2), np.zeros(2)),), "linear", own), tmp_path / "m.onnx", array)["value"]
     np.testing.assert_allclose(found, own.inputs(array, np.float64), rtol=1e-13)
     assert found[-1, 0] == 3
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_an_activation_s_nodes_alone_are_its_formula_near_0_and_far_out(activation: str) -> None:
+    from couloir.export.activations import ACTIVATIONS as AS_NODES  # they import onnx
+    from couloir.export.nodes import Nodes
+
+    nodes, real = Nodes({"x", "y"}), onnx.TensorProto.DOUBLE
+    answer = AS_NODES[activation](nodes, "x")
+    nodes.add("Mul", answer, nodes.constant(1.0), name="y")
+    ends = [onnx.helper.make_tensor_value_info(name, real, ["sample"]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph(nodes.nodes, activation, ends[:1], ends[1:], nodes.constants)
+    opsets = [onnx.helper.make_opsetid("", nodes.opsets[""])]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=7)
+    session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    half = np.append(np.geomspace(1e-3, 40, 40), [800.0, 1e4])
+    at = np.concatenate([-half, [0.0], half])
+    (found,) = session.run(["y"], {"x": at})
+    expected = references.ACTIVATIONS[activation].value(at)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_an_average_of_networks_with_preparations_of_their_own_agrees(tmp_path: Path) -> None:

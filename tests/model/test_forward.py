@@ -34,6 +34,18 @@ def test_every_layer_answers_as_the_formula_says(activation: str) -> None:
     np.testing.assert_array_equal(rows, before)  # nothing is written over
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_sums_far_out_are_answered_as_the_formula_says(activation: str, dtype: type) -> None:
+    """With no overflow on the way, which would be a warning and so an error."""
+    rows = np.array([[-1e4], [-100.0], [-30.0], [0.0], [30.0], [100.0], [1e4]], dtype)
+    one, zero = np.ones((1, 1), dtype), np.zeros(1, dtype)
+    hidden, _ = signals([(one, zero), (one, zero)], rows, activation)
+    assert hidden.dtype == dtype or activation == "gelu"  # which SciPy's erf is given in double precision
+    expected = references.ACTIVATIONS[activation].value(rows.astype(np.float64))
+    np.testing.assert_allclose(hidden, expected, rtol=1e-6, atol=1e-7)
+
+
 def test_single_precision_weights_answer_rows_in_double() -> None:
     network = [(np.float32([[0.1, 0.2]]), np.float32([0.3]))]
     (found,) = signals(network, np.array([[1.0, 2.0]]), "tanh")

@@ -172,6 +172,28 @@ def normal_density(x: Vector) -> Vector:
     return np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
 
 
+def mish(x: Vector) -> Vector:
+    return x * np.tanh(np.logaddexp(0, x))
+
+
+def mish_slope(x: Vector) -> Vector:
+    """tanh s + x σ(x) / cosh² s with s = log(1 + eˣ)."""
+    softplus = np.logaddexp(0, x)
+    return np.tanh(softplus) + x * special.expit(x) / np.cosh(np.minimum(softplus, 300)) ** 2
+
+
+def selu_constants() -> tuple[float, float]:
+    """λ and α of selu: its answers to standard normal sums have mean 0, variance 1 (Klambauer et al. 2017).
+
+    Of z standard normal, E max(z, 0) = 1/√(2π), E max(z, 0)² = ½, and E[e^(kz); z < 0] = e^(k²/2) Φ(−k).
+    """
+    first, second = (math.exp(k**2 / 2) * special.ndtr(-k) for k in (1, 2))
+    depth = 1 / math.sqrt(2 * math.pi) / (0.5 - first)
+    return 1 / math.sqrt(0.5 + depth**2 * (second - 2 * first + 0.5)), depth
+
+
+SELU_SCALE, SELU_DEPTH = selu_constants()
+
 ACTIVATIONS: Mapping[str, ActivationReference] = {
     "sigmoid": ActivationReference(special.expit, lambda x: special.expit(x) * special.expit(-x)),
     "tanh": ActivationReference(np.tanh, lambda x: np.cosh(x) ** -2.0),
@@ -198,6 +220,13 @@ ACTIVATIONS: Mapping[str, ActivationReference] = {
         "he",
     ),
     "softplus": ActivationReference(lambda x: np.logaddexp(0, x), special.expit),
+    "mish": ActivationReference(mish, mish_slope, (), "he"),
+    "selu": ActivationReference(
+        lambda x: SELU_SCALE * (np.maximum(x, 0) + SELU_DEPTH * np.expm1(np.minimum(x, 0))),
+        lambda x: SELU_SCALE * np.where(x > 0, 1, SELU_DEPTH * np.exp(np.minimum(x, 0))),
+        (0.0,),
+        "lecun",
+    ),
     "linear": ActivationReference(np.positive, np.ones_like),
 }
 
@@ -247,6 +276,10 @@ def one_cycle(p: float) -> float:
     return 1e-4 + (1 - 1e-4) * math.cos(math.pi / 2 * (p - 0.3) / 0.7) ** 2
 
 
+def flat_cosine(p: float) -> float:
+    return 1.0 if p <= 0.5 else math.cos(math.pi / 2 * (2 * p - 1)) ** 2
+
+
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "constant": lambda p: 1.0,
     "step": lambda p: 1.0 if p < 1 / 3 else 0.1 if p < 2 / 3 else 0.01,
@@ -255,13 +288,20 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "linear": lambda p: 1 - p,
     "cosine": lambda p: math.cos(math.pi / 2 * p) ** 2,
     "one_cycle": one_cycle,
+    "coslog4": lambda p: math.sin(math.pi * math.log1p(15 * p) / math.log(2)) ** 2,
+    "flat_cosine": flat_cosine,
 }
 
 
 def schedule_factor(name: str, step: int, total: int, warmup: float = 0.0) -> float:
-    """The factor at one step: a straight rise over the warm-up, the schedule over the rest, then held."""
+    """The factor at one step: a straight rise over the warm-up, the schedule over the rest, then held.
+
+    coslog4, which begins at 0, has begun when the warm-up does.
+    """
     step = min(step, total - 1)
     rising = round(warmup * total)
+    if name == "coslog4":
+        return SCHEDULES[name](step / total) * min((step + 1) / (rising + 1), 1)
     if step < rising:
         return SCHEDULES[name](0.0) * (step + 1) / (rising + 1)
     return SCHEDULES[name]((step - rising) / max(total - rising, 1))

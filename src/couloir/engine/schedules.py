@@ -56,6 +56,22 @@ def one_cycle(progress: np.ndarray) -> np.ndarray:
     return np.where(progress < peak, low + (1 - low) * rise, end + (1 - end) * fall)
 
 
+def coslog4(progress: np.ndarray) -> np.ndarray:
+    """½ (1 − cos(2π log₂(1 + 15p))): four waves from 0 up to 1 and back, each twice as long as the last.
+
+    They end at p = 1/15, 3/15, 7/15 and 1 (Holzmüller et al. 2024). The first step's factor is 0.
+    """
+    return 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * progress)))
+
+
+def flat_cosine(progress: np.ndarray) -> np.ndarray:
+    """½ (1 + cos(π (max(1, 2p) − 1))): 1 for the first half, then half a cosine wave down to nothing.
+
+    (Holzmüller et al. 2024, for the strength of regularisation.)
+    """
+    return 0.5 * (1 + np.cos(np.pi * (np.maximum(1, 2 * progress) - 1)))
+
+
 SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
     {
         "constant": constant,
@@ -65,9 +81,14 @@ SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
         "linear": linear,
         "cosine": cosine,
         "one_cycle": one_cycle,
+        "coslog4": coslog4,
+        "flat_cosine": flat_cosine,
     }
 )
 """Schedules by name."""
+
+FROM_NOTHING = frozenset({"coslog4"})
+"""Schedules that begin at 0. They run under a warm-up: to wait there for its end would be to stand still."""
 
 
 def factors(name: str, steps: np.ndarray, total: int, warmup: float = 0.0) -> np.ndarray:
@@ -78,13 +99,14 @@ def factors(name: str, steps: np.ndarray, total: int, warmup: float = 0.0) -> np
         steps: step numbers from 0, [step].
         total: steps in the whole budget, the schedule's horizon; beyond it the last factor holds.
         warmup: share of the budget over which the rate first rises in a straight line; the schedule
-            runs over what is left.
+            runs over what is left, or, where it is one of `FROM_NOTHING`, over the whole budget.
 
     Returns:
         factors [step], float64.
     """
     last = np.minimum(steps, total - 1)
     rising = round(warmup * total)
-    progress = np.maximum(last - rising, 0) / max(total - rising, 1)
+    begin = 0 if name in FROM_NOTHING else rising
+    progress = np.maximum(last - begin, 0) / max(total - begin, 1)
     ramp = np.minimum((last + 1) / (rising + 1), 1.0)
     return SCHEDULES[name](progress) * ramp

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from couloir.engine.activations import RECTIFIED
+from couloir.engine.activations import NORMAL_VARIANCE
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.architectures.mlp import Layer, Network, forward, initialise, parameter_count
 from couloir.engine.compilation import cached
@@ -59,16 +59,17 @@ def guess(
 ) -> Network:
     """The network of a guess: every weight and bias drawn, times ``scales[number % len(scales)]``.
 
-    Into a hidden layer of a rectified activation: normal with variance 2/inputs. Into any other: uniform
-    within ±√(6/(inputs + outputs)).
+    Into a hidden layer of one of `NORMAL_VARIANCE`: normal with that variance, divided by the number of
+    inputs. Into any other: uniform within ±√(6/(inputs + outputs)).
     """
     own = jax.random.fold_in(key, number)
     scale = jnp.asarray(scales, dtype)[number % len(scales)]
-    layers, names = [], (*by_layer(activation, len(widths) - 2), None)
+    layers, names = [], (*by_layer(activation, len(widths) - 2), "linear")
     for place, (inputs, outputs) in enumerate(pairwise(widths)):
         layer_key, shape = jax.random.fold_in(own, place), (outputs, inputs + 1)
-        if names[place] in RECTIFIED:
-            drawn = math.sqrt(2 / inputs) * standard_normal(layer_key, shape, dtype)
+        variance = NORMAL_VARIANCE.get(names[place])
+        if variance is not None:
+            drawn = math.sqrt(variance / inputs) * standard_normal(layer_key, shape, dtype)
         else:
             drawn = math.sqrt(6 / (inputs + outputs)) * uniform(layer_key, shape, dtype)
         drawn = scale * drawn

@@ -8,12 +8,32 @@ from types import MappingProxyType
 import numpy as np
 
 from couloir.export.nodes import Nodes
+from couloir.model.forward import SELU_DEPTH, SELU_SCALE
 
 
 def _elu(nodes: Nodes, x: str) -> str:
+    zero = nodes.constant(0.0)
+    return nodes.add("Add", nodes.add("Max", x, zero), _below(nodes, x))
+
+
+def _below(nodes: Nodes, x: str) -> str:
+    """exp(min(x, 0)) − 1."""
     zero, one = nodes.constant(0.0), nodes.constant(1.0)
-    below = nodes.add("Sub", nodes.add("Exp", nodes.add("Min", x, zero)), one)
-    return nodes.add("Add", nodes.add("Max", x, zero), below)
+    return nodes.add("Sub", nodes.add("Exp", nodes.add("Min", x, zero)), one)
+
+
+def _selu(nodes: Nodes, x: str) -> str:
+    above = nodes.add("Max", x, nodes.constant(0.0))
+    below = nodes.add("Mul", nodes.constant(SELU_DEPTH), _below(nodes, x))
+    return nodes.add("Mul", nodes.constant(SELU_SCALE), nodes.add("Add", above, below))
+
+
+def _mish(nodes: Nodes, x: str) -> str:
+    """x n / (n + 2) with n = eˣ (eˣ + 2), the exponent at most 20 (`couloir.engine.activations.mish`)."""
+    two = nodes.constant(2.0)
+    power = nodes.add("Exp", nodes.add("Min", x, nodes.constant(20.0)))
+    n = nodes.add("Mul", power, nodes.add("Add", power, two))
+    return nodes.add("Mul", x, nodes.add("Div", n, nodes.add("Add", n, two)))
 
 
 def _softplus(nodes: Nodes, x: str) -> str:
@@ -62,6 +82,8 @@ ACTIVATIONS: Mapping[str, Callable[[Nodes, str], str]] = MappingProxyType(
         "gelu": _gelu,
         "silu": lambda nodes, x: nodes.add("Mul", x, nodes.add("Sigmoid", x)),
         "softplus": _softplus,
+        "mish": _mish,
+        "selu": _selu,
         "linear": lambda nodes, x: x,
     }
 )

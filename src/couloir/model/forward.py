@@ -20,6 +20,21 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
+def _mish(x: np.ndarray) -> np.ndarray:
+    """x n / (n + 2) with n = eˣ (eˣ + 2), as `couloir.engine.activations.mish` has it."""
+    power = np.exp(np.minimum(x, 20))
+    n = power * (power + 2)
+    return x * (n / (n + 2))
+
+
+SELU_SCALE, SELU_DEPTH = 1.0507009873554804934, 1.6732632423543772848
+"""λ and α of selu, λx above 0 and λα (eˣ − 1) below: normal sums keep mean 0 and variance 1 with these."""
+
+
+def _selu(x: np.ndarray) -> np.ndarray:
+    return SELU_SCALE * np.where(x > 0, x, SELU_DEPTH * np.expm1(np.minimum(x, 0)))
+
+
 ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
     {
         "sigmoid": _sigmoid,
@@ -30,6 +45,8 @@ ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType
         "gelu": _gelu,
         "silu": lambda x: x * _sigmoid(x),
         "softplus": lambda x: np.logaddexp(x, 0),
+        "mish": _mish,
+        "selu": _selu,
         "linear": lambda x: x,
     }
 )

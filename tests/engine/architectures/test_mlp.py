@@ -77,6 +77,34 @@ def test_activations_are_finite_and_right_far_out_and_at_0(name: str) -> None:
     assert sides[0] - 1e-6 <= slopes[2] <= sides[1] + 1e-6
 
 
+@pytest.mark.parametrize("name", ["mish", "selu"])
+def test_values_and_slopes_are_those_of_jax_nn(name: str, float64: None) -> None:
+    at, theirs = jnp.append(jnp.asarray(POINTS), 0.0), getattr(jax.nn, name)
+    np.testing.assert_allclose(ACTIVATIONS[name](at), theirs(at), rtol=1e-12, atol=1e-16)
+    ours, slopes = (jax.vmap(jax.grad(each))(at) for each in (ACTIVATIONS[name], theirs))
+    np.testing.assert_allclose(ours, slopes, rtol=1e-11, atol=4e-15)
+
+
+def test_mish_by_hand_at_0_and_where_its_exponent_is_capped(float64: None) -> None:
+    """At 0 the slope is tanh(log 2) = (4 − 1)/(4 + 1), the curvature 1 − (3/5)²; beyond 20 mish is x."""
+    mish, zero = ACTIVATIONS["mish"], jnp.asarray(0.0)
+    assert float(mish(zero)) == 0
+    assert float(jax.grad(mish)(zero)) == pytest.approx(0.6, rel=1e-15)
+    assert float(jax.grad(jax.grad(mish))(zero)) == pytest.approx(0.64, rel=1e-14)
+    beyond = jnp.asarray([20.0, 20.1, 100.0])
+    np.testing.assert_array_equal(mish(beyond), beyond)
+    np.testing.assert_allclose(jax.vmap(jax.grad(mish))(beyond), 1, rtol=4e-15)
+
+
+def test_selu_keeps_mean_0_and_variance_1_through_many_layers() -> None:
+    """Which is what its constants and its initial weights are for (Klambauer et al. 2017)."""
+    network = initialise((1,), (400,) * 11, "selu", SINGLE)
+    inputs = np.random.default_rng(0).normal(size=(400, 300)).astype(np.float32)
+    signal = forward(network[:-1], jnp.asarray(inputs), "selu")  # the tenth layer's sums
+    assert float(jnp.mean(signal)) == pytest.approx(0, abs=0.1)
+    assert float(jnp.var(signal)) == pytest.approx(1, abs=0.2)
+
+
 # Forward and backward ---------------------------------------------------------------------------------
 
 
@@ -194,9 +222,9 @@ BIG = (300, 120, 250, 80)
 
 
 def distribution(drawn: str, inputs: int, outputs: int) -> Any:
-    """He: normal with variance 2/inputs. Glorot: uniform on ±√(6/(inputs + outputs))."""
-    if drawn == "he":
-        return stats.norm(0, np.sqrt(2 / inputs))
+    """He, LeCun: normal with variance 2/inputs, 1/inputs. Glorot: uniform on ±√(6/(inputs + outputs))."""
+    if drawn != "glorot":
+        return stats.norm(0, np.sqrt({"he": 2, "lecun": 1}[drawn] / inputs))
     limit = np.sqrt(6 / (inputs + outputs))
     return stats.uniform(-limit, 2 * limit)
 
@@ -207,7 +235,7 @@ def fits(weights: np.ndarray, drawn: str, inputs: int, outputs: int) -> bool:
     The standard error of a variance is √((kurtosis − 1)/n) of it, with kurtosis 3 and 9/5.
     """
     expected = distribution(drawn, inputs, outputs)
-    error = np.sqrt((2 if drawn == "he" else 0.8) / weights.size)
+    error = np.sqrt((0.8 if drawn == "glorot" else 2) / weights.size)
     shape = stats.kstest(weights.ravel(), expected.cdf).pvalue > 1e-5
     return bool(shape and abs(weights.var() / expected.var() - 1) < 5 * error)
 

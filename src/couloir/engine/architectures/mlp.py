@@ -17,7 +17,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from couloir.engine.activations import ACTIVATIONS, RECTIFIED
+from couloir.engine.activations import ACTIVATIONS, NORMAL_VARIANCE
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.machine import FEW_OUTPUTS
 from couloir.engine.randomness import words
@@ -37,10 +37,11 @@ Network = tuple[Layer, ...]
 def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, dtype: DTypeLike) -> Network:
     """Initial weights as fits the activations, as NumPy arrays; biases 0.
 
-    Into a hidden layer of relu, leaky relu, elu, gelu or silu: normal with variance 2/inputs (He et al.
-    2015). Into any other layer, the outputs' included: uniform within ±√(6/(inputs + outputs)) (Glorot &
-    Bengio 2010). Drawn in double precision and rounded once, so that both precisions begin alike; on the
-    host, where nothing has to be compiled for it.
+    Into a hidden layer of relu, leaky relu, elu, gelu, silu or mish: normal with variance 2/inputs (He et
+    al. 2015); of selu: with variance 1/inputs (LeCun et al. 1998; Klambauer et al. 2017). Into any other
+    layer, the outputs' included: uniform within ±√(6/(inputs + outputs)) (Glorot & Bengio 2010). Drawn
+    in double precision and rounded once, so that both precisions begin alike; on the host, where nothing has
+    to be compiled for it.
 
     Args:
         entropy: whole numbers that the draw depends on; each layer draws from its own number added.
@@ -48,11 +49,12 @@ def initialise(entropy: Sequence[int], widths: Sequence[int], activation: str, d
         activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
         dtype: of the parameters.
     """
-    layers, names = [], (*by_layer(activation, len(widths) - 2), None)
+    layers, names = [], (*by_layer(activation, len(widths) - 2), "linear")
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
         generator = np.random.default_rng([*entropy, number])
-        if names[number] in RECTIFIED:
-            weight = generator.normal(0, (2 / inputs) ** 0.5, (outputs, inputs))
+        variance = NORMAL_VARIANCE.get(names[number])
+        if variance is not None:
+            weight = generator.normal(0, (variance / inputs) ** 0.5, (outputs, inputs))
         else:
             limit = (6 / (inputs + outputs)) ** 0.5
             weight = generator.uniform(-limit, limit, (outputs, inputs))

@@ -84,13 +84,13 @@ LADDERS: Mapping[str, Ladder] = MappingProxyType(
         ),
         "width": Ladder("width", _listed((1, 2, 3, 4, 6, 8, 12, 16)), _wide),
         "depth": Ladder("hidden layers", _listed((0, 1, 2, 3, 4)), _deep),
-        "activation": _option("activation", MEMBER["activation"].choices[:8]),
+        "activation": _option("activation", MEMBER["activation"].choices[:MOST_VALUES]),
         "l2": _option("l2", (0.0, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)),
         "l1": _option("l1", (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)),
         "dropout": _option("dropout", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)),
         "noise": _option("noise", (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)),
         "batch_size": _option("batch_size", (2, 4, 8, 16, 32, 64, 128, 256)),
-        "schedule": _option("schedule", MEMBER["schedule"].choices),
+        "schedule": _option("schedule", MEMBER["schedule"].choices[:MOST_VALUES]),
         "restart": Ladder("initial weights", lambda count: range(count), _of("restart")),
     }
 )
