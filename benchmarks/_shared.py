@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 
-SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+SHARED_DATA = Path(
+    os.environ.get("COULOIR_SHARED_DATA") or Path(__file__).resolve().parents[1].parent / "shared" / "data"
+)
+"""Beside the project; a second checkout elsewhere is told by COULOIR_SHARED_DATA where that is."""
+
 PACKAGES = ("couloir", "jax", "numpy", "scikit-learn", "torch")
 
 
