@@ -14,7 +14,7 @@ import numpy as np
 
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.mlp import parameter_count
-from couloir.engine.outcomes import Trained
+from couloir.engine.outcomes import RungResult, Trained
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model
 from couloir.runs.records import learned
@@ -167,16 +167,17 @@ def choose_trained(planned: Plan, trained: Trained, command: str) -> Choice:
     if not candidates:
         raise none_left(len(outcomes), " in some fold" if crossed else "")
     number = candidates[0].number
+    how = {"plan": conditions.plan, "rungs": [_rung(each) for each in trained.rungs]}
     if crossed:
         told: dict[str, Any] = {
             "training": crossed.training(number),
-            "more": {"cross_validation": crossed.record(number)},
+            "more": {"cross_validation": crossed.record(number), **how},
             "leaderboard": fold_leaderboard(crossed),
             "tables": {"folds": crossed.table()},
         }
     else:
         told = {
-            "more": {"stopping": stopping(outcomes[number], metric, conditions)},
+            "more": {"stopping": stopping(outcomes[number], metric, conditions), **how},
             "leaderboard": leaderboard(outcomes, metric, problem.widths),
         }
     return choose(
@@ -194,6 +195,11 @@ def choose_trained(planned: Plan, trained: Trained, command: str) -> Choice:
         history=history(trained),
         **told,
     )
+
+
+def _rung(result: RungResult) -> learned.Rung:
+    """What run.json says of a rung."""
+    return learned.Rung(epoch=result.epoch, entered=result.entered, kept=result.kept)
 
 
 def none_left(members: int, where: str = "") -> InputError:

@@ -206,6 +206,14 @@ class Stopping(Part):
     stop_epoch: int | None = None
 
 
+class Rung(Part):
+    """After an epoch so many of the members that had come so far went on."""
+
+    epoch: int
+    entered: int
+    kept: int
+
+
 class LearnedRecord(DataRecord, kw_only=True):
     """What run.json holds of a run that ends in a model.
 
@@ -256,8 +264,15 @@ class LearnedRecord(DataRecord, kw_only=True):
 
 
 class TrainRecord(LearnedRecord, kw_only=True, tag="train"):
-    """What run.json holds of a training."""
+    """What run.json holds of a training.
 
+    Attributes:
+        plan: "portfolio", settings that complement one another; or "rules", rules and their learning rates.
+        rungs: what happened where the worse members left.
+    """
+
+    plan: Literal["portfolio", "rules"] = "rules"
+    rungs: list[Rung] = field(default_factory=list)
     stopping: Stopping | None = None
 
 
