@@ -107,8 +107,9 @@ def test_settings_of_optax_s_rules() -> None:
 def test_a_split_in_per_cent() -> None:
     assert parse_split("80/10/10") == (0.8, 0.1, 0.1)
     assert Split().write(parse_split("62.5/20/17.5")) == "62.5/20/17.5"
-    for text in ("80/20", "80/10/20", "100/0/0", "a/b/c", ""):
-        with pytest.raises(InputError, match="not three positive percentages"):
+    assert parse_split(Split().write((0.85, 0.15, 0))) == (0.85, 0.15, 0)
+    for text in ("80/20", "80/10/20", "100/0/0", "85/0/15", "a/b/c", ""):
+        with pytest.raises(InputError, match=r"not three percentages .* only the last may be 0"):
             parse_split(text)
 
 

@@ -293,7 +293,10 @@ def _setting(text: str) -> Any:
 
 
 class Split(Kind):
-    """Shares of training, validation and test in per cent, as in 70/15/15; who divides rows checks them."""
+    """Shares of training, validation and test in per cent, as in 70/15/15; who divides rows checks them.
+
+    A test share of 0 means that nothing is tested.
+    """
 
     def read(self, text: str, flag: str, several: bool) -> tuple[float, float, float]:
         """The shares that "70/15/15" names."""
@@ -305,18 +308,29 @@ class Split(Kind):
 
 
 def parse_split(text: str) -> tuple[float, float, float]:
-    """The fractions that "70/15/15" names: training, validation, test.
+    """The fractions that "70/15/15" names: training, validation, test; the last may be 0.
 
     Raises:
-        InputError: not three positive numbers with the sum 100.
+        InputError: not three such numbers with the sum 100.
     """
     try:
         parts = [float(part) for part in text.split("/")]
     except ValueError:
         parts = []
-    if len(parts) != 3 or not all(0 < part < 100 for part in parts) or abs(sum(parts) - 100) > 1e-9:
+    if not are_shares(parts, 100):
         raise InputError(
-            f"The split '{text}' is not three positive percentages with the sum 100: "
-            "write training/validation/test, as in 70/15/15."
+            f"The split '{text}' is not three percentages with the sum 100, of which only the last may be 0: "
+            "write training/validation/test, as in 70/15/15, or 85/15/0 to test nothing."
         )
     return parts[0] / 100, parts[1] / 100, parts[2] / 100
+
+
+def are_shares(parts: Sequence[float], whole: float) -> bool:
+    """Whether these are shares of training, validation and test, of which only the last may be 0."""
+    # What is not a number is in no range.
+    return (
+        len(parts) == 3
+        and all(0 < part < whole for part in parts[:2])
+        and 0 <= parts[2] < whole
+        and abs(sum(parts) - whole) <= 1e-9
+    )

@@ -345,7 +345,7 @@ TABLE: tuple[Option, ...] = (
     Option("ensemble", whole(), (SEARCH,), JUDGING, "average at most K trials at the end", 10, metavar="K",
            title="average at most", main=(SEARCH,)),
     Option("split", Split(), JUDGED, JUDGING, "training, validation and test rows", (0.70, 0.15, 0.15),
-           typed="in per cent", given="shares, as in (0.7, 0.15, 0.15)", metavar="A/B/C"),
+           typed="in per cent; 85/15/0: no test", given="shares, as in (0.7, 0.15, 0.15)", metavar="A/B/C"),
     Option("validation_fraction", Number(0, 1, open_low=True, none="none"), (FIT,), JUDGING,
            "share of the rows to choose by where fit is given no others", 0.15,
            given="None: members train to the end and are chosen by their training score"),

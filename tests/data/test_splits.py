@@ -27,6 +27,7 @@ def classes_of_sizes(sizes: list[int], seed: int = 0):
         ("70/15/15", (0.7, 0.15, 0.15)),
         ("80/10/10", (0.8, 0.1, 0.1)),
         ("33.4/33.3/33.3", (0.334, 0.333, 0.333)),
+        ("85/15/0", (0.85, 0.15, 0)),
     ],
 )
 def test_a_split_is_read(text, fractions):
@@ -34,7 +35,19 @@ def test_a_split_is_read(text, fractions):
 
 
 @pytest.mark.parametrize(
-    "text", ["70/15", "70/15/20", "100/0/0", "a/b/c", "", "70/30/0", "-10/60/50", "nan/50/50", "70-15-15"]
+    "text",
+    [
+        "70/15",
+        "70/15/20",
+        "100/0/0",
+        "a/b/c",
+        "",
+        "85/0/15",
+        "0/85/15",
+        "80/30/-10",
+        "-10/60/50",
+        "nan/50/50",
+    ],
 )
 def test_a_wrong_split_is_refused(text):
     with pytest.raises(InputError, match="sum 100"):
@@ -98,6 +111,50 @@ def test_regression_is_divided_by_size_alone():
     target = np.linspace(0, 1, 1000) ** 2
     split = split_rows(load((target[:, None], target)), (0.6, 0.3, 0.1))
     assert split.sizes == {"train": 600, "validation": 300, "test": 100}
+
+
+@pytest.mark.parametrize(
+    "fractions", [(1, 0, 0), (0.85, 0, 0.15), (0, 0.85, 0.15), (0.9, 0.2, -0.1), (0.5, 0.5)]
+)
+def test_only_the_test_part_may_be_empty(fractions):
+    with pytest.raises(InputError, match=r"only the last may be 0: .*\(0.85, 0.15, 0\) to test nothing"):
+        split_rows(load("iris"), fractions)
+
+
+@given(
+    sizes=st.lists(st.integers(5, 60), min_size=2, max_size=7),
+    percent=st.sampled_from([85, 80, 50, 98]),
+    seed=st.integers(0, 2**31),
+)
+@settings(max_examples=20, deadline=None)
+def test_without_a_test_part_every_row_is_learnt_from_or_chosen_by(sizes, percent, seed):
+    data = classes_of_sizes(sizes)
+    split = split_rows(data, (percent / 100, 1 - percent / 100, 0), seed)
+    assert split.test.size == 0
+    assert np.array_equal(np.sort(np.concatenate([split.train, split.validation])), np.arange(len(data)))
+    counts = np.bincount(data.target[split.validation], minlength=len(sizes))
+    assert (counts >= 1).all()
+    assert (np.abs(counts - np.array(sizes) * (1 - percent / 100)) < 2.0).all()
+
+
+@pytest.mark.parametrize("role", ["groups", "times"])
+def test_groups_and_times_need_no_third_part_without_a_test(role):
+    # Two groups, two times: enough for two parts, too few for three.
+    halves = np.repeat([0, 1], 10)
+    data = replace(load((np.arange(20.0)[:, None], np.arange(20.0))), **{role: halves})
+    split = split_rows(data, (0.5, 0.5, 0))
+    assert split.sizes == {"train": 10, "validation": 10, "test": 0}
+    assert len(set(halves[split.train])) == len(set(halves[split.validation])) == 1
+    with pytest.raises(InputError):
+        split_rows(data, (0.4, 0.3, 0.3))
+
+
+def test_the_sources_own_test_rows_are_left_alone_where_nothing_is_tested():
+    data = load("digits")
+    own = np.arange(1500, 1797)
+    split = split_rows(replace(data, test_rows=own), (0.8, 0.2, 0))
+    assert split.test.size == 0
+    assert np.array_equal(np.sort(np.concatenate([split.train, split.validation])), np.arange(1500))
 
 
 def test_the_sources_own_test_rows_are_the_test():

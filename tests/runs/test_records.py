@@ -42,6 +42,17 @@ def test_there_are_runs_of_every_version_and_of_every_kind() -> None:
     assert set(NEXT) == set(range(1, SCHEMA_VERSION))
 
 
+@pytest.mark.parametrize("name", ["test", "linear", "baseline", "ledger", "finalists"])
+def test_a_record_that_was_tested_in_part_is_refused(name: str) -> None:
+    held = content(recorded("classes"))
+    if name == "finalists":
+        held[name][0]["test"] = None
+    else:
+        held[name] = None
+    with pytest.raises(ValueError, match="some of it was tested and some was not"):
+        record_of(held)
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
 def test_a_record_says_what_run_json_says(folder: Path) -> None:
     held, record = content(folder), read_record(folder)
@@ -51,15 +62,18 @@ def test_a_record_says_what_run_json_says(folder: Path) -> None:
     for name in ("command", "created", "seed", "status", "seconds", "versions"):
         assert getattr(record, name) == held[name]
     if isinstance(record, LearnedRecord):
-        test = held["test"].get("scores", held["test"])
-        assert record.test.scores == {name: test[name] for name in record.test.scores}
-        assert set(record.test.scores) == set(record.test.intervals) == set(held["linear"]["test"])
+        if held["test"] is None:
+            assert record.test is record.linear is record.baseline is record.ledger is None
+        else:
+            test = held["test"].get("scores", held["test"])
+            assert record.test.scores == {name: test[name] for name in record.test.scores}
+            assert set(record.test.scores) == set(record.test.intervals) == set(held["linear"]["test"])
         assert record.winner.member == held["winner"]["member"]
         described = held["winner"].get("hyperparameters", held["winner"])
         assert record.winner.optimizer == described["optimizer"]
         assert record.winner.learning_rate == described["learning_rate"]
         assert record.winner.hyperparameters["batch_size"] == described["batch_size"]
-        assert record.headline.test == record.test.scores
+        assert record.headline.test == (None if record.test is None else record.test.scores)
         assert [each.name for each in record.finalists if each.headline] == [record.headline.name]
 
 

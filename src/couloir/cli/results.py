@@ -108,7 +108,7 @@ def _tables(run: Run[Any]) -> Iterable[Table]:
 
 
 def winner_words(record: LearnedRecord) -> str:
-    """The winner in one line: rule, rate, network, and its test score with the interval."""
+    """The winner in one line: rule, rate, network, and its test score with the interval, if it was tested."""
     winner, kept = record.winner, record.headline
     layers = "-".join(map(str, winner.hidden))
     activation = winner.hyperparameters["activation"]
@@ -116,28 +116,35 @@ def winner_words(record: LearnedRecord) -> str:
     text = f"{winner.optimizer} at learning rate {words.number(winner.learning_rate)}, {network}: "
     if kept.name == "ensemble":
         text += f"in an ensemble of {words.count(kept.networks, 'network')}: "
-    return f"{text}test {_test_words(record)}"
+    return text + _score_words(record)
 
 
-def _test_words(record: LearnedRecord) -> str:
-    metric, other = standings.metrics_told(record)
-    low, high = record.test.intervals[metric]
-    interval = f"95 % interval {shown(metric, low)} to {shown(metric, high)}"
-    scores = record.test.scores
-    score = f"{words.METRIC_NAMES[metric]} {shown(metric, scores[metric])} ({interval})"
-    return f"{score}, {words.METRIC_NAMES[other]} {shown(other, scores[other])}"
+def _score_words(record: LearnedRecord) -> str:
+    """Two scores on the test part; without one those where the choice was made, which say so."""
+    (metric, other), test = standings.metrics_told(record), record.test
+    scores = test.scores if test else record.headline.validation or record.validation
+    first, second = (f"{words.METRIC_NAMES[each]} {shown(each, scores[each])}" for each in (metric, other))
+    if test is None:
+        return f"{first}, {second} where it was chosen; nothing was tested"
+    low, high = test.intervals[metric]
+    return f"test {first} (95 % interval {shown(metric, low)} to {shown(metric, high)}), {second}"
 
 
 def _verdict(record: LearnedRecord) -> Lines:
     """The models to beat, and how often this test part has been used."""
     metric = HEADLINE_METRIC[record.data.task]
-    rivals = [f"{each.name} {shown(metric, each.test[metric])}" for each in (record.linear, record.baseline)]
-    yield "against", ", ".join(rivals)
+    if record.rivals:
+        rivals = [f"{each.name} {shown(metric, each.test[metric])}" for each in record.rivals]
+        yield "against", ", ".join(rivals)
+    else:
+        from couloir.report.summary import untested_words
+
+        yield "note", " ".join(untested_words(record)).replace("\u202f", " ")
     if record.refit_diverged:
         from couloir.report.summary import REFIT_DIVERGED
 
         yield "note", REFIT_DIVERGED
-    times = record.ledger.times_scored
+    times = record.times_scored
     if times is not None and times > 1:
         yield "note", f"this test part has now been scored {times} times, and tells a little less each time"
 

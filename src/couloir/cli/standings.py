@@ -30,7 +30,7 @@ def shown(metric: str, value: float | None) -> str:
 
 
 def metrics_told(record: LearnedRecord) -> tuple[str, str]:
-    """The two metrics that are told of the test part."""
+    """The two metrics that are told of the model that is kept."""
     return HEADLINE_METRIC[record.data.task], "log_loss" if record.data.is_classification else "mae"
 
 
@@ -180,16 +180,18 @@ def search_lines(record: SearchRecord) -> Lines:
 
 
 def finalists(record: LearnedRecord) -> Table:
-    """The models that were tested, the one that is kept in bold."""
-    metrics, chosen = metrics_told(record), record.metric
+    """The models that were tested, or would have been, the one that is kept in bold."""
+    metrics, chosen = metrics_told(record) if record.test else (), record.metric
     heads = [f"test {words.METRIC_NAMES[metric]}" for metric in metrics]
-    found = table("tested", "networks", f"validation {words.METRIC_NAMES[chosen]}", *heads)
+    found = table(
+        "tested" if record.test else "model", "networks", f"validation {words.METRIC_NAMES[chosen]}", *heads
+    )
     for entry in record.finalists:
         found.add_row(
             entry.name,
             str(entry.networks),
             shown(chosen, entry.validation[chosen]) if entry.validation else "–",
-            *(shown(metric, entry.test[metric]) for metric in metrics),
+            *(shown(metric, (entry.test or {})[metric]) for metric in metrics),
             style="bold" if entry.headline else "",
         )
     return found

@@ -18,11 +18,13 @@ def data_lines(problem: Problem) -> Iterable[tuple[str, str]]:
         yield "" if number else "data", line
     sizes = problem.split.sizes
     if problem.folds:
-        parts = f"{sizes['train']:,} in {len(problem.folds)} folds, {sizes['test']:,} to test"
+        parts = f"{sizes['train']:,} in {len(problem.folds)} folds"
     else:
         parts = f"{sizes['train']:,} to learn from, {sizes['validation']:,} to choose by"
-        parts += f", {sizes['test']:,} to test"
-    yield "rows", parts
+    yield "rows", f"{parts}, {sizes['test']:,} to test"
+    own = problem.dataset.test_rows
+    if own is not None and not sizes["test"]:
+        yield "", f"{len(own):,} rows that the data bring to test on are left alone"
 
 
 def seconds_left(progress: Progress, minutes: float | None) -> float | None:

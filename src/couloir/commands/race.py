@@ -99,7 +99,13 @@ def asked_of_race(given: Mapping[str, Any], machine: Machine | None = None) -> A
             "rates with 'couloir train'."
         )
     usual = {name: taken_by(RACE)[name].default for name in ("rates", "replicates", "epochs")}
-    return sorted_out(RACE, usual | dict(given), ON_A_SURFACE, machine=machine, patience=None)
+    asked = sorted_out(RACE, usual | dict(given), ON_A_SURFACE, machine=machine, patience=None)
+    if not asked.conditions.split[-1]:
+        raise InputError(
+            "A race tests its winner, and this split leaves no row for it: give a test part, as in 70/15/15; "
+            "without one there are 'couloir train' and 'couloir search'."
+        )
+    return asked
 
 
 def runners(problem: Problem, options: Options) -> list[Member]:

@@ -129,7 +129,8 @@ def search(
     import_ahead(report=True)
     with stages.timed("choose"):
         choice = _choice(under_way, asked, observer)
-    observer.stage("testing")
+    if len(choice.problem.split.test):
+        observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(choice)
     run.folder = under_way.folder

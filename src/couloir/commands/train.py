@@ -162,7 +162,8 @@ def train(
     trained, status = _train(planned, observer, stages)
     with stages.timed("choose"):
         choice = choose_trained(planned, trained, command or as_code("train", given))
-    observer.stage("testing")
+    if len(planned.problem.split.test):
+        observer.stage("testing")
     with stages.timed("evaluate"):
         run = tested(choice)
     run.record.status = status
@@ -204,7 +205,7 @@ def cross_validate(
 
 
 def tested(choice: Choice) -> Run[Any]:
-    """Score what was chosen on the test part, and put the run together."""
+    """Score what was chosen on the test part, if there is one, and put the run together."""
     imported()
     return Run(
         results.record(choice),

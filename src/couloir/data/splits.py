@@ -13,6 +13,7 @@ from couloir.data.dataset import Dataset, Fold, Split
 from couloir.data.division import blocks, take_groups, take_latest, take_rows, windows
 from couloir.engine import seeds
 from couloir.errors import InputError
+from couloir.kinds import are_shares
 from couloir.options import TRAIN, taken_by
 from couloir.text import count
 
@@ -34,23 +35,26 @@ def split_rows(dataset: Dataset, fractions: Fractions = USUAL, seed: int = 0) ->
       changes of time nearest to the shares. The seed changes nothing.
     - Where the data set brings test rows of its own, they are the test part, and the others are divided
       in the proportion of the first two fractions. (Test rows and others may then share a group.)
+    - A test share of 0 leaves the test part empty: nothing is tested. Test rows that the data set brings
+      are then in no part.
 
     Args:
         dataset: what to divide.
-        fractions: of training, validation and test; their sum is 1.
+        fractions: of training, validation and test, of which only the last may be 0; their sum is 1.
         seed: the run seed; the same seed gives the same split.
 
     Returns:
-        Sorted row numbers that share none and together are every row.
+        Sorted row numbers that share none and together are every row, but for test rows left alone.
 
     Raises:
-        InputError: a part would be empty; a class has too few rows to be in every part (with groups or
-            times: in training); there are fewer groups or times than parts.
+        InputError: a part that is asked for would be empty; a class has too few rows to be in each of them
+            (with groups or times: in training); there are fewer groups or times than parts.
     """
-    if len(fractions) != 3 or not all(0 < part < 1 for part in fractions) or abs(sum(fractions) - 1) > 1e-9:
+    if not are_shares(fractions, 1):
         raise InputError(
-            f"The split {tuple(fractions)} is not three positive fractions with the sum 1: "
-            "give training, validation and test, as in (0.7, 0.15, 0.15)."
+            f"The split {tuple(fractions)} is not three fractions with the sum 1, of which only the last may "
+            "be 0: give training, validation and test, as in (0.7, 0.15, 0.15), or (0.85, 0.15, 0) to test "
+            "nothing."
         )
     generator = seeds.generator(seeds.PARTS, seed)
     rows = np.arange(len(dataset))
@@ -58,12 +62,15 @@ def split_rows(dataset: Dataset, fractions: Fractions = USUAL, seed: int = 0) ->
     if dataset.test_rows is not None:
         test = np.sort(dataset.test_rows)
         rest = np.setdiff1d(rows, test, assume_unique=True)
-    else:
+    elif test_share:
         test, rest = _divide(dataset, rows, test_share, 2, generator)
+    else:
+        rest = rows
     share = validation_share / (train_share + validation_share)
     validation, train = _divide(dataset, rest, share, 1, generator)
-    _check_parts(dataset, rows, {"train": train, "validation": validation, "test": test})
-    return Split(train=train, validation=validation, test=test)
+    parts = {"train": train, "validation": validation} | ({"test": test} if test_share else {})
+    _check_parts(dataset, rows, parts)
+    return Split(train=train, validation=validation, test=parts.get("test", rows[:0]))
 
 
 def replicate_rows(

@@ -28,7 +28,8 @@ def charts(run: Run[Any]) -> list[Chart]:
 def choice_words(record: TrainRecord, validated: CrossValidation) -> str:
     """How the winner was chosen by cross-validation."""
     metric, rest = validated.metric, record.data.split.train + record.data.split.validation
-    text = f"The {rest:,} rows outside the test part were divided into {count(validated.folds, 'fold')}. "
+    apart = " outside the test part" if record.test else ""
+    text = f"The {rest:,} rows{apart} were divided into {count(validated.folds, 'fold')}. "
     if record.n_members == 1:
         text += "The network was trained once for each fold, on the other folds, and scored on that one"
     else:
@@ -37,8 +38,13 @@ def choice_words(record: TrainRecord, validated: CrossValidation) -> str:
     if refit := record.winner.refit_epochs:
         text += f". It was then trained on all {rest:,} rows for {count(refit, 'epoch')}, the median of its "
         text += "best epochs over the folds"
-        text += "; the test score is that network's" if record.headline.name == "refitted" else ""
+        text += "; the test score is that network's" if is_tested_again(record) else ""
     return f"{text}."
+
+
+def is_tested_again(record: LearnedRecord) -> bool:
+    """Whether the test score is that of the winner trained again."""
+    return record.test is not None and record.headline.name == "refitted"
 
 
 def table(record: LearnedRecord) -> dict[str, Any] | None:

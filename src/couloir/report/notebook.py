@@ -70,13 +70,21 @@ def html(run: Run[Any] | TableRun[Any]) -> str:
 
 
 def _learned_line(record: records.LearnedRecord) -> str:
-    usual = HEADLINE_METRIC[record.data.task]
-    low, high = (words.metric(usual, end) for end in record.test.intervals[usual])
-    score = f"{words.METRIC_NAMES[usual]} {words.metric(usual, record.test.scores[usual])}"
     winner = record.winner
     found = f"{winner.optimizer} at {words.number(winner.learning_rate)} of "
-    found += f"{words.count(record.n_members, 'network')}, test {score} ({low} to {high})"
+    found += f"{words.count(record.n_members, 'network')}, {_scored(record)}"
     return found if record.status == "complete" else f"{found}, {record.status}"
+
+
+def _scored(record: records.LearnedRecord) -> str:
+    """The score on the test part with its interval; without one the score where the choice was made."""
+    usual, test = HEADLINE_METRIC[record.data.task], record.test
+    if test is None:
+        judged = (record.headline.validation or record.validation)[usual]
+        score = f"{words.METRIC_NAMES[usual]} {words.metric(usual, judged)}"
+        return f"{score} where it was chosen, nothing tested"
+    low, high = (words.metric(usual, end) for end in test.intervals[usual])
+    return f"test {words.METRIC_NAMES[usual]} {words.metric(usual, test.scores[usual])} ({low} to {high})"
 
 
 def _race_line(record: records.RaceRecord) -> str:

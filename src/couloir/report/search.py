@@ -28,7 +28,7 @@ def charts(run: SearchRun) -> list[Chart]:
         figures.best_trials(run),
         figures.search_rungs(run),
         figures.search_curves(run),
-        figures.reliability(run),
+        *([figures.reliability(run)] if run.record.test else []),
     ]
 
 
@@ -89,15 +89,17 @@ def _choice(record: SearchRecord) -> list[str]:
 
 
 def _finalist_words(record: SearchRecord) -> str:
-    """Which models were tested, and their validation scores, by which the one that is kept was chosen."""
+    """The models, and their validation scores, by which the one that is kept was chosen."""
     metric, kept = record.metric, record.headline
     known = [
         f"{summary.finalist_name(entry)}, {words.metric(metric, entry.validation[metric])}"
         for entry in record.finalists
         if entry.validation
     ]
-    said = f"{count(len(record.finalists), 'model')} were tested; which of them is kept "
-    said += f"was fixed before: the {summary.finalist_name(kept)}."
+    models, name = count(len(record.finalists), "model"), summary.finalist_name(kept)
+    said = f"{models} were tested; which of them is kept was fixed before: the {name}."
+    if record.test is None:
+        said = f"{models} came of it; kept is the {name}."
     if len(known) > 1:
         said += f" Where they were chosen, their {scores.metric_name(metric)} was: {'; '.join(known)}."
     if kept.name == "ensemble":

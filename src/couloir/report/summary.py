@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from couloir.runs.records import Record
-    from couloir.runs.records.common import Data
-    from couloir.runs.records.learned import Finalist, Winner
+    from couloir.runs.records.common import Data, Scores
+    from couloir.runs.records.learned import Finalist, Test, Winner
 
 STATUS_NOTES = {
     "interrupted": "This run was interrupted. What follows holds for what had been learnt until then.",
@@ -62,8 +62,10 @@ def frame(record: Record) -> dict[str, Any]:
 def test_fact(record: LearnedRecord) -> tuple[str, str, str]:
     """The fact of the score that stands first: its name, its value, its interval."""
     first = HEADLINE_METRIC[record.data.task]
-    score = words.metric(first, record.test.scores[first])
-    return (f"Test {words.METRIC_NAMES[first]}", score, _range(record, first))
+    name = f"Test {words.METRIC_NAMES[first]}"
+    if record.test is None:
+        return (name, "–", "nothing was tested")
+    return (name, words.metric(first, record.test.scores[first]), _range(record.test, first))
 
 
 def fates(record: LearnedRecord) -> str:
@@ -73,23 +75,31 @@ def fates(record: LearnedRecord) -> str:
 
 
 def scores_table(record: LearnedRecord) -> dict[str, Any]:
-    """The table of test scores: the models that were tested, the kept one first, then what they must beat."""
-    first = HEADLINE_METRIC[record.data.task]
+    """The table of test scores: the models that were tested, the kept one first, then what they must beat.
+
+    Where nothing was tested, of the scores that they were chosen by; what was trained again has none.
+    """
+    test, first = record.test, HEADLINE_METRIC[record.data.task]
     names = [first, *(("log_loss", "balanced_accuracy") if first == "accuracy" else ("mae", "mse"))]
-    tested = sorted(record.finalists, key=lambda finalist: not finalist.headline)
-    rows = [(finalist_name(finalist), finalist.test) for finalist in tested]
-    rows += [(rival.name, rival.test) for rival in (record.linear, record.baseline)]
+    models = sorted(record.finalists, key=lambda finalist: not finalist.headline)
+    known = [(finalist_name(each), each.test if test else each.validation) for each in models]
+    known += [(rival.name, rival.test) for rival in record.rivals]
+    rows = [(name, scores) for name, scores in known if scores is not None]
     table = [
         {
             "name": name,
             "values": [words.metric(metric, scores[metric]) for metric in names],
-            "intervals": [_range(record, metric) if place == 0 else "" for metric in names],
+            "intervals": [_range(test, metric) if test and place == 0 else "" for metric in names],
             # The bar shows the headline score between 0 and 1; a negative R² has none.
             "bar": f"{100 * min(1.0, max(0.0, scores[first])):.2f}",
         }
         for place, (name, scores) in enumerate(rows)
     ]
-    return {"metrics": [words.METRIC_NAMES[name] for name in names], "rows": table}
+    return {
+        "metrics": [words.METRIC_NAMES[name] for name in names],
+        "rows": table,
+        "tested": test is not None,
+    }
 
 
 def finalist_name(finalist: Finalist) -> str:
@@ -108,28 +118,49 @@ def subject(record: LearnedRecord) -> str:
     return f"the {finalist_name(kept)} networks" if kept.name == "ensemble" else "the winner"
 
 
-def _range(record: LearnedRecord, name: str) -> str:
-    low, high = record.test.intervals[name]
+def _range(test: Test, name: str) -> str:
+    low, high = test.intervals[name]
     return f"{words.metric(name, low)} to {words.metric(name, high)}"
 
 
 def verdict(record: LearnedRecord) -> list[str]:
     """What the test scores say: against nothing learnt, against a linear model, with the interval."""
-    test, first, who = record.test.scores, HEADLINE_METRIC[record.data.task], subject(record)
-    rows, within = count(record.data.split.test, "test row"), f" (95\u202f% interval {_range(record, first)})"
-    text = f"On {rows} that no choice ever saw, {who} "
-    if first == "accuracy":
-        text += f"is right in {percent(test[first])}{within}."
-    else:
-        text += f"explains {percent(test[first])} of the variance: R² is {number(test[first])}{within}. "
-        text += f"Its predictions are off by {number(test['mae'])} on average."
-    return [text, *_comparisons(record, first)]
+    if record.test is None:
+        return untested_words(record)
+    first = HEADLINE_METRIC[record.data.task]
+    within = f" (95\u202f% interval {_range(record.test, first)})"
+    text = f"On {count(record.data.split.test, 'test row')} that no choice ever saw, {subject(record)} "
+    text += _score_words(record, record.test.scores, within)
+    return [text, *_comparisons(record, record.test, first)]
 
 
-def _comparisons(record: LearnedRecord, first: str) -> list[str]:
-    low, high = record.test.intervals[first]
-    linear, baseline = record.linear.test[first], record.baseline.test[first]
-    text = f"{record.linear.name.capitalize()} reaches {words.metric(first, linear)}"
+def _score_words(record: LearnedRecord, scores: Scores, within: str = "") -> str:
+    """What a model does, going on after its name; `within` stands behind the score."""
+    if record.data.is_classification:
+        return f"is right in {percent(scores['accuracy'])}{within}."
+    text = f"explains {percent(scores['r2'])} of the variance: R² is {number(scores['r2'])}{within}. "
+    return text + f"Its predictions are off by {number(scores['mae'])} on average."
+
+
+def untested_words(record: LearnedRecord) -> list[str]:
+    """That nothing was tested, what the model does where it was chosen, and what that is worth."""
+    said = ["Nothing was tested: the split leaves no row for it."]
+    if own := record.data.test_rows:
+        left = "row that the data bring was" if own == 1 else "rows that the data bring were"
+        said.append(f"The {own:,} test {left} left alone.")
+    crossed, validation = record.cross_validation, record.data.split.validation
+    where = f"In {crossed.folds} folds" if crossed else f"On {count(validation, 'validation row')}"
+    kept = record.headline.validation
+    who = subject(record) if kept else "the winner, before it was trained again with more rows,"
+    said.append(f"{where} {who} {_score_words(record, kept or record.validation)}")
+    return [*said, "The choice was made by such scores, so they flatter: expect less on new rows."]
+
+
+def _comparisons(record: LearnedRecord, test: Test, first: str) -> list[str]:
+    low, high = test.intervals[first]
+    beaten = record.rivals[0]
+    linear, baseline = (rival.test[first] for rival in record.rivals)
+    text = f"{beaten.name.capitalize()} reaches {words.metric(first, linear)}"
     if linear < low:
         text += ", which lies below that interval: the network does better here."
     elif linear > high:
@@ -145,8 +176,11 @@ def data_facts(data: Data) -> list[tuple[str, str]]:
     """What the data are: rows and their parts, columns, target, classes, what is missing."""
     kinds = words.joined([f"{n:,} {words.short(kind)}" for kind, n in data.column_kinds.items()])
     split = ((data.split.train, "train"), (data.split.validation, "validate"), (data.split.test, "test"))
+    parts = [f"{rows:,} to {purpose}" for rows, purpose in split if rows]
+    if data.test_rows and not data.split.test:
+        parts.append(f"{data.test_rows:,} left alone")
     facts = [
-        ("Rows", f"{data.rows:,}: {', '.join(f'{rows:,} to {purpose}' for rows, purpose in split if rows)}"),
+        ("Rows", f"{data.rows:,}: {', '.join(parts)}"),
         ("Columns", f"{data.columns:,}: {kinds}"),
         ("Target", f"{words.short(data.target)}, {data.task}"),
     ]
@@ -196,11 +230,16 @@ def winner_facts(winner: Winner) -> list[tuple[str, str]]:
 
 
 def test_words(record: LearnedRecord) -> list[str]:
-    """That the test part was scored once, for a list fixed before; and how often by other runs."""
+    """That the test part was scored once, for a list fixed before; and how often by other runs.
+
+    Nothing where nothing was tested: the verdict says that.
+    """
+    if record.test is None:
+        return []
     fixed = "models and baselines" if len(record.finalists) > 1 else "winner and baselines"
     text = f"The {count(record.data.split.test, 'test row')} took no part in any choice: {fixed} "
     text += "were fixed first, then scored there once."
-    times = record.ledger.times_scored
+    times = record.times_scored
     if times is None:
         return [text]
     if times == 1:

@@ -22,9 +22,16 @@ def charts(run: Run[TrainRecord]) -> list[Chart]:
         figures.curves_by_rule(run),
         figures.learning_rate_response(run),
         figures.generalisation_gap(run),
-        figures.confusion(run) if run.record.data.is_classification else figures.predicted_against_true(run),
+        *_answers(run),
         figures.importance(run),
     ]
+
+
+def _answers(run: Run[TrainRecord]) -> list[Chart]:
+    """What was predicted: classes of the test rows, if there are any; values of the validation rows."""
+    if not run.record.data.is_classification:
+        return [figures.predicted_against_true(run)]
+    return [figures.confusion(run)] if run.record.test else []
 
 
 def tabulate(run: Run[TrainRecord]) -> dict[str, Any]:
@@ -95,7 +102,7 @@ def _choice(record: TrainRecord) -> list[str]:
         text += f"epoch; as the best of {record.n_members:,} that number is a little flattering."
     sentences = [text, *summary.test_words(record)]
     if refit := record.winner.refit_epochs:
-        kept = "the test score is that network's, " if record.headline.name == "refitted" else ""
+        kept = "the test score is that network's, " if folds.is_tested_again(record) else ""
         sentences.append(
             "After the choice the winner was trained anew on training and validation rows together, for "
             f"{count(refit, 'epoch')}; {kept}the curves are those before."

@@ -59,9 +59,9 @@ class StoredRun(Generic[R]):
         return "report.html"
 
     @property
-    def test(self) -> dict[str, float]:
-        """The scores on the test part, by metric."""
-        return self.record.test.scores
+    def test(self) -> dict[str, float] | None:
+        """The scores on the test part, by metric; None where no row was kept to test on."""
+        return None if self.record.test is None else self.record.test.scores
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """What a run found: run.json's content.
 
 `_test` is the only function that looks at the test part. It comes last, when every model on its list
-is fixed.
+is fixed. Where there is no test part, nothing is scored, and the ledger counts nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Choice:
         judged: its answers for the rows it was chosen by.
         training: its scores on what it learnt from.
         importance: of the columns, on rows it was chosen by; None for images.
-        finalists: every model to be tested.
+        finalists: every model to be tested, where there is a test part.
         headline: the place among them of the one that is kept.
         validation_error: the average's calibration error where it was chosen; None for values and without it.
         command: what was run.
@@ -127,7 +127,7 @@ def record(choice: Choice) -> LearnedRecord:
         importance=choice.importance,
         mistakes=_mistakes(problem, judged, truth),
         throughput=learned.Throughput(member_samples_per_second=round(choice.samples_per_second)),
-        **_test(choice),
+        **(_test(choice) if len(problem.split.test) else _untested(choice)),
         **choice.more,
     )
 
@@ -198,16 +198,7 @@ def _test(choice: Choice) -> dict[str, Any]:
             intervals=evaluation.intervals(kept, truth, choice.conditions.seed),
             confusion=evaluation.confusion(kept, truth) if classes else None,
         ),
-        "finalists": [
-            learned.Finalist(
-                name=finalist.name,
-                networks=finalist.networks,
-                headline=finalist is headline,
-                validation=finalist.validation,
-                test=evaluation.scores(found, truth),
-            )
-            for finalist, found in zip(choice.finalists, answers, strict=True)
-        ],
+        "finalists": _finalists(choice, [evaluation.scores(found, truth) for found in answers]),
         "baseline": learned.Rival(
             name="majority class" if classes else "mean", test=evaluation.scores(naive(len(truth)), truth)
         ),
@@ -218,6 +209,26 @@ def _test(choice: Choice) -> dict[str, Any]:
         "ledger": learned.Ledger(times_scored=times),
         "calibration": _calibration(choice, kept, truth),
     }
+
+
+def _untested(choice: Choice) -> dict[str, Any]:
+    """What is said in place of scores where no row was kept to test on."""
+    nothing = dict.fromkeys(("test", "baseline", "linear", "ledger"))
+    return nothing | {"finalists": _finalists(choice, [None] * len(choice.finalists))}
+
+
+def _finalists(choice: Choice, scores: Sequence[evaluation.Scores | None]) -> list[learned.Finalist]:
+    """The models with their scores on the test part, if there is one."""
+    return [
+        learned.Finalist(
+            name=finalist.name,
+            networks=finalist.networks,
+            headline=place == choice.headline,
+            validation=finalist.validation,
+            test=found,
+        )
+        for place, (finalist, found) in enumerate(zip(choice.finalists, scores, strict=True))
+    ]
 
 
 def _calibration(

@@ -21,6 +21,7 @@ from couloir.runs.records import read_record
 from couloir.studio.rooms.base import Context
 from couloir.studio.rooms.runs import results
 from couloir.studio.rooms.runs.room import MOST_COMPARED, MOST_ROWS, RunsRoom
+from recorded_runs import recorded
 
 SMALL: dict[str, Any] = {
     "optimizer": ["sgd", "adam"],
@@ -180,6 +181,37 @@ def test_no_folder_but_a_run_is_reached(room: RunsRoom, name: str) -> None:
             room.answer(ask, {"run": name, **given})
     with pytest.raises(InputError, match="There is no run"):
         room.answer("compare", {"runs": [name]})
+
+
+def untested(room: RunsRoom, *names: str) -> list[str]:
+    """Recorded runs that tested nothing, put into the room's folder."""
+    for place, name in enumerate(names):
+        shutil.copytree(recorded(name), room.context.runs / f"2000010{place + 1}-000000-{name}")
+    return [f"2000010{place + 1}-000000-{name}" for place, name in enumerate(names)]
+
+
+def test_what_was_not_tested_has_no_score_in_the_table_and_says_so_opened(room: RunsRoom) -> None:
+    names = untested(room, "untested", "untested_folds", "untested_search")
+    listed = {row["name"]: row for row in rows(room)}
+    for name in names:
+        row, told = listed[name], record(room, name)
+        assert row["broken"] is None
+        assert {row[key] for key in ("test", "test_text", "score", "low", "high", "times_scored")} == {None}
+        assert row["validation"] == told.validation[told.metric]
+        found = room.answer("result", {"run": name}).values
+        assert found["untested"].startswith("Nothing was tested")
+        assert found["scores"] == found["rivals"] == []
+    assert room.answer("result", {"run": named(room, "train", "digits")}).values["untested"] is None
+
+
+def test_what_was_not_tested_is_named_in_a_comparison(room: RunsRoom) -> None:
+    (name,) = untested(room, "untested_search")
+    tried = named(room, "race", "iris")
+    found = room.answer("compare", {"runs": [tried, name]}).values
+    assert [bool(each["scores"]) for each in found["runs"]] == [True, False]
+    assert f"{name} was not tested: scores that a choice was made by flatter." in found["cautions"]
+    alone = room.answer("compare", {"runs": [name]}).values["cautions"]
+    assert alone == [f"{name} was not tested: scores that a choice was made by flatter."]
 
 
 # Side by side ---------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def fold_strip(run: Run[LearnedRecord] | TableRun[LearnedRecord]) -> Chart:
     figure = new_figure(title, "rows", "", height=150 + 30 * (len(sizes) + 1))
     test, total = run.record.data.split.test, max(size.total for size in sizes)
     pieces = strip(sizes, in_time)
-    pieces += [("test", place, total + 0.02 * total, test) for place in range(len(sizes))]
+    pieces += [("test", place, total + 0.02 * total, test) for place in range(len(sizes)) if test]
     for part, (name, role) in PARTS.items():
         _add_pieces(figure, [piece for piece in pieces if piece[0] == part], name, theme.colour(role))
     figure.update_layout(
@@ -102,7 +102,9 @@ def _strip_sentence(kind: str, sizes: Sequence[FoldSizes], test: int) -> str:
     text = f"{len(sizes)} folds, {kind}: {KINDS[kind]}. A fold holds out {span} rows"
     if any(size.stopping for size in sizes):
         text += " and sets some of its training rows aside to tell when to stop, so that its score is honest"
-    text += f". The {words.count(test, 'test row')} {'is' if test == 1 else 'are'} in no fold."
+    text += "."
+    if test:
+        text += f" The {words.count(test, 'test row')} {'is' if test == 1 else 'are'} in no fold."
     if kind != "in time":
         text += " The blocks show how many rows, not which."
     return text

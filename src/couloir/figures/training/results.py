@@ -25,7 +25,8 @@ def confusion(run: Run[LearnedRecord]) -> Chart:
     A cell's colour is its share of the true class's rows, its text the count.
     """
     title = "Confusion on the test part"
-    counts, classes = run.record.test.confusion, run.record.data.classes
+    test, classes = run.record.test, run.record.data.classes
+    counts = None if test is None else test.confusion
     if counts is None or classes is None:
         return Chart("confusion", title, "Left out: the run has no confusion matrix of the test part.")
     labels = [words.short(label) for label in classes]

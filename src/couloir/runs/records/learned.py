@@ -85,10 +85,10 @@ FinalistName = Literal["winner", "refitted", "ensemble"]
 
 
 class Finalist(Part):
-    """A model that was tested; `headline` marks the one that is kept."""
+    """A model that was tested, where anything was; `headline` marks the one that is kept."""
 
     name: FinalistName
-    test: Scores
+    test: Scores | None
     headline: bool
     networks: int = 1
     validation: Scores | None = None
@@ -225,6 +225,7 @@ class LearnedRecord(DataRecord, kw_only=True):
         validation, training: the winner's scores on the rows it was chosen by and on those it learnt from.
         importance: of the columns; None for images.
         mistakes: the worst on the rows that the winner was chosen by.
+        test, baseline, linear, ledger: None, as are the finalists' scores, where nothing was tested.
         ensemble: whom the average consists of, where one was made.
         refit_diverged: whether the winner's second training did; None where it was not trained again.
     """
@@ -237,11 +238,11 @@ class LearnedRecord(DataRecord, kw_only=True):
     validation: Scores
     training: Scores
     mistakes: list[Mistake]
-    test: Test
+    test: Test | None
     finalists: list[Finalist]
-    baseline: Rival
-    linear: Rival
-    ledger: Ledger
+    baseline: Rival | None
+    linear: Rival | None
+    ledger: Ledger | None
     throughput: Throughput
     source: Source = field(default_factory=Source)
     fractions: tuple[float, float, float] | None = None
@@ -253,14 +254,27 @@ class LearnedRecord(DataRecord, kw_only=True):
     refit_diverged: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a run that kept no model."""
+        """Refuse a run that kept no model, and one that was tested in part."""
         if not any(each.headline for each in self.finalists):
             raise ValueError("none of its finalists is the one that is kept")
+        scored = (self.test, self.baseline, self.linear, self.ledger, *(each.test for each in self.finalists))
+        if len({each is None for each in scored}) > 1:
+            raise ValueError("some of it was tested and some was not")
 
     @property
     def headline(self) -> Finalist:
         """The model that is kept."""
         return next(each for each in self.finalists if each.headline)
+
+    @property
+    def rivals(self) -> list[Rival]:
+        """The models to beat: the linear one, then the naive one; none where nothing was tested."""
+        return [each for each in (self.linear, self.baseline) if each is not None]
+
+    @property
+    def times_scored(self) -> int | None:
+        """How often its test part has been scored; None where that is not known, or nothing was tested."""
+        return None if self.ledger is None else self.ledger.times_scored
 
 
 class TrainRecord(LearnedRecord, kw_only=True, tag="train"):

@@ -17,6 +17,9 @@ from couloir.runs.records import RUN, AnyRecord, LearnedRecord, SurfaceRecord, r
 
 MOST_LISTED = 500
 
+TESTED = ("test", "test_text", "score", "score_text", "low", "high", "interval_text")
+"""What a row says of the test part."""
+
 
 def folders(parent: Path) -> list[Path]:
     """Everything in the folder of runs that is a run or was to be one, newest first."""
@@ -98,9 +101,8 @@ def readable_row(folder: Path, record: AnyRecord | LearnedRecord) -> dict[str, A
 
 def _scored(record: LearnedRecord) -> dict[str, Any]:
     """What is said of a run that ended in a model."""
-    metric, usual, scores = record.metric, HEADLINE_METRIC[record.data.task], record.test.scores
-    low, high = record.test.intervals[usual]
-    return {
+    metric, usual = record.metric, HEADLINE_METRIC[record.data.task]
+    said = {
         "task": record.data.task,
         "target": str(record.data.target),
         "fingerprint": record.data.fingerprint,
@@ -109,16 +111,26 @@ def _scored(record: LearnedRecord) -> dict[str, Any]:
         "winner": winner_words(record),
         "validation": record.validation[metric],
         "validation_text": words.metric(metric, record.validation[metric]),
-        "test": scores[metric],
-        "test_text": words.metric(metric, scores[metric]),
         "usual": usual,
         "usual_name": words.METRIC_NAMES[usual],
+        "times_scored": record.times_scored,
+    }
+    return said | _tested(record, metric, usual)
+
+
+def _tested(record: LearnedRecord, metric: str, usual: str) -> dict[str, Any]:
+    """The scores on the test part; None, each of them, where nothing was tested."""
+    if record.test is None:
+        return dict.fromkeys(TESTED)
+    scores, (low, high) = record.test.scores, record.test.intervals[usual]
+    return {
+        "test": scores[metric],
+        "test_text": words.metric(metric, scores[metric]),
         "score": scores[usual],
         "score_text": words.metric(usual, scores[usual]),
         "low": low,
         "high": high,
         "interval_text": interval_words(usual, low, high),
-        "times_scored": record.ledger.times_scored,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
 from couloir.errors import InputError
+from couloir.report.summary import untested_words
 from couloir.runs.records import LearnedRecord, RaceRecord, SearchRecord, read_record
 from couloir.runs.stored import tables_of
 from couloir.studio.rooms.runs.listing import interval_words, readable_row, reading
@@ -33,9 +34,11 @@ def result(folder: Path) -> dict[str, Any]:
     with reading(folder):
         record = learned(folder)
         usual = HEADLINE_METRIC[record.data.task]
-        rivals = (record.linear, record.baseline)
         return _scored_row(folder, record) | {
-            "rivals": [{"name": each.name, "text": words.metric(usual, each.test[usual])} for each in rivals],
+            "rivals": [
+                {"name": each.name, "text": words.metric(usual, each.test[usual])} for each in record.rivals
+            ],
+            "untested": " ".join(untested_words(record)) if record.test is None else None,
             "verdicts": record.verdicts if isinstance(record, RaceRecord) else [],
             "board": _board(record, folder),
             "curves": _curves_by_rule(record, folder),
@@ -65,8 +68,10 @@ def learned(folder: Path) -> LearnedRecord:
 
 
 def _scored_row(folder: Path, record: LearnedRecord) -> dict[str, Any]:
-    """A run's row, and every metric on the test part, with its 95 % interval."""
+    """A run's row, and every metric on the test part, if there is one, with its 95 % interval."""
     test = record.test
+    if test is None:
+        return readable_row(folder, record) | {"scores": []}
     scores = [
         {
             "metric": metric,
@@ -243,7 +248,12 @@ def cautions(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             "These runs are about different data, as their fingerprints say: their scores are not comparable."
         )
     elif len(divisions) > 1:
-        yield "These runs divide the data differently, by seed or split: they are tested on different rows."
+        judged = "tested" if any(each["scores"] for each in found) else "judged"
+        on = f"{judged} on different rows"
+        yield f"These runs divide the data differently, by seed or split: they are {on}."
+    if untested := [each["name"] for each in found if not each["scores"]]:
+        was = "was" if len(untested) == 1 else "were"
+        yield f"{words.joined(untested)} {was} not tested: scores that a choice was made by flatter."
     if len({each["metric"] for each in found}) > 1:
         yield "These runs chose by different metrics: validation scores are not comparable."
     times = max((each["times_scored"] or 0 for each in found), default=0)

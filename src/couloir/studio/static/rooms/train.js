@@ -6,7 +6,7 @@ import { OF_THE_TABLE } from "../options.js";
 import { Form, NAMES, usual, VERBS } from "../training/form.js";
 import { Live } from "../training/live.js";
 import { onlyRefused, upload } from "../wire.js";
-import { kept, showOutcome } from "../training/outcome.js";
+import { headline, kept, showOutcome } from "../training/outcome.js";
 
 const LARGEST = 64 * 2 ** 20;
 const POLL = 300; // milliseconds between two looks at the job
@@ -269,7 +269,7 @@ class TrainRoom {
       if (!this.open || run !== this.studio.state.run) return;
       this.outcome?.close();
       this.outcome = showOutcome(this.parts.result, values, ...kept(values, this.studio.replaying));
-      this.studio.say(`${values.winner}: test ${values.usual_name} ${values.score_text}`);
+      this.studio.say(headline(values));
     } catch (error) {
       onlyRefused(error);
     }

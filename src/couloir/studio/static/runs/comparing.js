@@ -48,17 +48,21 @@ function same(entries, key) {
 }
 
 function showScores(place, runs) {
-  const metrics = runs[0].scores.map(({ metric, name }) => [metric, name])
-    .filter(([metric]) => runs.every(({ scores }) => scores.some((each) => each.metric === metric)));
-  const ranges = new Map(metrics.map(([metric]) => [metric, range(runs, metric)]));
+  const tested = runs.filter(({ scores }) => scores.length);
+  const metrics = (tested[0]?.scores ?? []).map(({ metric, name }) => [metric, name])
+    .filter(([metric]) => tested.every(({ scores }) => scores.some((each) => each.metric === metric)));
+  const ranges = new Map(metrics.map(([metric]) => [metric, range(tested, metric)]));
+  const chosen = tested.length < runs.length; // what was not tested has the score alone that it was chosen by
   const head = element("tr", {}, element("th", { scope: "col" }, "run"), element("th", { scope: "col" }, "winner"),
-    ...metrics.map(([, name]) => element("th", { scope: "col" }, `test ${name}`)));
-  const row = ({ name, winner, scores }, index) => element("tr", { data: { run: name } },
+    chosen ? element("th", { scope: "col" }, "chosen by") : null, ...metrics.map(([, name]) => element("th", { scope: "col" }, `test ${name}`)));
+  const row = ({ name, winner, scores, metric_name: by, validation, validation_text: text }, index) => element("tr", { data: { run: name } },
     element("th", { scope: "row" }, swatch(LOOKS[index]), name), element("td", {}, winner),
-    ...metrics.map(([metric]) => cell(scores.find((each) => each.metric === metric), ranges.get(metric), LOOKS[index])));
-  replace(place, element("div.scroll", { tabindex: "0", role: "region", "aria-label": "Test scores of the runs" },
+    chosen ? element("td", { data: { validation } }, `${by} ${text}`) : null,
+    ...metrics.map(([metric]) => (scores.length ? cell(scores.find((each) => each.metric === metric), ranges.get(metric), LOOKS[index])
+      : element("td", {}, "not tested"))));
+  replace(place, element("div.scroll", { tabindex: "0", role: "region", "aria-label": metrics.length ? "Test scores of the runs" : "Scores of the runs" },
     element("table.compared", {}, element("thead", {}, head), element("tbody", {}, ...runs.map(row)))),
-    element("p.note", {}, "Bars are 95 % intervals: how much another test part of the same size could differ."));
+    metrics.length ? element("p.note", {}, "Bars are 95 % intervals: how much another test part of the same size could differ.") : null);
 }
 
 function range(runs, metric) {

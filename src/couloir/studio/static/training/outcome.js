@@ -11,16 +11,17 @@ const STATUS = {
 
 // Returns the chart, which is to be closed when the outcome is shown no more; `after` stands below it all.
 export function showOutcome(place, found, ...after) {
-  const { winner, usual_name: usual, score_text: score, interval_text: interval, status, curves } = found;
+  const { winner, status, curves } = found;
   const drawn = element("div.view", {}, element("h3", {}, `Validation ${curves.name} by epoch`));
   replace(place,
-    element("h2", {}, `${winner}: test ${usual} ${score} `, element("span.quiet", {}, `(95 % interval ${interval})`)),
+    element("h2", {}, `${headline(found)} `,
+      found.untested ? null : element("span.quiet", {}, `(95 % interval ${found.interval_text})`)),
     status === "complete" ? null : element("p.warning", {}, STATUS[status] ?? status),
     ...found.verdicts.map((text) => element("p", {}, text)),
     element("div.views.wide", {},
       element("div.view", {}, element("h3", {}, found.board.title), boardTable(found.board)),
       drawn,
-      element("div.view", {}, element("h3", {}, "On the test part"), scoresTable(found.scores), ...beside(found))),
+      element("div.view", {}, ...tested(found))),
     ...after);
   expose(place, { run: found.name, score: found.score, test: found.test, validation: found.validation });
   place.hidden = false;
@@ -32,8 +33,16 @@ export function showOutcome(place, found, ...after) {
   return made;
 }
 
-function beside({ rivals, times_scored: times }) {
+// The winner with its test score, if it was tested.
+export function headline({ winner, untested, usual_name: usual, score_text: score }) {
+  return untested ? `${winner}: nothing was tested` : `${winner}: test ${usual} ${score}`;
+}
+
+function tested({ untested, scores, rivals, times_scored: times }) {
+  if (untested) return [element("h3", {}, "No test part"), element("p.note", {}, untested)];
   return [
+    element("h3", {}, "On the test part"),
+    scoresTable(scores),
     element("p.note", {}, `Against ${rivals.map(({ name, text }) => `${name} ${text}`).join(", ")}.`),
     times > 1 ? element("p.note", {},
       `This test part has now been scored ${times} times, and tells a little less each time.`) : null,
