@@ -31,14 +31,8 @@ from couloir.kinds import (
 )
 from couloir.text import heading
 
-TRAIN, RACE, SEARCH, GRADCHECK, GUESS, LANDSCAPE = (
-    "train",
-    "race",
-    "search",
-    "gradcheck",
-    "guess",
-    "landscape",
-)
+TRAIN, RACE, SEARCH = "train", "race", "search"
+GRADCHECK, GUESS, LANDSCAPE = "gradcheck", "guess", "landscape"
 FIT, SPACE, SURFACE_RACE = "fit", "space", "surface race"
 """Who takes options: the verbs, the estimators' `fit`, the search space, and surface races."""
 
@@ -73,13 +67,10 @@ METRICS = tuple(metrics.METRICS)
 PLANS = ("portfolio", "rules")
 """What a population is: settings that complement one another, or update rules and their learning rates."""
 
-AVERAGED = 12
-"""Members of the portfolio that are averaged, at most."""
-
 EFFORTS = ("quick", "normal", "high")
 
-TRIALS = 512
-"""Trials of a search that is given neither their number nor minutes."""
+AVERAGED, TRIALS = 12, 512
+"""Of the portfolio so many are averaged at most; a search has so many trials, unless it has minutes."""
 
 FOLDS, FOLDS_BELOW, PORTFOLIO_FOLDS_BELOW = 5, 5000, 20_000
 """With fewer rows than this a search, or the portfolio, judges by so many folds unless told otherwise: a
