@@ -201,7 +201,7 @@ class Space:
             hidden = (values.pop("width"),) * values.pop("layers")
         if not hidden:
             values |= {"activation": Member.activation, "dropout": 0.0}
-        return Member(own, learning_rate, numbers, hidden, restart=0, **values)
+        return Member(own, learning_rate, numbers, hidden=hidden, restart=0, **values)
 
     def _check(self, parameters: Mapping[str, Any]) -> None:
         for name in parameters:
