@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -331,7 +331,7 @@ def _divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Ro
 def fitted(
     estimator: Any,
     rows: Rows,
-    encodings: Iterable[str],
+    encodings: Collection[str],
     known: Mapping[str, Preparation] | None = None,
     scaling: Scaling | None = None,
 ) -> tuple[dict[str, Preparation], Scaling | None]:
