@@ -60,7 +60,7 @@ def couloir_halving(work: Work) -> dict[str, Any]:
     planned = plan(problem, options, conditions)
     rungs = halving(work["epochs"]) if work["halving"] else ()
     trained = train_population(
-        planned.members, problem.trained_on, seed=conditions.seed, patience=None, rungs=rungs
+        planned.members, problem.trained_on(planned.members), seed=conditions.seed, patience=None, rungs=rungs
     )
     validated = CrossValidation(problem, trained, planned.metric)
     found = _validated_figures(validated)

@@ -85,7 +85,7 @@ def pool_of(problem: Problem, conditions: Conditions, options: Options) -> list[
     planned = plan(problem, options, conditions)
     trained = train_population(
         planned.members,
-        problem.trained_on,
+        problem.trained_on(planned.members),
         seed=conditions.seed,
         patience=conditions.stop_after,
         metric=planned.metric,

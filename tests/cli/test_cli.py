@@ -155,7 +155,9 @@ def test_a_dry_run_trains_and_writes_nothing(
     assert plain.code == 0
     assert "128 members" in plain.out
     assert "MiB" in plain.out
-    found = json.loads(couloir_(["train", "iris", "--dry-run", "--json"], capsys, tmp_path).out)
+    found = json.loads(
+        couloir_(["train", "iris", "--dry-run", "--plan", "rules", "--json"], capsys, tmp_path).out
+    )
     assert (found["plan"]["members"], found["plan"]["cohorts"], found["data"]["rows"]) == (64, 1, 150)
     assert found["plan"]["memory_bytes"] > 0
     assert list(tmp_path.iterdir()) == []
@@ -164,8 +166,8 @@ def test_a_dry_run_trains_and_writes_nothing(
 @pytest.mark.parametrize(
     ("source", "options", "told"),
     [
-        ("iris", [], True),
-        ("iris", ["--cv", "5"], True),
+        ("iris", ["--plan", "rules"], True),
+        ("iris", ["--plan", "rules", "--cv", "5"], True),
         ("iris", ["--l2", "0,0.01"], False),
         ("iris", ["--dropout", "0.2"], False),
         ("digits", ["--members", "2"], False),  # images, and more of them

@@ -183,6 +183,15 @@ def test_a_candidate_that_fails_is_given_the_error_score(wine: Any) -> None:
         PopulationSearchCV(estimator, {"learning_rate": [-1.0]}, cv=2).fit(*wine)
 
 
+def test_a_candidate_that_fails_first_leaves_the_others_alone(wine: Any) -> None:
+    grid = {"optimizer": ["adma", "sgd"]}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search = PopulationSearchCV(CouloirClassifier(**SMALL), grid, cv=2).fit(*wine)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).tolist() == [False, True]
+    assert any("2 fits failed out of a total of 4" in str(each.message) for each in caught)
+
+
 def test_without_a_seed_candidates_are_still_compared_alike(wine: Any) -> None:
     estimator = CouloirClassifier(**{**SMALL, "random_state": None})
     search = PopulationSearchCV(estimator, {"members": [1, 2]}, cv=2, refit=False).fit(*wine)

@@ -210,10 +210,11 @@ def test_scikit_learn_has_our_rows_in_our_folds(
     problem = prepare(couloir.load("digits"), Conditions(seed=1, cv=2, patience=None))
     pixels, labels, folds = tasks.digits(tiny_work(selection, tmp_path))
     assert len(labels) == len(problem.dataset) - len(problem.split.test)
-    for (train, held_out), ours in zip(folds, problem.folds, strict=True):
+    prepared = problem.encoded("standard")
+    for (train, held_out), ours, fold in zip(folds, prepared, problem.folds, strict=True):
         np.testing.assert_allclose(pixels[train], ours.data.train.inputs, rtol=1e-6)
         np.testing.assert_array_equal(labels[train], ours.data.train.targets)
-        np.testing.assert_array_equal(labels[held_out], problem.truth(ours.rows.held_out))
+        np.testing.assert_array_equal(labels[held_out], problem.truth(fold.held_out))
 
 
 def test_every_fit_of_scikit_learn_goes_through_all_epochs(
@@ -342,7 +343,7 @@ def test_small_tables_are_scored_as_the_runs_that_people_start_score_them(
     small_tables.main(["--seeds", "1", "--only", "wine", "--out", str(out)])
     written, shown = json.loads(out.read_text()), capsys.readouterr().out
     losses = {way: found[0] for way, found in written["losses"]["wine"].items()}
-    run = couloir.train("wine", ensemble=10)
+    run = couloir.train("wine", plan="rules", ensemble=10)
     tested = {entry.name: entry.test["log_loss"] for entry in run.record.finalists}
     assert losses["winner"] == pytest.approx(tested["winner"], rel=1e-5)
     assert losses["in bags, where told"] == pytest.approx(tested["ensemble"], rel=1e-5)

@@ -64,10 +64,15 @@ class Case:
 def case(data: Any, precision: Any = "float64", **conditions: Any) -> Case:
     under = Conditions(precision=precision, **conditions)
     planned = plan(prepare(data, under), Options(**OPTIONS), under)
-    trained = train_population(
-        planned.members, planned.problem.trained_on, metric=planned.metric, precision=precision
-    )
-    return Case(planned, under, trained, choose_trained(planned, under, trained, "test"))
+    data = planned.problem.trained_on(planned.members)
+    trained = train_population(planned.members, data, metric=planned.metric, precision=precision)
+    return Case(planned, under, trained, choose_trained(planned, trained, "test"))
+
+
+def chosen_under(found: Case, **changes: Any) -> Choice:
+    """What is chosen of the same population under other conditions."""
+    problem = replace(found.planned.problem, conditions=replace(found.conditions, **changes))
+    return choose_trained(replace(found.planned, problem=problem), found.trained, "test")
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +144,8 @@ def test_the_winner_of_folds_is_the_mean_of_its_models(cases: dict[str, Case], w
     assert isinstance(bag, Ensemble)
     expected = np.mean(
         [
-            probabilities(fold[number].network, wine, prepared.rows.train, found.planned.problem.split.test)
-            for fold, prepared in zip(found.trained.folds, found.planned.problem.folds, strict=True)
+            probabilities(outcomes[number].network, wine, fold.train, found.planned.problem.split.test)
+            for outcomes, fold in zip(found.trained.folds, found.planned.problem.folds, strict=True)
         ],
         axis=0,
     )
@@ -174,7 +179,7 @@ def mean_of_members(found: Case, rows: np.ndarray) -> np.ndarray:
     """The weighted mean of the answers of the members that the record names, for any rows."""
     problem, total = found.planned.problem, 0.0
     for entry in found.choice.more["ensemble"]:
-        folds = [fold.rows.train for fold in problem.folds] or [problem.split.train]
+        folds = [fold.train for fold in problem.folds] or [problem.split.train]
         own = [
             probabilities(outcomes[entry.member].network, problem.dataset, known, rows)
             for outcomes, known in zip(found.trained.folds, folds, strict=True)
@@ -218,8 +223,7 @@ def test_the_average_has_at_most_so_many_members(values: dict[str, Case]) -> Non
     found = values["validation"]
 
     def size(most: int) -> int:
-        under = replace(found.conditions, ensemble=most)
-        return len(choose_trained(found.planned, under, found.trained, "test").more["ensemble"])
+        return len(chosen_under(found, ensemble=most).more["ensemble"])
 
     assert size(50) > 1, "the case shows nothing"
     assert size(1) == 1
@@ -228,7 +232,7 @@ def test_the_average_has_at_most_so_many_members(values: dict[str, Case]) -> Non
 def answers_where_chosen(found: Case) -> tuple[np.ndarray, np.ndarray]:
     """The plain average's answers for the rows it was chosen by, each from networks without it; and truth."""
     problem, weights = found.planned.problem, found.choice.more["ensemble"]
-    parts = [(fold.rows.train, fold.rows.held_out) for fold in problem.folds] or [
+    parts = [(fold.train, fold.held_out) for fold in problem.folds] or [
         (problem.split.train, problem.split.validation)
     ]
     answers = np.concatenate(
@@ -360,9 +364,7 @@ def test_the_headline_of_a_run_is_the_shortlist_s(
     truth, rows = problem.truth(judged.rows), np.arange(len(judged.rows))
     if which == "cases":
         answers, _ = answers_where_chosen(found)
-        order = (
-            np.argsort(np.concatenate([f.rows.held_out for f in problem.folds])) if problem.folds else rows
-        )
+        order = np.argsort(np.concatenate([f.held_out for f in problem.folds])) if problem.folds else rows
         lost = np.log(judged.answers[rows, truth]) - np.log(answers[order][rows, truth])
     else:
         own = {each.number: each.answers for each in candidates_of(found)}
@@ -383,8 +385,7 @@ def candidates_of(found: Case) -> list[Candidate]:
 
 def test_without_a_refit_or_an_average_the_winner_is_kept(cases: dict[str, Case]) -> None:
     found = cases["validation"]
-    plain = replace(found.conditions, refit=False, ensemble=None)
-    choice = choose_trained(found.planned, plain, found.trained, "test")
+    choice = chosen_under(found, refit=False, ensemble=None)
     assert [each.name for each in choice.finalists] == ["winner"]
     assert choice.final is choice.finalists[0].model
     assert choice.winner.refit_epochs is None
@@ -415,7 +416,7 @@ def test_where_every_member_diverged(way: str, cases: dict[str, Case]) -> None:
     with pytest.raises(
         InputError, match="All 4 members diverged" + (" in some fold" if way == "folds" else "")
     ):
-        choose_trained(found.planned, found.conditions, replace(found.trained, folds=folds), "test")
+        choose_trained(found.planned, replace(found.trained, folds=folds), "test")
 
 
 # What had a say --------------------------------------------------------------------------------------------
@@ -433,7 +434,7 @@ def test_poisoned_test_rows_change_nothing_but_the_test(
 ) -> None:
     problem = cases[way].planned.problem
     split = cases["validation"].planned.problem.split
-    hold_division(monkeypatch, split, [fold.rows for fold in problem.folds])
+    hold_division(monkeypatch, split, problem.folds)
     one = couloir.train(wine, **OPTIONS, **WAYS[way])
     other = couloir.train(poisoned(wine, problem.split.test), **OPTIONS, **WAYS[way])
     ours, theirs = (

@@ -15,6 +15,7 @@ from sklearn import metrics
 
 import couloir
 from couloir.data.dataset import Fold
+from couloir.data.preparation import Preparation
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.outcomes import Outcome
 from couloir.engine.training import train_population
@@ -129,14 +130,14 @@ def test_scores_are_those_of_a_fold_alone(which: str, fold: int, request: pytest
     found: CrossValidation = request.getfixturevalue(which)
     members = [outcome.member for outcome in found.trained.outcomes]
     assert len(members) == 4
-    rows = found.problem.folds[fold].rows
+    rows = found.problem.folds[fold]
     for member, expected in enumerate(alone(found.problem.dataset, rows, members)):
         ours = {name: values[member, fold] for name, values in found.scores.items()}
         assert ours == pytest.approx(expected, rel=1e-8)
 
 
 def test_every_row_but_the_test_part_is_held_out_once(crossed: CrossValidation, wine: Any) -> None:
-    folds, test = [fold.rows for fold in crossed.problem.folds], crossed.problem.split.test
+    folds, test = crossed.problem.folds, crossed.problem.split.test
     sizes = [len(fold.held_out) for fold in folds]
     assert len(set(sizes)) == 2, "the folds are unequal, or the case shows little"
     held = np.concatenate([fold.held_out for fold in folds])
@@ -149,7 +150,7 @@ def test_every_row_but_the_test_part_is_held_out_once(crossed: CrossValidation, 
 def test_answers_for_held_out_rows_are_put_together_in_the_order_of_the_rows(
     crossed: CrossValidation,
 ) -> None:
-    member, sizes = 2, [len(fold.rows.held_out) for fold in crossed.problem.folds]
+    member, sizes = 2, [len(fold.held_out) for fold in crossed.problem.folds]
     judged = crossed.judged(member)
     assert np.array_equal(judged.rows, crossed.problem.split.train)
     over_all = evaluation.scores(judged.answers, crossed.problem.truth(judged.rows))
@@ -193,7 +194,7 @@ def test_the_record_and_the_table_hold_every_fold(crossed: CrossValidation) -> N
     member = crossed.winner
     assert member is not None
     record, rows = crossed.record(member), crossed.table()
-    folds = [fold.rows for fold in crossed.problem.folds]
+    folds = crossed.problem.folds
     assert (record.folds, record.kind, record.metric) == (FOLDS, "stratified", "log_loss")
     for name, values in crossed.scores.items():
         own = values[member].tolist()
@@ -221,8 +222,8 @@ def test_importance_is_the_mean_over_the_folds(crossed: CrossValidation) -> None
     assert list(found) == sorted(found, key=lambda name: -found[name].increase)
     own = []
     for model, fold in zip(models, problem.folds, strict=True):
-        rows = fold.rows.held_out
-        inputs = standardised(problem.dataset, fold.rows.train, rows)
+        rows = fold.held_out
+        inputs = standardised(problem.dataset, fold.train, rows)
         own.append({e.column: e for e in evaluation.importance(model, inputs, problem.truth(rows), 0)})
     for column, entry in found.items():
         rises = [each[column].increase for each in own]
@@ -237,32 +238,36 @@ def test_importance_is_the_mean_over_the_folds(crossed: CrossValidation) -> None
 @pytest.fixture
 def same_folds(monkeypatch: pytest.MonkeyPatch, crossed: CrossValidation) -> CrossValidation:
     problem = crossed.problem
-    hold_division(monkeypatch, problem.split, [fold.rows for fold in problem.folds])
+    hold_division(monkeypatch, problem.split, problem.folds)
     return crossed
+
+
+def preparation(found: CrossValidation, fold: int) -> Preparation:
+    return found.problem.encoded("standard")[fold].preparation
 
 
 @pytest.mark.parametrize("fold", range(FOLDS))
 def test_held_out_rows_reach_nothing_that_was_fitted_on_their_fold(
     fold: int, wine: Any, same_folds: CrossValidation
 ) -> None:
-    rows = same_folds.problem.folds[fold].rows.held_out
+    rows = same_folds.problem.folds[fold].held_out
     other = couloir.cross_validate(poisoned(wine, rows), cv=FOLDS, **SMALL)
-    assert other.problem.folds[fold].preparation == same_folds.problem.folds[fold].preparation
+    assert preparation(other, fold) == preparation(same_folds, fold)
     for ours, theirs in zip(same_folds.trained.folds[fold], other.trained.folds[fold], strict=True):
         assert_same(ours, theirs)
     for name, values in same_folds.scores.items():
         assert (values[:, fold] != other.scores[name][:, fold]).any(), "the poison shows in the score"
     elsewhere = (fold + 1) % FOLDS  # where those rows are learnt from
-    assert other.problem.folds[elsewhere].preparation != same_folds.problem.folds[elsewhere].preparation
+    assert preparation(other, elsewhere) != preparation(same_folds, elsewhere)
 
 
 @pytest.mark.parametrize("fold", range(FOLDS))
 def test_stopping_rows_reach_nothing_but_the_choice_of_the_epoch(
     fold: int, wine: Any, same_folds: CrossValidation
 ) -> None:
-    rows = same_folds.problem.folds[fold].rows.stopping
+    rows = same_folds.problem.folds[fold].stopping
     other = couloir.cross_validate(poisoned(wine, rows), cv=FOLDS, **SMALL)
-    assert other.problem.folds[fold].preparation == same_folds.problem.folds[fold].preparation
+    assert preparation(other, fold) == preparation(same_folds, fold)
     for ours, theirs in zip(same_folds.trained.folds[fold], other.trained.folds[fold], strict=True):
         assert ours.training == theirs.training, "every member took the same path"
         assert ours.validation != theirs.validation
@@ -290,10 +295,10 @@ def assert_same(ours: Outcome, theirs: Outcome) -> None:
 
 def test_without_patience_all_other_rows_are_learnt_from(wine: Any) -> None:
     found = couloir.cross_validate(wine, cv=FOLDS, patience=None, **SMALL)
-    for fold in found.problem.folds:
-        assert len(fold.rows.stopping) == 0
-        assert fold.data.validation is None
-        everything = np.concatenate([fold.rows.train, fold.rows.held_out])
+    for fold, prepared in zip(found.problem.folds, found.problem.encoded("standard"), strict=True):
+        assert len(fold.stopping) == 0
+        assert prepared.data.validation is None
+        everything = np.concatenate([fold.train, fold.held_out])
         assert np.array_equal(np.sort(everything), found.problem.split.train)
     best = {outcome.best_epoch for fold in found.trained.folds for outcome in fold}
     assert best == {SMALL["epochs"]}
@@ -309,7 +314,7 @@ def test_no_group_is_divided(wine: Any) -> None:
     found = couloir.cross_validate(data, cv=FOLDS, **SMALL)
     test = set(groups[found.problem.split.test])
     for fold in found.problem.folds:
-        parts = [set(groups[rows]) for rows in (fold.rows.train, fold.rows.stopping, fold.rows.held_out)]
+        parts = [set(groups[rows]) for rows in (fold.train, fold.stopping, fold.held_out)]
         assert sum(map(len, [*parts, test])) == len(set.union(*parts, test))
     assert found.record(0).kind == "grouped"
     assert np.isfinite(found.scores["log_loss"]).all()
@@ -321,14 +326,14 @@ def test_in_time_the_past_answers_for_what_follows(wine: Any) -> None:
     found = couloir.cross_validate(data, cv=FOLDS, **SMALL)
     latest = -1
     for fold in found.problem.folds:
-        parts = fold.rows.train, fold.rows.stopping, fold.rows.held_out, found.problem.split.test
+        parts = fold.train, fold.stopping, fold.held_out, found.problem.split.test
         ends = [(times[rows].min(), times[rows].max()) for rows in parts]
         assert all(before[1] < after[0] for before, after in pairwise(ends))
         assert ends[2][0] > latest
         latest = ends[2][1]
     assert found.record(0).kind == "in time"
     judged = found.judged(0)
-    held = np.concatenate([fold.rows.held_out for fold in found.problem.folds])
+    held = np.concatenate([fold.held_out for fold in found.problem.folds])
     assert np.array_equal(judged.rows, np.sort(held))
 
 

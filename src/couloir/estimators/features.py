@@ -8,6 +8,7 @@ columns are read as `couloir.load` reads them.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -103,12 +104,14 @@ def dense(array: Any) -> np.ndarray:
     return array.toarray()
 
 
-def fit_preparation(features: Features, rows: np.ndarray, names: Any, classes: Any) -> Preparation:
-    """The preparation of raw rows, fitted to some of them; targets are left as they are.
+def fit_preparations(
+    features: Features, encodings: Iterable[str], names: Any, classes: Any
+) -> dict[str, Preparation]:
+    """The preparations of raw rows in some encodings, fitted to them; targets are left as they are.
 
     Args:
-        features: raw rows.
-        rows: the numbers of those to learn from.
+        features: raw rows, all of them to learn from.
+        encodings: names in `couloir.data.encodings.ENCODINGS`.
         names: names of the columns of an array, or None.
         classes: class labels, or None for regression.
 
@@ -123,10 +126,11 @@ def fit_preparation(features: Features, rows: np.ndarray, names: Any, classes: A
         columns = tuple(f"x{number}" for number in range(features.shape[1]))
     target = np.zeros(len(features))
     dataset = Dataset("X", features, target, "y", "regression", fingerprint="", column_names=columns)
-    preparation = Preparation.fit(dataset, rows)
+    rows = np.arange(len(features))
+    found = {name: Preparation.fit(dataset, rows, name) for name in encodings}
     if isinstance(features, pl.DataFrame):  # Of columns left out, those of one value have nothing to say.
-        some = features[rows]
-        texts = [quoted(name) for name in preparation.left_out if column_kind(some[name]) == "text"]
+        left_out = next(iter(found.values())).left_out  # the same in each encoding
+        texts = [quoted(name) for name in left_out if column_kind(features[name]) == "text"]
         if texts:
             warnings.warn(
                 f"Not learnt from, for they hold too many different texts: {', '.join(texts)}.",
@@ -134,8 +138,9 @@ def fit_preparation(features: Features, rows: np.ndarray, names: Any, classes: A
                 stacklevel=4,
             )
     if classes is None:
-        return preparation
-    return replace(preparation, task="classification", classes=tuple(np.asarray(classes).tolist()))
+        return found
+    labels = tuple(np.asarray(classes).tolist())
+    return {name: replace(each, task="classification", classes=labels) for name, each in found.items()}
 
 
 def read_labels(estimator: Any, target: Any) -> np.ndarray:

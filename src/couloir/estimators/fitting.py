@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from couloir.engine.member import Member
 from couloir.engine.outcomes import Trained
 from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
-from couloir.estimators.features import Features, fit_preparation, read_features, read_labels, read_values
+from couloir.estimators.features import Features, fit_preparations, read_features, read_labels, read_values
 from couloir.selection.members import Options
 from couloir.selection.problem import CONDITIONS, Conditions, chosen_metric
 from couloir.selection.problem import predict as predict_cost
@@ -71,29 +71,37 @@ class Prepared:
         rows: all rows that `fit` was given.
         held_out: whether the validation rows are some of these.
         truth: the validation rows' targets; empty without validation.
-        preparation: fitted to the training rows.
+        preparations: fitted to the training rows, one for each encoding.
         scaling: of the targets, for regression.
         members: the population.
         metric: what members are stopped and chosen by.
-        data, seed, machine: what they are trained on, the run seed, and what the training is laid out for.
+        data: what they are trained on, for each encoding.
+        seed, machine: the run seed, and what the training is laid out for.
         initial: layers (weight, bias) that each member starts from, for a warm start.
     """
 
     rows: Rows
     held_out: bool
     truth: np.ndarray
-    preparation: Preparation
+    preparations: Mapping[str, Preparation]
     scaling: Scaling | None
     members: list[Member]
     metric: str
-    data: TrainingData
+    data: Mapping[str, TrainingData]
     seed: int
     machine: Machine
     initial: list[Any] | None = None
 
 
-def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any) -> Prepared:
+def prepare(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any, encodings: Iterable[str] = ()
+) -> Prepared:
     """Read what `fit` was given, divide it, and lay out the population.
+
+    Args:
+        estimator: whose `fit` it is.
+        X, y, sample_weight, validation: as given.
+        encodings: those to prepare rows in, besides those of its own members.
 
     Raises:
         ValueError: what scikit-learn raises for data that it cannot use.
@@ -101,24 +109,27 @@ def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any, validation: Any)
     """
     conditions = conditions_of(estimator)
     warm = estimator.warm_start and hasattr(estimator, "_networks")
-    rows, preparation, scaling = read(estimator, X, y, sample_weight, fresh=not warm)
+    rows, known, scaling = read(estimator, X, y, sample_weight, fresh=not warm)
     seed = estimator._seed if warm else seed_of(estimator.random_state)
     train_rows, judged = _divided(estimator, rows, validation, seed)
-    preparation, scaling = fitted(estimator, train_rows, preparation, scaling)
-    if isinstance(validation, tuple):
-        judged = read_more(estimator, validation[0], validation[1], preparation)
-    estimator._seed = seed
-    data = training_data(estimator, preparation, scaling, train_rows, judged)
     members = members_of(estimator, conditions)
-    placement.check_memory(predict_cost(members, [data], conditions.machine)[1])
+    if warm:
+        refuse_other_encodings(estimator, members)
+    asked = dict.fromkeys((*encodings_of(members), *encodings))
+    preparations, scaling = fitted(estimator, train_rows, asked, known, scaling)
+    if isinstance(validation, tuple):
+        judged = read_more(estimator, validation[0], validation[1], reader(preparations))
+    estimator._seed = seed
+    data = training_data(estimator, preparations, scaling, train_rows, judged)
+    placement.check_memory(predict_cost(members, data, conditions.machine)[1])
     return Prepared(
         rows,
         judged is not None and not isinstance(validation, tuple),
         train_rows.targets[:0] if judged is None else judged.targets,
-        preparation,
+        preparations,
         scaling,
         members,
-        chosen_metric(data.task, conditions.metric),
+        chosen_metric(task_of(estimator), conditions.metric),
         data,
         seed,
         conditions.machine,
@@ -130,7 +141,7 @@ def train(estimator: Any, members: Sequence[Member], folds: Sequence[Prepared]) 
     """Train members in one fold or several, as an estimator's arguments say."""
     return train_population(
         members,
-        [fold.data for fold in folds],
+        in_folds(folds),
         seed=[fold.seed for fold in folds],
         patience=estimator.patience,
         metric=folds[0].metric,
@@ -140,6 +151,11 @@ def train(estimator: Any, members: Sequence[Member], folds: Sequence[Prepared]) 
         filled=True,
         machine=folds[0].machine,
     )
+
+
+def in_folds(folds: Sequence[Prepared]) -> dict[str, list[TrainingData]]:
+    """What is trained on in several folds, for each encoding, all of them prepared in the same."""
+    return {name: [fold.data[name] for fold in folds] for name in folds[0].data}
 
 
 CHECKED_FIRST = ("metric", "patience", "members", "minutes", "refit", "precision", "ensemble", "warm_start")
@@ -159,6 +175,21 @@ def members_of(estimator: Any, conditions: Conditions) -> list[Member]:
     """The population that the estimator's options make."""
     asked = Options(**{name: _plain(getattr(estimator, name)) for name in options.MEMBER})
     return asked.members(task_of(estimator), conditions.members)
+
+
+def encodings_of(members: Iterable[Member]) -> list[str]:
+    """The encodings that members read, each once."""
+    return list(dict.fromkeys(member.encoding for member in members))
+
+
+def refuse_other_encodings(estimator: Any, members: Sequence[Member]) -> None:
+    """Raise where members would go on from networks that have learnt from inputs in other encodings."""
+    for number, (member, before) in enumerate(zip(members, estimator._encodings, strict=False)):
+        if member.encoding != before:
+            raise InputError(
+                f"Member {number} is to read the encoding '{member.encoding}', and its network has learnt "
+                f"from '{before}': leave encoding as it was, or fit a new estimator."
+            )
 
 
 def task_of(estimator: Any) -> str:
@@ -186,7 +217,7 @@ def seed_of(random_state: Any) -> int:
 
 def read(
     estimator: Any, X: Any, y: Any, sample_weight: Any, *, fresh: bool, classes: Any = None
-) -> tuple[Rows, Preparation | None, Scaling | None]:
+) -> tuple[Rows, Mapping[str, Preparation] | None, Scaling | None]:
     """X, y and weights, checked, rows of weight 0 left out; what a warm start goes on with, or None.
 
     Args:
@@ -197,7 +228,7 @@ def read(
     """
     from sklearn.utils.validation import check_consistent_length
 
-    features = read_features(estimator, X, None if fresh else estimator._preparation)
+    features = read_features(estimator, X, None if fresh else reader(estimator._preparations))
     given = read_labels(estimator, y) if estimator._classifies else read_values(estimator, y)
     check_consistent_length(features, given)
     if estimator._classifies:
@@ -216,7 +247,7 @@ def read(
         rows = rows.some(np.flatnonzero(weights > 0))
     if classes is None and fresh:
         _refuse_little(estimator, rows)
-    return rows, *((None, None) if fresh else (estimator._preparation, estimator._scaling))
+    return rows, *((None, None) if fresh else (estimator._preparations, estimator._scaling))
 
 
 def _matrix(estimator: Any, values: np.ndarray) -> np.ndarray:
@@ -298,15 +329,35 @@ def _divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Ro
 
 
 def fitted(
-    estimator: Any, rows: Rows, known: Preparation | None = None, scaling: Scaling | None = None
-) -> tuple[Preparation, Scaling | None]:
-    """The preparation of X and the scaling of y fitted to some rows; known ones are widened, and kept."""
+    estimator: Any,
+    rows: Rows,
+    encodings: Collection[str],
+    known: Mapping[str, Preparation] | None = None,
+    scaling: Scaling | None = None,
+) -> tuple[dict[str, Preparation], Scaling | None]:
+    """Preparations of X in some encodings, and the scaling of y, fitted to some rows.
+
+    Known ones are widened, and kept.
+
+    Raises:
+        InputError: an encoding is none of those that are known.
+    """
     if known is not None:
-        return known.widened(rows.features), scaling
+        if strangers := [name for name in encodings if name not in known]:
+            raise InputError(
+                f"The encoding '{strangers[0]}' is none of those that rows were read in before "
+                f"({', '.join(known)}): leave encoding as it was, or fit a new estimator."
+            )
+        return {name: known[name].widened(rows.features) for name in encodings}, scaling
     names = getattr(estimator, "feature_names_in_", None)
     classes = estimator.classes_ if estimator._classifies else None
-    preparation = fit_preparation(rows.features, np.arange(len(rows.targets)), names, classes)
-    return preparation, None if estimator._classifies else Scaling.of(rows.targets)
+    preparations = fit_preparations(rows.features, encodings, names, classes)
+    return preparations, None if estimator._classifies else Scaling.of(rows.targets)
+
+
+def reader(preparations: Mapping[str, Preparation]) -> Preparation:
+    """One that new rows can be read with for all: fitted to the same rows, they use the same columns."""
+    return next(iter(preparations.values()))
 
 
 def read_more(estimator: Any, X: Any, y: Any, preparation: Preparation) -> Rows:
@@ -327,10 +378,22 @@ def read_more(estimator: Any, X: Any, y: Any, preparation: Preparation) -> Rows:
 
 
 def training_data(
+    estimator: Any,
+    preparations: Mapping[str, Preparation],
+    scaling: Scaling | None,
+    rows: Rows,
+    judged: Rows | None,
+) -> dict[str, TrainingData]:
+    """Rows to learn from and rows to judge by as networks of each encoding read them."""
+    return {
+        name: _prepared_rows(estimator, preparation, scaling, rows, judged)
+        for name, preparation in preparations.items()
+    }
+
+
+def _prepared_rows(
     estimator: Any, preparation: Preparation, scaling: Scaling | None, rows: Rows, judged: Rows | None
 ) -> TrainingData:
-    """Rows to learn from and rows to judge by as networks read them."""
-
     def part(some: Rows) -> Part:
         inputs = preparation.inputs(some.features, estimator.precision)
         if scaling is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,14 +31,14 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
     order = eligible(outcomes, prepared.metric)
     if not order:
         raise none_left(len(outcomes))
-    winner, scale = outcomes[order[0]], prepared.data.target_scale
+    winner, scale = outcomes[order[0]], _scale(prepared)
     again = estimator.refit and prepared.held_out
     listed = shortlist(
         [_candidate(prepared, outcomes, number) for number in order[:POOL]],
         prepared.metric,
-        prepared.preparation,
+        prepared.preparations[winner.member.encoding],
         prepared.truth if scale is None else _in_a_row(prepared.truth, scale),
-        ensemble=estimator.ensemble if prepared.data.validation is not None else None,
+        ensemble=estimator.ensemble if len(prepared.truth) else None,
         refit=partial(_refitted, estimator, prepared, winner) if again else None,
         # Who asks an estimator for an average gets one: it has no report that would say otherwise.
         prefer_average=True,
@@ -50,7 +50,7 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
             stacklevel=3,
         )
     model = listed.models[listed.headline]
-    keep(estimator, prepared.preparation, prepared.scaling, prepared.metric, winner, outcomes, model)
+    keep(estimator, prepared.preparations, prepared.scaling, prepared.metric, winner, outcomes, model)
     vars(estimator).pop("_networks", None)
     if estimator.warm_start:
         estimator._networks = [plain_layers(outcome) for outcome in outcomes]
@@ -59,18 +59,24 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
 def _candidate(prepared: Prepared, outcomes: Sequence[Outcome], number: int) -> Candidate:
     """A member of an estimator's population, judged on its validation rows."""
     outcome = outcomes[number]
-    model = model_of(outcome, prepared.preparation, prepared.scaling)
+    model = model_of(outcome, prepared.preparations, prepared.scaling)
     return Candidate(number, outcome.member, [outcome.best_epoch], [model], partial(_answers, prepared))
 
 
 def _answers(prepared: Prepared, models: Sequence[Model]) -> np.ndarray:
     """A member's answers for the validation rows."""
-    (model,), data = models, prepared.data
+    (model,) = models
+    data = prepared.data[model.preparation.encoding]
     assert data.validation is not None, "only with a validation part is there an average"
     inputs = data.validation.inputs
     if data.target_scale is None:
         return model.predict_prepared(inputs)
     return _in_a_row(model.outputs(inputs), data.target_scale)
+
+
+def _scale(prepared: Prepared) -> np.ndarray | None:
+    """The spread of each output [output]; None for classes."""
+    return None if prepared.scaling is None else prepared.scaling.scale
 
 
 def _in_a_row(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -85,7 +91,7 @@ def plain_layers(outcome: Outcome) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def keep(
     estimator: Any,
-    preparation: Preparation,
+    preparations: Mapping[str, Preparation],
     scaling: Scaling | None,
     metric: str,
     winner: Outcome,
@@ -94,20 +100,24 @@ def keep(
 ) -> None:
     """Set the attributes of a fitted estimator."""
     default = DEFAULT_METRIC[task_of(estimator)]
-    estimator._preparation, estimator._scaling = preparation, scaling
+    estimator._preparations, estimator._scaling = dict(preparations), scaling
+    estimator._encodings = [outcome.member.encoding for outcome in outcomes]
     estimator.model_, estimator._network = model, plain_layers(winner)
     score = winner.validation[winner.best_epoch - 1][metric]
     estimator.winner_ = {**winner.member.describe(), "best_epoch": winner.best_epoch, "score": score}
     estimator.n_iter_ = winner.epochs_run
     estimator.loss_curve_ = [scores[default] for scores in winner.training]
     estimator.validation_curve_ = [scores[metric] for scores in winner.validation]
-    inputs, outputs = len(preparation.feature_names), len(winner.network[-1].bias)
-    estimator.leaderboard_ = leaderboard(outcomes, metric, lambda member: (inputs, *member.hidden, outputs))
+    inputs = {name: len(preparation.feature_names) for name, preparation in preparations.items()}
+    outputs = len(winner.network[-1].bias)
+    estimator.leaderboard_ = leaderboard(
+        outcomes, metric, lambda member: member.widths(inputs[member.encoding], outputs)
+    )
 
 
-def model_of(outcome: Outcome, preparation: Preparation, scaling: Scaling | None) -> Model:
+def model_of(outcome: Outcome, preparations: Mapping[str, Preparation], scaling: Scaling | None) -> Model:
     """A member's model; for regression its last layer answers in target units, whatever their number."""
-    model = from_network(outcome.network, outcome.member.activation, preparation)
+    model = from_network(outcome.network, outcome.member.activation, preparations[outcome.member.encoding])
     if scaling is None:
         return model
     (weight, bias), scale = model.layers[-1], scaling.scale
@@ -117,10 +127,10 @@ def model_of(outcome: Outcome, preparation: Preparation, scaling: Scaling | None
 
 def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model | None:
     """The winner trained afresh on all rows, for its best number of epochs; None where it diverges."""
-    preparation, scaling = fitted(estimator, prepared.rows)
+    preparations, scaling = fitted(estimator, prepared.rows, [winner.member.encoding])
     again = train_population(
         [winner.member],
-        training_data(estimator, preparation, scaling, prepared.rows, None),
+        training_data(estimator, preparations, scaling, prepared.rows, None),
         seed=prepared.seed,
         patience=None,
         epochs=winner.best_epoch,
@@ -128,4 +138,4 @@ def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model | No
         filled=True,
         machine=prepared.machine,
     ).winner
-    return None if again is None else model_of(again, preparation, scaling)
+    return None if again is None else model_of(again, preparations, scaling)

@@ -167,12 +167,6 @@ class CandidateScorer:
         self, candidates: Sequence[Candidate], group: Sequence[int]
     ) -> Iterator[tuple[int, list[Result]]]:
         """The results of one group's candidates, as they come."""
-        try:
-            first = self._candidate(candidates[group[0]])
-            folds = [self._fold(first, train_rows) for train_rows, _ in self.splits]
-        except Exception:
-            yield from ((number, [self._failed() for _ in self.splits]) for number in group)
-            return
         able: list[Entry] = []
         for number in group:
             try:
@@ -180,6 +174,15 @@ class CandidateScorer:
                 able.append(Entry(number, final, fitting.members_of(final, fitting.conditions_of(final))))
             except Exception:
                 yield number, [self._failed() for _ in self.splits]
+        if not able:
+            return
+        encodings = fitting.encodings_of(member for each in able for member in each.members)
+        try:
+            first = self._candidate(candidates[able[0].number])
+            folds = [self._fold(first, train_rows, encodings) for train_rows, _ in self.splits]
+        except Exception:
+            yield from ((each.number, [self._failed() for _ in self.splits]) for each in able)
+            return
         for some in self._dealt(able):
             yield from self._trained(some, folds)
 
@@ -191,7 +194,7 @@ class CandidateScorer:
             final.set_params(random_state=self.seed)  # candidates are compared with the same rows and draws
         return estimator
 
-    def _fold(self, estimator: Any, rows: Any) -> Fold:
+    def _fold(self, estimator: Any, rows: Any, encodings: Sequence[str]) -> Fold:
         """Fit the steps before the last to a fold's training rows, and prepare what comes out."""
         began = time.perf_counter()
         X, y = _safe_split(estimator, self.X, self.y, rows)
@@ -203,7 +206,8 @@ class CandidateScorer:
             pipeline.steps[-1] = (pipeline.steps[-1][0], recorder)
             pipeline.fit(X, y, **params)
             X, y, params = recorder.given_
-        prepared = fitting.prepare(final, X, y, params.get("sample_weight"), params.get("validation"))
+        given = params.get("sample_weight"), params.get("validation")
+        prepared = fitting.prepare(final, X, y, *given, encodings)
         return Fold(pipeline, final, prepared, time.perf_counter() - began)
 
     def _dealt(self, able: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -225,10 +229,11 @@ class CandidateScorer:
         """Train a lot of candidates in all folds as one population, and score each."""
         began = time.perf_counter()
         everybody = [member for each in lot for member in each.members]
-        data = [fold.prepared.data for fold in folds]
+        prepared = [fold.prepared for fold in folds]
         try:
-            placement.check_memory(predict_cost(everybody, data, Machine.here())[1])
-            trained = fitting.train(lot[0].final, everybody, [fold.prepared for fold in folds])
+            cost = predict_cost(everybody, fitting.in_folds(prepared), Machine.here())[1]
+            placement.check_memory(cost)
+            trained = fitting.train(lot[0].final, everybody, prepared)
         except Exception:
             yield from ((each.number, [self._failed() for _ in folds]) for each in lot)
             return

@@ -12,7 +12,7 @@ the states of their rules are carried from call to call. Members are judged
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +25,7 @@ from couloir.engine.folds import Folds
 from couloir.engine.member import Member
 from couloir.engine.outcomes import Outcome, leader
 from couloir.engine.placement import plan_chunks
-from couloir.engine.training import advance, engine
+from couloir.engine.training import advance, engine, readers
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.model.forward import signals
@@ -61,7 +61,7 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     _check(estimator, fresh, carried, classes, validation)
     rows, known, scaling = fitting.read(estimator, X, y, sample_weight, fresh=fresh, classes=classes)
     members = fitting.members_of(estimator, conditions)
-    preparation, scaling = fitting.fitted(estimator, rows, known, scaling)
+    preparations, scaling = fitting.fitted(estimator, rows, fitting.encodings_of(members), known, scaling)
     if carried is None:
         carried = _fresh(estimator, members, validation is not None)
     carried = dict(carried)  # a call that fails must leave nothing behind
@@ -70,17 +70,20 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
             f"The options make {len(members)} members and made {len(carried['outcomes'])} before: "
             "leave them as they were, or fit a new estimator."
         )
+    if carried["calls"]:
+        fitting.refuse_other_encodings(estimator, members)
     judged = None
     if validation is not None:
-        judged = fitting.read_more(estimator, validation[0], validation[1], preparation)
-    data = fitting.training_data(estimator, preparation, scaling, rows, judged)
-    asked = data.train.inputs if known is None else known.inputs(rows.features, estimator.precision)
+        judged = fitting.read_more(estimator, validation[0], validation[1], fitting.reader(preparations))
+    data = fitting.training_data(estimator, preparations, scaling, rows, judged)
+    before = known or {}
+    asked = {name: each.inputs(rows.features, estimator.precision) for name, each in before.items()}
     outcomes = _one_pass(conditions, members, carried, data, asked)
     vars(estimator).pop("_networks", None)
-    metric = chosen_metric(data.task, conditions.metric)
+    metric = chosen_metric(fitting.task_of(estimator), conditions.metric)
     winner = _winner(outcomes, metric, carried["before"])
-    model = keeping.model_of(winner, preparation, scaling)
-    keeping.keep(estimator, preparation, scaling, metric, winner, outcomes, model)
+    model = keeping.model_of(winner, preparations, scaling)
+    keeping.keep(estimator, preparations, scaling, metric, winner, outcomes, model)
     estimator._stream = carried
     return estimator
 
@@ -117,43 +120,45 @@ def _fresh(estimator: Any, members: Sequence[Member], validated: bool) -> dict[s
 def _networks_of_fit(estimator: Any, members: Sequence[Member]) -> list[Any] | None:
     """What each member starts from after a `fit`: its own network if kept, or else the winner's.
 
-    A member of another shape than the winner starts afresh (None).
+    A member of another shape than the winner, or of another encoding, starts afresh (None).
     """
     if not hasattr(estimator, "model_"):
         return None
     own = vars(estimator).get("_networks")
-    if own is not None and len(own) == len(members):
+    if own is not None and estimator._encodings == [member.encoding for member in members]:
         return list(own)
     winner = estimator._network
-    hidden = tuple(len(bias) for _, bias in winner[:-1])
-    return [winner if member.hidden == hidden else None for member in members]
+    alike = tuple(len(bias) for _, bias in winner[:-1]), estimator.winner_["encoding"]
+    return [winner if (member.hidden, member.encoding) == alike else None for member in members]
 
 
 def _one_pass(
     conditions: Conditions,
     members: Sequence[Member],
     carried: dict[str, Any],
-    data: TrainingData,
-    asked: np.ndarray,
+    data: Mapping[str, TrainingData],
+    asked: Mapping[str, np.ndarray],
 ) -> list[Outcome]:
     """Train every member on the rows once; `asked` are their inputs as prepared before they were learnt from.
+
+    Both are given for each encoding.
 
     Returns the outcomes, and carries on what has to be.
     """
     outcomes = [
         Outcome(member, **_copied(kept)) for member, kept in zip(members, carried["outcomes"], strict=True)
     ]
-    metric = chosen_metric(data.task, conditions.metric)
+    metric = chosen_metric(next(iter(data.values())).task, conditions.metric)
     number = carried["calls"] + 1
     patience = conditions.patience if carried["validated"] else None
     machine = conditions.machine
     with engine(conditions.precision), ThreadPoolExecutor(machine.workers) as pool:
-        folds = Folds.of([0], [data], [carried["seed"]], conditions.precision, filled=True)
-        inputs = data.train.inputs.shape[1]
-        parts = [
-            ChunkTraining(chunk, [outcomes], folds, metric)
-            for chunk in plan_chunks(members, inputs, data.outputs, machine, STREAM_CHUNK)
-        ]
+        parts = []
+        for name, own in data.items():
+            folds = Folds.of([0], [own], [carried["seed"]], conditions.precision, filled=True, encoding=name)
+            inputs, some = own.train.inputs.shape[1], readers(members, name)
+            chunks = plan_chunks(some, inputs, own.outputs, machine, STREAM_CHUNK)
+            parts += [ChunkTraining(chunk, [outcomes], folds, metric) for chunk in chunks]
         _take_up(parts, carried)
         _judge_before(carried, parts, data, asked)
         advance(parts, number, patience, conditions.precision, pool)
@@ -183,7 +188,10 @@ def _take_up(parts: Sequence[ChunkTraining], carried: dict[str, Any]) -> None:
 
 
 def _judge_before(
-    carried: dict[str, Any], parts: Sequence[ChunkTraining], data: TrainingData, asked: np.ndarray
+    carried: dict[str, Any],
+    parts: Sequence[ChunkTraining],
+    data: Mapping[str, TrainingData],
+    asked: Mapping[str, np.ndarray],
 ) -> None:
     """Take note of how well each member answers the rows before it learns from them."""
     if carried["validated"] or carried["calls"] == 0:
@@ -193,7 +201,8 @@ def _judge_before(
         networks = jax.device_get(part.state.networks)
         for slot, number in enumerate(part.chunk.slots):
             layers = [(layer.weight[0, slot], layer.bias[0, slot]) for layer in networks]
-            scores[number] = _loss(layers, part.chunk.cohort.activation, data, asked)
+            name = part.members[slot].encoding
+            scores[number] = _loss(layers, part.chunk.cohort.activation, data[name], asked[name])
     before = carried["before"]
     carried["before"] = scores if before is None else (1 - FORGETTING) * before + FORGETTING * scores
 

@@ -34,7 +34,7 @@ class Told(Budget):
 
 def test_halving_spares_most_of_the_predicted_time(problem: Problem) -> None:
     members = [ADAM, replace(ADAM, hidden=(8,))]
-    _, predicted = predict(members, problem.trained_on, MACHINE)
+    _, predicted = predict(members, problem.trained_on(members), MACHINE)
     assert Budget(problem, halve=False, machine=MACHINE).seconds(members) == predicted.seconds
     assert Budget(problem, halve=True, machine=MACHINE).seconds(members) == pytest.approx(
         0.3 * predicted.seconds

@@ -90,6 +90,7 @@ def test_every_name_has_a_value_that_is_accepted() -> None:
     values = {
         "optimizer": "sgd",
         "schedule": "cosine",
+        "encoding": "piecewise",
         "activation": "tanh",
         "loss": "cross_entropy",
         "hidden": "8",

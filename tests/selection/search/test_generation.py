@@ -54,7 +54,7 @@ DIVERGES = 2
 
 def whole(given: Problem) -> Trained:
     """The members without rungs: nobody leaves."""
-    return train_population(MEMBERS, given.trained_on, patience=4, precision="float64")
+    return train_population(MEMBERS, given.trained_on(MEMBERS), patience=4, precision="float64")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_trial_s_batches_are_no_larger_than_the_least_part(problem: Problem, f
     large = Space("classification", SPACE.entries | {"batch_size": Fixed(4096)})
     values = {"rate": 1.0, "schedule": "constant", "l2": 1e-6}
     for given in (problem, folded):
-        rows = [len(part.train.inputs) for part in given.trained_on]
+        rows = [len(part.train.inputs) for part in given.trained_on(MEMBERS)["standard"]]
         assert member_of(large, given, values).batch_size == min(rows)
         assert member_of(SPACE, given, values).batch_size == 16
 
@@ -202,7 +202,7 @@ def test_curves_are_means_over_the_folds(in_folds: Generation, folded: Problem) 
 def test_more_of_an_accuracy_is_better(problem: Problem) -> None:
     found = train_generation(problem, MEMBERS, 0, CONDITIONS, "accuracy", RUNGS)
     alone = train_population(
-        MEMBERS, problem.trained_on, patience=4, precision="float64", metric="accuracy"
+        MEMBERS, problem.trained_on(MEMBERS), patience=4, precision="float64", metric="accuracy"
     ).outcomes
     (kept,) = [number for number, result in enumerate(found.results) if result.value is not None]
     assert found.results[kept].value == max(s["accuracy"] for s in alone[kept].validation)

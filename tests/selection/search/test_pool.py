@@ -58,7 +58,7 @@ def test_answers_are_those_of_the_models_for_the_rows_trials_are_chosen_by(
     assert np.array_equal(rows, either.split.train if either.folds else either.split.validation)
     for own in generation.trained:
         losses = -np.log(own.answers[np.arange(len(rows)), either.truth(rows)])
-        folds = [np.isin(rows, fold.rows.held_out) for fold in either.folds] or [np.full(len(rows), True)]
+        folds = [np.isin(rows, fold.held_out) for fold in either.folds] or [np.full(len(rows), True)]
         assert np.mean([losses[held].mean() for held in folds]) == pytest.approx(own.value, rel=1e-9)
 
 
