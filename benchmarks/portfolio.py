@@ -8,9 +8,9 @@ keeps the out-of-fold answers; it goes on where it stopped. The rows that judge 
 
 `choose` adds settings one at a time: each time the one that lowers the error of the average of those chosen
 most for the processor time it costs, compiling included where its network is a new one. The error is a
-geometric mean over the tables. The average's weights are chosen by one half of the out-of-fold answers and its
-error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. What a
-table gains by having been looked at is told by leaving each out in turn.
+geometric mean over the tables. The average's weights are chosen by one half of the out-of-fold answers and
+its error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. What
+a table gains by having been looked at is told by leaving each out in turn.
 """
 
 from __future__ import annotations
@@ -183,17 +183,16 @@ def chosen(tables: Mapping[str, Answered], names: Sequence[str], most: int) -> I
         ratios = [np.log(averaged_error(table, some) / best[name]) for name, table in tables.items()]
         return float(np.mean(ratios))
 
+    def cost(name: str, kept: Sequence[str]) -> float:
+        return float(seconds[name] + COMPILING * (network(name) not in map(network, kept)))
+
     kept: list[str] = []
-    reached = 1.0
+    reached = 0.0
     for _ in range(min(most, len(names))):
-        compiled = {network(name) for name in kept}
         tried = {name: error([*kept, name]) for name in names if name not in kept}
-
-        def worth(name: str) -> float:
-            cost = seconds[name] + COMPILING * (network(name) not in compiled)
-            return (reached - tried[name]) / cost if kept else -tried[name]
-
-        kept.append(max(tried, key=worth))
+        # The first is the best of all: without it there is nothing to help.
+        gains = {name: (reached - found) / (cost(name, kept) if kept else 1) for name, found in tried.items()}
+        kept.append(max(gains, key=lambda name: gains[name]))
         reached = tried[kept[-1]]
         yield kept[-1], float(np.exp(reached))
 

@@ -152,6 +152,8 @@ PENALTY_HINT = (
 def _wants_penalty(plan: Plan) -> bool:
     """Whether it is a small table that nobody was going to learn with anything against overfitting."""
     few = plan.problem.split.sizes["train"] < FEW_ROWS and not plan.problem.dataset.image_shape
+    if plan.conditions.to_the_end:  # its settings know what to do
+        return False
     return few and not any(each.l1 or each.l2 or each.dropout or each.noise for each in plan.members)
 
 
