@@ -4,7 +4,7 @@
     python benchmarks/portfolio.py choose [--library FOLDER] [--most 12] [--write]
 
 `learn` trains every candidate setting on the training rows of the tables of `tables.py`, in five folds, and
-keeps the out-of-fold answers; it goes on where it stopped. With --rows it learns from some of these rows only,
+keeps the out-of-fold answers; it goes on where it stopped. With --rows it learns from some of these rows,
 so that the portfolio is one for small tables, too. The rows that judge in `tables.py` are not read.
 
 `choose` adds settings one at a time: each time the one that lowers the error of the average of those chosen
