@@ -154,7 +154,7 @@ def store(path: Path, found: Answered) -> None:
     np.savez(path, truth=found.truth, names=list(found.answers), seconds=seconds, **answers)
 
 
-COMPILING = 4.8
+COMPILING = 3.0
 """Processor seconds that a program takes to compile (two AVX-512 cores, five folds)."""
 
 

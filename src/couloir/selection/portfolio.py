@@ -135,10 +135,12 @@ def members(task: str, rows: int, plain: bool = False) -> list[Member]:
     Args:
         task: "classification" or "regression".
         rows: that each member learns from.
-        plain: whether the data can be read in the customary encoding only.
+        plain: whether the data, as images, can be read in the customary encoding only.
     """
-    usable = [each for each in settings() if not plain or each["encoding"] == Member.encoding]
-    return [member(each, task, rows) for each in usable]
+    found = [member(each, task, rows) for each in settings()]
+    if plain:
+        found = [replace(each, encoding=Member.encoding) for each in found]
+    return [each for number, each in enumerate(found) if each not in found[:number]]
 
 
 def member(setting: Mapping[str, Any], task: str, rows: int) -> Member:
