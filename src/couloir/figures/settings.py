@@ -19,7 +19,7 @@ from couloir.figures import scores, theme
 from couloir.figures.chart import Row, Run
 
 if TYPE_CHECKING:
-    from couloir.runs.records import Record, TrainRecord
+    from couloir.runs.records import LearnedRecord, Record, TrainRecord
 
 NETWORK = ("encoding", "hidden", "activation")
 """The hyperparameters that make a network, in the order in which they are told."""
@@ -77,7 +77,7 @@ def is_portfolio(record: Record) -> bool:
     return getattr(record, "plan", "rules") == "portfolio"
 
 
-def judged_on(record: TrainRecord) -> str:
+def judged_on(record: LearnedRecord) -> str:
     """What the rows are called that settings are judged by."""
     return "held-out" if record.cross_validation else "validation"
 
@@ -120,6 +120,14 @@ def network(values: Row) -> str:
     layers = hidden if isinstance(hidden, str) else "-".join(map(str, hidden))
     units = "no hidden layer" if layers in ("", "none") else f"{layers} {values['activation']}"
     return f"{values['encoding']} · {units}"
+
+
+def in_words(values: Row) -> str:
+    """The same in a sentence: "encoding standard with 64-64 relu units"."""
+    encoding, _, units = network(values).partition(" · ")
+    return f"encoding {encoding} with {units}" + (
+        " units" if values["hidden"] not in ([], "none", "") else ""
+    )
 
 
 def networks(found: Iterable[Setting]) -> dict[str, list[Setting]]:

@@ -13,6 +13,7 @@ from couloir.figures.settings import (
     NETWORK,
     Setting,
     Value,
+    in_words,
     judged_on,
     label,
     lag_words,
@@ -80,7 +81,8 @@ def _lead(record: TrainRecord) -> str:
     if crossed:
         text += f", each in {count(crossed.folds, 'fold')}: "
         text += f"{count(crossed.folds * record.n_members, 'network')}, trained together as one population"
-    text += f". Best {f'by {judged_on(record)} scores ' if many else ''}is {network(_winner(record))}"
+    text += f". {f'Best by {judged_on(record)} scores is' if many else 'It is'} "
+    text += in_words(_winner(record))
     kept = record.headline
     if kept.name == "ensemble":
         shares = record.ensemble or []
@@ -102,8 +104,7 @@ def _facts(record: TrainRecord) -> list[tuple[str, str, str]]:
     rate = f"{count(kept.networks, 'network')}, rate {number(winner.learning_rate)}"
     held = ("Kept", network(_winner(record)), rate)
     if kept.name == "ensemble":
-        best = f"{count(kept.networks, 'network')}; best alone: {network(_winner(record))}"
-        held = ("Kept", summary.named(record, kept), best)
+        held = ("Kept", summary.named(record, kept), count(kept.networks, "network"))
     total, training = (f"{number(record.seconds[stage])}\u202fs" for stage in ("total", "train"))
     return [
         summary.test_fact(record),
@@ -182,11 +183,12 @@ def mattered_words(record: TrainRecord, found: Sequence[Setting]) -> str:
     said = [f"All settings with another {either(gone)} left early."] if gone else []
     best = found[0].score
     if behind and best is not None:
-        told = [
-            f"with another {either(names)} {lag_words(metric, best, second)}"
+        first, *others = [
+            (either(names), lag_words(metric, best, second))
             for (_, second), names in sorted(behind.items(), reverse=True)
         ]
-        said.append(f"Behind the best setting lies the best {words.joined(told)}.")
+        text = f"The best setting with another {first[0]} lies {first[1]} behind the best of all"
+        said.append(f"{text}{''.join(f'; with another {names}, {lag}' for names, lag in others)}.")
     return " ".join(said)
 
 
@@ -212,9 +214,9 @@ def mattered_table(record: TrainRecord, found: Sequence[Setting]) -> dict[str, A
 def _behind(value: Value, best: float | None, metric: str) -> str:
     said = words.setting(value.value).replace(" ", "\u00a0")
     if value.best is None or best is None:
-        return f"{said}\u00a0left" if value.left == value.settings else f"{said}\u00a0–"
+        return f"{said}:\u00a0{'left' if value.left == value.settings else '–'}"
     score = words.metric(metric, value.best).replace(" ", "\u00a0")
-    return f"{said}:\u00a0{score}\u00a0({lag_words(metric, best, value.best)})".replace(" ", "\u00a0")
+    return f"{said}:\u00a0{score} ({lag_words(metric, best, value.best)})"
 
 
 def leaderboard(record: TrainRecord, found: Sequence[Setting]) -> dict[str, Any]:

@@ -208,7 +208,8 @@ def generalisation_gap(run: Run[TrainRecord]) -> Chart:
         _add_gap_points(figure, group[:1], name, styles[name], best=True)
     # Labels side by side need more room than labels one above the other.
     figure.update_layout(xaxis=logarithmic_where_wide(values, fine=15), yaxis=scale)
-    sentence = _gap_sentence(rows, part)
+    noun = "setting" if settings.is_portfolio(run.record) else "member"
+    sentence = _gap_sentence(rows, part, noun)
     ends_of = [f"{name} {_gap_words(group[0])}" for name, group in groups.items()]
     each = "network" if settings.is_portfolio(run.record) else "rule"
     alt = f"Scatter chart of {words.count(len(rows), 'member')}. Best of each {each}, training and {part} "
@@ -247,7 +248,7 @@ def _add_gap_points(figure: Figure, rows: list[Row], group: str, style: RuleStyl
     )
 
 
-def _gap_sentence(rows: list[Row], part: str) -> str:
+def _gap_sentence(rows: list[Row], part: str, noun: str) -> str:
     training, validation = rows[0]["training_loss"], rows[0]["validation_loss"]
     text = f"The winner's {part} loss is {number(validation)}, its training loss {number(training)}: "
     if validation < training:
@@ -259,7 +260,7 @@ def _gap_sentence(rows: list[Row], part: str) -> str:
     if len(rows) == 1:
         return text
     above = sum(row["validation_loss"] > row["training_loss"] for row in rows)
-    text += f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the "
+    text += f" {above} of {words.count(len(rows), noun)} {'lies' if above == 1 else 'lie'} above the "
     return text + "line, doing better on rows they were trained on than on new ones."
 
 

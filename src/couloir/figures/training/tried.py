@@ -30,7 +30,7 @@ ROW = 31
 def settings_tried(run: Run[TrainRecord]) -> Chart:
     """Every setting's score where settings were judged, best on top within its network, best network first.
 
-    The pale line runs from the best fold to the worst. A setting that left at a rung is hollow, at the score
+    The thin line runs from the best fold to the worst. A setting that left at a rung is hollow, at the score
     that it had there. At the worse end stand × for one that diverged, an arrow for one beyond the axis.
     """
     title, metric, part = "What was tried", run.record.metric, judged_on(run.record)
@@ -61,7 +61,7 @@ def settings_tried(run: Run[TrainRecord]) -> Chart:
 def _add_heads(figure: Figure, heads: Mapping[str, int], colours: Mapping[str, str], letters: int) -> None:
     """The names of networks, from where the names of settings begin: these take 6 pixels a letter, about."""
     for name, place in heads.items():
-        at: dict[str, Any] = {"xref": "paper", "xanchor": "left", "xshift": -6 * letters, "yshift": -4}
+        at: dict[str, Any] = {"xref": "paper", "xanchor": "left", "xshift": -6.4 * letters, "yshift": -4}
         at["bgcolor"] = theme.colour("paper")  # over the line of the average
         add_note(figure, 0, place, f"<b>{words.plain(name)}</b>", colours[name], 13, **at)
 
@@ -103,7 +103,7 @@ def _add_settings(
             lines[0].extend([min(each.folds), max(each.folds), None])
             lines[1].extend([places[each.row["member"]]] * 2 + [None])
     if lines[0]:
-        add_trace(figure, *lines, line=line(theme.faint(theme.colour(colour)), 3), showlegend=False)
+        add_trace(figure, *lines, line=line(colour, 1.3), showlegend=False)
     names = varied([each.row for each in found]) if found else []
     add_trace(
         figure,
