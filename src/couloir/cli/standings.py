@@ -185,13 +185,13 @@ def finalists(record: LearnedRecord) -> Table:
     from couloir.report.summary import named
 
     metrics, chosen = metrics_told(record) if record.test else (), record.metric
-    heads = [f"test {words.METRIC_NAMES[metric]}" for metric in metrics]
+    called: Any = words.METRIC_NAMES.get
     names, part = [str(entry.name) for entry in record.finalists], "validation"
     if is_portfolio(record):
         # The column beside it says of how many networks; for the rest a narrow terminal has no room.
         names = [named(record, entry).removesuffix(" settings") for entry in record.finalists]
-        part = judged_on(record)
-    judged = f"{part} {words.METRIC_NAMES[chosen]}"
+        part, called = judged_on(record), words.short_metric
+    judged, heads = f"{part} {called(chosen)}", [f"test {called(metric)}" for metric in metrics]
     found = table("tested" if record.test else "model", "networks", judged, *heads)
     for name, entry in zip(names, record.finalists, strict=True):
         found.add_row(

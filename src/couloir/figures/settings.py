@@ -90,14 +90,14 @@ def settings(run: Run[TrainRecord]) -> list[Setting]:
     by_member = scores.grouped(_fold_rows(run), "member")
     found = []
     for row in run.leaderboard.to_dicts():
+        left = row["status"] == "left"
         score = row[column] if scores.finite(row[column]) and row["status"] != "diverged" else None
         folds = by_member.get(row["member"], [])
         values = [fold[metric] for fold in folds if scores.finite(fold.get(metric))]
         rung = [fold["score_at_rung"] for fold in folds if scores.finite(fold.get("score_at_rung"))]
         at_rung = statistics.fmean(rung) if rung else score
-        left = row["status"] == "left"
         weight = weights.get(row["member"], 0.0)
-        found.append(Setting(row, score, values, at_rung if left else None, weight))
+        found.append(Setting(row, None if left else score, values, at_rung if left else None, weight))
     sign = METRICS[metric].sign
     return sorted(found, key=lambda each: _place(each, sign))
 

@@ -161,12 +161,8 @@ def _ranked_words(record: TrainRecord) -> str:
     mean = "mean " if record.cross_validation else ""
     said = f"The winner has the {scores.superlative(record.metric)} {mean}{judged_on(record)} {name}"
     if any(each.name == "ensemble" for each in record.finalists):
-        said += (
-            ", and the average was chosen on the same answers: both of these numbers are a little flattering."
-        )
-        return (
-            said + " The average is kept unless they tell, by two standard errors, that the winner is better."
-        )
+        said += ", and the average was chosen on the same answers: both numbers are a little flattering. "
+        return said + "It is kept unless they tell, by two standard errors, that the winner is better."
     return f"{said}; as the best of {record.n_members:,} that number is a little flattering."
 
 
@@ -183,13 +179,23 @@ def mattered_words(record: TrainRecord, found: Sequence[Setting]) -> str:
     said = [f"All settings with another {either(gone)} left early."] if gone else []
     best = found[0].score
     if behind and best is not None:
-        first, *others = [
-            (either(names), lag_words(metric, best, second))
+        lags = [
+            (names, lag_words(metric, best, second))
             for (_, second), names in sorted(behind.items(), reverse=True)
         ]
-        text = f"The best setting with another {first[0]} lies {first[1]} behind the best of all"
-        said.append(f"{text}{''.join(f'; with another {names}, {lag}' for names, lag in others)}.")
+        said.append(_lag_sentence(lags))
     return " ".join(said)
+
+
+def _lag_sentence(lags: Sequence[tuple[list[str], str]]) -> str:
+    """How far the best settings with other values lie behind, by the names that they lie so far behind in."""
+    (names, lag), *others = lags
+    if not others and len(names) > 2:
+        # The next best differs in all of them from the best: none of them can be singled out.
+        told = f"The next best setting differs from the best in {words.joined(names, 12)} at once, and lies "
+        return f"{told}{lag} behind: no single one of these decided."
+    text = f"The best setting with another {either(names)} lies {lag} behind the best of all"
+    return f"{text}{''.join(f'; with another {either(names)}, {lag}' for names, lag in others)}."
 
 
 def either(names: Sequence[str]) -> str:
