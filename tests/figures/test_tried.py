@@ -186,7 +186,7 @@ def test_the_winners_curve_is_kept_to_its_end_whatever_was_lower_before(run):
     text = plain(chart.sentence)
     assert text.startswith("In the first fold held-out log loss went from")
     assert f"to 0.1 after the last, {EPOCHS}, whose weights are kept." in text
-    assert "It was lower at epoch 20, 0.05;" in text
+    assert "It had been lower at epoch 20, 0.05;" in text
     assert "longer training may help" not in text
     assert figures.learning_curves(digits()).title.startswith("Learning curves of the winner: adam at")
 

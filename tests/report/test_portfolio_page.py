@@ -142,8 +142,8 @@ def test_what_mattered_is_a_line_for_each_hyperparameter_that_varies(pages):
         [cell.replace("\u202f", " ").replace("\xa0", " ") for cell in row["cells"]] for row in table["items_"]
     ]
     assert cells == [
-        ["Encoding", "standard", "piecewise: 0.121 (10 %); robust: left"],
-        ["Hidden units", "256-256", "128-128: 0.121 (10 %); 64: left; none: –"],
+        ["Encoding", "standard", "piecewise: 0.121 (10 %); robust: left or diverged"],
+        ["Hidden units", "256-256", "128-128: 0.121 (10 %); 64: left; none: diverged"],
         ["Dropout", "0", "0.3: 0.22 (100 %); 0.1: left"],
         ["Learning rate", "0.01", "0.02: 0.22 (100 %)"],
     ]
@@ -236,6 +236,7 @@ def test_a_notebook_shows_settings_and_says_what_is_kept():
     assert ": encoding standard with 256-256 silu units, 6 settings tried, " in alone
     shown = notebook.html(run)
     assert "standard · 256-256 silu" in shown
+    assert shown.count("<polyline") == 3
     assert "rate 0.01, no dropout" in shown
     assert f"left after epoch {RUNG}" in shown
     assert "held-out log loss of the first fold" in shown

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SHOWN = 5
 """Rows of the table, and curves."""
 
+NETWORKS = 3
+"""Of a portfolio, of each of which the best curve is drawn: so many names fit below the drawing."""
+
 WIDTH, HEIGHT = 520, 200
 """Of the drawing, in pixels."""
 
@@ -156,13 +159,13 @@ def _train_view(run: Run[records.TrainRecord]) -> View:
     loss = METRICS[DEFAULT_METRIC[record.data.task]]
     names, roles, rows, curves = settings.labels(found), settings.roles(found), [], []
     for each in found[:SHOWN]:
-        member = each.row["member"]
-        score = words.metric(record.metric, None if each.left else each.score)
+        score = words.metric(record.metric, each.score)
         weight = words.percent(each.weight) if each.weight else ""
-        rows.append([each.network, names[member], score, weight, outcome(each.row)])
-        curve = _curve("", run.history.filter(member=member), "epoch", loss.column("validation"))
-        name, colour = f"{each.network}, {names[member]}", theme.colour(roles[each.network])
-        curves.append(curve._replace(name=name, colour=colour))
+        rows.append([each.network, names[each.row["member"]], score, weight, outcome(each.row)])
+    for name, group in list(settings.networks(found).items())[:NETWORKS]:
+        own = run.history.filter(member=group[0].row["member"])
+        curve = _curve("", own, "epoch", loss.column("validation"))
+        curves.append(curve._replace(name=name, colour=theme.colour(roles[name])))
     heads = ["network", "trained with", f"{part} {metric}", "in the average", "ended"]
     first = " of the first fold" if record.cross_validation else ""
     return View(heads, rows, curves, "epoch", f"{part} {words.METRIC_NAMES[loss.name]}{first}")

@@ -220,7 +220,8 @@ def mattered_table(record: TrainRecord, found: Sequence[Setting]) -> dict[str, A
 def _behind(value: Value, best: float | None, metric: str) -> str:
     said = words.setting(value.value).replace(" ", "\u00a0")
     if value.best is None or best is None:
-        return f"{said}:\u00a0{'left' if value.left == value.settings else '–'}"
+        ends = (["left"] if value.left else []) + (["diverged"] if value.left < value.settings else [])
+        return f"{said}:\u00a0{either(ends)}"
     score = words.metric(metric, value.best).replace(" ", "\u00a0")
     return f"{said}:\u00a0{score} ({lag_words(metric, best, value.best)})"
 

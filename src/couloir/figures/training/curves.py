@@ -114,12 +114,12 @@ def _to_the_end_sentence(run: Run[TrainRecord], points: list[tuple[Any, ...]]) -
     text += (
         f"{number(first[2])} after epoch {first[0]} to {number(last[2])} after the last, {last[0]}, whose "
     )
-    text += "weights are kept."
+    text += f"weights are kept. {_gap_there(last[1], last[2])}"
     lowest = min(points, key=lambda point: point[2])
     if lowest[2] < 0.99 * last[2]:
-        text += f" It was lower at epoch {lowest[0]}, {number(lowest[2])}; to keep those weights would be to "
+        text += f" It had been lower at epoch {lowest[0]}, {number(lowest[2])}; to keep those weights would be to "
         text += "choose them by the very rows that judge them."
-    return f"{text[0].upper()}{text[1:]} {_gap_there(last[1], last[2])}"
+    return text[0].upper() + text[1:]
 
 
 def curves_by_rule(run: Run[TrainRecord]) -> Chart:
