@@ -109,7 +109,7 @@ def test_what_mattered_is_the_best_score_with_each_value(found):
     [
         ("log_loss", 0.11, 0.121, "10 %"),
         ("mse", 2.0, 2.0148, "0.74 %"),
-        ("log_loss", 0.001, 0.037, "37 times"),
+        ("log_loss", 0.001, 0.037, "37-fold"),
         ("log_loss", 0.0, 0.1, "–"),
         ("accuracy", 0.97, 0.955, "1.5 points"),
         ("r2", 0.9, 0.88, "0.02"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from chromium import PROGRAM, Browser
@@ -82,10 +83,12 @@ def test_the_lead_says_what_was_tried_and_what_is_kept(pages):
     text = said(pages["folds"])
     assert "6 settings of encoding, network and training were tried on 1,526 rows to predict digit" in text
     assert "each in 2 folds: 12 networks, trained together as one population." in text
-    best = "Best by held-out scores is encoding standard with 256-256 silu units; what is kept is the average"
-    assert f"{best} of 2 settings, 4 networks in all." in text
+    assert (
+        "The best by held-out scores has encoding standard with 256-256 silu units; what is kept is" in text
+    )
+    assert "the average of 2 settings, 4 networks in all." in text
     text = said(pages["validation"])
-    assert "were tried on 1,257 rows to predict digit. Best by validation scores is" in text
+    assert "were tried on 1,257 rows to predict digit. The best by validation scores has" in text
     assert "what is kept" not in said(pages["alone"])
 
 
@@ -162,6 +165,8 @@ def test_one_next_best_setting_singles_out_no_hyperparameter():
         "The next best setting differs from the best in encoding, dropout and learning rate"
     )
     assert "lies 100 % behind: no single one of these decided." in text
+    run.leaderboard = run.leaderboard.with_columns(validation_loss=pl.lit(0.11))
+    assert portfolio.mattered_words(record, portfolio.settings(run)) == ""  # equally good
     gone = made()
     gone.leaderboard = gone.leaderboard.filter(gone.leaderboard["member"].is_in([0, 4]))
     text = portfolio.mattered_words(record, portfolio.settings(gone))

@@ -17,6 +17,7 @@ from rich.text import Text
 from couloir import text as words
 from couloir.cli.standings import shown
 from couloir.commands.progress import data_lines, seconds_left
+from couloir.options import PLANS
 
 if TYPE_CHECKING:
     from couloir.engine.outcomes import Status
@@ -152,7 +153,12 @@ PENALTY_HINT = (
 def _wants_penalty(plan: Plan) -> bool:
     """Whether it is a small table that nobody was going to learn with anything against overfitting."""
     few = plan.problem.split.sizes["train"] < FEW_ROWS and not plan.problem.dataset.image_shape
-    return few and not any(each.l1 or each.l2 or each.dropout or each.noise for each in plan.members)
+    decided = plan.conditions.plan == PLANS[0]  # a portfolio takes no such option
+    return (
+        few
+        and not decided
+        and not any(each.l1 or each.l2 or each.dropout or each.noise for each in plan.members)
+    )
 
 
 def duration(seconds: float) -> str:

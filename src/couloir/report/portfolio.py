@@ -81,7 +81,7 @@ def _lead(record: TrainRecord) -> str:
     if crossed:
         text += f", each in {count(crossed.folds, 'fold')}: "
         text += f"{count(crossed.folds * record.n_members, 'network')}, trained together as one population"
-    text += f". {f'Best by {judged_on(record)} scores is' if many else 'It is'} "
+    text += f". {f'The best by {judged_on(record)} scores' if many else 'It'} has "
     text += in_words(_winner(record))
     kept = record.headline
     if kept.name == "ensemble":
@@ -172,9 +172,9 @@ def mattered_words(record: TrainRecord, found: Sequence[Setting]) -> str:
     behind: dict[tuple[float, float], list[str]] = {}
     for name, values in mattered(found, metric).items():
         scored = [each.best for each in values if each.best is not None]
-        if len(scored) > 1:
+        if len(scored) > 1 and scored[1] != scored[0]:
             behind.setdefault((METRICS[metric].sign * scored[1], scored[1]), []).append(label(name))
-        elif scored and all(each.left == each.settings for each in values[1:]):
+        elif len(scored) == 1 and all(each.left == each.settings for each in values[1:]):
             gone.append(label(name))
     said = [f"All settings with another {either(gone)} left early."] if gone else []
     best = found[0].score

@@ -117,8 +117,10 @@ def _to_the_end_sentence(run: Run[TrainRecord], points: list[tuple[Any, ...]]) -
     text += f"weights are kept. {_gap_there(last[1], last[2])}"
     lowest = min(points, key=lambda point: point[2])
     if lowest[2] < 0.99 * last[2]:
-        text += f" It had been lower at epoch {lowest[0]}, {number(lowest[2])}; to keep those weights would be to "
-        text += "choose them by the very rows that judge them."
+        text += (
+            f" It had been lower at epoch {lowest[0]}, {number(lowest[2])}; to keep those weights would be "
+        )
+        text += "to choose them by the very rows that judge them."
     return text[0].upper() + text[1:]
 
 
