@@ -38,7 +38,7 @@ def dots(chart) -> list[tuple[float, int, str, str]]:
 def test_settings_stand_best_first_then_those_that_left_then_those_that_diverged(found):
     assert [each.row["member"] for each in found] == [0, 1, 2, 4, 3, 5]
     assert [each.score for each in found] == pytest.approx([0.11, 0.121, 0.22, None, None, None])
-    assert [each.at_rung for each in found][3:] == pytest.approx([0.4, 0.6, None])
+    assert [each.at_rung for each in found][3:] == pytest.approx([0.3, 0.34, None])
     assert {each.row["member"]: each.weight for each in found if each.weight} == WEIGHTS
     assert found[0].folds == [0.10, 0.12]
     assert found[3].folds == []
@@ -47,7 +47,7 @@ def test_settings_stand_best_first_then_those_that_left_then_those_that_diverged
 def test_with_a_validation_part_the_score_at_the_rung_is_that_of_the_leaderboard():
     found = settings.settings(portfolio(folds=False))
     assert [each.score for each in found] == pytest.approx([0.11, 0.121, 0.22, None, None, None])
-    assert [each.drawn for each in found][3:] == pytest.approx([0.4, 0.6, None])
+    assert [each.drawn for each in found][3:] == pytest.approx([0.3, 0.34, None])
     assert not any(each.folds for each in found)
 
 
@@ -123,7 +123,7 @@ def test_every_setting_is_drawn_at_its_score_and_marked_by_what_became_of_it(run
     chart = figures.settings_tried(run)
     paper = theme.colour("paper")
     drawn = dots(chart)
-    assert [score for score, *_ in drawn] == pytest.approx([0.11, 0.22, 0.121, 0.6, 0.4])
+    assert [score for score, *_ in drawn] == pytest.approx([0.11, 0.22, 0.121, 0.34, 0.3])
     assert [plain(text) for _, _, text, _ in drawn] == ["62.5 %", "", "37.5 %", "", ""]
     assert [fill == paper for *_, fill in drawn] == [False, False, False, True, True]
     (lost,) = [trace for trace in chart.figure.data if trace.name == "outside"]
@@ -170,6 +170,17 @@ def test_scores_beyond_the_axis_are_arrows_at_its_end_and_are_counted():
     assert sorted(outside.marker.symbol) == ["triangle-right-open", "x-thin"]
     assert f"50 when it left, after {RUNG} epochs" in outside.customdata
     assert "1 did worse than the axis reaches (arrows)." in chart.sentence
+
+
+def test_however_good_the_best_is_it_has_a_place_on_the_axis():
+    run = portfolio(folds=False)
+    best = pl.when(pl.col("member") == 0).then(1e-7).otherwise("validation_loss")
+    run.leaderboard = run.leaderboard.with_columns(validation_loss=best)
+    chart = figures.settings_tried(run)
+    assert dots(chart)[0][0] == 1e-7
+    low, high = chart.figure.layout.xaxis.range
+    assert chart.figure.layout.xaxis.type == "log"
+    assert 10**low < 1e-7 < 0.22 < 10**high
 
 
 def test_a_portfolio_of_which_all_diverged_is_not_drawn():

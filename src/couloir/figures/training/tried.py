@@ -38,7 +38,7 @@ def settings_tried(run: Run[TrainRecord]) -> Chart:
     drawn = [each.drawn for each in found if each.drawn is not None]
     if not drawn:
         return Chart("tried", title, "No setting can be drawn: all of them diverged.")
-    scale, ends, _ = scores.clipped(metric, [*drawn, *(value for each in found for value in each.folds)])
+    scale, ends = _axis(metric, found)
     places, heads = _places(found)
     lines = len(places) + len(heads)
     figure = new_figure(title, scores.axis_title(run.record, metric, part), "", 76 + ROW * lines)
@@ -58,10 +58,30 @@ def settings_tried(run: Run[TrainRecord]) -> Chart:
     return Chart("tried", title, sentence, _alt(found, names, metric), figure)
 
 
+def _axis(metric: str, found: Sequence[Setting]) -> tuple[dict[str, Any], list[float]]:
+    """Axis settings, and its ends: it holds all that ran to the end, and of those that left the nearer ones.
+
+    What left may have been far from its best: it is left outside beyond twice the reach of the others.
+    """
+    ended = [value for each in found if each.score is not None for value in (each.score, *each.folds)]
+    left = [each.drawn for each in found if each.left and each.drawn is not None]
+    shown = ended or left
+    place: Any = math.log if scores.axis(metric, shown)["type"] == "log" else float
+    best = place(scores.best(metric, shown))
+    reach = 2 * max(abs(place(value) - best) for value in shown) or math.inf
+    shown = [*ended, *(value for value in left if abs(place(value) - best) <= reach)]
+    scale, low, high = scores.axis(metric, shown), min(shown), max(shown)
+    if scale["type"] == "log":
+        ends = [low / (high / low) ** 0.06, high * (high / low) ** 0.08]
+        return scale | {"range": [math.log10(end) for end in ends]}, ends
+    space = 0.07 * ((high - low) or abs(high) or 1.0)
+    return scale | {"range": [low - space, high + space]}, [low - space, high + space]
+
+
 def _add_heads(figure: Figure, heads: Mapping[str, int], colours: Mapping[str, str], letters: int) -> None:
     """The names of networks, from where the names of settings begin: these take 6 pixels a letter, about."""
     for name, place in heads.items():
-        at: dict[str, Any] = {"xref": "paper", "xanchor": "left", "xshift": -6.4 * letters, "yshift": -4}
+        at: dict[str, Any] = {"xref": "paper", "xanchor": "left", "xshift": -6.4 * letters}
         at["bgcolor"] = theme.colour("paper")  # over the line of the average
         add_note(figure, 0, place, f"<b>{words.plain(name)}</b>", colours[name], 13, **at)
 
