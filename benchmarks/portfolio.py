@@ -1,16 +1,17 @@
 """How the portfolio of `couloir.selection.portfolio` was found: settings that complement one another.
 
-    python benchmarks/portfolio.py learn [--only phoneme,adult] [--seeds 0] [--library FOLDER]
+    python benchmarks/portfolio.py learn [--only phoneme,adult] [--seeds 0] [--rows 500] [--library FOLDER]
     python benchmarks/portfolio.py choose [--library FOLDER] [--most 12] [--write]
 
 `learn` trains every candidate setting on the training rows of the tables of `tables.py`, in five folds, and
-keeps the out-of-fold answers; it goes on where it stopped. The rows that judge in `tables.py` are not read.
+keeps the out-of-fold answers; it goes on where it stopped. With --rows it learns from some of these rows,
+so that the portfolio is one for small tables, too. The rows that judge in `tables.py` are not read.
 
 `choose` adds settings one at a time: each time the one that lowers the error of the average of those chosen
 most for the processor time it costs, compiling included where its network is a new one. The error is a
-geometric mean over the tables. The average's weights are chosen by one half of the out-of-fold answers and its
-error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. What a
-table gains by having been looked at is told by leaving each out in turn.
+geometric mean over the tables. The average's weights are chosen by one half of the out-of-fold answers and
+its error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. What
+a table gains by having been looked at is told by leaving each out in turn.
 """
 
 from __future__ import annotations
@@ -89,12 +90,14 @@ class Answered:
         return float(np.sqrt(ensemble.mse_of(answers, self.truth[some])))
 
 
-def training_rows(source: Source, seed: int) -> Dataset:
-    """The rows of a table that are learnt from in `tables.py`, and no others."""
+def training_rows(source: Source, seed: int, most: int | None) -> Dataset:
+    """The rows of a table that are learnt from in `tables.py`, or some of them, and no others."""
     import polars as pl
 
     frame = pl.read_csv(source.path, infer_schema_length=None)
     train, _ = split(frame[source.target].to_numpy(), source.task, seed)
+    if most is not None:
+        train = np.random.default_rng(seed).permutation(train)[:most]
     return load(frame[np.sort(train)], target=source.target, task=source.task)
 
 
@@ -183,17 +186,16 @@ def chosen(tables: Mapping[str, Answered], names: Sequence[str], most: int) -> I
         ratios = [np.log(averaged_error(table, some) / best[name]) for name, table in tables.items()]
         return float(np.mean(ratios))
 
+    def cost(name: str, kept: Sequence[str]) -> float:
+        return float(seconds[name] + COMPILING * (network(name) not in map(network, kept)))
+
     kept: list[str] = []
-    reached = 1.0
+    reached = 0.0
     for _ in range(min(most, len(names))):
-        compiled = {network(name) for name in kept}
         tried = {name: error([*kept, name]) for name in names if name not in kept}
-
-        def worth(name: str) -> float:
-            cost = seconds[name] + COMPILING * (network(name) not in compiled)
-            return (reached - tried[name]) / cost if kept else -tried[name]
-
-        kept.append(max(tried, key=worth))
+        # The first is the best of all: without it there is nothing to help.
+        gains = {name: (reached - found) / (cost(name, kept) if kept else 1) for name, found in tried.items()}
+        kept.append(max(gains, key=lambda name: gains[name]))
         reached = tried[kept[-1]]
         yield kept[-1], float(np.exp(reached))
 
@@ -225,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=["learn", "choose"])
     parser.add_argument("--only", help="tables, with commas between")
+    parser.add_argument("--rows", type=int, help="learn from so many rows of each table")
     parser.add_argument("--seeds", default="0", help="outer splits, with commas between")
     parser.add_argument("--library", type=Path, default=Path("portfolio-library"))
     parser.add_argument("--most", type=int, default=12)
@@ -233,15 +236,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = sources()
     names = options.only.split(",") if options.only else list(wanted)
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    places = {(name, seed): options.library / f"{name}-{seed}.npz" for name in names for seed in seeds}
+    of_rows = "" if options.rows is None else f"-{options.rows}"
+    places = {
+        (name, seed): options.library / f"{name}-{seed}{of_rows}.npz" for name in names for seed in seeds
+    }
     if options.what == "learn":
         for (name, seed), path in places.items():
-            found = learn(training_rows(wanted[name], seed), candidates(), stored(path))
+            found = learn(training_rows(wanted[name], seed, options.rows), candidates(), stored(path))
             store(path, found)
             best = min(found.answers, key=lambda each: found.error(found.answers[each]))
             print(f"{name} {seed}: best {best}, {found.error(found.answers[best]):.5g}", flush=True)
         return 0
-    known = {f"{name} {seed}": found for (name, seed), path in places.items() if (found := stored(path))}
+    known = {path.stem: found for path in sorted(options.library.glob("*.npz")) if (found := stored(path))}
     return _choose(known, options.most, options.write)
 
 

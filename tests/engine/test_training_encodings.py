@@ -10,8 +10,9 @@ import pytest
 
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
+from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Rung, Trained
-from couloir.engine.training import train_population
+from couloir.engine.training import Progress, train_population
 from trainings import SEED, classification, difference, leaves, quartet
 
 WIDE, NARROW = "wide", "narrow"
@@ -50,6 +51,42 @@ def test_a_member_is_trained_on_its_own_encoding_as_if_it_were_alone(folds: int)
             assert one.network[0].weight.shape[1] == data[member.encoding][fold].train.inputs.shape[1]
             assert difference(leaves(one.network), leaves(other.network)) < 1e-9
             assert one.best_epoch == other.best_epoch
+
+
+def test_folds_of_different_widths_share_a_program_and_change_one_another_in_nothing() -> None:
+    whole = classification()
+    folds = [whole, in_columns(whole, slice(0, 3)), in_columns(whole, slice(1, 3))]
+    members = [
+        Member(rule, 0.5 * rule.defaults["learning_rate"], hidden=(6, 5), epochs=8, l1=1e-3, dropout=0.2)
+        for rule in RULES.values()
+    ]
+    chunks: set[tuple[int, ...]] = set()
+
+    def seen(progress: Progress) -> None:
+        chunks.update(part.chunk.folds for part in progress.chunks)
+        for fold, data in enumerate(folds):
+            for network in progress.networks(fold).values():
+                assert network[0].weight.shape == (6, data.train.inputs.shape[1])
+
+    together = trained(members, folds, patience=None, chunk=999, on_epoch=seen)
+    assert chunks == {(0, 1, 2)}
+    for fold, data in enumerate(folds):
+        alone = trained(members, data, patience=None)
+        for one, other in zip(together.folds[fold], alone.outcomes, strict=True):
+            assert one.network[0].weight.shape == other.network[0].weight.shape
+            assert difference(leaves(one.network), leaves(other.network)) < 1e-11
+            assert one.best_epoch == other.best_epoch
+
+
+def test_with_input_noise_they_have_programs_of_their_own() -> None:
+    whole = classification()
+    folds = [whole, in_columns(whole, slice(0, 3))]
+    members = [replace(each, noise=0.3, epochs=4) for each in quartet()]
+    together = trained(members, folds, patience=None)
+    for fold, data in enumerate(folds):
+        alone = trained(members, data, patience=None)
+        for one, other in zip(together.folds[fold], alone.outcomes, strict=True):
+            assert difference(leaves(one.network), leaves(other.network)) < 1e-11
 
 
 def test_a_rung_compares_members_across_encodings() -> None:

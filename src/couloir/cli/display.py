@@ -17,7 +17,6 @@ from rich.text import Text
 from couloir import text as words
 from couloir.cli.standings import shown
 from couloir.commands.progress import data_lines, seconds_left
-from couloir.options import PLANS
 
 if TYPE_CHECKING:
     from couloir.engine.outcomes import Status
@@ -153,12 +152,9 @@ PENALTY_HINT = (
 def _wants_penalty(plan: Plan) -> bool:
     """Whether it is a small table that nobody was going to learn with anything against overfitting."""
     few = plan.problem.split.sizes["train"] < FEW_ROWS and not plan.problem.dataset.image_shape
-    decided = plan.conditions.plan == PLANS[0]  # a portfolio takes no such option
-    return (
-        few
-        and not decided
-        and not any(each.l1 or each.l2 or each.dropout or each.noise for each in plan.members)
-    )
+    if plan.conditions.to_the_end:  # its settings know what to do
+        return False
+    return few and not any(each.l1 or each.l2 or each.dropout or each.noise for each in plan.members)
 
 
 def duration(seconds: float) -> str:

@@ -65,7 +65,7 @@ class ChunkTraining:
         cohort, data = chunk.cohort, self.folds.data[0]
         self.program = Program(
             layout=chunk.layout,
-            widths=cohort.widths(data.train.inputs.shape[1], data.outputs),
+            widths=cohort.widths(self.stack.features, data.outputs),
             activation=cohort.activation,
             loss=cohort.loss if callable(cohort.loss) else LOSSES[cohort.loss].per_sample,
             task=data.task,
@@ -163,7 +163,13 @@ class ChunkTraining:
         for fold, outcomes in enumerate(self.outcomes):
             for slot, (outcome, padding) in enumerate(zip(outcomes, self.chunk.padding, strict=True)):
                 if not padding:
-                    outcome.network = jax.tree.map(lambda leaf, at=(fold, slot): leaf[at].copy(), networks)
+                    outcome.network = self.network(networks, fold, slot)
+
+    def network(self, networks: Network, fold: int, slot: int) -> Network:
+        """One of the networks [fold, slot, …] on the host, with weights for the fold's own features alone."""
+        first, *others = (Layer(*(leaf[fold, slot].copy() for leaf in layer)) for layer in networks)
+        own = self.folds.own_features[fold]
+        return (Layer(first.weight[:, :own].copy(), first.bias), *others)
 
 
 # The state before the first step --------------------------------------------------------------------------
@@ -180,33 +186,46 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
         folds: what they are trained on.
         given: for each slot the layers (weight, bias) to start from, or None.
     """
-    inputs, outputs = program.widths[0], program.widths[-1]
+    outputs = program.widths[-1]
     rules = tuple(rule for rule, _ in program.layout)
+    begun = list(zip(folds.seeds, folds.own_features, strict=True))
 
-    def network(seed: int, slot: int) -> Network:
+    def network(fold: int, slot: int) -> Network:
+        seed, inputs = begun[fold]
         if given[slot] is not None:
-            return tuple(Layer(*(np.asarray(leaf, folds.dtype) for leaf in layer)) for layer in given[slot])
-        own = members[slot]
+            own = tuple(Layer(*(np.asarray(leaf, folds.dtype) for leaf in layer)) for layer in given[slot])
+            return _filled_up(own, program.widths[0])
+        member = members[slot]
         return folds.drawn(
-            (start_of(own, seed), program.widths),
-            lambda: initial_network(own, seed, inputs, outputs, folds.dtype),
+            (start_of(member, seed), inputs, program.widths),
+            lambda: _filled_up(
+                initial_network(member, seed, inputs, outputs, folds.dtype), program.widths[0]
+            ),
         )
 
-    def states(seed: int, slot: int) -> tuple[Any, ...]:
+    def states(fold: int, slot: int) -> tuple[Any, ...]:
         def made() -> Any:
-            return jax.device_get(_first_states(rules, network(seed, slot)))
+            return jax.device_get(_first_states(rules, network(fold, slot)))
 
-        key = (rules, start_of(members[slot], seed), program.widths)
+        seed, inputs = begun[fold]
+        key = (rules, start_of(members[slot], seed), inputs, program.widths)
         return folds.drawn(key, made) if given[slot] is None else made()
 
     every = range(len(members))
-    networks = _grid([[network(seed, slot) for slot in every] for seed in folds.seeds])
+    networks = _grid([[network(fold, slot) for slot in every] for fold in range(len(begun))])
     rule_states = [
-        _grid([[states(seed, slot)[number] for slot in every[slots]] for seed in folds.seeds])
+        _grid([[states(fold, slot)[number] for slot in every[slots]] for fold in range(len(begun))])
         for number, (_, slots) in enumerate(segments(program.layout))
     ]
     worst = np.full((len(folds.seeds), len(members)), np.inf, folds.dtype)
     return PopulationState(*to_be_changed((networks, tuple(rule_states), networks, worst, worst)))
+
+
+def _filled_up(network: Network, inputs: int) -> Network:
+    """A network with weights of 0 for the features that its fold is filled up with."""
+    first, *others = network
+    weight = np.pad(first.weight, [(0, 0), (0, inputs - first.weight.shape[1])])
+    return (Layer(weight, first.bias), *others)
 
 
 def _grid(trees: Sequence[Sequence[Any]]) -> Any:

@@ -1,5 +1,9 @@
 """The data of folds on the device, and the order in which an epoch takes their rows.
 
+Folds seldom have the same number of features: a rare category is in one and not in the other. They share a
+program all the same: inputs are filled up with features that are 0 in every row, and the first layer with
+weights that are 0 and stay so, since no slope of theirs is ever another.
+
 Data of any size could each ask for a program of their own. Where many fits of a few rows more or less are
 to share one, small data are *filled*: up to one of few sizes, with rows and steps of weight 0, which change
 nothing.
@@ -79,7 +83,7 @@ class Steps(NamedTuple):
 
 @dataclass(frozen=True)
 class Folds:
-    """Folds of equal numbers of features, on the host and stacked on the device, filled up to one size.
+    """Folds, on the host and stacked on the device, filled up to one size.
 
     Attributes:
         numbers: which folds they are.
@@ -139,6 +143,16 @@ class Folds:
         if key not in self._drawn:
             self._drawn[key] = draw()
         return self._drawn[key]
+
+    @property
+    def features(self) -> int:
+        """Features of the program: those of the fold with the most."""
+        return max(self.own_features)
+
+    @property
+    def own_features(self) -> list[int]:
+        """Features of each fold."""
+        return [data.train.inputs.shape[1] for data in self.data]
 
     @property
     def rows(self) -> list[int]:

@@ -86,9 +86,8 @@ class Progress:
                 continue
             present = jax.device_get(training.state.networks)
             row = training.chunk.folds.index(fold)
-            for slot in np.flatnonzero(~np.array(training.chunk.padding)):
-                number = training.chunk.slots[slot]
-                found[number] = jax.tree.map(lambda leaf, at=(row, slot): leaf[at], present)
+            for slot in np.flatnonzero(~np.array(training.chunk.padding)).tolist():
+                found[training.chunk.slots[slot]] = training.network(present, row, slot)
         return found
 
 
@@ -159,7 +158,7 @@ def train_population(
     machine = machine or Machine.here()
     passed: list[RungResult] = []
     with engine(precision), clock.running(), ThreadPoolExecutor(machine.workers) as pool:
-        stacks = _stack_folds(encoded, seeds, precision, filled)
+        stacks = _stack_folds(members, encoded, seeds, precision, filled)
         ahead = _stages(horizon, rungs)
         chunks = _laid_out(members, outcomes, stacks, metric, chunk, ahead, machine, to_the_end)
         for part in chunks:
@@ -203,12 +202,20 @@ def readers(members: Sequence[Member], encoding: str | None) -> dict[int, Member
     return {n: member for n, member in enumerate(members) if encoding in (None, member.encoding)}
 
 
-def _stack_folds(encoded: Encoded, seeds: Sequence[int], dtype: Any, filled: bool) -> list[Folds]:
-    """Folds grouped by what their programs' shapes depend on: encoding, and numbers of features."""
+def _stack_folds(
+    members: Sequence[Member], encoded: Encoded, seeds: Sequence[int], dtype: Any, filled: bool
+) -> list[Folds]:
+    """Folds grouped by what tells their programs apart: encoding, and whether there is validation.
+
+    Noise is drawn for every feature, those that would fill a fold up too: with it, folds that differ in
+    their number of features have programs of their own.
+    """
+    noisy = {name for name in encoded if any(each.noise for each in readers(members, name).values())}
     by_shape: dict[Any, list[int]] = {}
     for name, folds in encoded.items():
         for number, fold in enumerate(folds):
-            shape = name, fold.train.inputs.shape[1], fold.validation is None
+            features = fold.train.inputs.shape[1] if name in noisy else 0
+            shape = name, features, fold.validation is None
             by_shape.setdefault(shape, []).append(number)
     found = []
     for (name, _, _), numbers in by_shape.items():
@@ -230,7 +237,7 @@ def _laid_out(
     """Every chunk of the population in every fold, before the first step."""
     found = []
     for folds in stacks:
-        inputs, outputs = folds.data[0].train.inputs.shape[1], folds.data[0].outputs
+        inputs, outputs = folds.features, folds.data[0].outputs
         own = readers(members, folds.encoding)
         chunks = plan_chunks(own, inputs, outputs, machine, most, folds.numbers, ahead=ahead)
         fast = compiled_fast(chunks, inputs, outputs, max(folds.rows), ahead, machine)

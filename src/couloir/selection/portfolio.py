@@ -1,17 +1,18 @@
 """The default plan: a portfolio of settings that complement one another over many tables.
 
 Which network is best depends on the table: on some numbers are best read piecewise-linearly, on some plainly;
-some want dropout. So a portfolio is trained, in folds where rows are few; the worse settings leave at a rung,
-and the answers of the others are averaged. The settings stand in `portfolio.toml`, the most useful first,
-with the script that found them.
+some want dropout. So a portfolio is trained, in folds where rows are few, each setting to the end of its
+schedule, and the average is chosen by the out-of-fold answers. The settings stand in `portfolio.toml`, the
+most useful first, with the script that found them.
+
+Nobody leaves at a rung: while a cycle of the rate is at its height, scores say little of those at its end.
 """
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -21,15 +22,17 @@ from couloir.data.dataset import Dataset
 from couloir.engine.losses import DEFAULT_LOSS
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
-from couloir.engine.outcomes import Rung
 from couloir.engine.placement import Chunk, Cost
 from couloir.errors import InputError
-from couloir.options import AVERAGED, FOLDS, MEMBER, PLANS, PORTFOLIO_FOLDS_BELOW
+from couloir.options import AVERAGED, MEMBER, PLANS, PORTFOLIO_FOLDS_BELOW
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, Problem, chosen_metric, predict
 
 ROWS = 3000
 """Training rows of the tables that the settings were found on, about: their epochs are meant for so many."""
+
+MORE_OFTEN = 1 / 4
+"""Rows are gone through more often where they are fewer: to this power of how many times fewer."""
 
 MOST_EPOCHS = 100
 """Of a setting, on a few rows."""
@@ -40,16 +43,34 @@ FEWEST_EPOCHS = 3
 BATCHES: Mapping[int, int] = MappingProxyType({600: 32, 1500: 64, 12_000: 128, 60_000: 256})
 """Below so many rows, so many a step; beyond the last twice as many."""
 
-SECONDS: Mapping[str, float] = MappingProxyType({"quick": 5, "normal": 40, "high": 240})
-"""By effort what training may take, as predicted; with more than `ROWS_IN_SECONDS` rows in proportion."""
+
+@dataclass(frozen=True)
+class Effort:
+    """How much of the portfolio is trained.
+
+    Attributes:
+        seconds: that training may take, as predicted; with more than `ROWS_IN_SECONDS` rows in proportion.
+        folds: where rows are few.
+        restarts: initial weights that each setting starts from, at most.
+    """
+
+    seconds: float
+    folds: int
+    restarts: int = 1
+
+
+EFFORTS: Mapping[str, Effort] = MappingProxyType(
+    {"quick": Effort(6, 5), "normal": Effort(60, 5), "high": Effort(300, 10, 3)}
+)
+"""By name: some seconds, about a minute, some minutes on two cores, at up to `ROWS_IN_SECONDS` rows."""
 
 ROWS_IN_SECONDS = 10_000
 
-FEWEST = 4
+FEWEST = 2
 """Settings that are trained whatever the time."""
 
-RUNG, KEPT = 1 / 3, 1 / 2
-"""After so much of the training so many of the members go on."""
+TRAINING_SHARE = 0.8
+"""Of the minutes that a person gives so much is for training."""
 
 
 @cache
@@ -80,24 +101,28 @@ def settled(conditions: Conditions, asked: Options, dataset: Dataset) -> Conditi
         patience = None
         tested = 0 if dataset.test_rows is None else len(dataset.test_rows)
         few = len(dataset) - tested < PORTFOLIO_FOLDS_BELOW
-        folds = FOLDS if folds is None and few and dataset.times is None else folds
+        if folds is None and few and dataset.times is None:
+            folds = EFFORTS[conditions.effort].folds
         average = AVERAGED if average is None else average
     return replace(conditions, plan=chosen, cv=folds or None, ensemble=average, patience=patience)
 
 
 def plan(problem: Problem) -> Plan:
-    """The members of the portfolio that the effort allows, and what they will cost."""
+    """The members of the portfolio that the time allows, the most useful first, and what they will cost."""
     conditions, task, rows = problem.conditions, problem.data.task, problem.least_rows
     metric = chosen_metric(task, conditions.metric)
-    everybody = members(task, rows, plain=problem.dataset.image_shape is not None)[: conditions.members]
-    allowed, count = seconds(conditions.effort, rows), min(FEWEST, len(everybody))
+    settled_on = members(task, rows, plain=problem.dataset.image_shape is not None)
+    restarts = range(EFFORTS[conditions.effort].restarts)
+    everybody = [replace(each, restart=restart) for restart in restarts for each in settled_on]
+    everybody, allowed = everybody[: conditions.members], seconds(conditions, rows)
+    count = min(FEWEST, len(everybody))
     chunks, cost = _predicted(problem, everybody[:count])
     while count < len(everybody):
         more = _predicted(problem, everybody[: count + 1])
         if more[1].seconds > allowed:
             break
         count, (chunks, cost) = count + 1, more
-    return Plan(problem, everybody[:count], chunks, cost, metric, rungs(everybody[:count]))
+    return Plan(problem, everybody[:count], chunks, cost, metric)
 
 
 def _predicted(problem: Problem, some: Sequence[Member]) -> tuple[list[Chunk], Cost]:
@@ -121,7 +146,7 @@ def member(setting: Mapping[str, Any], task: str, rows: int) -> Member:
     values = dict(setting)
     rule = RULES[values.pop("optimizer", "adamw")]
     numbers = {name: float(values.pop(name)) for name in list(values) if name in rule.defaults}
-    epochs = round(values.pop("epochs") * math.sqrt(ROWS / rows))
+    epochs = round(values.pop("epochs") * (ROWS / rows) ** MORE_OFTEN)
     return Member(
         rule,
         numbers.pop("learning_rate"),
@@ -140,12 +165,8 @@ def batch_size(rows: int) -> int:
     return min(size, rows)
 
 
-def seconds(effort: str, rows: int) -> float:
-    """What training may be predicted to take."""
-    return SECONDS[effort] * max(1.0, rows / ROWS_IN_SECONDS)
-
-
-def rungs(population: Sequence[Member]) -> tuple[Rung, ...]:
-    """Where the worse members leave."""
-    epoch = round(RUNG * max(each.epochs for each in population))
-    return (Rung(epoch, KEPT),) if epoch >= 1 and len(population) > FEWEST else ()
+def seconds(conditions: Conditions, rows: int) -> float:
+    """What training may take, as predicted: what a person gave, or what the effort allows for the rows."""
+    if conditions.minutes is not None:
+        return TRAINING_SHARE * 60 * conditions.minutes
+    return EFFORTS[conditions.effort].seconds * max(1.0, rows / ROWS_IN_SECONDS)

@@ -284,7 +284,7 @@ def predict(
     chunks, costs = [], []
     for name, folds in by_encoding(members, data).items():
         own = readers(members, name)
-        inputs, outputs = folds[0].train.inputs.shape[1], folds[0].outputs
+        inputs, outputs = max(data.train.inputs.shape[1] for data in folds), folds[0].outputs
         laid_out = plan_chunks(own, inputs, outputs, machine, folds=range(len(folds)))
         held = [part for data in folds for part in (data.train, data.validation) if part is not None]
         data_bytes = sum(part.inputs.nbytes for part in held)
