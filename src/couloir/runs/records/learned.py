@@ -85,20 +85,15 @@ FinalistName = Literal["winner", "refitted", "ensemble"]
 
 
 class Finalist(Part):
-    """A model that was tested, where anything was; `headline` marks the one that is kept.
-
-    Attributes:
-        parameters: of all its networks together; None in earlier records.
-        microseconds: that a test row took, all being asked at once; None where there are none.
-    """
+    """A model that was tested, where anything was; `headline` marks the one that is kept."""
 
     name: FinalistName
     test: Scores | None
     headline: bool
     networks: int = 1
     validation: Scores | None = None
-    parameters: int | None = None
-    microseconds: float | None = None
+    parameters: int | None = None  # of all its networks together; None in earlier records
+    microseconds: float | None = None  # that a test row took, all being asked at once
 
 
 class Rival(Part):
