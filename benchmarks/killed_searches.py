@@ -127,6 +127,8 @@ def found(run: Any) -> dict[str, Any]:
     record = msgspec.to_builtins(run.record)
     for name in ("seconds", "created", "versions", "throughput", "command"):
         record.pop(name)
+    for finalist in record["finalists"]:
+        finalist.pop("microseconds")
     search = record["search"]
     costs = [{name: cost[name] for name in ("generation", "trials")} for cost in search["costs"]]
     asked = {name: value for name, value in search["asked"].items() if name != "command"}

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from couloir.text import heading, number, point, setting, subscript, superscript
+from couloir.text import heading, number, point, setting, size, subscript, superscript
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,13 @@ def test_settings_and_headings() -> None:
     values = (0.001, 64, None, "cross_entropy", "one_cycle", True)
     assert list(map(setting, values)) == ["0.001", "64", "–", "cross-entropy", "one cycle", "True"]
     assert [heading(text) for text in ("weight decay", "L2", "β₁")] == ["Weight decay", "L2", "β₁"]
+
+
+def test_sizes_of_files() -> None:
+    assert [size(each) for each in (12, 3400, 840_000, 1.44e6, 2e9)] == [
+        "12\u202fbytes",
+        "3.4\u202fkB",
+        "840\u202fkB",
+        "1.4\u202fMB",
+        "2\u202fGB",
+    ]

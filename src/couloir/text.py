@@ -93,6 +93,14 @@ def metric(name: str, value: float | None) -> str:
     return percent(value) if name in SHARES else number(value)
 
 
+def size(count: float) -> str:
+    """A number of bytes: 312 kB, 1.4 MB."""
+    for unit, power in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= power:
+            return f"{number(count / power, 2 if count < 100 * power else 3)}\u202f{unit}"
+    return f"{count:.0f}\u202fbytes"
+
+
 def setting(value: Any) -> str:
     """The value of a hyperparameter."""
     if isinstance(value, int | float) and not isinstance(value, bool):

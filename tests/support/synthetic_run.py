@@ -41,6 +41,7 @@ class SyntheticRun(Generic[R]):
     history: pl.DataFrame
     leaderboard: pl.DataFrame
     predictions: pl.DataFrame = field(default_factory=pl.DataFrame)
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def described(rule: str, learning_rate: float, task: str, epochs: int = EPOCHS) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from couloir.cli import standings
 from couloir.cli.display import found_lines, pace, plan_lines, say
 from couloir.cli.standings import Lines, shown
 from couloir.engine.metrics import HEADLINE_METRIC
+from couloir.figures.settings import is_portfolio
 from couloir.runs.records import LearnedRecord, RaceRecord, SearchRecord, TrainRecord, text_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _run(console: Console, run: Run[Any], out: str, quiet: bool) -> None:
             say(console, label, text)
         for table in _tables(run):
             console.print(table)
-    say(console, "winner", winner_words(run.record))
+    say(console, _label(run.record), winner_words(run.record))
     if not quiet:
         for label, text in _verdict(run.record):
             say(console, label, text)
@@ -95,6 +96,11 @@ def _training_lines(run: Run[TrainRecord]) -> Lines:
         label, why = ("stopped", "by Ctrl-C ") if record.status == "interrupted" else ("time up", "")
         after = words.count(epochs, "epoch")
         yield label, f"{why}after {after}: chosen among what has been learnt until then"
+    if is_portfolio(record):
+        from couloir.cli import portfolio
+
+        yield from portfolio.trained_lines(run)
+        return
     members, speed = words.count(record.n_members, "member"), record.throughput.member_samples_per_second
     yield "trained", f"{members} in {seconds['train']:.1f} s, {pace(speed)}; {seconds['total']:.1f} s in all"
 
@@ -102,13 +108,26 @@ def _training_lines(run: Run[TrainRecord]) -> Lines:
 def _tables(run: Run[Any]) -> Iterable[Table]:
     """What stands between how it ended and who won."""
     kinds: dict[str, Any] = {"race": standings.standing, "search": standings.best_trials}
+    if is_portfolio(run.record):
+        from couloir.cli import portfolio
+
+        kinds["train"] = portfolio.board
     yield kinds.get(run.record.kind, standings.leaderboard)(run)
     if len(run.record.finalists) > 1:
         yield standings.finalists(run.record)
 
 
+def _label(record: LearnedRecord) -> str:
+    """What the line about the model that is kept is called: an average of settings is no winner."""
+    return "kept" if is_portfolio(record) and record.headline.name == "ensemble" else "winner"
+
+
 def winner_words(record: LearnedRecord) -> str:
-    """The winner in one line: rule, rate, network, and its test score with the interval, if it was tested."""
+    """The model that is kept in one line: what it is, its test score with the interval, if it was tested."""
+    if is_portfolio(record):
+        from couloir.cli import portfolio
+
+        return f"{portfolio.kept_words(record)}: {_score_words(record)}"
     winner, kept = record.winner, record.headline
     layers = "-".join(map(str, winner.hidden))
     activation = winner.hyperparameters["activation"]

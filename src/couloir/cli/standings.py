@@ -11,6 +11,7 @@ from rich.table import Table
 from couloir import options
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
+from couloir.figures.settings import is_portfolio, judged_on
 from couloir.options import MEMBER, RULE, Option
 
 if TYPE_CHECKING:
@@ -181,14 +182,20 @@ def search_lines(record: SearchRecord) -> Lines:
 
 def finalists(record: LearnedRecord) -> Table:
     """The models that were tested, or would have been, the one that is kept in bold."""
+    from couloir.report.summary import named
+
     metrics, chosen = metrics_told(record) if record.test else (), record.metric
-    heads = [f"test {words.METRIC_NAMES[metric]}" for metric in metrics]
-    found = table(
-        "tested" if record.test else "model", "networks", f"validation {words.METRIC_NAMES[chosen]}", *heads
-    )
-    for entry in record.finalists:
+    called: Any = words.METRIC_NAMES.get
+    names, part = [str(entry.name) for entry in record.finalists], "validation"
+    if is_portfolio(record):
+        # The column beside it says of how many networks; for the rest a narrow terminal has no room.
+        names = [named(record, entry).partition(" setting")[0] for entry in record.finalists]
+        part, called = judged_on(record), words.short_metric
+    judged, heads = f"{part} {called(chosen)}", [f"test {called(metric)}" for metric in metrics]
+    found = table("tested" if record.test else "model", "networks", judged, *heads)
+    for name, entry in zip(names, record.finalists, strict=True):
         found.add_row(
-            entry.name,
+            name,
             str(entry.networks),
             shown(chosen, entry.validation[chosen]) if entry.validation else "–",
             *(shown(metric, (entry.test or {})[metric]) for metric in metrics),

@@ -51,5 +51,6 @@ from couloir.figures.training.folds import fold_scores, fold_strip
 from couloir.figures.training.response import learning_rate_response
 from couloir.figures.training.results import confusion, importance, predicted_against_true
 from couloir.figures.training.stopping import stopped_curves
+from couloir.figures.training.tried import settings_tried
 
 __all__ = sorted(name for name, value in globals().items() if callable(value))

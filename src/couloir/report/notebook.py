@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couloir import text as words
 from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
-from couloir.figures import theme
+from couloir.figures import settings, theme
 from couloir.figures.chart import Run
 from couloir.figures.scores import TableRun
 from couloir.report import embedding
+from couloir.report.summary import named
+from couloir.report.tables import outcome
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Rows of the table, and curves."""
+
+NETWORKS = 3
+"""Of a portfolio, of each of which the best curve is drawn: so many names fit below the drawing."""
 
 WIDTH, HEIGHT = 520, 200
 """Of the drawing, in pixels."""
@@ -71,8 +76,17 @@ def html(run: Run[Any] | TableRun[Any]) -> str:
 
 def _learned_line(record: records.LearnedRecord) -> str:
     winner = record.winner
+    if settings.is_portfolio(record):
+        kept = record.headline.name == "ensemble"
+        found = named(record, record.headline) if kept else settings.in_words(winner.hyperparameters)
+        tried = f"{words.count(record.n_members, 'setting')} tried"
+        return _with_status(record, f"{found}, {tried}, {_scored(record)}")
     found = f"{winner.optimizer} at {words.number(winner.learning_rate)} of "
     found += f"{words.count(record.n_members, 'network')}, {_scored(record)}"
+    return _with_status(record, found)
+
+
+def _with_status(record: records.LearnedRecord, found: str) -> str:
     return found if record.status == "complete" else f"{found}, {record.status}"
 
 
@@ -134,6 +148,27 @@ def _board_view(run: Run[records.LearnedRecord]) -> View:
         curves.append(curve._replace(name=f"{rule} at {rate}"))
     heads = ["rule", "rate", "units", f"validation {words.METRIC_NAMES[record.metric]}", "epoch", "ended"]
     return View(heads, rows, curves, "epoch", f"validation {words.METRIC_NAMES[loss.name]}")
+
+
+def _train_view(run: Run[records.TrainRecord]) -> View:
+    """The best members of a training; of a portfolio the best settings."""
+    if not settings.is_portfolio(run.record):
+        return _board_view(run)
+    record, found = run.record, settings.settings(run)
+    part, metric = settings.judged_on(record), words.METRIC_NAMES[record.metric]
+    loss = METRICS[DEFAULT_METRIC[record.data.task]]
+    names, roles, rows, curves = settings.labels(found), settings.roles(found), [], []
+    for each in found[:SHOWN]:
+        score = words.metric(record.metric, each.score)
+        weight = words.percent(each.weight) if each.weight else ""
+        rows.append([each.network, names[each.row["member"]], score, weight, outcome(each.row)])
+    for name, group in list(settings.networks(found).items())[:NETWORKS]:
+        own = run.history.filter(member=group[0].row["member"])
+        curve = _curve("", own, "epoch", loss.column("validation"))
+        curves.append(curve._replace(name=name, colour=theme.colour(roles[name])))
+    heads = ["network", "trained with", f"{part} {metric}", "in the average", "ended"]
+    first = " of the first fold" if record.cross_validation else ""
+    return View(heads, rows, curves, "epoch", f"{part} {words.METRIC_NAMES[loss.name]}{first}")
 
 
 def _race_view(run: TableRun[records.RaceRecord]) -> View:
@@ -200,7 +235,7 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "train": Kind("training on", _learned_line, _board_view),
+        "train": Kind("training on", _learned_line, _train_view),
         "race": Kind("race on", _race_line, _race_view),
         "search": Kind("search on", _learned_line, _board_view),
         "surface": Kind("surface race on", attrgetter("verdict"), _surface_view),

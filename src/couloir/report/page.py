@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from couloir.figures import animation
+from couloir.figures.settings import is_portfolio
 from couloir.files import whole
-from couloir.report import embedding, landscape, one_network, race, search, surface, train
+from couloir.report import embedding, landscape, one_network, portfolio, race, search, surface, train
 
 if TYPE_CHECKING:
     from couloir.figures import Chart, Run, TableRun
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PAGES: dict[str, tuple[str, Any]] = {
     "train": ("train.html.jinja", train),
+    "portfolio": ("portfolio.html.jinja", portfolio),
     "race": ("race.html.jinja", race),
     "search": ("search.html.jinja", search),
     "surface": ("surface.html.jinja", surface),
@@ -34,7 +36,7 @@ PAGES: dict[str, tuple[str, Any]] = {
     "gradcheck": ("one_network.html.jinja", one_network),
     "guess": ("one_network.html.jinja", one_network),
 }
-"""By a run's kind its template and the module with its `charts`, `summarise` and `tabulate`."""
+"""By a run's kind, or its plan, its template and the module with its `charts`, `summarise` and `tabulate`."""
 
 
 def write_report(run: Run[Record] | TableRun[Record], path: str | os.PathLike[str]) -> Path:
@@ -57,7 +59,7 @@ def render(run: Run[Record] | TableRun[Record]) -> str:
     """The page of a run as HTML text."""
     from markupsafe import Markup
 
-    template, page = PAGES[run.record.kind]
+    template, page = PAGES["portfolio" if is_portfolio(run.record) else run.record.kind]
     charts: list[Chart] = page.charts(run)
     scripts = {"plotly": _plotly_script(), "own": _resource("player.js") + _resource("page.js")}
     return (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from couloir import options
 from couloir import text as words
 from couloir.engine.metrics import HEADLINE_METRIC
+from couloir.figures.settings import is_portfolio
 from couloir.runs.records import LearnedRecord
 from couloir.text import count, number, percent
 
@@ -32,6 +34,9 @@ FATES = {
 REFIT_DIVERGED = "Trained anew with more rows the winner diverged: kept are the networks that were judged."
 MOST_CLASSES_LISTED = 12
 
+BYTES = 4
+"""That a parameter takes on disk."""
+
 
 def common(record: LearnedRecord) -> dict[str, Any]:
     """The sentences and facts that the pages of all runs that end in a model have."""
@@ -43,7 +48,7 @@ def common(record: LearnedRecord) -> dict[str, Any]:
         "verdict": verdict(record),
         "data": data_facts(record.data),
         "warnings": record.data.warnings,
-        "winner": winner_facts(record.winner),
+        "winner": winner_facts(record.winner, to_the_end=is_portfolio(record)),
     }
 
 
@@ -82,9 +87,10 @@ def scores_table(record: LearnedRecord) -> dict[str, Any]:
     test, first = record.test, HEADLINE_METRIC[record.data.task]
     names = [first, *(("log_loss", "balanced_accuracy") if first == "accuracy" else ("mae", "mse"))]
     models = sorted(record.finalists, key=lambda finalist: not finalist.headline)
-    known = [(finalist_name(each), each.test if test else each.validation) for each in models]
-    known += [(rival.name, rival.test) for rival in record.rivals]
-    rows = [(name, scores) for name, scores in known if scores is not None]
+    known = [(named(record, each), each.test if test else each.validation, costs(each)) for each in models]
+    known += [(rival.name, rival.test, ["", "", ""]) for rival in record.rivals]
+    rows = [(name, scores, cost) for name, scores, cost in known if scores is not None]
+    told = [bool(any(column)) for column in zip(*(cost for _, _, cost in rows), strict=True)]
     table = [
         {
             "name": name,
@@ -92,14 +98,33 @@ def scores_table(record: LearnedRecord) -> dict[str, Any]:
             "intervals": [_range(test, metric) if test and place == 0 else "" for metric in names],
             # The bar shows the headline score between 0 and 1; a negative R² has none.
             "bar": f"{100 * min(1.0, max(0.0, scores[first])):.2f}",
+            "costs": list(compress(cost, told)),
         }
-        for place, (name, scores) in enumerate(rows)
+        for place, (name, scores, cost) in enumerate(rows)
     ]
     return {
+        "costs": list(compress(("networks", "size", "time a row"), told)),
         "metrics": [words.METRIC_NAMES[name] for name in names],
         "rows": table,
         "tested": test is not None,
     }
+
+
+def costs(finalist: Finalist) -> list[str]:
+    """How many networks a model is, its size on disk, the time of an answer; empty where it is not known."""
+    if finalist.parameters is None:
+        return ["", "", ""]
+    took = finalist.microseconds
+    size = words.size(BYTES * finalist.parameters)
+    return [str(finalist.networks), size, f"{number(took, 2)}\u202fµs" if took else ""]
+
+
+def named(record: LearnedRecord, finalist: Finalist) -> str:
+    """A tested model in words; of a portfolio by its settings: "average of 3 settings", "winner alone"."""
+    if not is_portfolio(record) or finalist.name == "refitted":
+        return finalist_name(finalist)
+    members = len(record.ensemble or [])
+    return f"average of {count(members, 'setting')}" if finalist.name == "ensemble" else "winner alone"
 
 
 def finalist_name(finalist: Finalist) -> str:
@@ -115,6 +140,8 @@ def finalist_name(finalist: Finalist) -> str:
 def subject(record: LearnedRecord) -> str:
     """The tested model that is kept, as the subject of a sentence."""
     kept = record.headline
+    if is_portfolio(record) and kept.name == "ensemble":
+        return f"the {named(record, kept)}"
     return f"the {finalist_name(kept)} networks" if kept.name == "ensemble" else "the winner"
 
 
@@ -210,12 +237,16 @@ TOLD = ("optimizer", "learning_rate", "schedule", "hidden", "activation", "loss"
 """Hyperparameters that the winner's facts have a phrase for; others stand there by their names."""
 
 
-def winner_facts(winner: Winner) -> list[tuple[str, str]]:
-    """The winner's hyperparameters in words."""
+def winner_facts(winner: Winner, to_the_end: bool = False) -> list[tuple[str, str]]:
+    """The winner's hyperparameters in words; `to_the_end`: of a training that nothing stops."""
     known = winner.hyperparameters
     layers = " → ".join(str(width) for width in winner.hidden) or "none"
     used = [f"{options.label(name)} {number(known[name])}" for name in PENALTIES if known[name]]
     others = [name for name, value in known.items() if name not in (*TOLD, *PENALTIES) and value]
+    kept = f"up to {known['epochs']:,}; the weights of epoch {winner.best_epoch} were kept"
+    nothing = "early stopping alone"
+    if to_the_end:
+        nothing = "weight decay alone" if known["weight_decay"] else "none"
     return [
         ("Hidden layers", f"{layers}, {known['activation']}"),
         ("Parameters", f"{winner.n_parameters:,}"),
@@ -224,8 +255,8 @@ def winner_facts(winner: Winner) -> list[tuple[str, str]]:
         *((words.heading(options.label(name)), words.setting(known[name])) for name in others),
         ("Loss", words.setting(known["loss"])),
         ("Batch", count(known["batch_size"], "row")),
-        ("Epochs", f"up to {known['epochs']:,}; the weights of epoch {winner.best_epoch} were kept"),
-        ("Regularization", words.joined(used) if used else "early stopping alone"),
+        ("Epochs", f"{known['epochs']:,}, to the end of the schedule" if to_the_end else kept),
+        ("Regularization", words.joined(used) if used else nothing),
     ]
 
 

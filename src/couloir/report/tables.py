@@ -35,7 +35,7 @@ def leaderboard(run: Run[TrainRecord]) -> dict[str, Any]:
     lost = reading.diverged_rules(run)
     first_lost = {rule: next(row["member"] for row in rows if row["optimizer"] == rule) for rule in lost}
     best = [row for row in rows if row["member"] in scored or row["member"] in first_lost.values()]
-    names = _hyperparameters(run)
+    names = hyperparameters(run.leaderboard.columns)
     varied = [name for name in names if _varies(rows, name)]
     columns, more = _columns(run.record, varied), len(rows) > MOST_MEMBERS
     many = f"The best {MOST_MEMBERS} of {len(rows):,} members"
@@ -45,14 +45,14 @@ def leaderboard(run: Run[TrainRecord]) -> dict[str, Any]:
         "all": [_cells(row, columns) for row in rows[:MOST_MEMBERS]],
         "all_heading": many if more else f"All {words.count(len(rows), 'member')}",
         "more": more,
-        "alike": _alike(rows, [name for name in names if name not in varied]),
+        "alike": alike(rows, [name for name in names if name not in varied]),
     }
 
 
-def _hyperparameters(run: Run[TrainRecord]) -> list[str]:
+def hyperparameters(columns: Iterable[str], but: Iterable[str] = ("optimizer", "learning_rate")) -> list[str]:
     """Hyperparameters that members can vary in, beyond rule and rate, in the order of the leaderboard."""
-    known = {*options.MEMBER, "restart"} - {"optimizer", "learning_rate"}
-    return [name for name in run.leaderboard.columns if name in known]
+    known = {*options.MEMBER, "restart"} - set(but)
+    return [name for name in columns if name in known]
 
 
 def _columns(record: TrainRecord, varied: Iterable[str]) -> list[tuple[str, str]]:
@@ -80,7 +80,7 @@ def _varies(rows: Sequence[Row], name: str) -> bool:
     return any(len(_values([r for r in rows if r["optimizer"] == rule], name)) > 1 for rule in rules)
 
 
-def _alike(rows: Sequence[Row], names: Iterable[str]) -> str:
+def alike(rows: Sequence[Row], names: Iterable[str]) -> str:
     """The hyperparameters that all members share, in words; those that some rules do not read come last."""
     shared: dict[bool, list[str]] = {False: [], True: []}
     for name in names:
@@ -95,28 +95,33 @@ def _alike(rows: Sequence[Row], names: Iterable[str]) -> str:
 def _cells(row: Row, columns: Iterable[tuple[str, str]]) -> dict[str, Any]:
     cells = []
     for name, _ in columns:
-        if name == "status":
-            text = _outcome(row)
-        elif name.startswith(("validation_", "training_")):
-            text = words.metric(name.removeprefix("validation_"), row[name])
-        else:
-            text = words.setting(row[name])
+        text = outcome(row) if name == "status" else cell(row, name)
         cells.append({"text": text, "kind": name})
     return {"rule": row["optimizer"], "diverged": row["status"] == "diverged", "cells": cells}
 
 
-def _outcome(row: Row) -> str:
+def cell(row: Row, name: str) -> str:
+    """What stands in a column of the leaderboard."""
+    if name.startswith(("validation_", "training_")):
+        return words.metric(name.removeprefix("validation_"), row[name])
+    return words.setting(row[name])
+
+
+def outcome(row: Row) -> str:
+    """How a member ended."""
     if row["status"] == "diverged":
         return f"diverged at epoch {row['diverged_epoch']}"
+    if row["status"] == "left":
+        return f"left after epoch {row['epochs_run']}"
     return f"stopped at epoch {row['epochs_run']}" if row["status"] == "stopped" else "ran to the end"
 
 
-def mistakes(record: TrainRecord) -> dict[str, Any]:
-    """The worst mistakes on validation: as pictures where the rows are images, as a table otherwise."""
+def mistakes(record: TrainRecord, part: str = "validation") -> dict[str, Any]:
+    """The worst mistakes on the rows judged on: as pictures of images, as a table otherwise."""
     found, classes = record.mistakes, record.data.is_classification
     if not found:
         return {"kind": "none", "items": []}
-    rows = "validation row" if len(found) == 1 else f"{len(found)} validation rows"
+    rows = f"{part} row" if len(found) == 1 else f"{len(found)} {part} rows"
     if classes:
         heading = f"The {rows} to whose true class the winner gave the least probability."
     else:

@@ -6,6 +6,7 @@ is fixed. Where there is no test part, nothing is scored, and the ledger counts 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,12 @@ class Finalist:
     def networks(self) -> int:
         """How many it averages."""
         return len(self.model.networks) if isinstance(self.model, Ensemble) else 1
+
+    @property
+    def parameters(self) -> int:
+        """Of all its networks together."""
+        networks = self.model.all_networks()
+        return sum(np.size(part) for each in networks for layer in each.layers for part in layer)
 
 
 @dataclass(frozen=True)
@@ -190,7 +197,8 @@ def _test(choice: Choice) -> dict[str, Any]:
 
     times = ledger.enter(dataset.fingerprint, split.test, choice.command)
     raw, truth = dataset.rows(split.test), problem.truth(split.test)
-    answers = [finalist.model.answers(raw) for finalist in choice.finalists]
+    timed = [_timed(finalist.model, raw, len(truth)) for finalist in choice.finalists]
+    answers, microseconds = [found for found, _ in timed], [took for _, took in timed]
     kept = answers[choice.headline]
     return {
         "test": learned.Test(
@@ -198,7 +206,7 @@ def _test(choice: Choice) -> dict[str, Any]:
             intervals=evaluation.intervals(kept, truth, choice.conditions.seed),
             confusion=evaluation.confusion(kept, truth) if classes else None,
         ),
-        "finalists": _finalists(choice, [evaluation.scores(found, truth) for found in answers]),
+        "finalists": _finalists(choice, [evaluation.scores(found, truth) for found in answers], microseconds),
         "baseline": learned.Rival(
             name="majority class" if classes else "mean", test=evaluation.scores(naive(len(truth)), truth)
         ),
@@ -214,11 +222,24 @@ def _test(choice: Choice) -> dict[str, Any]:
 def _untested(choice: Choice) -> dict[str, Any]:
     """What is said in place of scores where no row was kept to test on."""
     nothing = dict.fromkeys(("test", "baseline", "linear", "ledger"))
-    return nothing | {"finalists": _finalists(choice, [None] * len(choice.finalists))}
+    unknown = [None] * len(choice.finalists)
+    return nothing | {"finalists": _finalists(choice, unknown, unknown)}
 
 
-def _finalists(choice: Choice, scores: Sequence[evaluation.Scores | None]) -> list[learned.Finalist]:
-    """The models with their scores on the test part, if there is one."""
+def _timed(model: Predictor, raw: Any, rows: int) -> tuple[evaluation.Answers, float]:
+    """A model's answers to raw rows, and the microseconds that one of them took."""
+    model.answers(raw[:1])  # what is folded once for all rows is no part of their time
+    before = time.perf_counter()
+    answers = model.answers(raw)
+    return answers, 1e6 * (time.perf_counter() - before) / rows
+
+
+def _finalists(
+    choice: Choice,
+    scores: Sequence[evaluation.Scores | None],
+    microseconds: Sequence[float | None],
+) -> list[learned.Finalist]:
+    """The models with their scores on the test part, and the time they took there, if there is one."""
     return [
         learned.Finalist(
             name=finalist.name,
@@ -226,8 +247,12 @@ def _finalists(choice: Choice, scores: Sequence[evaluation.Scores | None]) -> li
             headline=place == choice.headline,
             validation=finalist.validation,
             test=found,
+            parameters=finalist.parameters,
+            microseconds=took,
         )
-        for place, (finalist, found) in enumerate(zip(choice.finalists, scores, strict=True))
+        for place, (finalist, found, took) in enumerate(
+            zip(choice.finalists, scores, microseconds, strict=True)
+        )
     ]
 
 

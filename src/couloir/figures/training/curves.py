@@ -6,8 +6,9 @@ from typing import Any
 
 from couloir import text as words
 from couloir.engine.metrics import HEADLINE_METRIC
-from couloir.figures import reading, scores, theme
+from couloir.figures import reading, scores, settings, theme
 from couloir.figures.chart import Chart, Figure, Row, Run, logarithmic_where_wide, new_figure
+from couloir.figures.theme import RuleStyle
 from couloir.figures.traces import add_note, add_trace, line, mark
 from couloir.runs.records import TrainRecord
 from couloir.text import number
@@ -19,28 +20,37 @@ def learning_curves(run: Run[TrainRecord]) -> Chart:
     Both losses are the unpenalised log loss (nats) or mean squared error, after each epoch.
     """
     winner = run.record.winner
-    title = f"Learning curves of the winner: {winner.optimizer} at {number(winner.learning_rate)}"
+    to_the_end, part = settings.is_portfolio(run.record), "validation"
+    name = f"{winner.optimizer} at {number(winner.learning_rate)}"
+    if to_the_end:
+        name, part = settings.network(winner.hyperparameters), settings.judged_on(run.record)
+    title = f"Learning curves of the winner: {words.plain(name)}"
     points = reading.curve(run, winner.member, "training_loss", "validation_loss")
     if not points:
         return Chart("learning-curves", title, "The history holds no epoch of the winner.")
     values = [value for point in points for value in point[1:]]
     figure = new_figure(title, "epoch", reading.loss_axis(run, ""))
-    style = theme.rule_style(winner.optimizer)
+    style = settings.style(run, name) if to_the_end else theme.rule_style(winner.optimizer)
     _add_line(figure, run, "training", points, {"color": style.colour, "width": 2, "dash": "dot"})
-    _add_line(figure, run, "validation", points, {"color": style.colour, "width": 2.5})
+    _add_line(figure, run, "validation", points, {"color": style.colour, "width": 2.5}, part)
     figure.data[1].update(fill="tonexty", fillcolor=theme.faint(style.colour))
     mark_epoch(figure, winner.best_epoch, f"kept: epoch {winner.best_epoch}", points[-1][0])
     epochs = scores.epoch_axis([point[0] for point in points])
     figure.update_layout(hovermode="x unified", xaxis=epochs, yaxis=logarithmic_where_wide(values))
-    sentence = _learning_sentence(run, points)
-    alt = f"Line chart over {words.count(len(points), 'epoch')}: validation loss from {number(points[0][2])} "
+    sentence = (_to_the_end_sentence if to_the_end else _learning_sentence)(run, points)
+    alt = f"Line chart over {words.count(len(points), 'epoch')}: {part} loss from {number(points[0][2])} "
     alt += f"to {number(points[-1][2])}, training loss from {number(points[0][1])} to "
     alt += f"{number(points[-1][1])}."
     return Chart("learning-curves", title, sentence, alt, figure)
 
 
 def _add_line(
-    figure: Figure, run: Run[TrainRecord], part: str, points: list[tuple[Any, ...]], line: dict[str, Any]
+    figure: Figure,
+    run: Run[TrainRecord],
+    part: str,
+    points: list[tuple[Any, ...]],
+    line: dict[str, Any],
+    called: str = "",
 ) -> None:
     """One part's loss; where the pointer rests, the score is shown beside it."""
     score = HEADLINE_METRIC[run.record.data.task]
@@ -53,7 +63,7 @@ def _add_line(
             f", {scores.metric_name(score)} {words.metric(score, values[epoch])}" if epoch in values else ""
             for epoch in epochs
         ],
-        name=part,
+        name=called or part,
         # A curve of one epoch is a point: it needs a marker to be seen.
         mode="lines" if len(points) > 1 else "markers",
         line=line,
@@ -87,9 +97,31 @@ def _learning_sentence(run: Run[TrainRecord], points: list[tuple[Any, ...]]) -> 
         text += f"; {words.count(last[0] - epoch, 'further epoch')} did not better it"
     elif len(points) > 1:
         text += "; that was the last epoch, so longer training may help"
+    return f"{text}. {_gap_there(training, validation)}"
+
+
+def _gap_there(training: float, validation: float) -> str:
     gap = validation - training
     over = f"{number(gap)} above" if gap >= 0 else f"{number(-gap)} below"
-    return f"{text}. There it lies {over} the training loss of {number(training)}."
+    return f"There it lies {over} the training loss of {number(training)}."
+
+
+def _to_the_end_sentence(run: Run[TrainRecord], points: list[tuple[Any, ...]]) -> str:
+    """The same of a training whose last weights are kept, whatever was best on the way."""
+    first, last = points[0], points[-1]
+    part, loss = settings.judged_on(run.record), reading.loss_name(run)
+    text = f"{'In the first fold ' if run.record.cross_validation else ''}{part} {loss} went from "
+    text += (
+        f"{number(first[2])} after epoch {first[0]} to {number(last[2])} after the last, {last[0]}, whose "
+    )
+    text += f"weights are kept. {_gap_there(last[1], last[2])}"
+    lowest = min(points, key=lambda point: point[2])
+    if lowest[2] < 0.99 * last[2]:
+        text += (
+            f" It had been lower at epoch {lowest[0]}, {number(lowest[2])}; to keep those weights would be "
+        )
+        text += "to choose them by the very rows that judge them."
+    return text[0].upper() + text[1:]
 
 
 def curves_by_rule(run: Run[TrainRecord]) -> Chart:
@@ -163,30 +195,43 @@ def generalisation_gap(run: Run[TrainRecord]) -> Chart:
     rows = [row for row in reading.scored(reading.members(run)) if scores.finite(row["training_loss"])]
     if not rows:
         return Chart("gap", title, "No member can be drawn: none has both losses.")
-    figure = new_figure(title, reading.loss_axis(run, "training"), reading.loss_axis(run, "validation"), 480)
+    part = settings.judged_on(run.record) if settings.is_portfolio(run.record) else "validation"
+    figure = new_figure(title, reading.loss_axis(run, "training"), reading.loss_axis(run, part), 480)
     values = [row[column] for row in rows for column in ("training_loss", "validation_loss")]
     scale = logarithmic_where_wide(values)
     ends = [min(values), max(values)]
     add_trace(figure, ends, ends, "no gap", line("quiet", 1, "dash"))
-    by_rule = scores.grouped(rows, "optimizer")
+    groups, styles = _grouped(run, rows)
     # The large markers come last, so that none hides behind a small one.
-    for of_rule in by_rule.values():
-        if of_rule[1:]:
-            _add_gap_points(figure, of_rule[1:], best=False)
-    for of_rule in by_rule.values():
-        _add_gap_points(figure, of_rule[:1], best=True)
+    for name, group in groups.items():
+        if group[1:]:
+            _add_gap_points(figure, group[1:], name, styles[name], best=False)
+    for name, group in groups.items():
+        _add_gap_points(figure, group[:1], name, styles[name], best=True)
     # Labels side by side need more room than labels one above the other.
     figure.update_layout(xaxis=logarithmic_where_wide(values, fine=15), yaxis=scale)
-    sentence = _gap_sentence(rows)
-    large = words.joined([_gap_words(of_rule[0]) for of_rule in by_rule.values()], limit=12)
-    alt = f"Scatter chart of {words.count(len(rows), 'member')}. Best of each rule, training and validation "
-    alt += f"loss: {large}."
+    noun = "setting" if settings.is_portfolio(run.record) else "member"
+    sentence = _gap_sentence(rows, part, noun)
+    ends_of = [f"{name} {_gap_words(group[0])}" for name, group in groups.items()]
+    each = "network" if settings.is_portfolio(run.record) else "rule"
+    alt = f"Scatter chart of {words.count(len(rows), 'member')}. Best of each {each}, training and {part} "
+    alt += f"loss: {words.joined(ends_of, limit=12)}."
     return Chart("gap", title, sentence, alt, figure)
 
 
-def _add_gap_points(figure: Figure, rows: list[Row], best: bool) -> None:
+def _grouped(run: Run[TrainRecord], rows: list[Row]) -> tuple[dict[str, list[Row]], dict[str, Any]]:
+    """The rows by rule, those of a portfolio by network; and how each of these is drawn."""
+    if not settings.is_portfolio(run.record):
+        by_rule = scores.grouped(rows, "optimizer")
+        return by_rule, {rule: theme.rule_style(rule) for rule in by_rule}
+    named = [{**row, "network": settings.network(row)} for row in rows]
+    groups = scores.grouped(named, "network")
+    return groups, {name: settings.style(run, name) for name in groups}
+
+
+def _add_gap_points(figure: Figure, rows: list[Row], group: str, style: RuleStyle, best: bool) -> None:
     """The points of one rule: its best member large and named in the legend, or the others small."""
-    style, name = theme.rule_style(rows[0]["optimizer"]), words.plain(rows[0]["optimizer"])
+    name = words.plain(group)
     size, opacity = (14, 1.0) if best else (7, 0.55)
     figure.add_scatter(
         x=[row["training_loss"] for row in rows],
@@ -205,9 +250,9 @@ def _add_gap_points(figure: Figure, rows: list[Row], best: bool) -> None:
     )
 
 
-def _gap_sentence(rows: list[Row]) -> str:
+def _gap_sentence(rows: list[Row], part: str, noun: str) -> str:
     training, validation = rows[0]["training_loss"], rows[0]["validation_loss"]
-    text = f"The winner's validation loss is {number(validation)}, its training loss {number(training)}: "
+    text = f"The winner's {part} loss is {number(validation)}, its training loss {number(training)}: "
     if validation < training:
         text += "no gap at all, so it does not overfit."
     elif training > 0:
@@ -217,9 +262,9 @@ def _gap_sentence(rows: list[Row]) -> str:
     if len(rows) == 1:
         return text
     above = sum(row["validation_loss"] > row["training_loss"] for row in rows)
-    text += f" {above} of {words.count(len(rows), 'member')} {'lies' if above == 1 else 'lie'} above the "
+    text += f" {above} of {words.count(len(rows), noun)} {'lies' if above == 1 else 'lie'} above the "
     return text + "line, doing better on rows they were trained on than on new ones."
 
 
 def _gap_words(row: Row) -> str:
-    return f"{row['optimizer']} {number(row['training_loss'])} and {number(row['validation_loss'])}"
+    return f"{number(row['training_loss'])} and {number(row['validation_loss'])}"

@@ -92,6 +92,8 @@ class Finalist(Part):
     headline: bool
     networks: int = 1
     validation: Scores | None = None
+    parameters: int | None = None  # of all its networks together; None in earlier records
+    microseconds: float | None = None  # that a test row took, all being asked at once
 
 
 class Rival(Part):
