@@ -118,8 +118,8 @@ def _tables(run: Run[Any]) -> Iterable[Table]:
 
 
 def _label(record: LearnedRecord) -> str:
-    """What the line about the model that is kept is called: an average of settings is no winner."""
-    return "kept" if is_portfolio(record) and record.headline.name == "ensemble" else "winner"
+    """What the line about the model that is kept is called: an average is no winner."""
+    return "kept" if record.headline.name == "ensemble" else "winner"
 
 
 def winner_words(record: LearnedRecord) -> str:
@@ -132,10 +132,10 @@ def winner_words(record: LearnedRecord) -> str:
     layers = "-".join(map(str, winner.hidden))
     activation = winner.hyperparameters["activation"]
     network = f"{layers} hidden units, {activation}" if layers else "no hidden layer"
-    text = f"{winner.optimizer} at learning rate {words.number(winner.learning_rate)}, {network}: "
+    text = f"{winner.optimizer} at learning rate {words.number(winner.learning_rate)}, {network}"
     if kept.name == "ensemble":
-        text += f"in an ensemble of {words.count(kept.networks, 'network')}: "
-    return text + _score_words(record)
+        text = f"the average of {words.count(kept.networks, 'network')} (the best alone: {text})"
+    return f"{text}: {_score_words(record)}"
 
 
 def _score_words(record: LearnedRecord) -> str:
