@@ -79,7 +79,7 @@ def _axis(metric: str, found: Sequence[Setting]) -> tuple[dict[str, Any], list[f
 
 
 def _add_heads(figure: Figure, heads: Mapping[str, int], colours: Mapping[str, str], letters: int) -> None:
-    """The names of networks, from where the names of settings begin: these take at least 5 pixels a letter."""
+    """The names of networks, about where those of settings begin, which take at least 5 pixels a letter."""
     for name, place in heads.items():
         at: dict[str, Any] = {"xref": "paper", "xanchor": "left", "xshift": -5 * letters}
         at["bgcolor"] = theme.colour("paper")  # over the line of the average
