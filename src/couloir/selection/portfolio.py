@@ -49,18 +49,20 @@ class Effort:
     """How much of the portfolio is trained.
 
     Attributes:
+        settings: of the portfolio, at most.
         seconds: that training may take, as predicted; with more than `ROWS_IN_SECONDS` rows in proportion.
         folds: where rows are few.
         restarts: initial weights that each setting starts from, at most.
     """
 
+    settings: int
     seconds: float
     folds: int
     restarts: int = 1
 
 
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
-    {"quick": Effort(6, 5), "normal": Effort(60, 5), "high": Effort(300, 10, 3)}
+    {"quick": Effort(2, 6, 5), "normal": Effort(7, 60, 5), "high": Effort(10, 300, 10, 3)}
 )
 """By name: some seconds, about a minute, some minutes on two cores, at up to `ROWS_IN_SECONDS` rows."""
 
@@ -111,9 +113,9 @@ def plan(problem: Problem) -> Plan:
     """The members of the portfolio that the time allows, the most useful first, and what they will cost."""
     conditions, task, rows = problem.conditions, problem.data.task, problem.least_rows
     metric = chosen_metric(task, conditions.metric)
-    settled_on = members(task, rows, plain=problem.dataset.image_shape is not None)
-    restarts = range(EFFORTS[conditions.effort].restarts)
-    everybody = [replace(each, restart=restart) for restart in restarts for each in settled_on]
+    effort = EFFORTS[conditions.effort]
+    useful = members(task, rows, plain=problem.dataset.image_shape is not None)[: effort.settings]
+    everybody = [replace(each, restart=restart) for restart in range(effort.restarts) for each in useful]
     everybody, allowed = everybody[: conditions.members], seconds(conditions, rows)
     count = min(FEWEST, len(everybody))
     chunks, cost = _predicted(problem, everybody[:count])

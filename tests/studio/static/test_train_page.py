@@ -13,7 +13,7 @@ import pytest
 import chromium
 from chromium import Browser, Tab
 from couloir.options import FOLDS
-from couloir.selection.portfolio import settings
+from couloir.selection.portfolio import EFFORTS
 from studio_page import all_told, click, drop, exported, fill, fits, numbers, press, text, texts, there, told
 from studio_server import Served
 
@@ -170,7 +170,7 @@ def test_every_verb_has_its_options_and_each_field_says_what_it_is(studio: Serve
     for verb, option, members in (
         ("race", "--replicates", 8 * 12 + 2 * 8 * 10),
         ("search", "--trials", 320),
-        ("train", "--cv", FOLDS * len(settings())),
+        ("train", "--cv", FOLDS * EFFORTS["normal"].settings),
     ):
         click(tab, f"input[value={verb}]")
         tab.wait(there(f"[data-option='{option}']"))
