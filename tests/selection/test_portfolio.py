@@ -73,6 +73,24 @@ def test_with_one_the_rules_are(wine: Any, options: dict[str, Any]) -> None:
         planned(wine, options, plan=portfolio.PORTFOLIO)
 
 
+@pytest.mark.parametrize("stopping", [{"patience": 3}, {"patience": None}, {"no_stop": True}])
+def test_who_says_when_to_stop_gets_the_rules(wine: Any, stopping: dict[str, Any]) -> None:
+    assert planned(wine, **stopping).conditions.plan == portfolio.GRID
+    with pytest.raises(InputError, match=r"sets the .* itself: leave out --"):
+        planned(wine, plan=portfolio.PORTFOLIO, **stopping)
+
+
+def test_an_effort_without_the_portfolio_is_refused(wine: Any) -> None:
+    for options, more in (({"hidden": 8}, {}), ({}, {"plan": portfolio.GRID})):
+        with pytest.raises(InputError, match="leave out --effort"):
+            planned(wine, options, effort="high", **more)
+
+
+def test_a_cross_validation_has_folds(wine: Any) -> None:
+    with pytest.raises(InputError, match="cv 0 is no number of folds"):
+        couloir.cross_validate(wine, cv=0, optimizer="adam")
+
+
 def test_rules_are_the_eight_as_ever(wine: Any) -> None:
     found = planned(wine, plan=portfolio.GRID)
     assert len(found.members) == 64

@@ -28,6 +28,7 @@ from couloir.engine import placement
 from couloir.engine.machine import Machine
 from couloir.engine.outcomes import Trained
 from couloir.engine.training import Progress, train_population
+from couloir.errors import InputError
 from couloir.files import check_folder
 from couloir.options import TRAIN
 from couloir.runs import stored as runs
@@ -195,6 +196,8 @@ def cross_validate(
     Raises:
         InputError: something given cannot be used.
     """
+    if not cv:
+        raise InputError(f"The cv {cv!r} is no number of folds: give 2 or more.")
     conditions, options, _ = sorted_out(TRAIN, given, NOT_CROSSED, cv=cv, plan=portfolio.GRID)
     stages, observer = Stages(), observer or Silent()
     planned = plan_run(data, conditions, options, stages)

@@ -24,7 +24,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.placement import Chunk, Cost
 from couloir.errors import InputError
-from couloir.options import AVERAGED, MEMBER, PLANS, PORTFOLIO_FOLDS_BELOW
+from couloir.options import AVERAGED, PLANS, PORTFOLIO_FOLDS_BELOW, TRAIN, taken_by
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, Problem, chosen_metric, predict
 
@@ -84,6 +84,9 @@ def settings() -> tuple[Mapping[str, Any], ...]:
 
 PORTFOLIO, GRID = PLANS
 
+OF_STOPPING = ("patience", "no_stop")
+"""Options that the portfolio, which stops nobody, has no use for."""
+
 
 def settled(conditions: Conditions, asked: Options, dataset: Dataset) -> Conditions:
     """The conditions with the plan decided, and what it decides where nobody did: folds, and the average.
@@ -91,12 +94,19 @@ def settled(conditions: Conditions, asked: Options, dataset: Dataset) -> Conditi
     Raises:
         InputError: the portfolio is asked for, and something that it sets itself.
     """
+    known = taken_by(TRAIN)
     given = [name for name, value in asked.given.items() if value is not None]
+    given += [name for name in OF_STOPPING if getattr(conditions, name) != known[name].default]
     chosen = conditions.plan or (GRID if given else PORTFOLIO)
     if chosen == PORTFOLIO and given:
         raise InputError(
-            f"The portfolio sets the {MEMBER[given[0]].words} of its networks itself: leave out "
-            f"{MEMBER[given[0]].typed_as}, or give --plan rules."
+            f"The portfolio sets the {known[given[0]].words} of its networks itself: leave out "
+            f"{known[given[0]].typed_as}, or give --plan rules."
+        )
+    if chosen == GRID and conditions.effort != known["effort"].default:
+        raise InputError(
+            "The effort says how much of the portfolio is trained, and it is rules: leave out --effort, or "
+            "what asks for rules."
         )
     folds, average, patience = conditions.cv, conditions.ensemble, conditions.patience
     if chosen == PORTFOLIO:

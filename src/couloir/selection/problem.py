@@ -120,7 +120,7 @@ class Problem:
     conditions: Conditions
     checked: list[ColumnWarning]
     _encoded: dict[str, list[Prepared]] = field(default_factory=dict, repr=False)
-    _asked: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+    _asked: dict[int, tuple[Preparation, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @property
     def warnings(self) -> list[str]:
@@ -186,8 +186,9 @@ class Problem:
             parts = [part for part in self.encoded(own.encoding) if part.preparation is own]
             known = parts[0].data.validation if parts and not self.folds else None
             rows = self.dataset.rows(self.held_out[fold])
-            self._asked[id(own)] = own.inputs(rows, np.float64) if known is None else known.inputs
-        return self._asked[id(own)]
+            inputs = own.inputs(rows, np.float64) if known is None else known.inputs
+            self._asked[id(own)] = own, inputs  # it is kept, so that no other gets its number
+        return self._asked[id(own)][1]
 
     def answers(self, models: Sequence[Model]) -> np.ndarray:
         """The answers for `judged_rows` of a model, or of one a fold, each row's by the one without it."""
