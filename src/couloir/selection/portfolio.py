@@ -105,8 +105,8 @@ def settled(conditions: Conditions, asked: Options, dataset: Dataset) -> Conditi
         )
     if chosen == GRID and conditions.effort != known["effort"].default:
         raise InputError(
-            "The effort says how much of the portfolio is trained, and it is rules: leave out --effort, or "
-            "what asks for rules."
+            "The effort says how much of the portfolio is trained, and here rules are: leave out --effort, "
+            "or what asks for rules."
         )
     folds, average, patience = conditions.cv, conditions.ensemble, conditions.patience
     if chosen == PORTFOLIO:
