@@ -1,0 +1,165 @@
+"""What came of the training rows that are most like a row, as further inputs beside its own.
+
+A row is compared with training rows by its distance d to each, between their inputs as
+`couloir.data.encodings.robust` reads numbers, categories as 0 and 1. With r the distance of the one after its
+k nearest, the nearest ones' targets y are averaged,
+
+    Σ wᵢ yᵢ / Σ wᵢ,    wᵢ = 1 / (dᵢ / r + 0.1) - 1 / 1.1,
+
+so that near ones count more and those at r nothing, whichever of several at one distance they are. This, for
+k of 4, 16 and 64, as far as rows suffice, is standardised and becomes one input for a number, one for two
+classes (the share of the second), one for each of more classes; and log r, how lonely the row is, becomes
+another. A network so begins with what a model of local averages knows, and learns where to trust it: it helps
+where what is near is alike, in a way that a network of few layers is slow to draw.
+
+**A row that is learnt from is never among its own nearest**, so that its input is made of others' targets
+alone, as those of new rows are; what is taken from all rows together, scales and quartiles, says nothing of
+one.
+
+The rows that others are compared with are a part of the model, at most `MOST_ROWS` of them.
+
+Nadaraya 1964 and Watson 1964 (averages by kernels), with the bandwidth of Loftsgaarden and Quesenberry 1965;
+Gorishniy et al. 2024, "TabR: tabular deep learning meets nearest neighbors", on what networks gain by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+COUNTS = (4, 16, 64)
+"""k: of how many nearest rows there are averages."""
+
+MOST_ROWS = 8192
+"""That others are compared with, of more every so many-th."""
+
+NEAR = 0.1
+"""A row at no distance counts 1/0.1, one at half of r a sixth of that."""
+
+LEAST_RADIUS = 1e-3
+"""Added to r: of rows so near, more than k perhaps, all count alike."""
+
+TIE = 1e-12
+"""Of rows at one distance the first are taken: to squared distances so much is added from row to row, which is
+more than their last digits differ between libraries."""
+
+CELLS = 2**22
+"""Distances that are computed at once, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Training rows to compare others with.
+
+    Attributes:
+        rows: their inputs [row, input], float32.
+        outcomes: what came of them [row, outcome], float32: numbers whose averages say something.
+        places: which of the rows that are learnt from they are [row], rising.
+        mean, scale: of the features of rows that are learnt from [feature], by which all are standardised.
+    """
+
+    rows: np.ndarray
+    outcomes: np.ndarray
+    places: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, inputs: np.ndarray, outcomes: np.ndarray) -> Neighbours:
+        """Fit to rows that are learnt from.
+
+        Args:
+            inputs: by which rows are compared [sample, input].
+            outcomes: of the same rows [sample, outcome].
+        """
+        count = len(inputs)
+        places = np.arange(min(count, MOST_ROWS)) * count // min(count, MOST_ROWS)
+        kept = inputs[places].astype(np.float32), outcomes[places].astype(np.float32)
+        width = len(counts(len(places))) * (outcomes.shape[1] + 1)
+        plain = cls(*kept, places, np.zeros(width), np.ones(width))
+        found = plain.of_learnt(inputs)
+        spread = found.std(axis=0)
+        return cls(*kept, places, found.mean(axis=0), np.where(spread > 0, spread, 1.0))
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each feature: the averages of each k, then its distance."""
+        outcomes = self.outcomes.shape[1]
+        numbers = [""] if outcomes == 1 else [f" {number}" for number in range(1, outcomes + 1)]
+        each = [*(f"target{number} of the nearest" for number in numbers), "distance of the nearest"]
+        return [f"{name} {count}" for count in counts(len(self.rows)) for name in each]
+
+    def of(self, inputs: np.ndarray) -> np.ndarray:
+        """The features of new rows [sample, feature], float64, from the inputs that they are compared by."""
+        return self._features(inputs, np.full(len(inputs), -1))
+
+    def of_learnt(self, inputs: np.ndarray) -> np.ndarray:
+        """The features of all rows that it was fitted to, in their order, each made of the others."""
+        own = np.full(len(inputs), -1)
+        own[self.places] = np.arange(len(self.places))
+        return self._features(inputs, own)
+
+    def _features(self, inputs: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """The features of rows; of each that is among those compared with, `own` is where, else -1."""
+        several = counts(len(self.rows))
+        if not several:
+            return np.empty((len(inputs), 0))
+        size = max(CELLS // len(self.rows), 1)
+        blocks = [slice(start, start + size) for start in range(0, len(inputs), size)]
+        found = [self._some(inputs[block].astype(np.float64), own[block], several) for block in blocks]
+        whole = np.concatenate(found) if found else np.empty((0, len(self.mean)))
+        return (whole - self.mean) / self.scale
+
+    def _some(self, inputs: np.ndarray, own: np.ndarray, several: tuple[int, ...]) -> np.ndarray:
+        """The features of some rows before they are standardised."""
+        rows = self.rows.astype(np.float64)
+        square = inputs @ (-2 * rows.T)
+        square += (inputs**2).sum(axis=1)[:, None]
+        square += (rows**2).sum(axis=1)
+        np.maximum(square, 0, out=square)
+        square += TIE * np.arange(len(rows))
+        itself = np.flatnonzero(own >= 0)
+        square[itself, own[itself]] = np.inf
+        nearest = _least(square, several[-1] + 1)
+        exact = np.take_along_axis(square, nearest, axis=1) - TIE * nearest
+        distances = np.sqrt(np.maximum(exact, 0))
+        outcomes = self.outcomes.astype(np.float64)[nearest]
+        return np.concatenate([_average(distances, outcomes, count) for count in several], axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All it consists of, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Neighbours:
+        """What `arrays` gave."""
+        return cls(**arrays)
+
+
+def counts(rows: int) -> tuple[int, ...]:
+    """The k of so many rows: at most the half of those that a row can be compared with."""
+    return tuple(count for count in COUNTS if 2 * count <= rows - 1)
+
+
+def _least(values: np.ndarray, count: int) -> np.ndarray:
+    """Where the least so many of each row [sample, row] stand, rising."""
+    found = np.argpartition(values, count - 1, axis=1)[:, :count]
+    order = np.argsort(np.take_along_axis(values, found, axis=1), axis=1)
+    return np.take_along_axis(found, order, axis=1)
+
+
+def _average(distances: np.ndarray, outcomes: np.ndarray, count: int) -> np.ndarray:
+    """The averages of the nearest so many and log r [sample, outcome + 1].
+
+    Args:
+        distances: of the nearest, rising [sample, near].
+        outcomes: theirs [sample, near, outcome].
+        count: k.
+    """
+    radius = distances[:, count : count + 1] + LEAST_RADIUS
+    weights = 1 / (distances[:, :count] / radius + NEAR) - 1 / (1 + NEAR)
+    sums = np.einsum("sn,sno->so", weights, outcomes[:, :count])
+    return np.concatenate([sums / weights.sum(axis=1, keepdims=True), np.log(radius)], axis=1)
