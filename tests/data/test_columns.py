@@ -67,3 +67,37 @@ def test_times_with_their_distance_from_utc_are_moments_in_utc(tmp_path) -> None
     for other in (frame, paris):
         found, _ = load_features(other, preparation)
         np.testing.assert_array_equal(preparation.inputs(found), preparation.inputs(data.features))
+
+
+def test_moments_in_the_basic_form_of_iso_8601_are_those_of_the_extended_form(tmp_path) -> None:
+    start = datetime.datetime(2013, 12, 28, 21, 7, 9)
+    moments = [start + datetime.timedelta(hours=7 * i) for i in range(40)]
+    texts = [moment.strftime("%Y%m%dT%H%M%S") for moment in moments]
+    texts[1] += "Z"
+    texts[2] = (moments[2] + datetime.timedelta(hours=2, minutes=30)).strftime("%Y%m%dT%H%M%S.250+0230")
+    moments[2] += datetime.timedelta(milliseconds=250)
+    moments[3] = moments[3].replace(second=0)
+    texts[3] = moments[3].strftime("%Y%m%dT%H%M")
+    moments[4] = moments[4].replace(hour=0, minute=0, second=0)
+    texts[4] = moments[4].strftime("%Y%m%d")
+    texts[5] = moments[5].isoformat()
+    path = tmp_path / "basic.csv"
+    pl.DataFrame({"at": texts, "t": [i % 7 / 2 for i in range(40)]}).write_csv(path)
+    data = load(path, target="t")
+    assert describe(data)["column_kinds"] == {"date": 1}
+    assert data.features["at"].to_list() == moments
+    preparation = Preparation.fit(data, np.arange(40))
+    features, _ = load_features(pl.DataFrame({"at": ["20131229", "20131229T120000"]}), preparation)
+    assert features["at"].to_list() == [datetime.datetime(2013, 12, 29), datetime.datetime(2013, 12, 29, 12)]
+
+
+def test_what_only_looks_like_a_basic_date_is_none() -> None:
+    frame = pl.DataFrame(
+        {
+            "number": [str(20240101 + i) for i in range(28)],
+            "part": [f"2024{i % 3 + 11}01T0000" for i in range(28)],  # there is no month 13
+            "code": [f"20240101T00{i % 7}" for i in range(28)],
+            "t": [i % 5 for i in range(28)],
+        }
+    )
+    assert describe(load(frame, target="t"))["column_kinds"] == {"numeric": 1, "categorical": 2}

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -22,7 +24,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import train_population
 from couloir.errors import InputError
-from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV
+from couloir.estimators import CouloirClassifier, CouloirRegressor, PopulationSearchCV, fitting
 from couloir.model.predictor import scaled
 from couloir.options import ENCODINGS
 
@@ -36,6 +38,7 @@ SMALL: dict[str, Any] = {
     "random_state": 0,
 }
 ALL = list(ENCODINGS)
+END = norm.ppf(1 - (1e-7 - np.spacing(1)))
 PLAIN = ("standard", "robust")
 """Encodings of as many features: a network that has learnt with one would fit the other's inputs."""
 
@@ -68,13 +71,21 @@ def by_hand(encoding: str, known: np.ndarray, rows: np.ndarray) -> np.ndarray:
     bins = min(max(1000 // known.shape[1] - 2, 4), 48)
     features = []
     for first, cells in zip(known.T, np.clip(rows, known.min(axis=0), known.max(axis=0)).T, strict=True):
-        if encoding == "robust":
+        if encoding == "quantile":
+            order, known_at = np.unique(np.sort(first), return_inverse=True)
+            ranks = np.array([np.flatnonzero(known_at == place).mean() for place in range(len(order))])
+            features.append(np.interp(cells, order, np.clip(norm.ppf(ranks / (len(first) - 1)), -END, END)))
+            continue
+        if encoding in ("robust", "periodic"):
             low, middle, high = np.quantile(first, [0.25, 0.5, 0.75])
             number = (cells - middle) / (high - low)
-            features.append(number / np.sqrt(1 + (number / 3) ** 2))
+            number /= np.sqrt(1 + (number / 3) ** 2)
+            features.append(number)
+            for turns in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4) if encoding == "periodic" else ():
+                features += [np.sin(2 * np.pi * turns * number), np.cos(2 * np.pi * turns * number)]
             continue
         features.append((cells - first.mean()) / first.std())
-        if encoding == "piecewise":
+        if encoding in ("piecewise", "target"):
             edges = np.unique(np.quantile(first, np.arange(bins + 1) / bins))
             features += [np.clip((cells - a) / (b - a), 0, 1) for a, b in pairwise(edges)]
     return np.stack(features, axis=1)
@@ -284,9 +295,9 @@ class Fits:
         self.seen: list[tuple[str, frozenset[float]]] = []
         fit = Preparation.fit
 
-        def noting(dataset: Any, rows: np.ndarray, encoding: str = "standard") -> Preparation:
+        def noting(dataset: Any, rows: np.ndarray, encoding: str = "standard", *others: Any) -> Preparation:
             self.seen.append((encoding, frozenset(dataset.features[rows, 0].tolist())))
-            return fit(dataset, rows, encoding)
+            return fit(dataset, rows, encoding, *others)
 
         patch.setattr(Preparation, "fit", noting)
 
@@ -360,6 +371,72 @@ def test_a_checkpoint_tells_encodings_apart(wine: Any, tmp_path: Any) -> None:
         return PopulationSearchCV(classifier("standard"), grid, **words).fit(*wine).cv_results_
 
     found = {name: scores(name)["mean_test_score"][0] for name in ALL}
-    assert len(set(found.values())) == len(ALL)
+    # Without categories "target" is "piecewise".
+    assert len(set(found.values())) == len(ALL) - 1
     assert found == {name: scores(name)["mean_test_score"][0] for name in ALL}
     assert len(list(tmp_path.glob("*.json"))) == len(ALL)
+
+
+# Means of the target --------------------------------------------------------------------------------------
+
+
+def towns() -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows of forty towns, on which the target depends."""
+    generator = np.random.default_rng(0)
+    town = generator.integers(0, 40, 600)
+    frame = pd.DataFrame({"town": [f"town {number}" for number in town], "x": generator.normal(size=600)})
+    return frame, generator.normal(size=40)[town] + generator.normal(size=600)
+
+
+def trained_on(model: Any, X: Any, y: Any, monkeypatch: pytest.MonkeyPatch, call: str = "fit") -> np.ndarray:
+    """The inputs that the first network of a call learns from."""
+    seen: list[np.ndarray] = []
+    make = fitting.training_data
+
+    def noting(*given: Any, **words: Any) -> Any:
+        data = make(*given, **words)
+        seen.append(next(iter(data.values())).train.inputs)
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "training_data", noting)
+        getattr(model, call)(X, y)
+    return seen[0]
+
+
+def test_no_row_is_learnt_from_with_a_mean_of_its_own_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = towns()
+    model = regressor("target", epochs=1, validation_fraction=None)
+    before = trained_on(model, X, y, monkeypatch)
+    place = model.model_.preparation.feature_slices["town"]
+    y[123] += 1000
+    after = trained_on(clone(model), X, y, monkeypatch)
+    assert np.array_equal(after[123], before[123])
+    assert not np.array_equal(after[:, place], before[:, place])
+    model.fit(X, y)
+    assert not np.array_equal(model.model_.preparation.inputs(pl.from_pandas(X)), after)
+
+
+def test_a_stream_reads_rows_that_come_later_by_the_means_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y = towns()
+    model = regressor("target", epochs=1)
+    first = trained_on(model, X[:400], y[:400], monkeypatch, "partial_fit")
+    later = trained_on(model, X[400:], y[400:], monkeypatch, "partial_fit")
+    preparation = model.model_.preparation
+    assert np.array_equal(later, preparation.inputs(pl.from_pandas(X[400:]), np.float64))
+    assert not np.array_equal(first, preparation.inputs(pl.from_pandas(X[:400]), np.float64))
+
+
+def test_several_outputs_have_a_mean_each_and_classes_that_are_not_there_none_but_zeros() -> None:
+    X, y = towns()
+    model = regressor("target", epochs=1).fit(X, np.column_stack([y, -y, y**2]))
+    names = model.model_.preparation.feature_names
+    assert names[:3] == ("town target mean 1", "town target mean 2", "town target mean 3")
+    assert np.isfinite(model.predict(X)).all()
+    stream = classifier("target", epochs=1).partial_fit(X, (y > 0).astype(int), classes=[0, 1, 2])
+    columns = stream.model_.preparation.columns[0]
+    assert len(columns.means[0]) == 3
+    assert not np.array(columns.means)[:, 2].any()
+    assert np.isfinite(stream.predict_proba(X)).all()

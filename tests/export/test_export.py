@@ -164,7 +164,8 @@ def test_arrays_agree_in_every_encoding(encoding: str, tmp_path: Path) -> None:
 def test_an_average_over_encodings_agrees(tmp_path: Path) -> None:
     data = load("diabetes")
     preparations = [Preparation.fit(data, np.arange(300), encoding) for encoding in ENCODINGS]
-    model = Ensemble(preparations[0], tuple(map(network, preparations)), (0.2, 0.3, 0.5))
+    weights = tuple((np.arange(len(ENCODINGS)) + 1) / sum(range(len(ENCODINGS) + 1)))
+    model = Ensemble(preparations[0], tuple(map(network, preparations)), weights)
     assert_agreement(model, tmp_path / "m.onnx", "diabetes")
     expected = sum(
         weight * each.predict_prepared(each.preparation.inputs(data.features, np.float64))

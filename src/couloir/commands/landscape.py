@@ -33,7 +33,7 @@ from couloir.options import LANDSCAPE
 from couloir.runs import stored as runs
 from couloir.runs.records import LandscapeRecord, findings, read_record
 from couloir.runs.restoring import Restored, restored, rule_numbers
-from couloir.selection.problem import Conditions, prepare_rows
+from couloir.selection.problem import Conditions, prepare_rows, prepared_part
 
 if TYPE_CHECKING:
     import polars as pl
@@ -175,14 +175,16 @@ def measured_on(about: Restored, samples: int | None, seed: int, precision: Prec
 
     Squared and absolute errors are in target units.
     """
-    rows = about.rows
-    if samples is not None and samples < len(rows):
-        rows = np.sort(seeds.generator(seeds.MEASURED, seed).choice(rows, int(samples), replace=False))
     preparation, dataset = about.model.preparation, about.dataset
+    learnt = prepared_part(dataset, preparation, about.rows, precision, learnt=True)
+    some: Any = slice(None)
+    if samples is not None and samples < len(about.rows):
+        numbers = np.arange(len(about.rows))
+        some = np.sort(seeds.generator(seeds.MEASURED, seed).choice(numbers, int(samples), replace=False))
     scale = {"mse": preparation.target_scale**2, "mae": preparation.target_scale}
     return Measure(
-        preparation.inputs(dataset.rows(rows), precision),
-        preparation.targets(dataset.target[rows], precision),
+        learnt.inputs[some],
+        learnt.targets[some],
         about.model.activation,
         about.member.loss,
         scale.get(about.member.loss, 1.0),

@@ -27,7 +27,15 @@ MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", 
 LARGEST = 1e100
 """Beyond this a number is taken for a mistake, as an infinite one is."""
 
-ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
+ISO_DATE = r"^\d{4}-?\d{2}-?\d{2}"
+"""How dates of ISO 8601 begin. Where all cells are as 20241231 they are numbers like others."""
+
+_BASIC = (
+    (r"^(\d{4})(\d{2})(\d{2})(T|$)", "${1}-${2}-${3}${4}"),
+    (r"T(\d{2})(\d{2})", "T${1}:${2}"),
+    (r"T(\d{2}:\d{2})(\d{2})", "T${1}:${2}"),
+)
+"""What makes of the basic form, 20241231T235959, the extended one, 2024-12-31T23:59:59, step by step."""
 _OFFSET = r":\d{2}(\.\d+)?[-+]\d{2}:?\d{2}$"
 _WRITTEN_NUMBER = (
     r"^[€$£¥]?\s?[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"  # 1,234.5 and $1,234
@@ -168,7 +176,10 @@ def _moments(texts: pl.Series) -> pl.Series:
     Where a time is followed by its distance from UTC, as in 12:00+02:00, it is taken in UTC, as frames have
     it; the letter Z says that it is.
     """
-    written = texts.str.replace("T", " ").str.strip_suffix("Z")
+    written = texts
+    for basic, extended in _BASIC:
+        written = written.str.replace(basic, extended)
+    written = written.str.replace("T", " ").str.strip_suffix("Z")
     times = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
     parsed = [written.str.to_datetime(shape, strict=False, time_unit="us") for shape in (*times, "%Y-%m-%d")]
     if written.str.contains(_OFFSET).any():

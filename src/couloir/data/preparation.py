@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 
 from couloir.data.dataset import Dataset, Task
-from couloir.data.encodings import column_from_json, fit_columns
+from couloir.data.encodings import as_tuple, column_from_json, fit_columns
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.rows import Columns, Pixels
+from couloir.data.encodings.target import outcomes_of
 from couloir.errors import InputError, listed
 from couloir.text import quoted
 
@@ -40,7 +41,7 @@ class Preparation:
         missing_tokens: texts to read as missing in new data.
         also_read: name and kind of raw columns that are left out here and that another network of the same
             average uses: a column can be free text among all rows and categories among those of a fold.
-        encoding: how numbers of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
+        encoding: how columns of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
     """
 
     columns: tuple[ColumnPreparation, ...]
@@ -59,13 +60,20 @@ class Preparation:
     encoding: str = "standard"
 
     @classmethod
-    def fit(cls, dataset: Dataset, rows: np.ndarray, encoding: str = "standard") -> Preparation:
+    def fit(
+        cls,
+        dataset: Dataset,
+        rows: np.ndarray,
+        encoding: str = "standard",
+        outcomes: np.ndarray | None = None,
+    ) -> Preparation:
         """Fit to the rows given; no other row is looked at.
 
         Args:
             dataset: what is to be prepared.
             rows: the numbers of the rows to fit to.
-            encoding: how numbers of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
+            encoding: how columns of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
+            outcomes: of these rows [sample, outcome]; None: their targets, as `outcomes` has them.
 
         Raises:
             InputError: no column is left that says anything about a row, there is no such encoding, or it is
@@ -77,7 +85,11 @@ class Preparation:
                 "are images: give the encoding 'standard'."
             )
         names = () if dataset.image_shape else dataset.column_names
-        columns = () if dataset.image_shape else fit_columns(dataset.rows(rows), names, encoding)
+        columns: tuple[ColumnPreparation, ...] = ()
+        if not dataset.image_shape:
+            if outcomes is None:
+                outcomes = outcomes_of(dataset.target[rows], dataset.classes)
+            columns = fit_columns(dataset.rows(rows), names, encoding, outcomes)
         if not columns and not dataset.image_shape:
             raise InputError(
                 f"No column of '{dataset.name}' is left to learn from: each is constant, empty or free "
@@ -128,13 +140,34 @@ class Preparation:
         return own | dict(self.also_read)
 
     def inputs(self, features: pl.DataFrame | np.ndarray, dtype: Any = np.float32) -> np.ndarray:
-        """The features of these raw rows, [sample, feature].
+        """The features of these raw rows, [sample, feature]; of rows that are learnt from: `training_inputs`.
 
         Args:
             features: raw rows as `Dataset.features` or `load_features` give them.
             dtype: type of the result; computed in float64 (images: in that type) and rounded once.
         """
         return self._rows.inputs(features, dtype)
+
+    def training_inputs(
+        self, features: pl.DataFrame | np.ndarray, outcomes: np.ndarray, dtype: Any = np.float32
+    ) -> np.ndarray:
+        """The features of raw rows that a network learns from, [sample, feature].
+
+        They differ from `inputs` where an encoding reads categories by the targets of the rows it was fitted
+        to, which these are: then no row's features are made of its own target, but of other training rows'.
+
+        Args:
+            features: raw rows.
+            outcomes: of the same rows [sample, outcome]: their targets, as `outcomes` has them.
+            dtype: type of the result.
+        """
+        if isinstance(self._rows, Pixels):
+            return self._rows.inputs(features, dtype)
+        return self._rows.training_inputs(features, outcomes, dtype)
+
+    def outcomes(self, target: Any) -> np.ndarray:
+        """Targets as numbers whose means say something, [sample, outcome]."""
+        return outcomes_of(target, self.classes)
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool = True) -> np.ndarray:
         """What a network takes whose first layer is `folded`: [sample, feature], float64.
@@ -206,11 +239,6 @@ class Preparation:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Preparation:
         """The preparation that `to_json` described, after a passage through JSON text or not."""
-        plain = {key: _as_tuple(value) for key, value in values.items()}
+        plain = {key: as_tuple(value) for key, value in values.items()}
         columns = tuple(column_from_json(column) for column in values["columns"])
         return cls(**{**plain, "columns": columns})
-
-
-def _as_tuple(value: Any) -> Any:
-    """Lists, and lists in lists, as tuples; anything else as it is."""
-    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value

@@ -11,6 +11,7 @@ import numpy as np
 
 from couloir import options
 from couloir.data.division import take_rows
+from couloir.data.encodings.target import outcomes_of
 from couloir.data.preparation import Preparation
 from couloir.engine import placement, seeds
 from couloir.engine.epochs import Part, TrainingData
@@ -351,8 +352,13 @@ def fitted(
         return {name: known[name].widened(rows.features) for name in encodings}, scaling
     names = getattr(estimator, "feature_names_in_", None)
     classes = estimator.classes_ if estimator._classifies else None
-    preparations = fit_preparations(rows.features, encodings, names, classes)
+    preparations = fit_preparations(rows.features, encodings, names, classes, _outcomes(estimator, rows))
     return preparations, None if estimator._classifies else Scaling.of(rows.targets)
+
+
+def _outcomes(estimator: Any, rows: Rows) -> np.ndarray:
+    """The rows' targets as numbers whose means say something [sample, outcome]."""
+    return outcomes_of(rows.targets, range(len(estimator.classes_)) if estimator._classifies else None)
 
 
 def reader(preparations: Mapping[str, Preparation]) -> Preparation:
@@ -383,19 +389,32 @@ def training_data(
     scaling: Scaling | None,
     rows: Rows,
     judged: Rows | None,
+    unseen: bool = False,
 ) -> dict[str, TrainingData]:
-    """Rows to learn from and rows to judge by as networks of each encoding read them."""
+    """Rows to learn from and rows to judge by as networks of each encoding read them.
+
+    The former are what the preparations were fitted to, unless they are `unseen`.
+    """
     return {
-        name: _prepared_rows(estimator, preparation, scaling, rows, judged)
+        name: _prepared_rows(estimator, preparation, scaling, rows, judged, unseen)
         for name, preparation in preparations.items()
     }
 
 
 def _prepared_rows(
-    estimator: Any, preparation: Preparation, scaling: Scaling | None, rows: Rows, judged: Rows | None
+    estimator: Any,
+    preparation: Preparation,
+    scaling: Scaling | None,
+    rows: Rows,
+    judged: Rows | None,
+    unseen: bool,
 ) -> TrainingData:
-    def part(some: Rows) -> Part:
-        inputs = preparation.inputs(some.features, estimator.precision)
+    def part(some: Rows, learnt: bool = False) -> Part:
+        if learnt:
+            outcomes = _outcomes(estimator, some)
+            inputs = preparation.training_inputs(some.features, outcomes, estimator.precision)
+        else:
+            inputs = preparation.inputs(some.features, estimator.precision)
         if scaling is None:
             return Part(inputs, some.targets)
         return Part(inputs, scaling(some.targets).astype(estimator.precision))
@@ -404,7 +423,7 @@ def _prepared_rows(
     return TrainingData(
         task=task_of(estimator),
         outputs=len(estimator.classes_) if scaling is None else len(scaling.scale),
-        train=part(rows),
+        train=part(rows, learnt=not unseen),
         validation=None if judged is None else part(judged),
         target_scale=None if scaling is None else scaling.scale,
         sample_weights=None if weights is None else weights / weights.mean(),

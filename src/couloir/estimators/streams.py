@@ -75,7 +75,7 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     judged = None
     if validation is not None:
         judged = fitting.read_more(estimator, validation[0], validation[1], fitting.reader(preparations))
-    data = fitting.training_data(estimator, preparations, scaling, rows, judged)
+    data = fitting.training_data(estimator, preparations, scaling, rows, judged, unseen=known is not None)
     before = known or {}
     asked = {name: each.inputs(rows.features, estimator.precision) for name, each in before.items()}
     outcomes = _one_pass(conditions, members, carried, data, asked)

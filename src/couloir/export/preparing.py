@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from couloir.data.encodings.categories import OneHot
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.dates import THURSDAY, YEAR
 from couloir.data.encodings.robust import CLIP
@@ -37,11 +39,16 @@ def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> 
     if numeric:
         numbers, absent = _numbers(nodes, preparation, numeric, raw)
         marked = [place for place, column in enumerate(numeric) if column.marker]
-        pieces.append(_standardised(nodes, numeric, numbers))
+        read = _scores if any(column.knots for column in numeric) else _standardised
+        pieces.append(read(nodes, numeric, numbers))
         order += [column.start for column in numeric]
         if any(column.edges for column in numeric):
             pieces.append(_components(nodes, numeric, numbers))
             order += [place for column in numeric for place in _places(column.components)]
+        if any(column.frequencies for column in numeric):
+            pieces += _waves(nodes, numeric, pieces[0])
+            order += [place for column in numeric for place in _places(column.components)[::2]]
+            order += [place for column in numeric for place in _places(column.components)[1::2]]
         if marked:
             pieces.append(nodes.doubles(nodes.add("Gather", absent, nodes.constant(marked), axis=1)))
             order += [numeric[place].stop - 1 for place in marked]
@@ -98,6 +105,30 @@ def _components(nodes: Nodes, numeric: list[ColumnPreparation], values: str) -> 
     return nodes.add("Min", nodes.add("Max", parts, nodes.constant(0.0)), nodes.constant(1.0))
 
 
+def _scores(nodes: Nodes, numeric: list[ColumnPreparation], values: str) -> str:
+    """The scores of numbers [sample, numeric column]: the first knot's, and what each piece adds."""
+    scores = []
+    for place, column in enumerate(numeric):
+        if not column.knots:
+            column = replace(column, knots=(0.0, 1.0), scores=(0.0, 0.0))
+        number = nodes.add("Gather", values, nodes.constant(np.array([place])), axis=1)
+        low, width = np.array(column.knots[:-1]), np.diff(column.knots)
+        parts = nodes.add("Div", nodes.add("Sub", number, nodes.constant(low)), nodes.constant(width))
+        parts = nodes.add("Min", nodes.add("Max", parts, nodes.constant(0.0)), nodes.constant(1.0))
+        beyond = nodes.add("MatMul", parts, nodes.constant(np.diff(column.scores)[:, None]))
+        scores.append(nodes.add("Add", beyond, nodes.constant(column.scores[0])))
+    return scores[0] if len(scores) == 1 else nodes.add("Concat", *scores, axis=1)
+
+
+def _waves(nodes: Nodes, numeric: list[ColumnPreparation], numbers: str) -> list[str]:
+    """The sines of all robust numbers [sample, wave], column after column, and the cosines."""
+    turning = [(place, turns) for place, column in enumerate(numeric) for turns in column.frequencies]
+    places = np.array([place for place, _ in turning])
+    angles = nodes.add("Gather", numbers, nodes.constant(places), axis=1)
+    angles = nodes.add("Mul", angles, nodes.constant(2 * np.pi * np.array([turns for _, turns in turning])))
+    return [nodes.add("Sin", angles), nodes.add("Cos", angles)]
+
+
 def _places(features: slice) -> range:
     """Which features a slice holds."""
     return range(features.start, features.stop)
@@ -111,13 +142,14 @@ def _ranks(nodes: Nodes, column: ColumnPreparation, texts: str) -> str:
 
 def _categories(nodes: Nodes, column: ColumnPreparation, texts: str, missing: tuple[str, ...]) -> str:
     """The features of each text's category [sample, feature], with the marker's of a categorical column."""
-    codes = column.codes.astype(np.float64)
+    assert isinstance(column, OneHot), "other columns have no categories"
+    *codes, others = column.table.astype(np.float64)
     marker = column.marker and not column.is_number
     absent = list(dict.fromkeys(("", *(token.strip() for token in missing))))
     keys = [*column.categories, *(text for text in absent if text not in column.categories)]
     # Rows of the table: the categories, then texts that stand for a missing cell, then any other text.
-    table = np.zeros((len(keys) + 1, codes.shape[1] + marker))
-    table[: len(codes), : codes.shape[1]] = codes
+    table = np.zeros((len(keys) + 1, len(others) + marker))
+    table[: len(codes), : len(others)], table[-1, : len(others)] = codes, others
     if marker:
         table[len(codes) : -1, -1] = 1
     places = nodes.number_texts(texts, keys)

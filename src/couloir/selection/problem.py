@@ -233,7 +233,7 @@ def prepare_rows(
     """Rows to learn from and rows to stop by, prepared as the former say; no or empty latter: None."""
     preparation = Preparation.fit(dataset, train, encoding)
     classes = len(dataset.classes) if dataset.classes else None
-    part = prepared_part(dataset, preparation, train, conditions.precision)
+    part = prepared_part(dataset, preparation, train, conditions.precision, learnt=True)
     judged = None
     if validation is not None and len(validation):
         judged = prepared_part(dataset, preparation, validation, conditions.precision)
@@ -247,10 +247,16 @@ def prepare_rows(
     )
 
 
-def prepared_part(dataset: Dataset, preparation: Preparation, rows: np.ndarray, precision: Precision) -> Part:
-    """Rows of a data set as a network of a precision reads them."""
-    inputs = preparation.inputs(dataset.rows(rows), precision)
-    return Part(inputs, preparation.targets(dataset.target[rows], precision))
+def prepared_part(
+    dataset: Dataset, preparation: Preparation, rows: np.ndarray, precision: Precision, learnt: bool = False
+) -> Part:
+    """Rows of a data set as a network reads them; where they are learnt from, none by its own target."""
+    raw, target = dataset.rows(rows), dataset.target[rows]
+    if learnt:
+        inputs = preparation.training_inputs(raw, preparation.outcomes(target), precision)
+    else:
+        inputs = preparation.inputs(raw, precision)
+    return Part(inputs, preparation.targets(target, precision))
 
 
 def balanced_weights(classes: np.ndarray) -> np.ndarray:

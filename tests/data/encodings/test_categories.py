@@ -103,6 +103,47 @@ def test_hashed_values_light_their_codes_and_unknown_ones_nothing() -> None:
     assert np.array_equal(again.inputs(data.features), preparation.inputs(data.features))
 
 
+# --- rare categories, and two ---------------------------------------------------------------------------
+
+
+def test_rare_categories_and_unknown_ones_have_a_feature_together_where_the_encoding_says_so() -> None:
+    texts = ["a", "b", "c"] * 20 + ["d"] * 3 + ["e"] + [None] * 2
+    frame = pl.DataFrame({"c": texts, "t": np.arange(66.0)})
+    data = load(frame, target="t")
+    new = load_features(
+        pl.DataFrame({"c": ["b", "d", "e", "z", None]}), Preparation.fit(data, np.arange(66))
+    )[0]
+    for encoding in ("quantile", "periodic", "target"):
+        preparation = Preparation.fit(data, np.arange(66), encoding)
+        assert preparation.feature_names == ("c=a", "c=b", "c=c", "c rare", "c missing")
+        rare = [0, 0, 0, 1, 0]
+        assert preparation.inputs(new).tolist() == [[0, 1, 0, 0, 0], rare, rare, rare, [0, 0, 0, 0, 1]]
+        common = Preparation.fit(data, np.arange(60), encoding)
+        assert common.feature_names == ("c=a", "c=b", "c=c")
+        assert common.inputs(new)[1:].tolist() == [[0, 0, 0]] * 4
+    assert "c=e" in Preparation.fit(data, np.arange(66), "robust").feature_names
+
+
+def test_of_two_categories_one_feature_says_all_where_the_encoding_says_so() -> None:
+    texts = ["no", "yes", "no"] * 20
+    data = load(pl.DataFrame({"c": [*texts, None], "t": np.arange(61.0)}), target="t")
+    new = pl.DataFrame({"c": ["no", "yes", "perhaps", None]})
+    for encoding in ("quantile", "periodic", "target"):
+        whole, marked = (Preparation.fit(data, np.arange(rows), encoding) for rows in (60, 61))
+        assert whole.feature_names == ("c=yes",)
+        assert whole.inputs(new)[:, 0].tolist() == [-1, 1, 0, 0]
+        assert marked.feature_names == ("c=yes", "c missing")
+        assert marked.inputs(new).tolist() == [[-1, 0], [1, 0], [0, 0], [0, 1]]
+    assert Preparation.fit(data, np.arange(60), "robust").feature_names == ("c=no", "c=yes")
+
+
+def test_where_every_category_is_rare_each_keeps_its_feature() -> None:
+    texts = [f"c{i % 5}" for i in range(13)]
+    data = load(pl.DataFrame({"c": texts, "t": np.arange(13.0)}), target="t")
+    found = [Preparation.fit(data, np.arange(13), name).columns for name in ("standard", "quantile")]
+    assert found[0] == found[1]
+
+
 # --- ordered categories --------------------------------------------------------------------------------
 
 

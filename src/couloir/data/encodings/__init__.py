@@ -1,8 +1,9 @@
 """How a table's columns become inputs: what all columns have in `column`, whole rows in `rows`.
 
-What a column is, of `COLUMNS`, and how its number is read, of `ENCODINGS`, are two matters. A kind of column
-is a subclass of `column.ColumnPreparation`, entered here under its name. An encoding is chosen for a whole
-preparation: a function that gives the columns that are numbers what it reads them with.
+What a column is, of `COLUMNS`, and how it is read, of `ENCODINGS`, are two matters. A kind of column is a
+subclass of `column.ColumnPreparation`, entered here under its name. An encoding is chosen for a whole
+preparation: a function that gives the columns that are numbers what it reads them with, and one for those of
+categories.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from couloir.data.columns import column_kind, numbers_of
-from couloir.data.encodings.categories import Hashed, OneHot, Ordered
+from couloir.data.encodings.categories import Hashed, OneHot, Ordered, as_fitted, compact
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.dates import Date
 from couloir.data.encodings.numbers import Number, standard, statistics
+from couloir.data.encodings.periodic import periodic
 from couloir.data.encodings.piecewise import piecewise
+from couloir.data.encodings.quantile import quantile
 from couloir.data.encodings.robust import robust
+from couloir.data.encodings.target import by_target
 from couloir.errors import unknown
 
 COLUMNS: Mapping[str, type[ColumnPreparation]] = MappingProxyType(
@@ -36,19 +40,44 @@ COLUMNS: Mapping[str, type[ColumnPreparation]] = MappingProxyType(
 )
 """What each kind of column becomes; columns of other kinds (text, empty) are left out."""
 
-Encoding = Callable[[Sequence[ColumnPreparation], Iterable[np.ndarray]], Sequence[ColumnPreparation]]
-"""Fits the columns that are numbers, already standardised, to the cells of each [sample], missing as NaN."""
+
+class Encoding(NamedTuple):
+    """How the columns of a table are read.
+
+    Attributes:
+        numbers: fits the columns that are numbers, already standardised, to the cells of each [sample],
+            missing as NaN.
+        categories: fits a column of categories, a feature for each, to its cells, and to the outcomes of the
+            same rows [sample, outcome].
+    """
+
+    numbers: Callable[[Sequence[ColumnPreparation], Iterable[np.ndarray]], Sequence[ColumnPreparation]]
+    categories: Callable[[ColumnPreparation, pl.Series, np.ndarray], ColumnPreparation]
+
 
 ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
-    {"standard": standard, "piecewise": piecewise, "robust": robust}
+    {
+        "standard": Encoding(standard, as_fitted),
+        "piecewise": Encoding(piecewise, as_fitted),
+        "robust": Encoding(robust, as_fitted),
+        "quantile": Encoding(quantile, compact),
+        "periodic": Encoding(periodic, compact),
+        "target": Encoding(piecewise, by_target),
+    }
 )
-"""The ways in which the numbers of a table are read."""
+"""The ways in which the columns of a table are read."""
 
 
 def fit_columns(
-    features: pl.DataFrame | np.ndarray, names: Sequence[str], encoding: str
+    features: pl.DataFrame | np.ndarray, names: Sequence[str], encoding: str, outcomes: np.ndarray
 ) -> tuple[ColumnPreparation, ...]:
     """The columns worth keeping, fitted to these rows, their features side by side.
+
+    Args:
+        features: the rows.
+        names: of their columns.
+        encoding: a name in `ENCODINGS`.
+        outcomes: of the same rows [sample, outcome], as `couloir.data.encodings.target.outcomes_of` has them.
 
     Raises:
         InputError: there is no such encoding.
@@ -63,10 +92,15 @@ def fit_columns(
     index = {name: number for number, name in enumerate(names)}
     columns = [replace(column, index=index[column.name]) for column in columns]
     numeric = [column for column in columns if column.is_number]
-    read = iter(ENCODINGS[encoding](numeric, (_cells(features, column) for column in numeric)))
+    chosen = ENCODINGS[encoding]
+    read = iter(chosen.numbers(numeric, (_cells(features, column) for column in numeric)))
     placed, start = [], 0
     for column in columns:
-        fitted = next(read) if column.is_number else column
+        if column.is_number:
+            fitted = next(read)
+        else:
+            cells: Any = features[column.name]
+            fitted = chosen.categories(column, cells, outcomes)
         stop = start + len(fitted.feature_names)
         placed.append(replace(fitted, start=start, stop=stop))
         start = stop
@@ -102,7 +136,9 @@ def column_from_json(values: Mapping[str, Any]) -> ColumnPreparation:
 
     Preparations written before dates had parts, categories levels and numbers edges lack these.
     """
-    plain: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return COLUMNS[values["kind"]](**plain)
+    return COLUMNS[values["kind"]](**{name: as_tuple(value) for name, value in values.items()})
+
+
+def as_tuple(value: Any) -> Any:
+    """Lists, and lists in lists, as tuples; anything else as it is."""
+    return tuple(map(as_tuple, value)) if isinstance(value, list) else value

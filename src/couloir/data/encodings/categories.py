@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -20,7 +21,9 @@ HITS = 4
 class OneHot(ColumnPreparation):
     """A category becomes one feature for each category of the training rows: 1 for its own, 0 for the others.
 
-    All are 0 for a category that was not seen in training.
+    All are 0 for a category that was not seen in training. Where the encoding asks for it, of two categories
+    there is one feature, categories of few rows have one together (`compact`), or there are means of the
+    target in place of them all (`couloir.data.encodings.target`).
     """
 
     @classmethod
@@ -34,19 +37,37 @@ class OneHot(ColumnPreparation):
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """A name for each category's feature."""
-        return tuple(f"{self.name}={category}" for category in self.categories)
+        """A name for each category's feature, or for each mean."""
+        if self.means:
+            count = len(self.means[0])
+            numbers = [""] if count == 1 else [f" {number}" for number in range(1, count + 1)]
+            return tuple(f"{self.name} target mean{number}" for number in numbers)
+        named = self.categories[1:] if self.signed else self.categories
+        return tuple(f"{self.name}={category}" for category in named) + (f"{self.name} rare",) * self.rare
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """The features of each category, and last those of any other text [category + 1, feature]."""
+        if self.means:
+            return np.array(self.means)
+        if self.signed:
+            return np.array([[-1.0], [1.0], [0.0]])
+        return np.eye(len(self.categories) + 1, len(self.own_names), dtype=np.uint8)
 
     def write(self, cells: pl.Series, features: np.ndarray) -> None:
-        """Write 1 where a cell holds the feature's category."""
-        rows, places = self.known(cells)
-        features[rows, places] = 1
+        """Write the features of the cells' categories."""
+        places = self.places(cells)
+        rows = np.flatnonzero(places < len(self.categories) + (self.rare or bool(self.means)))
+        if self.means or self.signed:
+            features[rows] = self.table[places[rows]]
+        else:
+            features[rows, places[rows]] = 1
 
-    def known(self, cells: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-        """The rows whose cells are among the categories, and where they stand there."""
+    def places(self, cells: pl.Series) -> np.ndarray:
+        """Where each cell's features stand in the `table` [sample]; one past its end where it is missing."""
         places = places_among(cells, self._category_type)
-        rows = np.flatnonzero(~np.isnan(places))
-        return rows, places[rows].astype(int)
+        others = len(self.categories) + cells.is_null().to_numpy()
+        return np.where(np.isnan(places), others, places).astype(int)
 
     @cached_property
     def _category_type(self) -> pl.Enum:
@@ -96,17 +117,58 @@ class Hashed(OneHot):
     @property
     def own_names(self) -> tuple[str, ...]:
         """A number for each feature, for they are nobody's alone."""
+        if self.means:
+            return super().own_names
         return tuple(f"{self.name} #{number}" for number in range(HASHED_FEATURES))
 
     @cached_property
-    def codes(self) -> np.ndarray:
-        """The features of each category [category, feature]: 1 for those that its hash picks."""
-        return hashed_codes(self.categories)
+    def table(self) -> np.ndarray:
+        """The features of each category: 1 for those that its hash picks; and those of other texts."""
+        if self.means:
+            return np.array(self.means)
+        return np.vstack([hashed_codes(self.categories), np.zeros((1, HASHED_FEATURES), np.uint8)])
 
     def write(self, cells: pl.Series, features: np.ndarray) -> None:
-        """Write the codes of the cells."""
-        rows, places = self.known(cells)
-        features[rows] = self.codes[places]
+        """Write the codes of the cells, or the means."""
+        places = self.places(cells)
+        rows = np.flatnonzero(places < len(self.table))
+        features[rows] = self.table[places[rows]]
+
+
+FEW_ROWS = 4
+"""A category with fewer in training is rare, where the encoding counts such together."""
+
+
+def as_fitted(column: ColumnPreparation, cells: pl.Series, outcomes: np.ndarray) -> ColumnPreparation:
+    """The column as it is: a feature for each category, or a code of each."""
+    return column
+
+
+def compact(column: ColumnPreparation, cells: pl.Series, outcomes: np.ndarray) -> ColumnPreparation:
+    """The column with one feature for all rare categories, and one for two categories.
+
+    A category of very few rows is learnt by heart. Such have a feature together, and texts that no training
+    row has are counted as rare as well: what holds of categories that hardly occur is the best guess for
+    them. Of two categories, none of them rare, one feature says all: -1 for the first, 1 for the second, 0
+    where it is neither. A hashed column stays as it is.
+
+    Args:
+        column: as it was fitted to these cells.
+        cells: of the training rows.
+        outcomes: of no use here.
+    """
+    common = common_categories(column, cells)
+    if column.kind == "hashed" or not common:
+        return column
+    rare = len(common) < len(column.categories)
+    return replace(column, categories=common, rare=rare, signed=len(common) == 2 and not rare)
+
+
+def common_categories(column: ColumnPreparation, cells: pl.Series) -> tuple[str, ...]:
+    """The categories of a column that are not rare among the cells of the training rows."""
+    counts = cells.drop_nulls().value_counts(name=f"{column.name} rows")
+    common = counts.filter(counts[f"{column.name} rows"] >= FEW_ROWS)[column.name].to_list()
+    return tuple(category for category in column.categories if category in set(common))
 
 
 def places_among(cells: pl.Series, texts: pl.Enum) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,11 +15,12 @@ from couloir.data.columns import numbers_of
 class ColumnPreparation:
     """How one raw column becomes features.
 
-    These are, in their order: its number, standardised, if it is one; the piecewise-linear components of
-    the number, if it has edges (`couloir.data.encodings.piecewise`); features of its own; and where training
-    rows had any missing, the marker, which is 1 where the cell is missing and 0 elsewhere. Numbers, their
-    components and their markers are computed for all columns at once (`couloir.data.encodings.rows`); a kind
-    of column says how it is fitted, and names and writes the features of its own.
+    These are, in their order: its number, standardised, if it is one; the number's components: bins if it has
+    edges (`couloir.data.encodings.piecewise`), waves if it has frequencies
+    (`couloir.data.encodings.periodic`); features of its own; and where training rows had any missing, the
+    marker, which is 1 where the cell is missing and 0 elsewhere. Numbers, their components and their markers
+    are computed for all columns at once (`couloir.data.encodings.rows`); a kind of column says how it is
+    fitted, and names and writes the features of its own.
 
     Attributes:
         name: the raw column.
@@ -37,12 +37,20 @@ class ColumnPreparation:
             other values.
         marker: whether there is a feature for "missing".
         categories: the texts seen in training, sorted (of an ordered column in its order) that have
-            features.
+            features, or means.
         parts: what of a date has features besides its days.
         levels: all texts that an ordered column can take, in their order.
         edges: b₀ < … < b_T, between which its T piecewise-linear components rise, in the column's own units;
             empty where it has none.
         smooth: whether the standardised number is clipped smoothly.
+        knots: the different quantiles of the training rows, rising, in the column's own units, and
+        scores: what the number is there in place of the standardised one (`couloir.data.encodings.quantile`);
+            empty where it is the standardised one.
+        frequencies: of its waves, in turns while the standardised number rises by 1.
+        rare: whether texts that are not among the categories have a feature together.
+        signed: whether two categories are one feature: -1, or 1 for the second.
+        means: the features of each category, and last those of all other texts, made of the targets
+            (`couloir.data.encodings.target`); empty where categories have features each.
     """
 
     name: str
@@ -61,6 +69,12 @@ class ColumnPreparation:
     levels: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
     smooth: bool = False
+    knots: tuple[float, ...] = ()
+    scores: tuple[float, ...] = ()
+    frequencies: tuple[float, ...] = ()
+    rare: bool = False
+    signed: bool = False
+    means: tuple[tuple[float, ...], ...] = ()
 
     is_number: ClassVar[bool] = False
     """Whether its first feature is a number that is standardised."""
@@ -88,15 +102,17 @@ class ColumnPreparation:
     def feature_names(self) -> tuple[str, ...]:
         """Names of its features, in order: "age", "age bin 1", "age missing", "sex=female", "day Monday"."""
         number = (self.name,) if self.is_number else ()
-        components = (f"{self.name} bin {number}" for number in range(1, len(self.edges)))
+        bins = (f"{self.name} bin {number}" for number in range(1, len(self.edges)))
+        waves = range(1, len(self.frequencies) + 1)
+        turning = (f"{self.name} {part} {number}" for number in waves for part in ("sine", "cosine"))
         missing = (f"{self.name} missing",) if self.marker else ()
-        return (*number, *components, *self.own_names, *missing)
+        return (*number, *bins, *turning, *self.own_names, *missing)
 
     @property
     def components(self) -> slice:
-        """Which features are the number's piecewise-linear components."""
+        """Which features are the number's components, its bins or its waves."""
         first = self.start + self.is_number
-        return slice(first, first + max(len(self.edges) - 1, 0))
+        return slice(first, first + max(len(self.edges) - 1, 0) + 2 * len(self.frequencies))
 
     @property
     def own(self) -> slice:
@@ -109,8 +125,3 @@ class ColumnPreparation:
 
     def write(self, cells: pl.Series, features: np.ndarray) -> None:
         """Write the features of `own_names` into `features` [sample, feature], which holds zeros."""
-
-    @cached_property
-    def codes(self) -> np.ndarray:
-        """The features of each category [category, feature]: 1 for its own."""
-        return np.eye(len(self.categories), dtype=np.uint8)

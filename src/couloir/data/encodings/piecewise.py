@@ -44,19 +44,21 @@ def piecewise(columns: Sequence[ColumnPreparation], cells: Iterable[np.ndarray])
         columns: those that are numbers.
         cells: of each column the training rows' [sample], missing as NaN.
     """
-    known = [
-        np.empty(0) if column.categories else values[~np.isnan(values)]
-        for column, values in zip(columns, cells, strict=True)
-    ]
-    varied = [
-        bool(((column.low < values) & (values < column.high)).any())
-        for column, values in zip(columns, known, strict=True)
-    ]
-    bins = bins_of_each(sum(varied))
+    each = list(cells)
+    several = [varied(column, values) for column, values in zip(columns, each, strict=True)]
+    bins = bins_of_each(sum(several))
     return [
-        replace(column, edges=edges(values, bins)) if several else column
-        for column, values, several in zip(columns, known, varied, strict=True)
+        replace(column, edges=edges(values[~np.isnan(values)], bins)) if differ else column
+        for column, values, differ in zip(columns, each, several, strict=True)
     ]
+
+
+def varied(column: ColumnPreparation, values: np.ndarray) -> bool:
+    """Whether a column's number says more in several features: of two values one says all.
+
+    Nor is there need of others where its levels have features of their own.
+    """
+    return not column.categories and bool(((column.low < values) & (values < column.high)).any())
 
 
 def bins_of_each(columns: int) -> int:
@@ -65,15 +67,20 @@ def bins_of_each(columns: int) -> int:
 
 
 def edges(known: np.ndarray, bins: int) -> tuple[float, ...]:
-    """The different ones among the quantiles 0, 1/bins, …, 1 of known values [sample], rising.
+    """The different ones among the quantiles 0, 1/bins, …, 1 of known values [sample], rising."""
+    return tuple(np.unique(quantiles(known, bins)).tolist())
+
+
+def quantiles(known: np.ndarray, bins: int) -> np.ndarray:
+    """The quantiles 0, 1/bins, …, 1 of known values [sample].
 
     Between two values it is interpolated, as `np.quantile` does. But places are counted in whole numbers:
-    where a quantile is a value, a rounding error would make of edges that are equal two, next to each other.
+    where a quantile is a value, a rounding error would make of equal ones two, next to each other.
     """
     ordered = np.sort(known)
     before, rest = np.divmod(np.arange(bins + 1) * (len(ordered) - 1), bins)
     low, high = ordered[before], ordered[np.minimum(before + 1, len(ordered) - 1)]
-    return tuple(np.unique(low + (high - low) * (rest / bins)).tolist())
+    return low + (high - low) * (rest / bins)
 
 
 class Components:

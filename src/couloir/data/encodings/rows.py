@@ -15,9 +15,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from couloir.data.encodings.categories import OneHot
 from couloir.data.encodings.column import ColumnPreparation
+from couloir.data.encodings.periodic import Waves
 from couloir.data.encodings.piecewise import Components
+from couloir.data.encodings.quantile import Scores
 from couloir.data.encodings.robust import clip_smoothly
+from couloir.data.encodings.target import out_of_fold
 from couloir.errors import InputError
 
 FARTHEST = 1e4
@@ -62,6 +66,7 @@ class Columns:
         self.columns, self.tabular, self.width = columns, tabular, width
         self.feature_names = tuple(name for column in columns for name in column.feature_names)
         self.feature_slices = {column.name: slice(column.start, column.stop) for column in columns}
+        self._by_target = [c for c in columns if isinstance(c, OneHot) and c.means]
         self._more = [column for column in columns if column.own_names]
         self._numeric = [column for column in columns if column.is_number]
         self._indices = [column.index for column in self._numeric]
@@ -74,6 +79,8 @@ class Columns:
         self._smooth = any(column.smooth for column in self._numeric)
         edged = any(column.edges for column in self._numeric)
         self._components = Components(self._numeric, len(self.feature_names)) if edged else None
+        self._scores = Scores(self._numeric) if any(column.knots for column in self._numeric) else None
+        self._waves = Waves(self._numeric) if any(column.frequencies for column in self._numeric) else None
         self._fill, self._low, high, self._mean, self._scale = (
             np.array([getattr(column, name) for column in self._numeric])
             for name in ("fill", "low", "high", "mean", "scale")
@@ -85,6 +92,16 @@ class Columns:
     def inputs(self, features: pl.DataFrame | np.ndarray, dtype: Any) -> np.ndarray:
         """The features [sample, feature], computed in float64 and rounded once."""
         return self._side_by_side(features, dtype, standardised=True, gaps=True)
+
+    def training_inputs(
+        self, features: pl.DataFrame | np.ndarray, outcomes: np.ndarray, dtype: Any
+    ) -> np.ndarray:
+        """The features of rows that are learnt from [sample, feature], no row's made of its own outcomes."""
+        found = self.inputs(features, dtype)
+        for column in self._by_target:
+            cells: Any = features[column.name]
+            found[:, column.own] = out_of_fold(column.places(cells), outcomes, len(column.means))
+        return found
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool) -> np.ndarray:
         """The features before they are standardised, or the inputs where that is not foldable, float64."""
@@ -103,9 +120,9 @@ class Columns:
     def _foldable(self) -> bool:
         """Whether no number lies farther from zero than `FARTHEST` scales, nor has next to no scale.
 
-        What is clipped smoothly is not linear in the number, so that no first layer can do it.
+        What is clipped smoothly, or a score, is not linear in the number, so that no first layer can do it.
         """
-        return not self._smooth and all(
+        return not (self._smooth or self._scores) and all(
             max(abs(column.low), abs(column.high)) <= FARTHEST * scale and scale >= LEAST_SCALE
             for column, scale in zip(self._numeric, self._scale.tolist(), strict=True)
         )
@@ -128,6 +145,8 @@ class Columns:
         else:
             result = np.zeros((len(features), len(self.feature_names)), dtype)
             result[:, self._positions] = numbers
+        if self._waves:
+            self._waves.write(numbers, result)
         if absent is not None:
             result[:, self._markers] = absent[:, self._marked]
         for column in self._more:
@@ -158,6 +177,9 @@ class Columns:
 
     def _standardise(self, values: np.ndarray) -> None:
         """Make of numbers in their own units [sample, numeric column] what networks read, in place."""
+        if self._scores:
+            self._scores.write(values)
+            return
         run, (_, mean, scale) = self._in_runs(values)
         run -= mean
         run /= scale
