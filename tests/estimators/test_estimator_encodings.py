@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from couloir.data.encodings.neighbours import Neighbours
 from couloir.data.preparation import Preparation
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
@@ -37,7 +38,8 @@ SMALL: dict[str, Any] = {
     "precision": "float64",
     "random_state": 0,
 }
-ALL = list(ENCODINGS)
+COMPARED = [name for name in ENCODINGS if name.endswith("+neighbours")]
+ALL = [name for name in ENCODINGS if name not in COMPARED]
 END = norm.ppf(1 - (1e-7 - np.spacing(1)))
 PLAIN = ("standard", "robust")
 """Encodings of as many features: a network that has learnt with one would fit the other's inputs."""
@@ -121,6 +123,33 @@ def test_a_network_is_that_of_inputs_made_by_hand(encoding: str, wine: Any, halv
     assert model.winner_["encoding"] == encoding
     inputs = by_hand(encoding, X[here], X)
     np.testing.assert_allclose(model.predict_proba(X), model.model_.predict_prepared(inputs), rtol=1e-9)
+
+
+@pytest.mark.parametrize("encoding", COMPARED)
+def test_rows_that_are_learnt_from_are_compared_with_the_others(encoding: str, wine: Any, halves: Any) -> None:
+    (X, y), (here, there) = wine, halves
+    model = classifier(encoding).fit(X[here], y[here], validation=(X[there], y[there]))
+    known, asked = (by_hand("robust", X[here], X[rows]) for rows in (here, there))
+    neighbours = Neighbours.fit(known, np.eye(3)[y[here]])
+    base, task = encoding.removesuffix("+neighbours"), "classification"
+    inputs = [
+        np.hstack([by_hand(base, X[here], X[rows]), near])
+        for rows, near in ((here, neighbours.of_learnt(known)), (there, neighbours.of(asked)))
+    ]
+    data = TrainingData(task, 3, Part(inputs[0], y[here]), Part(inputs[1], y[there]))
+    member = Member(RULES["adam"], 0.01, hidden=(4,), batch_size=32, epochs=6)
+    expected = train_population([member], data, precision="float64").outcomes[0]
+    for (weight, bias), layer in zip(model.model_.layers, expected.network, strict=True):
+        # The rows that others are compared with are kept in single precision.
+        np.testing.assert_allclose(weight, layer.weight, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(bias, layer.bias, rtol=1e-5, atol=1e-5)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_stream_keeps_no_rows_to_compare_others_with(wine: Any) -> None:
+    with pytest.raises(InputError, match="which partial_fit does not keep: give another encoding, or use fit"):
+        classifier(["robust", COMPARED[0]]).partial_fit(*wine, classes=[0, 1, 2])
 
 
 def test_company_does_not_matter(wine: Any) -> None:

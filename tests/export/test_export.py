@@ -146,7 +146,10 @@ def test_every_feature_of_every_encoding_is_what_the_preparation_makes(encoding:
     width = len(own.feature_names)
     model = Model(((np.eye(width), np.zeros(width)),), "linear", own)
     found = answers(model, tmp_path / "m.onnx", frame)["value"]
-    np.testing.assert_allclose(found, own.inputs(data.features, np.float64), rtol=1e-13, atol=1e-13)
+    inputs, columns = own.inputs(data.features, np.float64), own.columns[-1].stop
+    np.testing.assert_allclose(found[:, :columns], inputs[:, :columns], rtol=1e-13, atol=1e-13)
+    # Distances are differences of large squares, which libraries add up in orders of their own.
+    np.testing.assert_allclose(found, inputs, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -6,6 +6,7 @@ becomes features stands in `couloir.data.encodings`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,8 +15,9 @@ import numpy as np
 import polars as pl
 
 from couloir.data.dataset import Dataset, Task
-from couloir.data.encodings import as_tuple, column_from_json, fit_columns
+from couloir.data.encodings import ENCODINGS, as_tuple, column_from_json, fit_columns
 from couloir.data.encodings.column import ColumnPreparation
+from couloir.data.encodings.neighbours import COMPARED_AS, Compared, Neighbours
 from couloir.data.encodings.rows import Columns, Pixels
 from couloir.data.encodings.target import outcomes_of
 from couloir.errors import InputError, listed
@@ -42,6 +44,8 @@ class Preparation:
         also_read: name and kind of raw columns that are left out here and that another network of the same
             average uses: a column can be free text among all rows and categories among those of a fold.
         encoding: how columns of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
+        compared: the columns again, as rows are compared by; empty where they are not compared.
+        neighbours: the training rows that others are compared with, if the encoding asks for them.
     """
 
     columns: tuple[ColumnPreparation, ...]
@@ -58,6 +62,8 @@ class Preparation:
     missing_tokens: tuple[str, ...] = ()
     also_read: tuple[tuple[str, str], ...] = ()
     encoding: str = "standard"
+    compared: tuple[ColumnPreparation, ...] = ()
+    neighbours: Neighbours | None = None
 
     @classmethod
     def fit(
@@ -100,7 +106,7 @@ class Preparation:
         if dataset.task == "regression":
             values = dataset.target[rows].astype(np.float64)
             mean, scale = float(values.mean()), float(values.std()) or 1.0
-        return cls(
+        fitted = cls(
             columns=columns,
             left_out=tuple(name for name in names if name not in used),
             task=dataset.task,
@@ -115,13 +121,21 @@ class Preparation:
             missing_tokens=dataset.missing_tokens,
             encoding=encoding,
         )
+        if outcomes is None or not ENCODINGS[encoding].neighbours:
+            return fitted
+        compared = fit_columns(dataset.rows(rows), names, COMPARED_AS, outcomes)
+        read = replace(fitted, columns=compared).inputs(dataset.rows(rows))
+        return replace(fitted, compared=compared, neighbours=Neighbours.fit(read, outcomes))
 
     @cached_property
-    def _rows(self) -> Pixels | Columns:
+    def _rows(self) -> Pixels | Columns | Compared:
         """What makes features of whole rows."""
         if self.image_shape:
             return Pixels(self.image_shape, self.pixel_maximum or 1.0)
-        return Columns(self.columns, self.tabular, self.width)
+        columns = Columns(self.columns, self.tabular, self.width)
+        if self.neighbours is None:
+            return columns
+        return Compared(columns, Columns(self.compared, self.tabular, self.width), self.neighbours)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -153,8 +167,9 @@ class Preparation:
     ) -> np.ndarray:
         """The features of raw rows that a network learns from, [sample, feature].
 
-        They differ from `inputs` where an encoding reads categories by the targets of the rows it was fitted
-        to, which these are: then no row's features are made of its own target, but of other training rows'.
+        They differ from `inputs` where an encoding reads categories, or what is near, by the targets of the
+        rows it was fitted to, which these are, in their order: then no row's features are made of its own
+        target, but of other training rows'.
 
         Args:
             features: raw rows.
@@ -194,7 +209,7 @@ class Preparation:
 
         All else is as it was fitted, for networks that have learnt with it go on with it.
         """
-        assert isinstance(self._rows, Columns), "an image's pixels have no ends to widen"
+        assert not isinstance(self._rows, Pixels), "an image's pixels have no ends to widen"
         values = self._rows.raw_numbers(features)
         low = np.fmin.reduce(values, axis=0, initial=np.inf).tolist()
         high = np.fmax.reduce(values, axis=0, initial=-np.inf).tolist()
@@ -233,12 +248,25 @@ class Preparation:
         return np.asarray(outputs, np.float64) * self.target_scale + self.target_mean
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain JSON values; `from_json` gives an equal preparation back."""
-        return asdict(self)
+        """Everything but `arrays` as plain JSON values; `from_json` gives an equal preparation back."""
+        values = asdict(replace(self, neighbours=None))
+        del values["neighbours"]
+        return values
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is not for JSON: the rows that others are compared with."""
+        return {} if self.neighbours is None else self.neighbours.arrays()
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Preparation:
-        """The preparation that `to_json` described, after a passage through JSON text or not."""
+    def from_json(cls, values: dict[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> Preparation:
+        """The preparation that `to_json` described, after a passage through JSON text or not.
+
+        Args:
+            values: what `to_json` gave.
+            arrays: what `arrays` gave.
+        """
         plain = {key: as_tuple(value) for key, value in values.items()}
-        columns = tuple(column_from_json(column) for column in values["columns"])
-        return cls(**{**plain, "columns": columns})
+        for part in ("columns", "compared"):
+            plain[part] = tuple(column_from_json(column) for column in values.get(part, ()))
+        return cls(**plain, neighbours=Neighbours(**arrays) if arrays else None)

@@ -12,13 +12,14 @@ the states of their rules are carried from call to call. Members are judged
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import numpy as np
 
+from couloir.data.encodings import ENCODINGS
 from couloir.engine.chunks import ChunkTraining, to_be_changed
 from couloir.engine.epochs import TrainingData
 from couloir.engine.folds import Folds
@@ -61,6 +62,7 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     _check(estimator, fresh, carried, classes, validation)
     rows, known, scaling = fitting.read(estimator, X, y, sample_weight, fresh=fresh, classes=classes)
     members = fitting.members_of(estimator, conditions)
+    _refuse_neighbours(fitting.encodings_of(members))
     preparations, scaling = fitting.fitted(estimator, rows, fitting.encodings_of(members), known, scaling)
     if carried is None:
         carried = _fresh(estimator, members, validation is not None)
@@ -86,6 +88,15 @@ def learn(estimator: Any, X: Any, y: Any, classes: Any, sample_weight: Any, vali
     keeping.keep(estimator, preparations, scaling, metric, winner, outcomes, model)
     estimator._stream = carried
     return estimator
+
+
+def _refuse_neighbours(encodings: Iterable[str]) -> None:
+    """Raise an InputError for encodings that compare rows with all that were learnt from."""
+    if found := [name for name in encodings if ENCODINGS[name].neighbours]:
+        raise InputError(
+            f"The encoding '{found[0]}' compares rows with all that are learnt from, which partial_fit does "
+            "not keep: give another encoding, or use fit."
+        )
 
 
 def _check(estimator: Any, fresh: bool, carried: Any, classes: Any, validation: Any) -> None:

@@ -50,6 +50,14 @@ class Nodes:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
+    def least(self, values: str, count: int) -> tuple[str, str]:
+        """The least so many of each row, rising, and where they stand in it."""
+        self.opsets[""] = max(self.opsets[""], 11)  # before, only the largest were found
+        outputs = [self._name("TopK"), self._name("TopK")]
+        inputs = [values, self.constant(np.array([count]))]
+        self.nodes.append(helper.make_node("TopK", inputs, outputs, axis=1, largest=0, sorted=1))
+        return outputs[0], outputs[1]
+
     def number_texts(self, texts: str, keys: list[str]) -> str:
         """Where each text stands among the keys, as int64; behind the last for those that do not."""
         self.opsets[ML] = 1

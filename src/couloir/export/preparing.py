@@ -10,8 +10,10 @@ import numpy as np
 from couloir.data.encodings.categories import OneHot
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.dates import THURSDAY, YEAR
+from couloir.data.encodings.neighbours import NEAREST
 from couloir.data.encodings.robust import CLIP
 from couloir.data.preparation import Preparation
+from couloir.export.nearest import nearest
 from couloir.export.nodes import Nodes
 
 FARTHEST = 1e100
@@ -59,6 +61,10 @@ def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> 
             order += [column.stop - 1] * (column.marker and not column.is_number)
         elif column.parts:
             pieces.append(_date_parts(nodes, column, raw[column.name]))
+    if preparation.neighbours:
+        columns = replace(preparation, columns=preparation.compared, neighbours=None)
+        pieces.append(nearest(nodes, preparation.neighbours, *prepared(nodes, columns, raw)))
+        order += _places(preparation.feature_slices[NEAREST])
     whole = pieces[0] if len(pieces) == 1 else nodes.add("Concat", *pieces, axis=1)
     return whole, np.array(order, int)
 

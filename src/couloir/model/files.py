@@ -30,6 +30,9 @@ def stored(model: Predictor) -> tuple[bytes, bytes]:
         place = list(preparations).index(id(network.preparation))
         own = {"activation": network.activation, "layers": len(network.layers), "preparation": place}
         networks.append(own)
+    for place, preparation in enumerate(preparations.values()):
+        for name, values in preparation.arrays.items():
+            tensors[f"preparation{place}.{name}"] = np.ascontiguousarray(values)
     average = {}
     if isinstance(model, Ensemble):
         average = {"weights": list(model.weights), "temperature": model.temperature}
@@ -64,7 +67,10 @@ def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
         description, tensors = _from_version_1(description, tensors)
     if description["model_version"] != MODEL_VERSION:
         raise ValueError(f"model version {description['model_version']!r} is not 1 or {MODEL_VERSION}")
-    preparations = [Preparation.from_json(each) for each in description["preparations"]]
+    preparations = [
+        Preparation.from_json(each, _under(f"preparation{place}.", tensors))
+        for place, each in enumerate(description["preparations"])
+    ]
     networks = []
     for number, own in enumerate(description["networks"]):
         names = [_names(number, layer) for layer in range(own["layers"])]
@@ -83,6 +89,11 @@ def _from_version_1(
     network = {"activation": description["activation"], "layers": description["layers"], "preparation": 0}
     found = {"model_version": 2, "networks": [network], "preparations": [description["preparation"]]}
     return found, {f"network0.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)}
 
 
 def _names(network: int, layer: int) -> tuple[str, str]:

@@ -49,10 +49,13 @@ class Encoding(NamedTuple):
             missing as NaN.
         categories: fits a column of categories, a feature for each, to its cells, and to the outcomes of the
             same rows [sample, outcome].
+        neighbours: whether the training rows nearest to a row have a say, too
+            (`couloir.data.encodings.neighbours`).
     """
 
     numbers: Callable[[Sequence[ColumnPreparation], Iterable[np.ndarray]], Sequence[ColumnPreparation]]
     categories: Callable[[ColumnPreparation, pl.Series, np.ndarray], ColumnPreparation]
+    neighbours: bool = False
 
 
 ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
@@ -63,6 +66,8 @@ ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
         "quantile": Encoding(quantile, compact),
         "periodic": Encoding(periodic, compact),
         "target": Encoding(piecewise, by_target),
+        "piecewise+neighbours": Encoding(piecewise, as_fitted, neighbours=True),
+        "robust+neighbours": Encoding(robust, as_fitted, neighbours=True),
     }
 )
 """The ways in which the columns of a table are read."""

@@ -4,7 +4,7 @@ A row is compared with training rows by its distance d to each, between their in
 `couloir.data.encodings.robust` reads numbers, categories as 0 and 1. With r the distance of the one after its
 k nearest, the nearest ones' targets y are averaged,
 
-    Σ wᵢ yᵢ / Σ wᵢ,    wᵢ = 1 / (dᵢ / r + 0.1) - 1 / 1.1,
+    Σ wᵢ yᵢ / Σ wᵢ,    wᵢ = 1 / (dᵢ²/r² + 0.01) - 1 / 1.01,
 
 so that near ones count more and those at r nothing, whichever of several at one distance they are. This, for
 k of 4, 16 and 64, as far as rows suffice, is standardised and becomes one input for a number, one for two
@@ -24,11 +24,16 @@ Gorishniy et al. 2024, "TabR: tabular deep learning meets nearest neighbors", on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import polars as pl
+
+from couloir.data.encodings.rows import Columns
+
+COMPARED_AS = "robust"
+"""The encoding that rows are compared in."""
 
 COUNTS = (4, 16, 64)
 """k: of how many nearest rows there are averages."""
@@ -36,15 +41,21 @@ COUNTS = (4, 16, 64)
 MOST_ROWS = 8192
 """That others are compared with, of more every so many-th."""
 
-NEAR = 0.1
-"""A row at no distance counts 1/0.1, one at half of r a sixth of that."""
+NEAR = 0.01
+"""A row at no distance counts 99, one at half of r 3."""
 
-LEAST_RADIUS = 1e-3
-"""Added to r: of rows so near, more than k perhaps, all count alike."""
+LEAST_SQUARE = 1e-6
+"""Added to r²: of rows that are nearer than its root, more than k perhaps, all count alike."""
 
 TIE = 1e-12
 """Of rows at one distance the first are taken: to squared distances so much is added from row to row, which is
 more than their last digits differ between libraries."""
+
+SCALED_BY = 512
+"""Rows whose features tell the scale of all, at most."""
+
+NEAREST = "(the nearest rows)"
+"""What the features stand under, beside the names of columns."""
 
 CELLS = 2**22
 """Distances that are computed at once, at most."""
@@ -80,7 +91,8 @@ class Neighbours:
         kept = inputs[places].astype(np.float32), outcomes[places].astype(np.float32)
         width = len(counts(len(places))) * (outcomes.shape[1] + 1)
         plain = cls(*kept, places, np.zeros(width), np.ones(width))
-        found = plain.of_learnt(inputs)
+        some = np.arange(0, len(places), -(-len(places) // SCALED_BY))
+        found = plain._features(kept[0][some], some)
         spread = found.std(axis=0)
         return cls(*kept, places, found.mean(axis=0), np.where(spread > 0, spread, 1.0))
 
@@ -124,19 +136,62 @@ class Neighbours:
         itself = np.flatnonzero(own >= 0)
         square[itself, own[itself]] = np.inf
         nearest = _least(square, several[-1] + 1)
-        exact = np.take_along_axis(square, nearest, axis=1) - TIE * nearest
-        distances = np.sqrt(np.maximum(exact, 0))
+        squares = np.maximum(np.take_along_axis(square, nearest, axis=1) - TIE * nearest, 0)
         outcomes = self.outcomes.astype(np.float64)[nearest]
-        return np.concatenate([_average(distances, outcomes, count) for count in several], axis=1)
+        return np.concatenate([_average(squares, outcomes, count) for count in several], axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All it consists of, by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> Neighbours:
-        """What `arrays` gave."""
-        return cls(**arrays)
+    def __eq__(self, other: object) -> bool:
+        """Whether the other has the same rows, outcomes and scales."""
+        if not isinstance(other, Neighbours):
+            return NotImplemented
+        own, others = self.arrays(), other.arrays()
+        return all(np.array_equal(own[name], others[name]) for name in own)
+
+    def __hash__(self) -> int:
+        """One number for equal ones."""
+        return hash(self.mean.tobytes())
+
+
+class Compared:
+    """Rows of a table as their columns' features, and after them those of the nearest training rows."""
+
+    def __init__(self, columns: Columns, reading: Columns, neighbours: Neighbours) -> None:
+        """Fitted columns; the columns as rows are compared by; and what they are compared with."""
+        self._columns, self._reading, self._neighbours = columns, reading, neighbours
+        self._own = len(columns.feature_names)
+        self.feature_names = (*columns.feature_names, *neighbours.names)
+        self.feature_slices = {**columns.feature_slices, NEAREST: slice(self._own, len(self.feature_names))}
+
+    def inputs(self, features: pl.DataFrame | np.ndarray, dtype: Any) -> np.ndarray:
+        """The features [sample, feature]."""
+        nearest = self._neighbours.of(self._reading.unscaled(features, gaps=True))
+        return np.hstack([self._columns.inputs(features, dtype), nearest.astype(dtype)])
+
+    def training_inputs(
+        self, features: pl.DataFrame | np.ndarray, outcomes: np.ndarray, dtype: Any
+    ) -> np.ndarray:
+        """The features of the rows that are learnt from [sample, feature], no row's of its own outcome."""
+        nearest = self._neighbours.of_learnt(self._reading.unscaled(features, gaps=True))
+        own = self._columns.training_inputs(features, outcomes, dtype)
+        return np.hstack([own, nearest.astype(dtype)])
+
+    def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool) -> np.ndarray:
+        """The columns' features before they are standardised, and the others, float64."""
+        nearest = self._neighbours.of(self._reading.unscaled(features, gaps))
+        return np.hstack([self._columns.unscaled(features, gaps), nearest])
+
+    def folded(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first layer for what `unscaled` gives."""
+        own, bias = self._columns.folded(weight[:, : self._own], bias)
+        return np.hstack([own, weight[:, self._own :]]), bias
+
+    def raw_numbers(self, features: pl.DataFrame | np.ndarray) -> np.ndarray:
+        """The numbers in their columns' own units [sample, numeric column], missing as NaN."""
+        return self._columns.raw_numbers(features)
 
 
 def counts(rows: int) -> tuple[int, ...]:
@@ -151,15 +206,15 @@ def _least(values: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(found, order, axis=1)
 
 
-def _average(distances: np.ndarray, outcomes: np.ndarray, count: int) -> np.ndarray:
+def _average(squares: np.ndarray, outcomes: np.ndarray, count: int) -> np.ndarray:
     """The averages of the nearest so many and log r [sample, outcome + 1].
 
     Args:
-        distances: of the nearest, rising [sample, near].
+        squares: of the distances of the nearest, rising [sample, near].
         outcomes: theirs [sample, near, outcome].
         count: k.
     """
-    radius = distances[:, count : count + 1] + LEAST_RADIUS
-    weights = 1 / (distances[:, :count] / radius + NEAR) - 1 / (1 + NEAR)
+    radius = squares[:, count : count + 1] + LEAST_SQUARE
+    weights = 1 / (squares[:, :count] / radius + NEAR) - 1 / (1 + NEAR)
     sums = np.einsum("sn,sno->so", weights, outcomes[:, :count])
-    return np.concatenate([sums / weights.sum(axis=1, keepdims=True), np.log(radius)], axis=1)
+    return np.concatenate([sums / weights.sum(axis=1, keepdims=True), np.log(radius) / 2], axis=1)
