@@ -17,7 +17,7 @@ from couloir.data.dataset import Dataset, Task
 from couloir.data.encodings import as_tuple, column_from_json, fit_columns
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.rows import Columns, Pixels
-from couloir.data.encodings.target import outcomes_of
+from couloir.data.encodings.target import responses_of
 from couloir.errors import InputError, listed
 from couloir.text import quoted
 
@@ -65,7 +65,7 @@ class Preparation:
         dataset: Dataset,
         rows: np.ndarray,
         encoding: str = "standard",
-        outcomes: np.ndarray | None = None,
+        responses: np.ndarray | None = None,
     ) -> Preparation:
         """Fit to the rows given; no other row is looked at.
 
@@ -73,7 +73,7 @@ class Preparation:
             dataset: what is to be prepared.
             rows: the numbers of the rows to fit to.
             encoding: how columns of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
-            outcomes: of these rows [sample, outcome]; None: their targets, as `outcomes` has them.
+            responses: of these rows [sample, response]; None: their targets, as `responses` has them.
 
         Raises:
             InputError: no column is left that says anything about a row, there is no such encoding, or it is
@@ -87,9 +87,9 @@ class Preparation:
         names = () if dataset.image_shape else dataset.column_names
         columns: tuple[ColumnPreparation, ...] = ()
         if not dataset.image_shape:
-            if outcomes is None:
-                outcomes = outcomes_of(dataset.target[rows], dataset.classes)
-            columns = fit_columns(dataset.rows(rows), names, encoding, outcomes)
+            if responses is None:
+                responses = responses_of(dataset.target[rows], dataset.classes)
+            columns = fit_columns(dataset.rows(rows), names, encoding, responses)
         if not columns and not dataset.image_shape:
             raise InputError(
                 f"No column of '{dataset.name}' is left to learn from: each is constant, empty or free "
@@ -149,7 +149,7 @@ class Preparation:
         return self._rows.inputs(features, dtype)
 
     def training_inputs(
-        self, features: pl.DataFrame | np.ndarray, outcomes: np.ndarray, dtype: Any = np.float32
+        self, features: pl.DataFrame | np.ndarray, responses: np.ndarray, dtype: Any = np.float32
     ) -> np.ndarray:
         """The features of raw rows that a network learns from, [sample, feature].
 
@@ -158,16 +158,16 @@ class Preparation:
 
         Args:
             features: raw rows.
-            outcomes: of the same rows [sample, outcome]: their targets, as `outcomes` has them.
+            responses: of the same rows [sample, response]: their targets, as `responses` has them.
             dtype: type of the result.
         """
         if isinstance(self._rows, Pixels):
             return self._rows.inputs(features, dtype)
-        return self._rows.training_inputs(features, outcomes, dtype)
+        return self._rows.training_inputs(features, responses, dtype)
 
-    def outcomes(self, target: Any) -> np.ndarray:
-        """Targets as numbers whose means say something, [sample, outcome]."""
-        return outcomes_of(target, self.classes)
+    def responses(self, target: Any) -> np.ndarray:
+        """Targets as numbers whose means say something, [sample, response]."""
+        return responses_of(target, self.classes)
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool = True) -> np.ndarray:
         """What a network takes whose first layer is `folded`: [sample, feature], float64.
