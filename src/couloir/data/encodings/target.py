@@ -35,8 +35,12 @@ import polars as pl
 from couloir.data.encodings.categories import OneHot, common_categories, compact
 from couloir.data.encodings.column import ColumnPreparation
 
-MANY_LEVELS = 16
-"""A column with more has means of the target in place of a feature for each level."""
+MANY_LEVELS = 8
+"""A column with more has means of the target in place of a feature for each level.
+
+Of 4, 8, 16 and 40 the best on adult (out of fold, piecewise numbers: 0.318, 0.313, 0.315, 0.316; a feature
+for each level 0.315), and no worse than such features on bank and credit.
+"""
 
 PRIOR_ROWS, FOLDS = 10, 10
 
