@@ -126,7 +126,9 @@ def test_a_network_is_that_of_inputs_made_by_hand(encoding: str, wine: Any, halv
 
 
 @pytest.mark.parametrize("encoding", COMPARED)
-def test_rows_that_are_learnt_from_are_compared_with_the_others(encoding: str, wine: Any, halves: Any) -> None:
+def test_rows_that_are_learnt_from_are_compared_with_the_others(
+    encoding: str, wine: Any, halves: Any
+) -> None:
     (X, y), (here, there) = wine, halves
     model = classifier(encoding).fit(X[here], y[here], validation=(X[there], y[there]))
     known, asked = (by_hand("robust", X[here], X[rows]) for rows in (here, there))
@@ -148,7 +150,9 @@ def test_rows_that_are_learnt_from_are_compared_with_the_others(encoding: str, w
 
 
 def test_a_stream_keeps_no_rows_to_compare_others_with(wine: Any) -> None:
-    with pytest.raises(InputError, match="which partial_fit does not keep: give another encoding, or use fit"):
+    with pytest.raises(
+        InputError, match="which partial_fit does not keep: give another encoding, or use fit"
+    ):
         classifier(["robust", COMPARED[0]]).partial_fit(*wine, classes=[0, 1, 2])
 
 

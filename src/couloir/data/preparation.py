@@ -19,7 +19,7 @@ from couloir.data.encodings import ENCODINGS, as_tuple, column_from_json, fit_co
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.neighbours import COMPARED_AS, Compared, Neighbours
 from couloir.data.encodings.rows import Columns, Pixels
-from couloir.data.encodings.target import outcomes_of
+from couloir.data.encodings.target import responses_of
 from couloir.errors import InputError, listed
 from couloir.text import quoted
 
@@ -71,7 +71,7 @@ class Preparation:
         dataset: Dataset,
         rows: np.ndarray,
         encoding: str = "standard",
-        outcomes: np.ndarray | None = None,
+        responses: np.ndarray | None = None,
     ) -> Preparation:
         """Fit to the rows given; no other row is looked at.
 
@@ -79,7 +79,7 @@ class Preparation:
             dataset: what is to be prepared.
             rows: the numbers of the rows to fit to.
             encoding: how columns of a table are read: a name in `couloir.data.encodings.ENCODINGS`.
-            outcomes: of these rows [sample, outcome]; None: their targets, as `outcomes` has them.
+            responses: of these rows [sample, response]; None: their targets, as `responses` has them.
 
         Raises:
             InputError: no column is left that says anything about a row, there is no such encoding, or it is
@@ -93,9 +93,9 @@ class Preparation:
         names = () if dataset.image_shape else dataset.column_names
         columns: tuple[ColumnPreparation, ...] = ()
         if not dataset.image_shape:
-            if outcomes is None:
-                outcomes = outcomes_of(dataset.target[rows], dataset.classes)
-            columns = fit_columns(dataset.rows(rows), names, encoding, outcomes)
+            if responses is None:
+                responses = responses_of(dataset.target[rows], dataset.classes)
+            columns = fit_columns(dataset.rows(rows), names, encoding, responses)
         if not columns and not dataset.image_shape:
             raise InputError(
                 f"No column of '{dataset.name}' is left to learn from: each is constant, empty or free "
@@ -121,11 +121,11 @@ class Preparation:
             missing_tokens=dataset.missing_tokens,
             encoding=encoding,
         )
-        if outcomes is None or not ENCODINGS[encoding].neighbours:
+        if responses is None or not ENCODINGS[encoding].neighbours:
             return fitted
-        compared = fit_columns(dataset.rows(rows), names, COMPARED_AS, outcomes)
+        compared = fit_columns(dataset.rows(rows), names, COMPARED_AS, responses)
         read = replace(fitted, columns=compared).inputs(dataset.rows(rows))
-        return replace(fitted, compared=compared, neighbours=Neighbours.fit(read, outcomes))
+        return replace(fitted, compared=compared, neighbours=Neighbours.fit(read, responses))
 
     @cached_property
     def _rows(self) -> Pixels | Columns | Compared:
@@ -163,7 +163,7 @@ class Preparation:
         return self._rows.inputs(features, dtype)
 
     def training_inputs(
-        self, features: pl.DataFrame | np.ndarray, outcomes: np.ndarray, dtype: Any = np.float32
+        self, features: pl.DataFrame | np.ndarray, responses: np.ndarray, dtype: Any = np.float32
     ) -> np.ndarray:
         """The features of raw rows that a network learns from, [sample, feature].
 
@@ -173,16 +173,16 @@ class Preparation:
 
         Args:
             features: raw rows.
-            outcomes: of the same rows [sample, outcome]: their targets, as `outcomes` has them.
+            responses: of the same rows [sample, response]: their targets, as `responses` has them.
             dtype: type of the result.
         """
         if isinstance(self._rows, Pixels):
             return self._rows.inputs(features, dtype)
-        return self._rows.training_inputs(features, outcomes, dtype)
+        return self._rows.training_inputs(features, responses, dtype)
 
-    def outcomes(self, target: Any) -> np.ndarray:
-        """Targets as numbers whose means say something, [sample, outcome]."""
-        return outcomes_of(target, self.classes)
+    def responses(self, target: Any) -> np.ndarray:
+        """Targets as numbers whose means say something, [sample, response]."""
+        return responses_of(target, self.classes)
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool = True) -> np.ndarray:
         """What a network takes whose first layer is `folded`: [sample, feature], float64.

@@ -105,7 +105,7 @@ def dense(array: Any) -> np.ndarray:
 
 
 def fit_preparations(
-    features: Features, encodings: Iterable[str], names: Any, classes: Any, outcomes: np.ndarray
+    features: Features, encodings: Iterable[str], names: Any, classes: Any, responses: np.ndarray
 ) -> dict[str, Preparation]:
     """The preparations of raw rows in some encodings, fitted to them; targets are left as they are.
 
@@ -114,7 +114,7 @@ def fit_preparations(
         encodings: names in `couloir.data.encodings.ENCODINGS`.
         names: names of the columns of an array, or None.
         classes: class labels, or None for regression.
-        outcomes: the rows' targets [sample, outcome], as `target.outcomes_of` has them.
+        responses: the rows' targets [sample, response], as `target.responses_of` has them.
 
     Raises:
         InputError: no column varies in these rows.
@@ -128,7 +128,7 @@ def fit_preparations(
     target = np.zeros(len(features))
     dataset = Dataset("X", features, target, "y", "regression", fingerprint="", column_names=columns)
     rows = np.arange(len(features))
-    found = {name: Preparation.fit(dataset, rows, name, outcomes) for name in encodings}
+    found = {name: Preparation.fit(dataset, rows, name, responses) for name in encodings}
     if isinstance(features, pl.DataFrame):  # Of columns left out, those of one value have nothing to say.
         left_out = next(iter(found.values())).left_out  # the same in each encoding
         texts = [quoted(name) for name in left_out if column_kind(features[name]) == "text"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from couloir import options
 from couloir.data.division import take_rows
-from couloir.data.encodings.target import outcomes_of
+from couloir.data.encodings.target import responses_of
 from couloir.data.preparation import Preparation
 from couloir.engine import placement, seeds
 from couloir.engine.epochs import Part, TrainingData
@@ -352,13 +352,13 @@ def fitted(
         return {name: known[name].widened(rows.features) for name in encodings}, scaling
     names = getattr(estimator, "feature_names_in_", None)
     classes = estimator.classes_ if estimator._classifies else None
-    preparations = fit_preparations(rows.features, encodings, names, classes, _outcomes(estimator, rows))
+    preparations = fit_preparations(rows.features, encodings, names, classes, _responses(estimator, rows))
     return preparations, None if estimator._classifies else Scaling.of(rows.targets)
 
 
-def _outcomes(estimator: Any, rows: Rows) -> np.ndarray:
-    """The rows' targets as numbers whose means say something [sample, outcome]."""
-    return outcomes_of(rows.targets, range(len(estimator.classes_)) if estimator._classifies else None)
+def _responses(estimator: Any, rows: Rows) -> np.ndarray:
+    """The rows' targets as numbers whose means say something [sample, response]."""
+    return responses_of(rows.targets, range(len(estimator.classes_)) if estimator._classifies else None)
 
 
 def reader(preparations: Mapping[str, Preparation]) -> Preparation:
@@ -411,8 +411,8 @@ def _prepared_rows(
 ) -> TrainingData:
     def part(some: Rows, learnt: bool = False) -> Part:
         if learnt:
-            outcomes = _outcomes(estimator, some)
-            inputs = preparation.training_inputs(some.features, outcomes, estimator.precision)
+            responses = _responses(estimator, some)
+            inputs = preparation.training_inputs(some.features, responses, estimator.precision)
         else:
             inputs = preparation.inputs(some.features, estimator.precision)
         if scaling is None:

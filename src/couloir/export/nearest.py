@@ -22,21 +22,26 @@ def nearest(nodes: Nodes, neighbours: Neighbours, inputs: str, order: np.ndarray
     """
     several = counts(len(neighbours.rows))
     squares, places = _squares(nodes, neighbours, inputs, order, several[-1] + 1)
-    known = nodes.constant(neighbours.outcomes.astype(np.float64))
-    outcomes = nodes.add("Gather", known, places, axis=0)
-    pieces = []
+    known = nodes.constant(neighbours.responses.astype(np.float64))
+    responses = nodes.add("Gather", known, places, axis=0)
+    pieces, one = [], nodes.constant(1.0)
     for count in several:
         near = nodes.add("Gather", squares, nodes.constant(np.arange(count)), axis=1)
         last = nodes.add("Gather", squares, nodes.constant(np.array([count])), axis=1)
         radius = nodes.add("Add", last, nodes.constant(LEAST_SQUARE))
         away = nodes.add("Add", nodes.add("Div", near, radius), nodes.constant(NEAR))
-        weights = nodes.add("Sub", nodes.add("Div", nodes.constant(1.0), away), nodes.constant(1 / (1 + NEAR)))
+        weights = nodes.add(
+            "Sub", nodes.add("Div", nodes.constant(1.0), away), nodes.constant(1 / (1 + NEAR))
+        )
         total = nodes.add("MatMul", weights, nodes.constant(np.ones((count, 1))))
         rows = nodes.add("Reshape", weights, nodes.constant(np.array([-1, 1, count])))
-        theirs = nodes.add("Gather", outcomes, nodes.constant(np.arange(count)), axis=1)
-        width = nodes.constant(np.array([-1, neighbours.outcomes.shape[1]]))
+        theirs = nodes.add("Gather", responses, nodes.constant(np.arange(count)), axis=1)
+        width = nodes.constant(np.array([-1, neighbours.responses.shape[1]]))
         sums = nodes.add("Reshape", nodes.add("MatMul", rows, theirs), width)
-        pieces += [nodes.add("Div", sums, total), nodes.add("Div", nodes.add("Log", radius), nodes.constant(2.0))]
+        pieces += [
+            nodes.add("Div", sums, total),
+            nodes.add("Div", nodes.add("Log", radius), nodes.constant(2.0)),
+        ]
     whole = nodes.add("Sub", nodes.add("Concat", *pieces, axis=1), nodes.constant(neighbours.mean))
     return nodes.add("Div", whole, nodes.constant(neighbours.scale))
 

@@ -36,7 +36,7 @@ def fitted(kind: str, rows: np.ndarray, encoding: str = "robust+neighbours"):
     return data, Preparation.fit(data, rows, encoding)
 
 
-def by_scikit_learn(known: np.ndarray, outcomes: np.ndarray, asked: np.ndarray, count: int) -> np.ndarray:
+def by_scikit_learn(known: np.ndarray, responses: np.ndarray, asked: np.ndarray, count: int) -> np.ndarray:
     """The averages of the nearest so many, as its search for neighbours finds them."""
 
     def weights(distances: np.ndarray) -> np.ndarray:
@@ -45,7 +45,7 @@ def by_scikit_learn(known: np.ndarray, outcomes: np.ndarray, asked: np.ndarray, 
         found[:, -1] = 0
         return found
 
-    model = KNeighborsRegressor(count + 1, weights=weights, algorithm="kd_tree").fit(known, outcomes)
+    model = KNeighborsRegressor(count + 1, weights=weights, algorithm="kd_tree").fit(known, responses)
     return model.predict(asked)
 
 
@@ -59,14 +59,16 @@ def test_new_rows_have_the_averages_of_the_nearest_that_scikit_learn_finds(kind)
     found = preparation.inputs(data.rows(others), np.float64)[:, nearest] * own.scale + own.mean
     known = plain.inputs(data.rows(rows)).astype(np.float64)
     asked = plain.inputs(data.rows(others), np.float64)
-    outcomes = preparation.outcomes(data.target[rows]).astype(np.float32).astype(float)
-    width = outcomes.shape[1] + 1
+    responses = preparation.responses(data.target[rows]).astype(np.float32).astype(float)
+    width = responses.shape[1] + 1
     for number, count in enumerate((4, 16, 64)):
-        expected = by_scikit_learn(known, outcomes, asked, count)
+        expected = by_scikit_learn(known, responses, asked, count)
         part = found[:, number * width : (number + 1) * width]
         np.testing.assert_allclose(part[:, :-1], expected.reshape(len(others), -1), rtol=1e-7, atol=1e-9)
         distances = np.sort(np.linalg.norm(asked[:, None] - known[None], axis=2), axis=1)
-        np.testing.assert_allclose(part[:, -1], np.log(distances[:, count] ** 2 + LEAST_SQUARE) / 2, rtol=1e-7)
+        np.testing.assert_allclose(
+            part[:, -1], np.log(distances[:, count] ** 2 + LEAST_SQUARE) / 2, rtol=1e-7
+        )
     inputs = preparation.inputs(data.rows(others), np.float64)
     np.testing.assert_array_equal(inputs[:, : nearest.start], asked)
 
@@ -76,23 +78,23 @@ def test_a_row_that_is_learnt_from_is_as_if_all_others_had_been_learnt_from_with
     rows = np.arange(0, ROWS, 2)
     data, preparation = fitted(kind, rows)
     own = preparation.neighbours
-    raw, outcomes = data.rows(rows), preparation.outcomes(data.target[rows])
+    raw, responses = data.rows(rows), preparation.responses(data.target[rows])
     inputs = Preparation.fit(data, rows, "robust").inputs(raw)
-    found = preparation.training_inputs(raw, outcomes, np.float64)[:, preparation.feature_slices[NEAREST]]
+    found = preparation.training_inputs(raw, responses, np.float64)[:, preparation.feature_slices[NEAREST]]
     for row in (0, 7, 199):
         others = np.arange(len(rows)) != row
         without = Neighbours(
-            own.rows[others], own.outcomes[others], np.arange(len(rows) - 1), own.mean, own.scale
+            own.rows[others], own.responses[others], np.arange(len(rows) - 1), own.mean, own.scale
         )
         np.testing.assert_allclose(found[row], without.of(inputs[row : row + 1])[0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_row_that_is_learnt_from_tells_nothing_of_its_own_target_and_others_something():
     random = np.random.default_rng(0)
-    inputs, outcomes = random.normal(size=(100, 2)), random.random((100, 1))
-    whole = Neighbours(inputs.astype(np.float32), outcomes, np.arange(100), np.zeros(4), np.ones(4))
+    inputs, responses = random.normal(size=(100, 2)), random.random((100, 1))
+    whole = Neighbours(inputs.astype(np.float32), responses, np.arange(100), np.zeros(4), np.ones(4))
     before = whole.of_learnt(inputs)
-    other = outcomes.copy()
+    other = responses.copy()
     other[17] = 50
     after = Neighbours(whole.rows, other, whole.places, whole.mean, whole.scale).of_learnt(inputs)
     np.testing.assert_array_equal(after[17], before[17])
@@ -102,11 +104,11 @@ def test_a_row_that_is_learnt_from_tells_nothing_of_its_own_target_and_others_so
 def test_of_a_target_that_is_chance_nothing_can_be_read_where_it_is_learnt_from():
     """Were a row among its own nearest, its features would tell its target."""
     random = np.random.default_rng(0)
-    inputs, outcomes = random.normal(size=(2000, 3)), random.normal(size=(2000, 1))
-    fit = Neighbours.fit(inputs, outcomes)
+    inputs, responses = random.normal(size=(2000, 3)), random.normal(size=(2000, 1))
+    fit = Neighbours.fit(inputs, responses)
     learnt, as_new = fit.of_learnt(inputs), fit.of(inputs)
-    assert abs(np.corrcoef(learnt[:, 0], outcomes[:, 0])[0, 1]) < 0.1
-    assert np.corrcoef(as_new[:, 0], outcomes[:, 0])[0, 1] > 0.5
+    assert abs(np.corrcoef(learnt[:, 0], responses[:, 0])[0, 1]) < 0.1
+    assert np.corrcoef(as_new[:, 0], responses[:, 0])[0, 1] > 0.5
 
 
 @pytest.mark.parametrize("encoding", ["robust+neighbours", "piecewise+neighbours"])
@@ -118,7 +120,9 @@ def test_targets_of_rows_that_are_not_learnt_from_change_nothing(encoding):
     prepared = problem.encoded(encoding)[0]
     poisoned = frame["target"].to_numpy().copy()
     poisoned[np.concatenate([problem.split.validation, problem.split.test])] = 1e6
-    again = prepare(load(frame.with_columns(target=poisoned), target="target"), conditions).encoded(encoding)[0]
+    again = prepare(load(frame.with_columns(target=poisoned), target="target"), conditions).encoded(encoding)[
+        0
+    ]
     np.testing.assert_array_equal(again.data.train.inputs, prepared.data.train.inputs)
     np.testing.assert_array_equal(again.data.validation.inputs, prepared.data.validation.inputs)
     assert again.preparation == prepared.preparation
@@ -141,8 +145,8 @@ def test_a_row_alone_is_as_in_a_batch_and_blocks_make_no_difference(monkeypatch)
 def test_of_many_rows_some_are_compared_with(monkeypatch):
     monkeypatch.setattr(neighbours, "MOST_ROWS", 50)  # it takes long with as many as there may be
     inputs = np.random.default_rng(0).normal(size=(175, 2))
-    outcomes = inputs[:, :1] > 0
-    fit = Neighbours.fit(inputs, outcomes)
+    responses = inputs[:, :1] > 0
+    fit = Neighbours.fit(inputs, responses)
     assert len(fit.rows) == 50
     np.testing.assert_array_equal(fit.rows, inputs[fit.places].astype(np.float32))
     # A row that is not among them is compared with all of them, one that is with the others.
@@ -154,8 +158,8 @@ def test_of_many_rows_some_are_compared_with(monkeypatch):
 
 def test_rows_that_are_alike_count_alike():
     inputs = np.repeat([[0.0], [5.0]], [10, 20], axis=0)
-    outcomes = np.concatenate([np.arange(10), np.full(20, 7)])[:, None]
-    fit = Neighbours(inputs.astype(np.float32), outcomes, np.arange(30), np.zeros(2), np.ones(2))
+    responses = np.concatenate([np.arange(10), np.full(20, 7)])[:, None]
+    fit = Neighbours(inputs.astype(np.float32), responses, np.arange(30), np.zeros(2), np.ones(2))
     found = fit.of(np.array([[0.0], [5.0]]))
     assert counts(30) == (4,)
     # Four of those at no distance, the first: a library that finds others would answer otherwise.

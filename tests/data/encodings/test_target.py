@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from sklearn.preprocessing import TargetEncoder
 
-from couloir.data.encodings.target import FOLDS, MANY_LEVELS, level_means, out_of_fold, outcomes_of
+from couloir.data.encodings.target import FOLDS, MANY_LEVELS, level_means, out_of_fold, responses_of
 from couloir.data.loading import load, load_features
 from couloir.data.preparation import Preparation
 from couloir.selection.problem import Conditions, prepare
@@ -40,8 +40,8 @@ def prepared(frame: pl.DataFrame, rows: np.ndarray | None = None, **options):
 
 def learnt(data, preparation, rows) -> np.ndarray:
     """The features of the town of rows that are learnt from [sample, feature]."""
-    raw, outcomes = data.rows(rows), preparation.outcomes(data.target[rows])
-    found = preparation.training_inputs(raw, outcomes, np.float64)
+    raw, responses = data.rows(rows), preparation.responses(data.target[rows])
+    found = preparation.training_inputs(raw, responses, np.float64)
     return found[:, preparation.feature_slices["town"]]
 
 
@@ -147,19 +147,19 @@ def test_a_problem_learns_from_out_of_fold_means_and_judges_by_those_of_all_rows
 def test_of_a_target_that_is_chance_nothing_can_be_read_where_it_is_learnt_from():
     """In the means of all rows each row's own target shows; that is what other inner folds are for."""
     random = np.random.default_rng(1)
-    places, outcomes = random.integers(0, 600, 3000), random.normal(size=(3000, 1))
-    in_fold = level_means(places, outcomes, 600)[places]
-    assert np.corrcoef(in_fold[:, 0], outcomes[:, 0])[0, 1] > 0.4
-    assert abs(np.corrcoef(out_of_fold(places, outcomes, 600)[:, 0], outcomes[:, 0])[0, 1]) < 0.05
+    places, responses = random.integers(0, 600, 3000), random.normal(size=(3000, 1))
+    in_fold = level_means(places, responses, 600)[places]
+    assert np.corrcoef(in_fold[:, 0], responses[:, 0])[0, 1] > 0.4
+    assert abs(np.corrcoef(out_of_fold(places, responses, 600)[:, 0], responses[:, 0])[0, 1]) < 0.05
 
 
 def test_means_by_hand():
     """Ten rows of each of two levels, 1 and 3 on average: drawn half way toward 2, and 1 in size."""
     places = np.repeat([0, 1], 10)
-    outcomes = np.tile([[0.0], [2.0]], (10, 1)) + 2 * places[:, None]
-    np.testing.assert_allclose(level_means(places, outcomes, 3), [[-1], [1], [0]], rtol=1e-12)
+    responses = np.tile([[0.0], [2.0]], (10, 1)) + 2 * places[:, None]
+    np.testing.assert_allclose(level_means(places, responses, 3), [[-1], [1], [0]], rtol=1e-12)
     # A missing cell counts in the overall mean, 4 then, and has no level.
-    table = level_means(np.append(places, 3), np.append(outcomes, [[44.0]], axis=0), 3)
+    table = level_means(np.append(places, 3), np.append(responses, [[44.0]], axis=0), 3)
     np.testing.assert_allclose(table, [[-3 / np.sqrt(5)], [-1 / np.sqrt(5)], [0]], rtol=1e-12)
 
 
@@ -209,9 +209,9 @@ def test_few_levels_have_features_of_their_own_and_many_texts_one_mean():
     assert np.array_equal(again.inputs(raw), preparation.inputs(raw))
 
 
-def test_outcomes_are_shares_or_the_values():
-    assert outcomes_of(["b", "a"], ("a", "b")).tolist() == [[1], [0]]
-    assert outcomes_of([True, False], (False, True)).tolist() == [[1], [0]]
-    assert outcomes_of([2, 0], (0, 1, 2)).tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert outcomes_of([1.5, 2], None).tolist() == [[1.5], [2]]
-    assert outcomes_of([[1, 2]], None).tolist() == [[1, 2]]
+def test_responses_are_shares_or_the_values():
+    assert responses_of(["b", "a"], ("a", "b")).tolist() == [[1], [0]]
+    assert responses_of([True, False], (False, True)).tolist() == [[1], [0]]
+    assert responses_of([2, 0], (0, 1, 2)).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert responses_of([1.5, 2], None).tolist() == [[1.5], [2]]
+    assert responses_of([[1, 2]], None).tolist() == [[1, 2]]

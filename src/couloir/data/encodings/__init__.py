@@ -47,8 +47,8 @@ class Encoding(NamedTuple):
     Attributes:
         numbers: fits the columns that are numbers, already standardised, to the cells of each [sample],
             missing as NaN.
-        categories: fits a column of categories, a feature for each, to its cells, and to the outcomes of the
-            same rows [sample, outcome].
+        categories: fits a column of categories, a feature for each, to its cells, and to the responses of the
+            same rows [sample, response].
         neighbours: whether the training rows nearest to a row have a say, too
             (`couloir.data.encodings.neighbours`).
     """
@@ -74,7 +74,7 @@ ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
 
 
 def fit_columns(
-    features: pl.DataFrame | np.ndarray, names: Sequence[str], encoding: str, outcomes: np.ndarray
+    features: pl.DataFrame | np.ndarray, names: Sequence[str], encoding: str, responses: np.ndarray
 ) -> tuple[ColumnPreparation, ...]:
     """The columns worth keeping, fitted to these rows, their features side by side.
 
@@ -82,7 +82,7 @@ def fit_columns(
         features: the rows.
         names: of their columns.
         encoding: a name in `ENCODINGS`.
-        outcomes: of the same rows [sample, outcome], as `couloir.data.encodings.target.outcomes_of` has them.
+        responses: of the same rows [sample, response], as `target.responses_of` has them.
 
     Raises:
         InputError: there is no such encoding.
@@ -105,7 +105,7 @@ def fit_columns(
             fitted = next(read)
         else:
             cells: Any = features[column.name]
-            fitted = chosen.categories(column, cells, outcomes)
+            fitted = chosen.categories(column, cells, responses)
         stop = start + len(fitted.feature_names)
         placed.append(replace(fitted, start=start, stop=stop))
         start = stop

@@ -139,12 +139,12 @@ FEW_ROWS = 4
 """A category with fewer in training is rare, where the encoding counts such together."""
 
 
-def as_fitted(column: ColumnPreparation, cells: pl.Series, outcomes: np.ndarray) -> ColumnPreparation:
+def as_fitted(column: ColumnPreparation, cells: pl.Series, responses: np.ndarray) -> ColumnPreparation:
     """The column as it is: a feature for each category, or a code of each."""
     return column
 
 
-def compact(column: ColumnPreparation, cells: pl.Series, outcomes: np.ndarray) -> ColumnPreparation:
+def compact(column: ColumnPreparation, cells: pl.Series, responses: np.ndarray) -> ColumnPreparation:
     """The column with one feature for all rare categories, and one for two categories.
 
     A category of very few rows is learnt by heart. Such have a feature together, and texts that no training
@@ -155,7 +155,7 @@ def compact(column: ColumnPreparation, cells: pl.Series, outcomes: np.ndarray) -
     Args:
         column: as it was fitted to these cells.
         cells: of the training rows.
-        outcomes: of no use here.
+        responses: of no use here.
     """
     common = common_categories(column, cells)
     if column.kind == "hashed" or not common:

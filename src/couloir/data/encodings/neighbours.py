@@ -48,8 +48,8 @@ LEAST_SQUARE = 1e-6
 """Added to r²: of rows that are nearer than its root, more than k perhaps, all count alike."""
 
 TIE = 1e-12
-"""Of rows at one distance the first are taken: to squared distances so much is added from row to row, which is
-more than their last digits differ between libraries."""
+"""Of rows at one distance the first are taken: to squared distances so much is added from row to row, more
+than their last digits differ between libraries."""
 
 SCALED_BY = 512
 """Rows whose features tell the scale of all, at most."""
@@ -67,29 +67,29 @@ class Neighbours:
 
     Attributes:
         rows: their inputs [row, input], float32.
-        outcomes: what came of them [row, outcome], float32: numbers whose averages say something.
+        responses: what came of them [row, response], float32: numbers whose averages say something.
         places: which of the rows that are learnt from they are [row], rising.
         mean, scale: of the features of rows that are learnt from [feature], by which all are standardised.
     """
 
     rows: np.ndarray
-    outcomes: np.ndarray
+    responses: np.ndarray
     places: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, inputs: np.ndarray, outcomes: np.ndarray) -> Neighbours:
+    def fit(cls, inputs: np.ndarray, responses: np.ndarray) -> Neighbours:
         """Fit to rows that are learnt from.
 
         Args:
             inputs: by which rows are compared [sample, input].
-            outcomes: of the same rows [sample, outcome].
+            responses: of the same rows [sample, response].
         """
         count = len(inputs)
         places = np.arange(min(count, MOST_ROWS)) * count // min(count, MOST_ROWS)
-        kept = inputs[places].astype(np.float32), outcomes[places].astype(np.float32)
-        width = len(counts(len(places))) * (outcomes.shape[1] + 1)
+        kept = inputs[places].astype(np.float32), responses[places].astype(np.float32)
+        width = len(counts(len(places))) * (responses.shape[1] + 1)
         plain = cls(*kept, places, np.zeros(width), np.ones(width))
         some = np.arange(0, len(places), -(-len(places) // SCALED_BY))
         found = plain._features(kept[0][some], some)
@@ -99,8 +99,8 @@ class Neighbours:
     @property
     def names(self) -> list[str]:
         """A name for each feature: the averages of each k, then its distance."""
-        outcomes = self.outcomes.shape[1]
-        numbers = [""] if outcomes == 1 else [f" {number}" for number in range(1, outcomes + 1)]
+        responses = self.responses.shape[1]
+        numbers = [""] if responses == 1 else [f" {number}" for number in range(1, responses + 1)]
         each = [*(f"target{number} of the nearest" for number in numbers), "distance of the nearest"]
         return [f"{name} {count}" for count in counts(len(self.rows)) for name in each]
 
@@ -137,15 +137,15 @@ class Neighbours:
         square[itself, own[itself]] = np.inf
         nearest = _least(square, several[-1] + 1)
         squares = np.maximum(np.take_along_axis(square, nearest, axis=1) - TIE * nearest, 0)
-        outcomes = self.outcomes.astype(np.float64)[nearest]
-        return np.concatenate([_average(squares, outcomes, count) for count in several], axis=1)
+        responses = self.responses.astype(np.float64)[nearest]
+        return np.concatenate([_average(squares, responses, count) for count in several], axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All it consists of, by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other has the same rows, outcomes and scales."""
+        """Whether the other has the same rows, responses and scales."""
         if not isinstance(other, Neighbours):
             return NotImplemented
         own, others = self.arrays(), other.arrays()
@@ -172,11 +172,11 @@ class Compared:
         return np.hstack([self._columns.inputs(features, dtype), nearest.astype(dtype)])
 
     def training_inputs(
-        self, features: pl.DataFrame | np.ndarray, outcomes: np.ndarray, dtype: Any
+        self, features: pl.DataFrame | np.ndarray, responses: np.ndarray, dtype: Any
     ) -> np.ndarray:
-        """The features of the rows that are learnt from [sample, feature], no row's of its own outcome."""
+        """The features of the rows that are learnt from [sample, feature], no row's of its own response."""
         nearest = self._neighbours.of_learnt(self._reading.unscaled(features, gaps=True))
-        own = self._columns.training_inputs(features, outcomes, dtype)
+        own = self._columns.training_inputs(features, responses, dtype)
         return np.hstack([own, nearest.astype(dtype)])
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool) -> np.ndarray:
@@ -206,15 +206,15 @@ def _least(values: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(found, order, axis=1)
 
 
-def _average(squares: np.ndarray, outcomes: np.ndarray, count: int) -> np.ndarray:
-    """The averages of the nearest so many and log r [sample, outcome + 1].
+def _average(squares: np.ndarray, responses: np.ndarray, count: int) -> np.ndarray:
+    """The averages of the nearest so many and log r [sample, response + 1].
 
     Args:
         squares: of the distances of the nearest, rising [sample, near].
-        outcomes: theirs [sample, near, outcome].
+        responses: theirs [sample, near, response].
         count: k.
     """
     radius = squares[:, count : count + 1] + LEAST_SQUARE
     weights = 1 / (squares[:, :count] / radius + NEAR) - 1 / (1 + NEAR)
-    sums = np.einsum("sn,sno->so", weights, outcomes[:, :count])
+    sums = np.einsum("sn,sno->so", weights, responses[:, :count])
     return np.concatenate([sums / weights.sum(axis=1, keepdims=True), np.log(radius) / 2], axis=1)

@@ -94,13 +94,13 @@ class Columns:
         return self._side_by_side(features, dtype, standardised=True, gaps=True)
 
     def training_inputs(
-        self, features: pl.DataFrame | np.ndarray, outcomes: np.ndarray, dtype: Any
+        self, features: pl.DataFrame | np.ndarray, responses: np.ndarray, dtype: Any
     ) -> np.ndarray:
-        """The features of rows that are learnt from [sample, feature], no row's made of its own outcomes."""
+        """The features of rows that are learnt from [sample, feature], no row's made of its own responses."""
         found = self.inputs(features, dtype)
         for column in self._by_target:
             cells: Any = features[column.name]
-            found[:, column.own] = out_of_fold(column.places(cells), outcomes, len(column.means))
+            found[:, column.own] = out_of_fold(column.places(cells), responses, len(column.means))
         return found
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool) -> np.ndarray:

@@ -35,30 +35,34 @@ import polars as pl
 from couloir.data.encodings.categories import OneHot, common_categories, compact
 from couloir.data.encodings.column import ColumnPreparation
 
-MANY_LEVELS = 16
-"""A column with more has means of the target in place of a feature for each level."""
+MANY_LEVELS = 8
+"""A column with more has means of the target in place of a feature for each level.
+
+Of 4, 8, 16 and 40 the best on adult (out of fold, piecewise numbers: 0.318, 0.313, 0.315, 0.316; a feature
+for each level 0.315), and no worse than such features on bank and credit.
+"""
 
 PRIOR_ROWS, FOLDS = 10, 10
 
 
-def by_target(column: ColumnPreparation, cells: pl.Series, outcomes: np.ndarray) -> ColumnPreparation:
-    """The column with means of the outcomes where it has many levels; else as `compact` has it.
+def by_target(column: ColumnPreparation, cells: pl.Series, responses: np.ndarray) -> ColumnPreparation:
+    """The column with means of the responses where it has many levels; else as `compact` has it.
 
     Args:
         column: as it was fitted to these cells.
         cells: of the training rows.
-        outcomes: of the training rows [sample, outcome].
+        responses: of the training rows [sample, response].
     """
     assert isinstance(column, OneHot), "it is asked of categories alone"
     if len(column.categories) <= MANY_LEVELS:
-        return compact(column, cells, outcomes)
+        return compact(column, cells, responses)
     column = replace(column, categories=common_categories(column, cells) or column.categories)
-    table = level_means(column.places(cells), outcomes, len(column.categories) + 1)
+    table = level_means(column.places(cells), responses, len(column.categories) + 1)
     return replace(column, means=tuple(map(tuple, table.tolist())))
 
 
-def outcomes_of(target: Any, classes: Sequence[Any] | None) -> np.ndarray:
-    """Targets as numbers whose means say something [sample, outcome], float64.
+def responses_of(target: Any, classes: Sequence[Any] | None) -> np.ndarray:
+    """Targets as numbers whose means say something [sample, response], float64.
 
     Values as they are; of two classes whether it is the second, of more whether it is each.
     """
@@ -69,15 +73,15 @@ def outcomes_of(target: Any, classes: Sequence[Any] | None) -> np.ndarray:
     return (target[:, None] == named).astype(np.float64)
 
 
-def level_means(places: np.ndarray, outcomes: np.ndarray, levels: int) -> np.ndarray:
-    """The features of each level [level, outcome].
+def level_means(places: np.ndarray, responses: np.ndarray, levels: int) -> np.ndarray:
+    """The features of each level [level, response].
 
     Args:
         places: the level of each row [sample]; `levels` where it is missing.
-        outcomes: of each row [sample, outcome].
+        responses: of each row [sample, response].
         levels: how many there are; one without rows has 0.
     """
-    beyond = outcomes - outcomes.mean(axis=0)
+    beyond = responses - responses.mean(axis=0)
     counts = np.bincount(places, minlength=levels + 1)[:levels, None]
     sums = [np.bincount(places, each, minlength=levels + 1)[:levels] for each in beyond.T]
     table = np.stack(sums, axis=1) / (counts + PRIOR_ROWS)
@@ -85,16 +89,16 @@ def level_means(places: np.ndarray, outcomes: np.ndarray, levels: int) -> np.nda
     return table / np.where(size > 0, size, np.inf)
 
 
-def out_of_fold(places: np.ndarray, outcomes: np.ndarray, levels: int) -> np.ndarray:
-    """The features of rows that are learnt from [sample, outcome], each from rows of other inner folds.
+def out_of_fold(places: np.ndarray, responses: np.ndarray, levels: int) -> np.ndarray:
+    """The features of rows that are learnt from [sample, response], each from rows of other inner folds.
 
     Args:
-        places, outcomes, levels: as `level_means` takes them.
+        places, responses, levels: as `level_means` takes them.
     """
-    found = np.zeros_like(outcomes)
+    found = np.zeros_like(responses)
     inner = np.arange(len(places)) % FOLDS
     for fold in range(min(FOLDS, len(places)) if len(places) > 1 else 0):
         own, others = inner == fold, inner != fold
-        table = level_means(places[others], outcomes[others], levels)
-        found[own] = np.vstack([table, np.zeros(outcomes.shape[1])])[places[own]]
+        table = level_means(places[others], responses[others], levels)
+        found[own] = np.vstack([table, np.zeros(responses.shape[1])])[places[own]]
     return found
