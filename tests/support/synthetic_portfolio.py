@@ -11,16 +11,16 @@ from couloir.engine.optimizers import RULES
 from couloir.runs.records import TrainRecord, learned
 from synthetic_run import SyntheticRun, as_read, digits, prices
 
-RUNG, EPOCHS = 10, 30
+EPOCHS = 30
 SETTINGS: list[tuple[str, tuple[int, ...], float, float, str, tuple[float, float]]] = [
     ("standard", (256, 256), 0.01, 0.0, "finished", (0.10, 0.12)),
     ("piecewise", (128, 128), 0.01, 0.0, "finished", (0.12, 0.122)),
     ("standard", (256, 256), 0.02, 0.3, "finished", (0.20, 0.24)),
-    ("piecewise", (128, 128), 0.02, 0.3, "left", (0.32, 0.36)),
-    ("robust", (64,), 0.01, 0.1, "left", (0.3, 0.3)),
+    ("piecewise", (128, 128), 0.02, 0.3, "finished", (0.32, 0.36)),
+    ("robust", (64,), 0.01, 0.1, "finished", (0.3, 0.3)),
     ("robust", (), 0.01, 0.0, "diverged", (0.0, 0.0)),
 ]
-"""Encoding, hidden units, rate, dropout, end, loss in each fold; of those that left, the loss at the rung."""
+"""Encoding, hidden units, rate, dropout, end, loss in each fold."""
 
 WEIGHTS = {0: 0.625, 1: 0.375}
 WINNER, AVERAGE = 0.11, 0.099
@@ -34,13 +34,12 @@ def portfolio(
     run, factor = (prices(), 1e5) if regression else (digits(), 1.0)
     record = run.record
     first = {"optimizer": "adamw", "loss": "mse" if regression else "cross_entropy"}
-    rows = [_row(number, first["loss"], factor, folds, record.data.task) for number in range(len(SETTINGS))]
+    rows = [_row(number, first["loss"], factor, record.data.task) for number in range(len(SETTINGS))]
     run.leaderboard = pl.DataFrame(rows, infer_schema_length=None)
     run.history = _history(factor)
     run.tables = {"folds": _folds(record.metric, factor)} if folds else {}
     record.plan, record.n_members = "portfolio", len(SETTINGS)
-    record.counts = {"finished": 3, "stopped": 0, "left": 2, "diverged": 1}
-    record.rungs = [learned.Rung(epoch=RUNG, entered=5, kept=3)]
+    record.counts = {"finished": 5, "stopped": 0, "left": 0, "diverged": 1}
     record.winner.member, record.winner.best_epoch = 0, EPOCHS
     record.winner.hyperparameters = _member(0, first["loss"]).describe()
     record.ensemble = [learned.Share(member=each, weight=weight) for each, weight in weights.items()]
@@ -74,10 +73,10 @@ def _member(number: int, loss: str) -> Member:
     )
 
 
-def _row(number: int, loss: str, factor: float, folds: bool, task: str) -> dict[str, Any]:
+def _row(number: int, loss: str, factor: float, task: str) -> dict[str, Any]:
     *_, status, values = SETTINGS[number]
     mean = factor * sum(values) / 2
-    known = status == "finished" or (status == "left" and not folds)
+    known = status == "finished"
     others = ("mae", "r2") if task == "regression" else ("accuracy", "balanced_accuracy")
     described = _member(number, loss).describe()
     return {
@@ -87,7 +86,7 @@ def _row(number: int, loss: str, factor: float, folds: bool, task: str) -> dict[
         "hidden": "-".join(map(str, described["hidden"])) or "none",
         "n_parameters": 1000,
         "best_epoch": None if status == "diverged" else EPOCHS,
-        "epochs_run": {"finished": EPOCHS, "left": RUNG, "diverged": 3}[status],
+        "epochs_run": {"finished": EPOCHS, "diverged": 3}[status],
         "validation_loss": mean if known else None,
         **{f"validation_{name}": 0.9 - number / 100 if known else None for name in others},
         "training_loss": mean / 2 if known else None,
@@ -103,7 +102,6 @@ def _folds(metric: str, factor: float) -> pl.DataFrame:
             "fold": fold,
             metric: factor * values[fold] if status == "finished" else None,
             "status": status,
-            "score_at_rung": factor * values[fold] if status == "left" else None,
         }
         for member, (*_, status, values) in enumerate(SETTINGS)
         for fold in range(2)
@@ -115,7 +113,7 @@ def _history(factor: float) -> pl.DataFrame:
     """Losses that fall to the scores of the first fold; the winner's were lower at epoch 20."""
     rows = []
     for member, (*_, status, values) in enumerate(SETTINGS):
-        last = {"finished": EPOCHS, "left": RUNG, "diverged": 3}[status]
+        last = {"finished": EPOCHS, "diverged": 3}[status]
         for epoch in range(1, last + 1):
             loss = factor * (values[0] + 1 - epoch / last)
             if (member, epoch) == (0, 20):

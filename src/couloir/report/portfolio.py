@@ -164,23 +164,20 @@ def _ranked_words(record: TrainRecord) -> str:
 
 def mattered_words(record: TrainRecord, found: Sequence[Setting]) -> str:
     """How far the best setting falls behind where a hyperparameter has another value, farthest first."""
-    metric, gone = record.metric, []
+    metric = record.metric
     behind: dict[tuple[float, float], list[str]] = {}
     for name, values in mattered(found, metric).items():
         scored = [each.best for each in values if each.best is not None]
         if len(scored) > 1 and scored[1] != scored[0]:
             behind.setdefault((METRICS[metric].sign * scored[1], scored[1]), []).append(label(name))
-        elif len(scored) == 1 and all(each.left == each.settings for each in values[1:]):
-            gone.append(label(name))
-    said = [f"All settings with another {either(gone)} left early."] if gone else []
     best = found[0].score
-    if behind and best is not None:
-        lags = [
-            (names, lag_words(metric, best, second))
-            for (_, second), names in sorted(behind.items(), reverse=True)
-        ]
-        said.append(_lag_sentence(lags))
-    return " ".join(said)
+    if not behind or best is None:
+        return ""
+    lags = [
+        (names, lag_words(metric, best, second))
+        for (_, second), names in sorted(behind.items(), reverse=True)
+    ]
+    return _lag_sentence(lags)
 
 
 def _lag_sentence(lags: Sequence[tuple[list[str], str]]) -> str:
@@ -216,8 +213,7 @@ def mattered_table(record: TrainRecord, found: Sequence[Setting]) -> dict[str, A
 def _behind(value: Value, best: float | None, metric: str) -> str:
     said = words.setting(value.value).replace(" ", "\u00a0")
     if value.best is None or best is None:
-        ends = (["left"] if value.left else []) + (["diverged"] if value.left < value.settings else [])
-        return f"{said}:\u00a0{either(ends)}"
+        return f"{said}:\u00a0diverged"
     score = words.metric(metric, value.best).replace(" ", "\u00a0")
     return f"{said}:\u00a0{score} ({lag_words(metric, best, value.best)})"
 
@@ -268,5 +264,4 @@ def _cells(setting: Setting, columns: Iterable[tuple[str, str]], colours: dict[s
         {"text": own.get(name) if name in own else tables.cell(row, name), "kind": name}
         for name, _ in columns
     ]
-    pale = setting.left or row["status"] == "diverged"
-    return {"role": colours[setting.network], "diverged": pale, "cells": cells}
+    return {"role": colours[setting.network], "diverged": row["status"] == "diverged", "cells": cells}
