@@ -294,7 +294,9 @@ TABLE: tuple[Option, ...] = (
     Option("plan", Name(PLANS), (TRAIN,), TRAINING, "what is trained: portfolio, settings that complement "
            "one another, judged in folds and averaged; rules, update rules and their rates", metavar="PLAN",
            usual="portfolio, unless options of the network or its training are given", main=(TRAIN,)),
-    Option("effort", Name(EFFORTS), (TRAIN,), TRAINING, "how much of the portfolio is trained", "normal",
+    Option("plan", Name(PLANS), (FIT,), TRAINING, "what fit trains: rules and rates, or the portfolio, "
+           "in folds and averaged, as couloir train does", "rules"),
+    Option("effort", Name(EFFORTS), (TRAIN, FIT), TRAINING, "how much of the portfolio is trained", "normal",
            metavar="EFFORT"),
     Option("restarts", whole(), (TRAIN, FIT), TRAINING, "initial weights that each network starts from", 1),
     Option("members", whole(), (TRAIN, FIT), TRAINING, "train at most so many networks: "
