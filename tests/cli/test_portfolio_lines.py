@@ -18,7 +18,9 @@ def printed(table: object, width: int = 80) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("how", [{}, {"folds": False}, {"tested": False}, {"regression": True}])
+@pytest.mark.parametrize(
+    "how", [{}, {"folds": False}, {"tested": False}, {"regression": True}, {"distilled": 0.16}]
+)
 def test_tables_fit_a_terminal_of_eighty_columns(how):
     run = made(**how)
     for table in (portfolio.board(run), standings.finalists(run.record)):
@@ -49,6 +51,10 @@ def test_the_lines_say_what_mattered_and_what_the_average_gained():
 def test_the_last_line_names_what_it_scores():
     average = results.winner_words(made().record)
     assert average.startswith("average of 2 settings, 4 networks: test accuracy")
+    small = made(distilled=0.16)
+    assert results.winner_words(small.record).startswith("the distilled network: test accuracy")
+    told = dict(portfolio.trained_lines(small))
+    assert "it keeps 80 % of the average's gain" in told["distilled"]
     alone = results.winner_words(made(weights={0: 1.0}).record)
     assert alone.startswith("encoding standard with 256-256 silu units, rate 0.01, 2 networks: test accuracy")
     assert results.winner_words(digits().record).startswith("adam at learning rate")

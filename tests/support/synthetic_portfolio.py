@@ -28,9 +28,16 @@ WINNER, AVERAGE = 0.11, 0.099
 
 
 def portfolio(
-    regression: bool = False, folds: bool = True, tested: bool = True, weights: dict[int, float] = WEIGHTS
+    regression: bool = False,
+    folds: bool = True,
+    tested: bool = True,
+    weights: dict[int, float] = WEIGHTS,
+    distilled: float | None = None,
 ) -> SyntheticRun[TrainRecord]:
-    """The run, with folds or a validation part, with a test part or without one."""
+    """The run, with folds or a validation part, with a test part or without one.
+
+    `distilled` is the test loss of one network that is kept in place of the average, where there is one.
+    """
     run, factor = (prices(), 1e5) if regression else (digits(), 1.0)
     record = run.record
     first = {"optimizer": "adamw", "loss": "mse" if regression else "cross_entropy"}
@@ -45,6 +52,8 @@ def portfolio(
     record.ensemble = [learned.Share(member=each, weight=weight) for each, weight in weights.items()]
     record.validation = _scores(record, WINNER * factor)
     record.finalists = _finalists(record, factor, 2 if folds else 1, kept=len(weights) > 1)
+    if distilled is not None:
+        _distil(record, distilled * factor, None if folds else _scores(record, AVERAGE * factor))
     if folds:
         record.data.split.train += record.data.split.validation
         record.data.split.validation = 0
@@ -147,6 +156,18 @@ def _finalists(record: TrainRecord, factor: float, folds: int, kept: bool) -> li
         )
         for name, (judged, test, count) in parts.items()
     ]
+
+
+def _distil(record: TrainRecord, loss: float, judged: dict[str, float] | None) -> None:
+    """Keep one network of 60,000 parameters that learnt from the average's answers."""
+    for each in record.finalists:
+        each.headline = False
+    record.distilled = learned.Distilled(teacher="ensemble", member=0, epochs=4 * EPOCHS, share=0.5)
+    small = {"parameters": 60_000, "microseconds": 3.0}
+    found = learned.Finalist(
+        name="distilled", headline=True, validation=judged, test=_scores(record, loss), **small
+    )
+    record.finalists.append(found)
 
 
 def _crossed(record: TrainRecord, factor: float) -> learned.CrossValidation:
