@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.model_selection import train_test_split
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import couloir
 from couloir.errors import InputError
@@ -18,6 +19,20 @@ from couloir.model.predictor import Ensemble
 
 TWO: dict[str, Any] = {"plan": "portfolio", "members": 2, "random_state": 4, "precision": "float64"}
 """Two settings of one network: one program."""
+
+
+CHECKS = (
+    "check_estimators_dtypes",
+    "check_fit_score_takes_y",
+    "check_n_features_in_after_fitting",
+    "check_fit2d_1feature",
+    "check_classifiers_one_label",
+    "check_dict_unchanged",
+    "check_dont_overwrite_attributes",
+    "check_estimators_pickle",
+    "check_dataframe_column_names_consistency",
+)
+"""Of scikit-learn's checks those that a fit of another kind could fail; all of them take minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +60,7 @@ def test_it_is_the_model_that_the_command_keeps(wine: Any, fitted: CouloirClassi
     assert fitted.winner_["score"] == pytest.approx(run.leaderboard["validation_loss"][0], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_so_it_is_for_numbers() -> None:
     rows = load_diabetes(return_X_y=True)
     estimator = CouloirRegressor(**TWO).fit(*rows)
@@ -60,6 +76,7 @@ def test_a_fit_is_an_estimator_s_as_any_other(wine: Any, fitted: CouloirClassifi
     assert fitted.n_iter_ == len(fitted.loss_curve_) == len(fitted.validation_curve_) == epochs
 
 
+@pytest.mark.slow
 def test_rows_of_weight_0_are_no_rows(wine: Any) -> None:
     X, y = wine
     kept = np.arange(len(y)) % 4 > 0
@@ -68,6 +85,7 @@ def test_rows_of_weight_0_are_no_rows(wine: Any) -> None:
     np.testing.assert_allclose(weighted.predict_proba(X), without.predict_proba(X), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_several_outputs_are_averaged_together() -> None:
     X, y = load_diabetes(return_X_y=True)
     both = np.column_stack([y, 1e-3 * X[:, 2] - 5])
@@ -108,11 +126,26 @@ def test_what_does_not_go_with_it_is_refused(wine: Any, given: dict[str, Any], s
 
 
 def test_it_is_no_population_that_goes_on_or_is_searched(wine: Any) -> None:
-    with pytest.raises(InputError, match="trained by fit alone"):
-        CouloirClassifier(**TWO).partial_fit(*wine, classes=[0, 1, 2])
+    assert not hasattr(CouloirClassifier(**TWO), "partial_fit")
+    assert not hasattr(CouloirRegressor(**TWO), "partial_fit")
+    assert hasattr(CouloirClassifier(), "partial_fit")
     search = PopulationSearchCV(CouloirClassifier(**TWO), {"members": [1, 2]}, error_score="raise")
     with pytest.raises(InputError, match="trained by fit alone"):
         search.fit(*wine)
+
+
+def test_there_are_no_more_folds_than_each_class_has_rows(wine: Any) -> None:
+    X, y = wine
+    some = np.concatenate([np.flatnonzero(y == 0)[:3], np.flatnonzero(y > 0)])
+    estimator = CouloirClassifier(**(TWO | {"members": 1})).fit(X[some], y[some])
+    assert len(estimator.model_.all_networks()) == 3
+
+
+@pytest.mark.slow
+@parametrize_with_checks([CouloirClassifier(plan="portfolio", members=1)])
+def test_checks_of_an_estimator(estimator: Any, check: Any) -> None:
+    if check.func.__name__ in CHECKS:
+        check(estimator)
 
 
 def test_without_the_plan_the_rules_are_trained_as_ever(wine: Any) -> None:

@@ -51,6 +51,11 @@ def with_arguments(estimator: type[PopulationEstimator]) -> type[PopulationEstim
     return estimator
 
 
+def goes_on(estimator: Any) -> bool:
+    """Whether an estimator's population can go on learning: not the portfolio, which `fit` alone trains."""
+    return bool(estimator.plan != options.PLANS[0])
+
+
 class PopulationEstimator(BaseEstimator):
     """A population trained inside `fit`, of which the winner, or an average, is kept."""
 

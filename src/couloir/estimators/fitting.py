@@ -186,8 +186,8 @@ def members_of(estimator: Any, conditions: Conditions) -> list[Member]:
     """
     if conditions.plan == PORTFOLIO:
         raise InputError(
-            "The portfolio is trained by fit alone, in folds of its own: leave out plan for partial_fit and "
-            "for PopulationSearchCV, or search with scikit-learn's GridSearchCV."
+            "The portfolio is trained by fit alone, in folds of its own: leave out its plan, or search with "
+            "scikit-learn's GridSearchCV."
         )
     asked = Options(**{name: _plain(getattr(estimator, name)) for name in options.MEMBER})
     return asked.members(task_of(estimator), conditions.members)

@@ -95,9 +95,14 @@ def _dataset(estimator: Any, rows: Rows) -> Dataset:
 def _parts(
     estimator: Any, rows: Rows, validation: Any, conditions: Conditions
 ) -> list[tuple[Rows, Rows | None]]:
-    """Rows to learn from and rows to judge by: of each fold, or those of one validation part."""
-    if validation is None and (conditions.cv or estimator.validation_fraction is None):
-        count = conditions.cv or portfolio.EFFORTS[conditions.effort].folds
+    """Rows to learn from and rows to judge by: of each fold, or those of one validation part.
+
+    There are no more folds than each class has rows, since each needs one of them.
+    """
+    wanted = conditions.cv or portfolio.EFFORTS[conditions.effort].folds
+    fewest = np.bincount(rows.targets).min() if estimator._classifies else len(rows.targets)
+    count = int(min(wanted, fewest))
+    if validation is None and count > 1 and (conditions.cv or estimator.validation_fraction is None):
         every, dataset = np.arange(len(rows.targets)), _dataset(estimator, rows)
         divided = fold_rows(dataset, every, count, conditions.seed, inner=None)
         return [(rows.some(fold.train), rows.some(fold.held_out)) for fold in divided]
