@@ -305,7 +305,8 @@ TABLE: tuple[Option, ...] = (
            "stop a network of the rules after so many epochs without gain", 10, metavar="EPOCHS",
            typed="none: never", given="None: never"),
     Option("no_stop", Flag(), (TRAIN,), TRAINING,
-           "stop nobody, and report what stopping by patience had changed", False, title="stop nobody early"),
+           "stop nobody, and report what stopping by patience would have changed", False,
+           title="stop nobody early"),
     Option("refit", Flag(), (TRAIN, FIT), TRAINING, "train the best network again with the validation rows "
            "added", False, title="train the best again"),
     Option("minutes", positive(), (TRAIN, FIT), TRAINING, "end after so long", title="minutes at most"),
