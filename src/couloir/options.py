@@ -214,7 +214,7 @@ class Option:
 _PATIENCE = whole(none="a whole number of epochs, or none to stop never")
 _FOLDS = whole(2, none="a whole number of folds, or none for the validation part", none_value=0)
 _SEED = whole(0, high=2**32, named="a whole number from 0 to 2^32 - 1")
-_CUSTOMARY = "customary"
+_USUAL = "customary"
 
 TABLE: tuple[Option, ...] = (
     # The data
@@ -243,17 +243,15 @@ TABLE: tuple[Option, ...] = (
            # The default population of `couloir train` lies within, rounded as it is.
            space={"low": 0.003, "high": 10.0, "log": True}),
     Option("momentum", SHARE, ANY_RULE, RULE, "β of momentum, for the rules that have one", many=True,
-           usual=_CUSTOMARY, symbol="β", space={"low": 0.8, "high": 0.99}),
-    Option("beta1", SHARE, ANY_RULE, RULE, "β₁ of Adam's mean of gradients", many=True, usual=_CUSTOMARY,
-           label="β₁"),
-    Option("beta2", SHARE, ANY_RULE, RULE, "β₂ of Adam's mean of squares", many=True, usual=_CUSTOMARY,
-           label="β₂"),
+           usual=_USUAL, symbol="β", space={"low": 0.8, "high": 0.99}),
+    Option("beta1", SHARE, ANY_RULE, RULE, "β₁ of Adam's mean gradient", many=True, usual=_USUAL, label="β₁"),
+    Option("beta2", SHARE, ANY_RULE, RULE, "β₂ of Adam's mean square", many=True, usual=_USUAL, label="β₂"),
     Option("decay", SHARE, ANY_RULE, RULE, "ρ of the mean of squares of RMSprop and AdaDelta", many=True,
-           usual=_CUSTOMARY, symbol="ρ"),
+           usual=_USUAL, symbol="ρ"),
     Option("epsilon", positive(), ANY_RULE, RULE, "ε beside the mean of squares of the adaptive rules",
-           many=True, usual=_CUSTOMARY, label="ε"),
+           many=True, usual=_USUAL, label="ε"),
     Option("weight_decay", STRENGTH, ANY_RULE, RULE, "λ by which AdamW decays weights", many=True,
-           usual=_CUSTOMARY, symbol="λ"),
+           usual=_USUAL, symbol="λ"),
     Option("rule_option", AsGiven(), ANY_RULE, RULE, "what Optax's rules read, by their own names",
            typed="as in b1=0.9,0.95; may be repeated", given='as in {"b1": [0.9, 0.95]}',
            metavar="NAME=VALUES", title="Optax's settings"),
@@ -297,11 +295,13 @@ TABLE: tuple[Option, ...] = (
     Option("plan", Name(PLANS), (TRAIN,), TRAINING, "what is trained: portfolio, settings that complement "
            "one another, judged in folds and averaged; rules, update rules and their rates", metavar="PLAN",
            usual="portfolio, unless options of the network or its training are given", main=(TRAIN,)),
-    Option("effort", Name(EFFORTS), (TRAIN,), TRAINING, "how much of the portfolio is trained", "normal",
+    Option("plan", Name(PLANS), (FIT,), TRAINING, "what fit trains: rules and rates, or the portfolio, "
+           "in folds and averaged, as couloir train does", "rules"),
+    Option("effort", Name(EFFORTS), (TRAIN, FIT), TRAINING, "how much of the portfolio is trained", "normal",
            metavar="EFFORT"),
     Option("restarts", whole(), (TRAIN, FIT), TRAINING, "initial weights that each network starts from", 1),
-    Option("members", whole(), (TRAIN, FIT), TRAINING, "train at most so many networks, evenly spread",
-           title="networks at most"),
+    Option("members", whole(), (TRAIN, FIT), TRAINING, "train at most so many networks: "
+           "the first of the portfolio, of the rules evenly spread", title="networks at most"),
     Option("patience", _PATIENCE, (TRAIN, SEARCH, FIT), TRAINING,
            "stop a network of the rules after so many epochs without gain", 10, metavar="EPOCHS",
            typed="none: never", given="None: never"),
@@ -310,13 +310,11 @@ TABLE: tuple[Option, ...] = (
            title="stop nobody early"),
     Option("refit", Flag(), (TRAIN, FIT), TRAINING, "train the best network again with the validation rows "
            "added", False, title="train the best again"),
-    Option("minutes", positive(), (TRAIN, FIT), TRAINING, "end training after so long",
-           title="minutes at most"),
+    Option("minutes", positive(), (TRAIN, FIT), TRAINING, "end after so long", title="minutes at most"),
     Option("minutes", positive(), (SEARCH,), SEARCHING, "end after so long", title="minutes at most",
            main=(SEARCH,)),
-    Option("rates", whole(), (RACE,), TRAINING,
-           "learning rates that each rule is tuned over, on four decades", 12, title="rates a rule",
-           main=(RACE,)),
+    Option("rates", whole(), (RACE,), TRAINING, "learning rates that a rule is tuned over, on four decades",
+           12, title="rates a rule", main=(RACE,)),
     Option("replicates", whole(), (RACE,), TRAINING,
            "splits, batch orders and starts that the tuned rules are judged over", 10, main=(RACE,)),
     Option("warm_start", Flag(), (FIT,), TRAINING, "go on from the networks of the last fit", False),
@@ -336,6 +334,8 @@ TABLE: tuple[Option, ...] = (
     Option("ensemble", whole(), (FIT,), JUDGING, "keep an average of at most so many members"),
     Option("ensemble", whole(), (SEARCH,), JUDGING, "average at most K trials at the end", 10, metavar="K",
            title="average at most", main=(SEARCH,)),
+    Option("distil", Flag(), (TRAIN,), JUDGING, "keep, in place of an average, one network trained to its "
+           "answers", False, title="distil the average"),
     Option("split", Split(), JUDGED, JUDGING, "training, validation and test rows", (0.70, 0.15, 0.15),
            typed="in per cent; 85/15/0: no test", given="shares, as in (0.7, 0.15, 0.15)", metavar="A/B/C"),
     Option("validation_fraction", Number(0, 1, open_low=True, none="none"), (FIT,), JUDGING,
@@ -420,7 +420,7 @@ MEMBER: Mapping[str, Option] = MappingProxyType(
 )
 """The options that make the members of a population: each may be given as a list, which multiplies it."""
 
-CUSTOMARY = frozenset(name for name, option in MEMBER.items() if option.usual == _CUSTOMARY)
+CUSTOMARY = frozenset(name for name, option in MEMBER.items() if option.usual == _USUAL)
 """Those of them that are numbers which some rules read, each rule with its own customary one."""
 
 

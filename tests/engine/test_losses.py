@@ -12,7 +12,14 @@ from sklearn import metrics
 
 import references
 from couloir.engine.architectures.mlp import Layer
-from couloir.engine.losses import DEFAULT_LOSS, LOSSES, l1_penalty, l2_penalty
+from couloir.engine.losses import (
+    DEFAULT_LOSS,
+    LOSSES,
+    cross_entropy,
+    l1_penalty,
+    l2_penalty,
+    soft_cross_entropy,
+)
 
 OUTPUTS, BATCH = 4, 25
 REGRESSION = [name for name, loss in LOSSES.items() if loss.task == "regression"]
@@ -169,3 +176,23 @@ def test_penalties_keep_the_precision_of_the_weights(penalty: Any) -> None:
         single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), penalised())
         assert jax.eval_shape(penalty, penalised()).dtype == jnp.float64
         assert jax.eval_shape(penalty, single).dtype == jnp.float32
+
+
+def test_soft_cross_entropy_and_its_gradient_by_hand(float64: None) -> None:
+    """L = log Σ eᶠ − Σ t f and ∂L/∂f = softmax(f) − t, for targets t of sum 1."""
+    random = np.random.default_rng(3)
+    outputs = random.normal(0, 2, (OUTPUTS, BATCH))
+    targets = random.dirichlet(np.ones(OUTPUTS), BATCH).T
+    powers = np.exp(outputs)
+    shares = powers / powers.sum(axis=0)
+    expected = -np.sum(targets * np.log(shares), axis=0)
+    np.testing.assert_allclose(jax.jit(soft_cross_entropy)(outputs, targets), expected, rtol=1e-12)
+    slope = jax.jit(jax.grad(lambda some: jnp.sum(soft_cross_entropy(some, jnp.array(targets)))))(outputs)
+    np.testing.assert_allclose(slope, shares - targets, rtol=1e-9, atol=1e-12)
+
+
+def test_soft_cross_entropy_of_a_certain_class_is_cross_entropy(float64: None) -> None:
+    outputs, classes = sample("cross_entropy")
+    hard = np.eye(OUTPUTS)[classes].T
+    expected = jax.jit(cross_entropy)(outputs, classes)
+    np.testing.assert_allclose(jax.jit(soft_cross_entropy)(outputs, hard), expected, rtol=1e-12)

@@ -18,7 +18,7 @@ def test_the_examples_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     namespace: dict[str, Any] = {"__name__": "page"}
     for number, block in enumerate(blocks):
         exec(compile(block, f"block {number} of docs/estimators.md", "exec"), namespace)

@@ -9,7 +9,7 @@ import pytest
 
 from couloir import figures
 from couloir.figures import settings, theme
-from synthetic_portfolio import AVERAGE, EPOCHS, RUNG, SETTINGS, WEIGHTS, portfolio
+from synthetic_portfolio import AVERAGE, EPOCHS, SETTINGS, WEIGHTS, portfolio
 from synthetic_run import digits
 
 
@@ -27,27 +27,23 @@ def plain(text: str) -> str:
     return text.replace("\u202f", " ")
 
 
-def dots(chart) -> list[tuple[float, int, str, str]]:
-    """(score, line, text beside it, fill) of every setting that has a place on the axis."""
+def dots(chart) -> list[tuple[float, int, str]]:
+    """(score, line, text beside it) of every setting that has a place on the axis."""
     traces = [trace for trace in chart.figure.data if trace.mode == "markers+text"]
-    return [
-        dot for trace in traces for dot in zip(trace.x, trace.y, trace.text, trace.marker.color, strict=True)
-    ]
+    return [dot for trace in traces for dot in zip(trace.x, trace.y, trace.text, strict=True)]
 
 
-def test_settings_stand_best_first_then_those_that_left_then_those_that_diverged(found):
+def test_settings_stand_best_first_then_those_that_diverged(found):
     assert [each.row["member"] for each in found] == [0, 1, 2, 4, 3, 5]
-    assert [each.score for each in found] == pytest.approx([0.11, 0.121, 0.22, None, None, None])
-    assert [each.at_rung for each in found][3:] == pytest.approx([0.3, 0.34, None])
+    assert [each.score for each in found] == pytest.approx([0.11, 0.121, 0.22, 0.3, 0.34, None])
     assert {each.row["member"]: each.weight for each in found if each.weight} == WEIGHTS
     assert found[0].folds == [0.10, 0.12]
-    assert found[3].folds == []
+    assert found[5].folds == []
 
 
-def test_with_a_validation_part_the_score_at_the_rung_is_that_of_the_leaderboard():
+def test_with_a_validation_part_there_are_no_folds():
     found = settings.settings(portfolio(folds=False))
-    assert [each.score for each in found] == pytest.approx([0.11, 0.121, 0.22, None, None, None])
-    assert [each.drawn for each in found][3:] == pytest.approx([0.3, 0.34, None])
+    assert [each.score for each in found] == pytest.approx([0.11, 0.121, 0.22, 0.3, 0.34, None])
     assert not any(each.folds for each in found)
 
 
@@ -92,12 +88,9 @@ def test_settings_of_one_network_are_told_apart_with_few_words(found):
 def test_what_mattered_is_the_best_score_with_each_value(found):
     mattered = settings.mattered(found, "log_loss")
     assert list(mattered) == ["encoding", "hidden", "dropout", "learning_rate"]
-    assert [(each.value, each.settings, each.left) for each in mattered["encoding"]] == [
-        ("standard", 2, 0),
-        ("piecewise", 2, 1),
-        ("robust", 2, 1),
-    ]
-    assert [each.best for each in mattered["encoding"]] == pytest.approx([0.11, 0.121, None])
+    assert [each.value for each in mattered["encoding"]] == ["standard", "piecewise", "robust"]
+    assert [each.best for each in mattered["encoding"]] == pytest.approx([0.11, 0.121, 0.3])
+    assert [each.best for each in mattered["hidden"]] == pytest.approx([0.11, 0.121, 0.3, None])
     assert [(each.value, each.best) for each in mattered["learning_rate"]] == [
         (0.01, pytest.approx(0.11)),
         (0.02, pytest.approx(0.22)),
@@ -121,13 +114,11 @@ def test_a_lag_is_a_share_of_a_loss_and_a_difference_of_what_is_none(metric, bes
 
 def test_every_setting_is_drawn_at_its_score_and_marked_by_what_became_of_it(run):
     chart = figures.settings_tried(run)
-    paper = theme.colour("paper")
     drawn = dots(chart)
     assert [score for score, *_ in drawn] == pytest.approx([0.11, 0.22, 0.121, 0.34, 0.3])
-    assert [plain(text) for _, _, text, _ in drawn] == ["62.5 %", "", "37.5 %", "", ""]
-    assert [fill == paper for *_, fill in drawn] == [False, False, False, True, True]
-    (lost,) = [trace for trace in chart.figure.data if trace.name == "outside"]
-    assert (list(lost.marker.symbol), list(lost.customdata)) == (["x-thin"], ["diverged"])
+    assert [plain(text) for *_, text in drawn] == ["62.5 %", "", "37.5 %", "", ""]
+    (lost,) = [trace for trace in chart.figure.data if trace.name == "diverged"]
+    assert (lost.marker.symbol, list(lost.customdata)) == ("x-thin", ["diverged"])
     # A line for each setting, and one for the name of each network above its own.
     lines = [line for _, line, *_ in drawn] + list(lost.y)
     assert sorted(lines) == [1, 2, 4, 5, 7, 9]
@@ -137,7 +128,8 @@ def test_every_setting_is_drawn_at_its_score_and_marked_by_what_became_of_it(run
 def test_a_line_runs_from_the_best_fold_to_the_worst(run):
     chart = figures.settings_tried(run)
     ends = [tuple(trace.x) for trace in chart.figure.data if trace.mode == "lines"]
-    assert list(itertools.chain(*ends)) == [0.10, 0.12, None, 0.20, 0.24, None, 0.12, 0.122, None]
+    of_two = [0.10, 0.12, None, 0.20, 0.24, None], [0.12, 0.122, None, 0.32, 0.36, None]
+    assert list(itertools.chain(*ends)) == [*of_two[0], *of_two[1], 0.3, 0.3, None]
     without = figures.settings_tried(portfolio(folds=False))
     assert not [trace for trace in without.figure.data if trace.mode == "lines"]
     assert without.figure.layout.xaxis.title.text == "validation log loss (nats)"
@@ -156,20 +148,8 @@ def test_the_sentence_says_who_is_best_and_what_became_of_the_others(run):
     assert text.startswith("Best is standard · 256-256 silu, rate 0.01, no dropout: held-out log loss 0.11;")
     assert "the next setting lies 10 % behind" in text
     assert "2 settings make the average, of 2 networks." in text
-    assert "2 left early, and are hollow" in text
     assert text.endswith("1 diverged (×).")
     assert f"Dot chart of {len(SETTINGS)} settings" in chart.alt
-
-
-def test_scores_beyond_the_axis_are_arrows_at_its_end_and_are_counted():
-    run = portfolio()
-    far = pl.when(pl.col("member") == 3).then(50.0).otherwise("score_at_rung")
-    run.tables["folds"] = run.tables["folds"].with_columns(score_at_rung=far)
-    chart = figures.settings_tried(run)
-    (outside,) = [trace for trace in chart.figure.data if trace.name == "outside"]
-    assert sorted(outside.marker.symbol) == ["triangle-right-open", "x-thin"]
-    assert f"50 when it left, after {RUNG} epochs" in outside.customdata
-    assert "1 did worse than the axis reaches (arrows)." in chart.sentence
 
 
 def test_however_good_the_best_is_it_has_a_place_on_the_axis():
@@ -205,6 +185,6 @@ def test_the_winners_curve_is_kept_to_its_end_whatever_was_lower_before(run):
 def test_the_gap_is_drawn_by_network(run):
     chart = figures.generalisation_gap(run)
     names = [trace.name for trace in chart.figure.data if trace.showlegend]
-    assert names == ["standard · 256-256 silu", "piecewise · 128-128 silu"]
-    assert "3 of 3 settings lie above the line" in chart.sentence
+    assert names == ["standard · 256-256 silu", "piecewise · 128-128 silu", "robust · 64 silu"]
+    assert "5 of 5 settings lie above the line" in chart.sentence
     assert "held-out loss" in chart.sentence

@@ -210,6 +210,11 @@ def test_what_is_missing_or_of_another_type_is_named(name: str) -> None:
     assert named > 5
 
 
+def test_rungs_of_a_training_were_once_recorded_and_are_passed_over() -> None:
+    held = content(recorded("classes"))
+    assert record_of(held | {"rungs": [{"epoch": 3, "entered": 8, "kept": 2}]}) == record_of(held)
+
+
 def test_what_is_not_finite_is_never_written(tmp_path: Path) -> None:
     record = read_record(recorded("classes"))
     write_record(record, tmp_path)

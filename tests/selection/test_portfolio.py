@@ -95,7 +95,6 @@ def test_rules_are_the_eight_as_ever(wine: Any) -> None:
     found = planned(wine, plan=portfolio.GRID)
     assert len(found.members) == 64
     assert len({each.rule for each in found.members}) == 8
-    assert not found.rungs
     assert not found.conditions.to_the_end
 
 

@@ -9,7 +9,7 @@ from couloir.cli import standings
 from couloir.cli.display import pace
 from couloir.engine.metrics import DEFAULT_METRIC, HEADLINE_METRIC, METRICS
 from couloir.figures.settings import in_words, labels, networks, settings
-from couloir.report import gained, portfolio, summary
+from couloir.report import distilled, gained, portfolio, summary
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def trained_lines(run: Run[TrainRecord]) -> standings.Lines:
-    """What was trained and how fast, who left, what mattered, what the average gained."""
+    """What was trained and how fast, what mattered, what the average gained, what one network keeps of it."""
     record, seconds = run.record, run.record.seconds
     folds = f" in {record.cross_validation.folds} folds" if record.cross_validation else ""
     speed = pace(record.throughput.member_samples_per_second)
     said = f"{words.count(record.n_members, 'setting')}{folds} in {seconds['train']:.1f} s, {speed}"
     yield "trained", f"{said}; {seconds['total']:.1f} s in all"
-    for each in record.rungs:
-        yield "", f"{each.entered - each.kept} of {each.entered} left after epoch {each.epoch}"
     if mattered := portfolio.mattered_words(record, settings(run)):
         yield "mattered", _plain(mattered)
     for place, sentence in enumerate(gained.sentences(record)):
         yield "" if place else "average", _plain(sentence)
+    for place, sentence in enumerate(distilled.sentences(record)):
+        yield "" if place else "distilled", _plain(sentence)
 
 
 def board(run: Run[TrainRecord]) -> Table:
@@ -55,8 +55,10 @@ def board(run: Run[TrainRecord]) -> Table:
 
 
 def kept_words(record: LearnedRecord) -> str:
-    """What is kept: the average, or the winner."""
+    """What is kept: the distilled network, the average, or the winner."""
     winner, kept = record.winner, record.headline
+    if kept.name == "distilled":
+        return summary.subject(record)
     if kept.name == "ensemble":
         return f"{summary.named(record, kept)}, {words.count(kept.networks, 'network')}"
     text = f"{in_words(winner.hyperparameters)}, rate {words.number(winner.learning_rate)}"

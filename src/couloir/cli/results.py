@@ -103,6 +103,10 @@ def _training_lines(run: Run[TrainRecord]) -> Lines:
         return
     members, speed = words.count(record.n_members, "member"), record.throughput.member_samples_per_second
     yield "trained", f"{members} in {seconds['train']:.1f} s, {pace(speed)}; {seconds['total']:.1f} s in all"
+    from couloir.report import distilled
+
+    for place, sentence in enumerate(distilled.sentences(record)):
+        yield "" if place else "distilled", sentence.replace("\u202f", " ")
 
 
 def _tables(run: Run[Any]) -> Iterable[Table]:
@@ -119,7 +123,7 @@ def _tables(run: Run[Any]) -> Iterable[Table]:
 
 def _label(record: LearnedRecord) -> str:
     """What the line about the model that is kept is called: an average is no winner."""
-    return "kept" if record.headline.name == "ensemble" else "winner"
+    return "kept" if record.headline.name in ("ensemble", "distilled") else "winner"
 
 
 def winner_words(record: LearnedRecord) -> str:
@@ -135,13 +139,17 @@ def winner_words(record: LearnedRecord) -> str:
     text = f"{winner.optimizer} at learning rate {words.number(winner.learning_rate)}, {network}"
     if kept.name == "ensemble":
         text = f"the average of {words.count(kept.networks, 'network')} (the best alone: {text})"
+    elif kept.name == "distilled":
+        text = "the distilled network"
     return f"{text}: {_score_words(record)}"
 
 
 def _score_words(record: LearnedRecord) -> str:
     """Two scores on the test part; without one those where the choice was made, which say so."""
+    from couloir.report.summary import judged
+
     (metric, other), test = standings.metrics_told(record), record.test
-    scores = test.scores if test else record.headline.validation or record.validation
+    scores = test.scores if test else judged(record)
     first, second = (f"{words.METRIC_NAMES[each]} {shown(each, scores[each])}" for each in (metric, other))
     if test is None:
         return f"{first}, {second} where it was chosen; nothing was tested"

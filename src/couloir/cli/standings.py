@@ -189,7 +189,8 @@ def finalists(record: LearnedRecord) -> Table:
     names, part = [str(entry.name) for entry in record.finalists], "validation"
     if is_portfolio(record):
         # The column beside it says of how many networks; for the rest a narrow terminal has no room.
-        names = [named(record, entry).partition(" setting")[0] for entry in record.finalists]
+        told = [named(record, entry) for entry in record.finalists]
+        names = [name.removesuffix(" network").partition(" setting")[0] for name in told]
         part, called = judged_on(record), words.short_metric
     judged, heads = f"{part} {called(chosen)}", [f"test {called(metric)}" for metric in metrics]
     found = table("tested" if record.test else "model", "networks", judged, *heads)

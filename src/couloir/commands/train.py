@@ -39,6 +39,7 @@ from couloir.selection import portfolio, tables
 from couloir.selection import testing as results
 from couloir.selection.choosing import choose_trained
 from couloir.selection.cross_validation import CrossValidation
+from couloir.selection.distilling import refuse_without_average
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, Problem, plan, prepare
 from couloir.selection.testing import Choice
@@ -171,7 +172,7 @@ def train(
     return finished(run, out, observer, stages, "writing the report")
 
 
-NOT_CROSSED = ("minutes", "refit", "ensemble", "no_stop", "plan", "effort")
+NOT_CROSSED = ("minutes", "refit", "ensemble", "distil", "no_stop", "plan", "effort")
 """What `train` takes and `cross_validate` does not: it chooses nothing."""
 
 
@@ -233,6 +234,7 @@ def plan_run(data: Any, conditions: Conditions, options: Options, stages: Stages
     with stages.timed("prepare"):
         chosen = conditions.plan == portfolio.PORTFOLIO
         planned = portfolio.plan(problem) if chosen else plan(problem, options, conditions)
+    refuse_without_average(conditions, planned.members)
     placement.check_memory(planned.cost)
     return planned
 
@@ -293,7 +295,6 @@ def _train(planned: Plan, observer: Observer, stages: Stages) -> tuple[Trained, 
             seed=conditions.seed,
             patience=conditions.stop_after,
             metric=planned.metric,
-            rungs=planned.rungs,
             to_the_end=conditions.to_the_end,
             on_epoch=on_epoch,
             precision=conditions.precision,

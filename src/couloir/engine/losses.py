@@ -43,6 +43,13 @@ def cross_entropy(
     return jax.nn.logsumexp(outputs, axis=0) - jnp.sum(outputs, axis=0, where=chosen)
 
 
+def soft_cross_entropy(
+    outputs: Float[Array, "output batch"], targets: Float[Array, "output batch"]
+) -> Float[Array, "batch"]:
+    """−Σ_c t_c log softmax(outputs)_c, in nats; the targets are probabilities, of sum 1 for each sample."""
+    return jax.nn.logsumexp(outputs, axis=0) - jnp.sum(targets * outputs, axis=0)
+
+
 def squared_error(
     outputs: Float[Array, "output batch"], targets: Float[Array, "output batch"]
 ) -> Float[Array, "batch"]:

@@ -51,6 +51,11 @@ def with_arguments(estimator: type[PopulationEstimator]) -> type[PopulationEstim
     return estimator
 
 
+def goes_on(estimator: Any) -> bool:
+    """Whether an estimator's population can go on learning: not the portfolio, which `fit` alone trains."""
+    return bool(estimator.plan != options.PLANS[0])
+
+
 class PopulationEstimator(BaseEstimator):
     """A population trained inside `fit`, of which the winner, or an average, is kept."""
 
@@ -67,7 +72,7 @@ class PopulationEstimator(BaseEstimator):
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
-        """Train the population, and keep the member that does best on validation.
+        """Train the population, and keep the member that does best on validation, or an average.
 
         No test part is held out: that is the caller's.
 
@@ -78,7 +83,7 @@ class PopulationEstimator(BaseEstimator):
             sample_weight: weights of the rows, in the loss and in the scores that choose; rows of weight
                 0 are left out.
             validation: a pair (X, y) to stop and choose by, or the fraction of the rows to take for it;
-                None: the fraction `validation_fraction`.
+                None: the fraction `validation_fraction`; for the portfolio folds, where rows are few.
 
         Returns:
             the estimator.
@@ -86,8 +91,12 @@ class PopulationEstimator(BaseEstimator):
         Raises:
             ValueError: the data cannot be used, in scikit-learn's words or as an InputError.
         """
-        from couloir.estimators import fitting, keeping
+        from couloir.estimators import fitting, keeping, portfolio
 
+        if self.plan == fitting.PORTFOLIO:
+            portfolio.fit(self, X, y, sample_weight, validation)
+            self.__dict__.pop("_stream", None)
+            return self
         prepared = fitting.prepare(self, X, y, sample_weight, validation)
         trained = fitting.train(self, prepared.members, [prepared])
         keeping.finish(self, prepared, trained.outcomes)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 
-from couloir.estimators.base import PopulationEstimator, with_arguments
+from couloir.estimators.base import PopulationEstimator, goes_on, with_arguments
 
 
 @with_arguments
@@ -46,6 +47,7 @@ class CouloirClassifier(ClassifierMixin, PopulationEstimator):
         """Logarithms of the class probabilities [sample, class]; that of 0 is the smallest number's."""
         return np.log(np.maximum(self._answers(X), np.finfo(float).tiny))
 
+    @available_if(goes_on)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, validation: Any = None
     ) -> Any:

@@ -22,6 +22,7 @@ from couloir.engine.training import Callback, train_population
 from couloir.errors import InputError
 from couloir.estimators.features import Features, fit_preparations, read_features, read_labels, read_values
 from couloir.selection.members import Options
+from couloir.selection.portfolio import GRID, PORTFOLIO
 from couloir.selection.problem import CONDITIONS, Conditions, chosen_metric
 from couloir.selection.problem import predict as predict_cost
 
@@ -112,7 +113,7 @@ def prepare(
     warm = estimator.warm_start and hasattr(estimator, "_networks")
     rows, known, scaling = read(estimator, X, y, sample_weight, fresh=not warm)
     seed = estimator._seed if warm else seed_of(estimator.random_state)
-    train_rows, judged = _divided(estimator, rows, validation, seed)
+    train_rows, judged = divided(estimator, rows, validation, seed)
     members = members_of(estimator, conditions)
     if warm:
         refuse_other_encodings(estimator, members)
@@ -138,8 +139,10 @@ def prepare(
     )
 
 
-def train(estimator: Any, members: Sequence[Member], folds: Sequence[Prepared]) -> Trained:
-    """Train members in one fold or several, as an estimator's arguments say."""
+def train(
+    estimator: Any, members: Sequence[Member], folds: Sequence[Prepared], to_the_end: bool = False
+) -> Trained:
+    """Train members in one fold or several, as an estimator's arguments say; `to_the_end`: stop nobody."""
     return train_population(
         members,
         in_folds(folds),
@@ -149,6 +152,7 @@ def train(estimator: Any, members: Sequence[Member], folds: Sequence[Prepared]) 
         on_epoch=deadline(estimator.minutes),
         precision=estimator.precision,
         initial=folds[0].initial,
+        to_the_end=to_the_end,
         filled=True,
         machine=folds[0].machine,
     )
@@ -159,7 +163,8 @@ def in_folds(folds: Sequence[Prepared]) -> dict[str, list[TrainingData]]:
     return {name: [fold.data[name] for fold in folds] for name in folds[0].data}
 
 
-CHECKED_FIRST = ("metric", "patience", "members", "minutes", "refit", "precision", "ensemble", "warm_start")
+CHECKED_FIRST = ("metric", "patience", "members", "minutes", "refit", "precision", "ensemble", "warm_start",
+                 "plan", "effort")  # fmt: skip
 """Arguments that are checked before the data are looked at."""
 
 
@@ -169,11 +174,22 @@ def conditions_of(estimator: Any) -> Conditions:
     given = {name: known[name].check_or_none(_plain(getattr(estimator, name))) for name in CHECKED_FIRST}
     if estimator.refit and estimator.ensemble:
         raise InputError("An average cannot be trained again on all rows: give refit or ensemble, not both.")
+    if given["plan"] == GRID and given["effort"] != known["effort"].default:
+        raise InputError("The effort says how much of the portfolio is trained: give plan='portfolio' too.")
     return Conditions(**{name: value for name, value in given.items() if name in CONDITIONS})
 
 
 def members_of(estimator: Any, conditions: Conditions) -> list[Member]:
-    """The population that the estimator's options make."""
+    """The population that the estimator's options make.
+
+    Raises:
+        InputError: they make none, for the portfolio is asked for: `fit` alone trains that.
+    """
+    if conditions.plan == PORTFOLIO:
+        raise InputError(
+            "The portfolio is trained by fit alone, in folds of its own: leave out its plan, or search with "
+            "scikit-learn's GridSearchCV."
+        )
     asked = Options(**{name: _plain(getattr(estimator, name)) for name in options.MEMBER})
     return asked.members(task_of(estimator), conditions.members)
 
@@ -306,7 +322,7 @@ def class_numbers(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array([place[label] for label in labels.tolist()], np.int32)
 
 
-def _divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Rows, Rows | None]:
+def divided(estimator: Any, rows: Rows, validation: Any, seed: int) -> tuple[Rows, Rows | None]:
     """Rows to learn from and, where they are not given apart, rows to judge by."""
     if isinstance(validation, tuple):
         if len(validation) != 2:

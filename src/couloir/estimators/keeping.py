@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from couloir.data.preparation import Preparation
+from couloir.engine.epochs import TrainingData
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.outcomes import Outcome, eligible
 from couloir.engine.training import train_population
@@ -37,7 +38,7 @@ def finish(estimator: Any, prepared: Prepared, outcomes: Sequence[Outcome]) -> N
         [_candidate(prepared, outcomes, number) for number in order[:POOL]],
         prepared.metric,
         prepared.preparations[winner.member.encoding],
-        prepared.truth if scale is None else _in_a_row(prepared.truth, scale),
+        prepared.truth if scale is None else in_a_row(prepared.truth, scale),
         ensemble=estimator.ensemble if len(prepared.truth) else None,
         refit=partial(_refitted, estimator, prepared, winner) if again else None,
         # Who asks an estimator for an average gets one: it has no report that would say otherwise.
@@ -67,11 +68,14 @@ def _answers(prepared: Prepared, models: Sequence[Model]) -> np.ndarray:
     """A member's answers for the validation rows."""
     (model,) = models
     data = prepared.data[model.preparation.encoding]
+    return answers_for(model, data, data.target_scale)
+
+
+def answers_for(model: Model, data: TrainingData, scale: np.ndarray | None) -> np.ndarray:
+    """A model's answers for validation rows: probabilities, or all values in a row by their scales."""
     assert data.validation is not None, "only with a validation part is there an average"
     inputs = data.validation.inputs
-    if data.target_scale is None:
-        return model.predict_prepared(inputs)
-    return _in_a_row(model.outputs(inputs), data.target_scale)
+    return model.predict_prepared(inputs) if scale is None else in_a_row(model.outputs(inputs), scale)
 
 
 def _scale(prepared: Prepared) -> np.ndarray | None:
@@ -79,7 +83,7 @@ def _scale(prepared: Prepared) -> np.ndarray | None:
     return None if prepared.scaling is None else prepared.scaling.scale
 
 
-def _in_a_row(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def in_a_row(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Values of all outputs, each in units of its own spread, so that none drowns the others."""
     return np.asarray((values / scale).ravel())
 

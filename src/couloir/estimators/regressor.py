@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 
-from couloir.estimators.base import PopulationEstimator, with_arguments
+from couloir.estimators.base import PopulationEstimator, goes_on, with_arguments
 
 
 @with_arguments
@@ -44,6 +45,7 @@ class CouloirRegressor(RegressorMixin, PopulationEstimator):
         values = self._answers(X)
         return values[:, 0] if self._one_dimensional else values
 
+    @available_if(goes_on)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Any:
         """One pass over these rows for every member; see `couloir.estimators.streams`.
 

@@ -7,7 +7,6 @@ network, which is encoding, hidden units and activation, are drawn in one colour
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,32 +38,20 @@ class Setting:
 
     Attributes:
         row: its row of the leaderboard.
-        score: on the rows that settings are judged by; None where it diverged or left before its end.
+        score: on the rows that settings are judged by; None where it diverged.
         folds: the scores in the folds that this is the mean of; none without folds.
-        at_rung: where it left, its score there.
         weight: in the average; 0 where it is not in it.
     """
 
     row: Row
     score: float | None
     folds: list[float]
-    at_rung: float | None
     weight: float
 
     @property
     def network(self) -> str:
         """Its encoding, hidden units and activation in words."""
         return network(self.row)
-
-    @property
-    def drawn(self) -> float | None:
-        """Where it is drawn: its score; of one that left, the score that it had there."""
-        return self.at_rung if self.left else self.score
-
-    @property
-    def left(self) -> bool:
-        """Whether it left at a rung."""
-        return bool(self.row["status"] == "left")
 
     @property
     def epochs(self) -> str:
@@ -83,35 +70,25 @@ def judged_on(record: LearnedRecord) -> str:
 
 
 def settings(run: Run[TrainRecord]) -> list[Setting]:
-    """The settings of a run, best first; those after them that left, then those that diverged."""
+    """The settings of a run, best first; after them those that diverged."""
     metric = run.record.metric
     column = METRICS[metric].column("validation")
     weights = {share.member: share.weight for share in run.record.ensemble or []}
     by_member = scores.grouped(_fold_rows(run), "member")
     found = []
     for row in run.leaderboard.to_dicts():
-        left = row["status"] == "left"
         score = row[column] if scores.finite(row[column]) and row["status"] != "diverged" else None
         folds = by_member.get(row["member"], [])
         values = [fold[metric] for fold in folds if scores.finite(fold.get(metric))]
-        rung = [fold["score_at_rung"] for fold in folds if scores.finite(fold.get("score_at_rung"))]
-        at_rung = statistics.fmean(rung) if rung else score
-        weight = weights.get(row["member"], 0.0)
-        found.append(Setting(row, None if left else score, values, at_rung if left else None, weight))
+        found.append(Setting(row, score, values, weights.get(row["member"], 0.0)))
     sign = METRICS[metric].sign
-    return sorted(found, key=lambda each: _place(each, sign))
+    return sorted(found, key=lambda each: math.inf if each.score is None else sign * each.score)
 
 
 def _fold_rows(run: Run[TrainRecord]) -> list[Row]:
     """The rows of the table of folds; none where the run has no such table."""
     frame = getattr(run, "tables", {}).get("folds")
     return [] if frame is None else list(frame.to_dicts())
-
-
-def _place(setting: Setting, sign: int) -> tuple[int, float]:
-    if setting.drawn is None:
-        return 2, 0.0
-    return int(setting.left), sign * setting.drawn
 
 
 def network(values: Row) -> str:
@@ -197,11 +174,9 @@ def label(name: str) -> str:
 
 
 class Value(NamedTuple):
-    """A value of a hyperparameter: how many settings have it, how many left, the best score of the others."""
+    """A value of a hyperparameter, and the best score of a setting with it; None where all diverged."""
 
     value: Any
-    settings: int
-    left: int
     best: float | None
 
 
@@ -215,7 +190,7 @@ def mattered(found: Sequence[Setting], metric: str) -> dict[str, list[Value]]:
             having = [each for each in found if each.row[name] == value]
             judged = [each.score for each in having if each.score is not None]
             best = min(judged, key=lambda score: sign * score, default=None)
-            values.append(Value(value, len(having), sum(each.left for each in having), best))
+            values.append(Value(value, best))
         made[name] = sorted(values, key=lambda each: math.inf if each.best is None else sign * each.best)
     return made
 

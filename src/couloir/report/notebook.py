@@ -18,7 +18,7 @@ from couloir.figures import settings, theme
 from couloir.figures.chart import Run
 from couloir.figures.scores import TableRun
 from couloir.report import embedding
-from couloir.report.summary import named
+from couloir.report.summary import judged, named
 from couloir.report.tables import outcome
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def html(run: Run[Any] | TableRun[Any]) -> str:
 def _learned_line(record: records.LearnedRecord) -> str:
     winner = record.winner
     if settings.is_portfolio(record):
-        kept = record.headline.name == "ensemble"
+        kept = record.headline.name in ("ensemble", "distilled")
         found = named(record, record.headline) if kept else settings.in_words(winner.hyperparameters)
         tried = f"{words.count(record.n_members, 'setting')} tried"
         return _with_status(record, f"{found}, {tried}, {_scored(record)}")
@@ -94,8 +94,7 @@ def _scored(record: records.LearnedRecord) -> str:
     """The score on the test part with its interval; without one the score where the choice was made."""
     usual, test = HEADLINE_METRIC[record.data.task], record.test
     if test is None:
-        judged = (record.headline.validation or record.validation)[usual]
-        score = f"{words.METRIC_NAMES[usual]} {words.metric(usual, judged)}"
+        score = f"{words.METRIC_NAMES[usual]} {words.metric(usual, judged(record)[usual])}"
         return f"{score} where it was chosen, nothing tested"
     low, high = (words.metric(usual, end) for end in test.intervals[usual])
     return f"test {words.METRIC_NAMES[usual]} {words.metric(usual, test.scores[usual])} ({low} to {high})"

@@ -24,7 +24,7 @@ from couloir.figures.settings import (
     settings,
     varied,
 )
-from couloir.report import folds, gained, summary, tables
+from couloir.report import distilled, folds, gained, summary, tables
 from couloir.text import count, number
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def summarise(run: Run[TrainRecord]) -> dict[str, Any]:
         "choice": _choice(record),
         "gained": gained.sentences(record),
         "consists": gained.consists(record),
+        "distilled": distilled.sentences(record),
         "mattered": mattered_words(record, found),
         "part": judged_on(record),
         "in_time": folds.in_time(record),
@@ -88,6 +89,8 @@ def _lead(record: TrainRecord) -> str:
         shares = record.ensemble or []
         text += f"; what is kept is the average of {count(len(shares), 'setting')}"
         text += f", {count(kept.networks, 'network')} in all" if kept.networks > len(shares) else ""
+    elif kept.name == "distilled":
+        text += f"; what is kept is one network, trained to the answers of {distilled.teacher_words(record)}"
     return f"{text}."
 
 
@@ -98,12 +101,14 @@ def _winner(record: TrainRecord) -> dict[str, Any]:
 def _facts(record: TrainRecord) -> list[tuple[str, str, str]]:
     """(what, value, detail) of the few facts under the title."""
     kept, winner, metric = record.headline, record.winner, record.metric
-    own = kept.validation or record.validation
+    own = summary.judged(record)
     alone = f"the winner alone {words.metric(metric, record.validation[metric])}"
     judged = alone if kept.name == "ensemble" else "chosen by this"
+    if kept.name == "distilled" and kept.validation is None:
+        judged = "of those whose answers it was trained to"
     rate = f"{count(kept.networks, 'network')}, rate {number(winner.learning_rate)}"
     held = ("Kept", network(_winner(record)), rate)
-    if kept.name == "ensemble":
+    if kept.name in ("ensemble", "distilled"):
         held = ("Kept", summary.named(record, kept), count(kept.networks, "network"))
     total, training = (f"{number(record.seconds[stage])}\u202fs" for stage in ("total", "train"))
     return [
@@ -122,7 +127,7 @@ def _facts(record: TrainRecord) -> list[tuple[str, str, str]]:
 def _choice(record: TrainRecord) -> list[str]:
     """How the choice was made, so that a reader can trust the test score."""
     said = ["A setting is a way of reading the numbers, a network and a way of training it."]
-    said += [_trained_words(record), _rungs_words(record), _ranked_words(record)]
+    said += [_trained_words(record), _ranked_words(record), *distilled.how(record)]
     if refit := record.winner.refit_epochs:
         said.append(f"The winner was then trained on all of these rows for {count(refit, 'epoch')}.")
     return [*filter(None, said), *summary.test_words(record)]
@@ -144,16 +149,6 @@ def _trained_words(record: TrainRecord) -> str:
     )
 
 
-def _rungs_words(record: TrainRecord) -> str:
-    told = [
-        f"After epoch {each.epoch} the worse {each.entered - each.kept} of {each.entered} left, by the "
-        f"{judged_on(record)} scores that they had by then."
-        for each in record.rungs
-        if each.kept < each.entered
-    ]
-    return " ".join(told)
-
-
 def _ranked_words(record: TrainRecord) -> str:
     if record.n_members == 1:
         return ""
@@ -162,29 +157,27 @@ def _ranked_words(record: TrainRecord) -> str:
     said = f"The winner has the {scores.superlative(record.metric)} {mean}{judged_on(record)} {name}"
     if any(each.name == "ensemble" for each in record.finalists):
         said += ", and the average was chosen on the same answers: both numbers are a little flattering. "
-        return said + "It is kept unless they tell, by two standard errors, that the winner is better."
+        it = "It goes before the winner" if record.distilled else "It is kept"
+        return said + f"{it} unless they tell, by two standard errors, that the winner is better."
     return f"{said}; as the best of {record.n_members:,} that number is a little flattering."
 
 
 def mattered_words(record: TrainRecord, found: Sequence[Setting]) -> str:
     """How far the best setting falls behind where a hyperparameter has another value, farthest first."""
-    metric, gone = record.metric, []
+    metric = record.metric
     behind: dict[tuple[float, float], list[str]] = {}
     for name, values in mattered(found, metric).items():
         scored = [each.best for each in values if each.best is not None]
         if len(scored) > 1 and scored[1] != scored[0]:
             behind.setdefault((METRICS[metric].sign * scored[1], scored[1]), []).append(label(name))
-        elif len(scored) == 1 and all(each.left == each.settings for each in values[1:]):
-            gone.append(label(name))
-    said = [f"All settings with another {either(gone)} left early."] if gone else []
     best = found[0].score
-    if behind and best is not None:
-        lags = [
-            (names, lag_words(metric, best, second))
-            for (_, second), names in sorted(behind.items(), reverse=True)
-        ]
-        said.append(_lag_sentence(lags))
-    return " ".join(said)
+    if not behind or best is None:
+        return ""
+    lags = [
+        (names, lag_words(metric, best, second))
+        for (_, second), names in sorted(behind.items(), reverse=True)
+    ]
+    return _lag_sentence(lags)
 
 
 def _lag_sentence(lags: Sequence[tuple[list[str], str]]) -> str:
@@ -220,8 +213,7 @@ def mattered_table(record: TrainRecord, found: Sequence[Setting]) -> dict[str, A
 def _behind(value: Value, best: float | None, metric: str) -> str:
     said = words.setting(value.value).replace(" ", "\u00a0")
     if value.best is None or best is None:
-        ends = (["left"] if value.left else []) + (["diverged"] if value.left < value.settings else [])
-        return f"{said}:\u00a0{either(ends)}"
+        return f"{said}:\u00a0diverged"
     score = words.metric(metric, value.best).replace(" ", "\u00a0")
     return f"{said}:\u00a0{score} ({lag_words(metric, best, value.best)})"
 
@@ -272,5 +264,4 @@ def _cells(setting: Setting, columns: Iterable[tuple[str, str]], colours: dict[s
         {"text": own.get(name) if name in own else tables.cell(row, name), "kind": name}
         for name, _ in columns
     ]
-    pale = setting.left or row["status"] == "diverged"
-    return {"role": colours[setting.network], "diverged": pale, "cells": cells}
+    return {"role": colours[setting.network], "diverged": row["status"] == "diverged", "cells": cells}

@@ -121,7 +121,7 @@ def costs(finalist: Finalist) -> list[str]:
 
 def named(record: LearnedRecord, finalist: Finalist) -> str:
     """A tested model in words; of a portfolio by its settings: "average of 3 settings", "winner alone"."""
-    if not is_portfolio(record) or finalist.name == "refitted":
+    if not is_portfolio(record) or finalist.name in ("refitted", "distilled"):
         return finalist_name(finalist)
     members = len(record.ensemble or [])
     return f"average of {count(members, 'setting')}" if finalist.name == "ensemble" else "winner alone"
@@ -133,6 +133,8 @@ def finalist_name(finalist: Finalist) -> str:
         return f"ensemble of {finalist.networks}"
     if finalist.name == "refitted":
         return "winner, refitted"
+    if finalist.name == "distilled":
+        return "distilled network"
     # One network of each fold.
     return f"winner, average of {finalist.networks}" if finalist.networks > 1 else "winner"
 
@@ -140,9 +142,19 @@ def finalist_name(finalist: Finalist) -> str:
 def subject(record: LearnedRecord) -> str:
     """The tested model that is kept, as the subject of a sentence."""
     kept = record.headline
+    if kept.name == "distilled":
+        return "the distilled network"
     if is_portfolio(record) and kept.name == "ensemble":
         return f"the {named(record, kept)}"
     return f"the {finalist_name(kept)} networks" if kept.name == "ensemble" else "the winner"
+
+
+def judged(record: LearnedRecord) -> Scores:
+    """The scores that the kept model was chosen by: its own, or else those of what it was made from."""
+    told = getattr(record, "distilled", None)
+    names = [record.headline.name, told.teacher if told else None]
+    known = [each.validation for name in names for each in record.finalists if each.name == name]
+    return next(filter(None, known), record.validation)
 
 
 def _range(test: Test, name: str) -> str:
@@ -177,9 +189,11 @@ def untested_words(record: LearnedRecord) -> list[str]:
         said.append(f"The {own:,} test {left} left alone.")
     crossed, validation = record.cross_validation, record.data.split.validation
     where = f"In {crossed.folds} folds" if crossed else f"On {count(validation, 'validation row')}"
-    kept = record.headline.validation
-    who = subject(record) if kept else "the winner, before it was trained again with more rows,"
-    said.append(f"{where} {who} {_score_words(record, kept or record.validation)}")
+    who = subject(record)
+    if record.headline.validation is None:
+        who = "the winner, before it was trained again with more rows,"
+        who = "what it was distilled from" if record.headline.name == "distilled" else who
+    said.append(f"{where} {who} {_score_words(record, judged(record))}")
     return [*said, "The choice was made by such scores, so they flatter: expect less on new rows."]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from couloir import figures
 from couloir import text as words
 from couloir.figures import Chart, Run, scores
-from couloir.report import folds, summary, tables
+from couloir.report import distilled, folds, summary, tables
 from couloir.text import count, number
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def summarise(run: Run[TrainRecord]) -> dict[str, Any]:
     return summary.common(record) | {
         "lead": _lead(record),
         "facts": _facts(record),
-        "choice": _choice(record),
+        "choice": [*_choice(record), *distilled.how(record)],
+        "distilled": distilled.sentences(record),
         "stopping": folds.stopping_words(run),
         "in_time": folds.in_time(record),
     }

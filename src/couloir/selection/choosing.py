@@ -1,7 +1,8 @@
 """Who is kept: the list of models that will be tested, fixed before the test part is looked at.
 
 However candidates were judged, the list is the same: the winner, the winner trained again on all rows but the
-test part, the average of several. Which of them is the headline is decided here too, on the same rows.
+test part, the average of several, the one network that was trained to its answers. Which of them is the
+headline is decided here too, on the same rows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.mlp import parameter_count
-from couloir.engine.outcomes import RungResult, Trained
+from couloir.engine.outcomes import Trained
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model
 from couloir.runs.records import learned
@@ -22,6 +23,7 @@ from couloir.selection import evaluation
 from couloir.selection.averages import Average, as_one, averaged, is_kept, refitted, shares
 from couloir.selection.candidates import Candidate, best_validated, importance, training_scores
 from couloir.selection.cross_validation import CrossValidation
+from couloir.selection.distilling import SHARE, Teacher, distilled, pupil
 from couloir.selection.evaluation import Judged, Scores
 from couloir.selection.portfolio import PORTFOLIO
 from couloir.selection.problem import Conditions, Plan, Problem
@@ -35,12 +37,14 @@ Stage = Callable[[str], None]
 class Shortlist(NamedTuple):
     """The models to choose among, by name; the name of the one that is kept; the average, if there is one.
 
-    Names are "winner", "refitted" and "ensemble", in this order.
+    Names are "winner", "refitted", "ensemble" and "distilled", in this order. The teacher is whose answers
+    the last was trained to, if it did not diverge: None where none was asked for, or one network is kept.
     """
 
     models: dict[learned.FinalistName, Model | Ensemble]
     headline: learned.FinalistName
     average: Average | None
+    teacher: Teacher | None = None
 
 
 def shortlist(
@@ -52,9 +56,12 @@ def shortlist(
     ensemble: int | None = None,
     refit: Callable[[], Model | None] | None = None,
     prefer_average: bool = False,
+    distil: Callable[[Teacher], Model | None] | None = None,
     stage: Stage = lambda what: None,
 ) -> Shortlist:
     """The models to choose among, and the choice: the average if it is kept, else the winner's refit.
+
+    Who asks for a distilled network wants a small model: it is kept in place of whatever consists of several.
 
     Args:
         candidates: best first; the first is the winner, all may enter the average.
@@ -64,6 +71,8 @@ def shortlist(
         ensemble: average at most so many candidates; None: make no average.
         refit: trains the winner again on more rows, and returns None where it diverges; None: no refit.
         prefer_average: keep the average whatever the rows tell (see `is_kept`).
+        distil: trains a network to the answers of what would be kept, and returns None where it diverges;
+            None: none is to be.
         stage: told what begins.
     """
     winner = candidates[0]
@@ -81,7 +90,24 @@ def shortlist(
         models["ensemble"] = average.model
         if prefer_average or is_kept(average, winner.answers, truth, metric):
             headline = "ensemble"
-    return Shortlist(models, headline, average)
+    teacher = None if distil is None else _teacher(candidates, models[headline], average)
+    if distil is not None and teacher is not None:
+        stage("training one network to the answers of several")
+        if (small := distil(teacher)) is not None:
+            models["distilled"], headline = small, "distilled"
+    return Shortlist(models, headline, average, teacher)
+
+
+def _teacher(
+    candidates: Sequence[Candidate], kept: Model | Ensemble, average: Average | None
+) -> Teacher | None:
+    """What would be kept as a teacher; None where that is one network."""
+    if not isinstance(kept, Ensemble):
+        return None
+    if average is None or kept is not average.model:
+        return Teacher(kept, candidates[0].answers, candidates[0])
+    best = next(each for each in candidates if each.number in average.shares)
+    return Teacher(kept, average.answers, best)
 
 
 def choose(
@@ -113,10 +139,21 @@ def choose(
     """
     winner, truth = candidates[0], problem.truth(problem.judged_rows)
     rest = np.union1d(problem.split.train, problem.split.validation)
+    learnt = rest if refit else problem.split.train
     again = partial(refitted, problem, conditions, winner.member, rest, winner.epochs) if refit else None
+    distil = partial(distilled, problem, conditions, rows=learnt) if conditions.distil else None
     listed = shortlist(
-        candidates, metric, problem.preparation, truth, ensemble=ensemble, refit=again, stage=stage
+        candidates,
+        metric,
+        problem.preparation,
+        truth,
+        ensemble=ensemble,
+        refit=again,
+        distil=distil,
+        stage=stage,
     )
+    if conditions.distil:
+        more = more | _distilling(listed)
     if refit:
         more = more | {"refit_diverged": "refitted" not in listed.models}
     if average := listed.average:
@@ -135,7 +172,7 @@ def choose(
         judged=Judged(problem.judged_rows, winner.answers),
         training=training or training_scores(problem, winner.models),
         importance=importance(problem, winner.models, conditions.seed),
-        finalists=_finalists(listed, evaluation.scores(winner.answers, truth), problem.split.train, rest),
+        finalists=_finalists(problem, listed, winner, learnt),
         headline=list(listed.models).index(listed.headline),
         validation_error=average.calibration_error if average else None,
         more=more,
@@ -143,15 +180,41 @@ def choose(
     )
 
 
-def _finalists(listed: Shortlist, winner: Scores, train: np.ndarray, rest: np.ndarray) -> list[Finalist]:
-    """The models as they are tested, with scores where they were chosen; the refit was fitted to the rest."""
-    scores: dict[learned.FinalistName, Scores] = {"winner": winner}
+def _finalists(problem: Problem, listed: Shortlist, winner: Candidate, learnt: np.ndarray) -> list[Finalist]:
+    """The models as they are tested, with scores on the rows judged on where these were not learnt from.
+
+    Args:
+        problem: the data.
+        listed: the models.
+        winner: the best candidate.
+        learnt: what a refit and a distilled network learnt from.
+    """
+    truth = problem.truth(problem.judged_rows)
+    scores: dict[learned.FinalistName, Scores] = {"winner": evaluation.scores(winner.answers, truth)}
     if listed.average is not None:
         scores["ensemble"] = listed.average.validation
+    small = listed.models.get("distilled")
+    if isinstance(small, Model) and not np.isin(problem.judged_rows, learnt).any():
+        scores["distilled"] = evaluation.scores(problem.answers([small]), truth)
+    rows = dict.fromkeys(("refitted", "distilled"), learnt)
     return [
-        Finalist(name, model, rest if name == "refitted" else train, scores.get(name))
+        Finalist(name, model, rows.get(name, problem.split.train), scores.get(name))
         for name, model in listed.models.items()
     ]
+
+
+def _distilling(listed: Shortlist) -> dict[str, Any]:
+    """What run.json says of a network that was to be distilled."""
+    teacher = listed.teacher
+    if teacher is None or "distilled" not in listed.models:
+        return {"undistilled": "diverged" if teacher else "one network"}
+    told = learned.Distilled(
+        teacher="ensemble" if teacher.model is listed.models.get("ensemble") else "winner",
+        member=teacher.best.number,
+        epochs=pupil(teacher.best.member, teacher.best.epochs).epochs,
+        share=SHARE,
+    )
+    return {"distilled": told}
 
 
 def choose_trained(planned: Plan, trained: Trained, command: str) -> Choice:
@@ -167,7 +230,7 @@ def choose_trained(planned: Plan, trained: Trained, command: str) -> Choice:
     if not candidates:
         raise none_left(len(outcomes), " in some fold" if crossed else "")
     number = candidates[0].number
-    how = {"plan": conditions.plan, "rungs": [_rung(each) for each in trained.rungs]}
+    how = {"plan": conditions.plan}
     if crossed:
         told: dict[str, Any] = {
             "training": crossed.training(number),
@@ -195,11 +258,6 @@ def choose_trained(planned: Plan, trained: Trained, command: str) -> Choice:
         history=history(trained),
         **told,
     )
-
-
-def _rung(result: RungResult) -> learned.Rung:
-    """What run.json says of a rung."""
-    return learned.Rung(epoch=result.epoch, entered=result.entered, kept=result.kept)
 
 
 def none_left(members: int, where: str = "") -> InputError:

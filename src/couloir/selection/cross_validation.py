@@ -175,11 +175,7 @@ class CrossValidation:
         return fold_record(self.problem, self.metric, scores, nested if whole else None, best)
 
     def table(self) -> pl.DataFrame:
-        """One row per member and fold: scores on what was held out, epochs, status.
-
-        Of one that left at a rung `score_at_rung` is the metric that members are ranked by, as it was then on
-        the rows that its epochs were scored on.
-        """
+        """One row per member and fold: scores on what was held out, epochs, status."""
         rows = [
             {
                 "member": member,
@@ -188,16 +184,11 @@ class CrossValidation:
                 "best_epoch": outcomes[member].best_epoch or None,
                 "epochs_run": outcomes[member].epochs_run,
                 "status": outcomes[member].status,
-                "score_at_rung": self._score_at_rung(outcomes[member]),
             }
             for member in range(len(self.trained.outcomes))
             for fold, outcomes in enumerate(self.trained.folds)
         ]
         return pl.DataFrame(rows, infer_schema_length=None)
-
-    def _score_at_rung(self, outcome: Outcome) -> float | None:
-        left = outcome.status == "left" and outcome.validation
-        return or_none(outcome.validation[-1][self.metric]) if left else None
 
 
 def fold_record(

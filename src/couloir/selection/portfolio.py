@@ -11,7 +11,7 @@ Nobody leaves at a rung: while a cycle of the rate is at its height, scores say 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -123,22 +123,40 @@ def plan(problem: Problem) -> Plan:
     """The members of the portfolio that the time allows, the most useful first, and what they will cost."""
     conditions, task, rows = problem.conditions, problem.data.task, problem.least_rows
     metric = chosen_metric(task, conditions.metric)
+    useful = members(task, rows, plain=problem.dataset.image_shape is not None)
+
+    def predicted(some: Sequence[Member]) -> tuple[list[Chunk], Cost]:
+        return predict(some, problem.trained_on(some), conditions.machine)
+
+    return Plan(problem, *affordable(conditions, useful, rows, predicted), metric)
+
+
+def affordable(
+    conditions: Conditions,
+    useful: Sequence[Member],
+    rows: int,
+    predicted: Callable[[Sequence[Member]], tuple[list[Chunk], Cost]],
+) -> tuple[list[Member], list[Chunk], Cost]:
+    """Of members, the most useful first, those that effort and time allow; their layout, and their cost.
+
+    Args:
+        conditions: effort, minutes, members at most.
+        useful: the portfolio for a number of rows.
+        rows: that each learns from.
+        predicted: the layout and the cost of some.
+    """
     effort = EFFORTS[conditions.effort]
-    useful = members(task, rows, plain=problem.dataset.image_shape is not None)[: effort.settings]
+    useful = useful[: effort.settings]
     everybody = [replace(each, restart=restart) for restart in range(effort.restarts) for each in useful]
     everybody, allowed = everybody[: conditions.members], seconds(conditions, rows)
     count = min(FEWEST, len(everybody))
-    chunks, cost = _predicted(problem, everybody[:count])
+    chunks, cost = predicted(everybody[:count])
     while count < len(everybody):
-        more = _predicted(problem, everybody[: count + 1])
+        more = predicted(everybody[: count + 1])
         if more[1].seconds > allowed:
             break
         count, (chunks, cost) = count + 1, more
-    return Plan(problem, everybody[:count], chunks, cost, metric)
-
-
-def _predicted(problem: Problem, some: Sequence[Member]) -> tuple[list[Chunk], Cost]:
-    return predict(some, problem.trained_on(some), problem.conditions.machine)
+    return everybody[:count], chunks, cost
 
 
 def members(task: str, rows: int, plain: bool = False) -> list[Member]:

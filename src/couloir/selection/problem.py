@@ -19,7 +19,6 @@ from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
-from couloir.engine.outcomes import Rung
 from couloir.engine.placement import Chunk, plan_chunks
 from couloir.engine.training import Data, Precision, by_encoding, readers
 from couloir.errors import InputError, unknown
@@ -29,14 +28,13 @@ from couloir.selection.members import Options
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be trained: the population, its chunks, what they are predicted to cost, when some leave."""
+    """What would be trained: the population, its chunks, and what they are predicted to cost."""
 
     problem: Problem
     members: list[Member]
     chunks: list[Chunk]
     cost: placement.Cost
     metric: str
-    rungs: tuple[Rung, ...] = ()
 
     @property
     def conditions(self) -> Conditions:
@@ -65,6 +63,7 @@ class Conditions:
     precision: Precision = _USUAL["precision"]
     cv: int | None = None
     ensemble: int | None = None
+    distil: bool = _USUAL["distil"]
     no_stop: bool = _USUAL["no_stop"]
     plan: str | None = None
     effort: str = _USUAL["effort"]

@@ -34,7 +34,7 @@ class Finalist:
     """A model on the list that is tested.
 
     Attributes:
-        name: "winner", "refitted" or "ensemble".
+        name: "winner", "refitted", "ensemble" or "distilled".
         model: the model.
         rows: what it was fitted to.
         validation: its scores where it was chosen, None for what was refitted afterwards.

@@ -30,15 +30,14 @@ ROW = 31
 def settings_tried(run: Run[TrainRecord]) -> Chart:
     """Every setting's score where settings were judged, best on top within its network, best network first.
 
-    The thin line runs from the best fold to the worst. A setting that left at a rung is hollow, at the score
-    that it had there. At the worse end stand × for one that diverged, an arrow for one beyond the axis.
+    The thin line runs from the best fold to the worst. At the worse end stands × for one that diverged.
     """
     title, metric, part = "What was tried", run.record.metric, judged_on(run.record)
     found = settings(run)
-    drawn = [each.drawn for each in found if each.drawn is not None]
-    if not drawn:
+    known = [each for each in found if each.score is not None]
+    if not known:
         return Chart("tried", title, "No setting can be drawn: all of them diverged.")
-    scale, ends = _axis(metric, found)
+    scale, ends = _axis(metric, known)
     places, heads = _places(found)
     lines = len(places) + len(heads)
     figure = new_figure(title, scores.axis_title(run.record, metric, part), "", 76 + ROW * lines)
@@ -46,30 +45,21 @@ def settings_tried(run: Run[TrainRecord]) -> Chart:
     names, colours = labels(found), roles(found)
     _add_heads(figure, heads, colours, max(map(len, names.values())))
     for name, of_network in networks(found).items():
-        inside = [each for each in of_network if each.drawn and ends[0] <= each.drawn <= ends[1]]
+        inside = [each for each in of_network if each in known]
         _add_settings(figure, inside, places, colours[name], metric)
-    outside = [each for each in found if each.drawn is None or not ends[0] <= each.drawn <= ends[1]]
-    _add_outside(figure, outside, places, scores.edge(metric, ends, scale["type"] == "log"), metric)
+    lost = [each for each in found if each not in known]
+    _add_lost(figure, lost, places, scores.edge(metric, ends, scale["type"] == "log"))
     axis: dict[str, Any] = {"tickvals": list(places.values()), "range": [lines - 0.5, -1.1]}
     axis |= {"ticktext": [words.plain(names[member], 30) for member in places]}
     axis |= {"showgrid": False, "ticklabelstandoff": 4}
     figure.update_layout(showlegend=False, xaxis=scale, yaxis=axis)
-    sentence = _sentence(run.record, found, names) + _outside_sentence(outside)
+    sentence = _sentence(run.record, known, names) + (f" {len(lost)} diverged (×)." if lost else "")
     return Chart("tried", title, sentence, _alt(found, names, metric), figure)
 
 
 def _axis(metric: str, found: Sequence[Setting]) -> tuple[dict[str, Any], list[float]]:
-    """Axis settings, and its ends: it holds all that ran to the end, and of those that left the nearer ones.
-
-    What left may have been far from its best: it is left outside beyond twice the reach of the others.
-    """
-    ended = [value for each in found if each.score is not None for value in (each.score, *each.folds)]
-    left = [each.drawn for each in found if each.left and each.drawn is not None]
-    shown = ended or left
-    place: Any = math.log if scores.axis(metric, shown)["type"] == "log" else float
-    best = place(scores.best(metric, shown))
-    reach = 2 * max(abs(place(value) - best) for value in shown) or math.inf
-    shown = [*ended, *(value for value in left if abs(place(value) - best) <= reach)]
+    """Axis settings, and its ends, which hold all scores."""
+    shown = [value for each in found if each.score is not None for value in (each.score, *each.folds)]
     scale, low, high = scores.axis(metric, shown), min(shown), max(shown)
     if scale["type"] == "log":
         ends = [low / (high / low) ** 0.06, high * (high / low) ** 0.08]
@@ -127,11 +117,11 @@ def _add_settings(
     names = varied([each.row for each in found]) if found else []
     add_trace(
         figure,
-        [each.drawn for each in found],
+        [each.score for each in found],
         [places[each.row["member"]] for each in found],
         words.plain(found[0].network) if found else None,
         marker=mark(
-            [theme.colour("paper") if each.left else theme.colour(colour) for each in found],
+            theme.colour(colour),
             [13 if each.weight else 9 for each in found],
             edge=(1.6, colour),
             opacity=1,
@@ -147,46 +137,32 @@ def _add_settings(
 
 def _fate(setting: Setting, metric: str) -> str:
     """What became of a setting, for whoever points at it."""
-    text = words.metric(metric, setting.drawn)
-    if setting.left:
-        return f"{text} when it left, after {setting.epochs}"
+    text = words.metric(metric, setting.score)
     if len(setting.folds) > 1:
         low, high = (words.metric(metric, end) for end in (min(setting.folds), max(setting.folds)))
         text += f", in the folds {low} to {high}"
     return text + (f"<br>{words.percent(setting.weight)} of the average" if setting.weight else "")
 
 
-def _add_outside(
-    figure: Figure, found: Sequence[Setting], places: Mapping[int, int], edge: float, metric: str
-) -> None:
-    """Settings without a place on the axis: × for those that diverged, arrows for scores beyond it."""
-    arrow = "triangle-left-open" if scores.higher_is_better(metric) else "triangle-right-open"
-    symbols = ["x-thin" if each.drawn is None else arrow for each in found]
+def _add_lost(figure: Figure, found: Sequence[Setting], places: Mapping[int, int], edge: float) -> None:
+    """A × at the worse end of the axis for each setting that diverged."""
     if found:
         add_trace(
             figure,
             [edge] * len(found),
             [places[each.row["member"]] for each in found],
-            "outside",
-            marker=mark("quiet", 9, edge=(1.8, "quiet")) | {"symbol": symbols},
+            "diverged",
+            marker=mark("quiet", 9, edge=(1.8, "quiet")) | {"symbol": "x-thin"},
             hover="%{customdata}",
-            customdata=["diverged" if each.drawn is None else _fate(each, metric) for each in found],
+            customdata=["diverged"] * len(found),
         )
-
-
-def _outside_sentence(found: Sequence[Setting]) -> str:
-    lost = sum(each.drawn is None for each in found)
-    text = f" {lost} diverged (×)." if lost else ""
-    if beyond := len(found) - lost:
-        text += f" {beyond} did worse than the axis reaches (arrows)."
-    return text
 
 
 def _sentence(record: TrainRecord, found: Sequence[Setting], names: Mapping[int, str]) -> str:
     metric = record.metric
-    best, *others = [each for each in found if each.score is not None and not each.left] or list(found)
+    best, *others = found
     text = f"Best is {best.network}, {names[best.row['member']]}"
-    text += f": {judged_on(record)} {scores.metric_name(metric)} {words.metric(metric, best.drawn)}"
+    text += f": {judged_on(record)} {scores.metric_name(metric)} {words.metric(metric, best.score)}"
     if others and best.score is not None and others[0].score is not None:
         text += f"; the next setting lies {lag_words(metric, best.score, others[0].score)} behind"
     text += "."
@@ -195,18 +171,13 @@ def _sentence(record: TrainRecord, found: Sequence[Setting], names: Mapping[int,
         used = dict.fromkeys(each.network for each in members)
         text += f" {words.count(len(members), 'setting')} make the average"
         text += f", of {words.count(len(used), 'network')}." if len(used) > 1 else ", all of one network."
-    if left := sum(each.left for each in found):
-        text += (
-            f" {left} left early, and {'is' if left == 1 else 'are'} hollow, with the score of that moment."
-        )
     return text
 
 
 def _alt(found: Sequence[Setting], names: Mapping[int, str], metric: str) -> str:
     told_of = [
-        f"{each.network}, {names[each.row['member']]}: {words.metric(metric, each.drawn)}"
+        f"{each.network}, {names[each.row['member']]}: {words.metric(metric, each.score)}"
         + (f", {words.percent(each.weight)} of the average" if each.weight else "")
-        + (" when it left" if each.left else "")
         for each in found
     ]
     return f"Dot chart of {words.count(len(found), 'setting')}. {'; '.join(told_of[:12])}."

@@ -69,10 +69,7 @@ class Mistake(Part):
 
 
 class Test(Part):
-    """The kept model's scores on the test part, with 95 % intervals.
-
-    `confusion` counts samples by true class (row) and predicted class (column).
-    """
+    """The kept model's test scores with 95 % intervals; `confusion` counts by true (row) and given class."""
 
     __test__: ClassVar[bool] = False  # for pytest
 
@@ -81,7 +78,7 @@ class Test(Part):
     confusion: list[list[int]] | None = None
 
 
-FinalistName = Literal["winner", "refitted", "ensemble"]
+FinalistName = Literal["winner", "refitted", "ensemble", "distilled"]
 
 
 class Finalist(Part):
@@ -172,7 +169,6 @@ class CrossValidation(Part):
     Attributes:
         kind: "stratified", "plain", "grouped" or "in time".
         metric: what members are chosen by.
-        scores: the winner's, per metric.
         nested: per metric the scores of choosing within each fold; None where there are none.
     """
 
@@ -208,12 +204,16 @@ class Stopping(Part):
     stop_epoch: int | None = None
 
 
-class Rung(Part):
-    """After an epoch so many of the members that had come so far went on."""
+class Distilled(Part):
+    """How one network was trained to the answers of a finalist of several, which else would be kept.
 
-    epoch: int
-    entered: int
-    kept: int
+    It has a member's setting; `share` is that of those answers in its targets, the rest is the truth.
+    """
+
+    teacher: FinalistName
+    member: int
+    epochs: int
+    share: float
 
 
 class LearnedRecord(DataRecord, kw_only=True):
@@ -284,12 +284,13 @@ class TrainRecord(LearnedRecord, kw_only=True, tag="train"):
 
     Attributes:
         plan: "portfolio", settings that complement one another; or "rules", rules and their learning rates.
-        rungs: what happened where the worse members left.
+        undistilled: why there is no distilled network, though one was asked for.
     """
 
     plan: Literal["portfolio", "rules"] = "rules"
-    rungs: list[Rung] = field(default_factory=list)
     stopping: Stopping | None = None
+    distilled: Distilled | None = None
+    undistilled: Literal["one network", "diverged"] | None = None
 
 
 class Interval(Part):
