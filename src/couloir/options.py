@@ -54,15 +54,14 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle", "coslog4",
              "flat_cosine")  # fmt: skip
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
-ENCODINGS = ("standard", "piecewise", "robust", "quantile", "periodic", "target",
-             "piecewise+neighbours", "robust+neighbours")  # fmt: skip
+ENCODINGS = ("standard", "piecewise", "robust", "quantile", "periodic", "target", "piecewise+neighbours",
+             "robust+neighbours")  # fmt: skip
 PRECISIONS = ("float32", "float64")
 PLANES = ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
             "styblinski-tang", "hills", "neuron")  # fmt: skip
 BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
 """The names there are; a test holds them to the registries, which import JAX or Polars."""
-
 METRICS = tuple(metrics.METRICS)
 
 PLANS = ("portfolio", "rules")

@@ -30,9 +30,7 @@ def nearest(nodes: Nodes, neighbours: Neighbours, inputs: str, order: np.ndarray
         last = nodes.add("Gather", squares, nodes.constant(np.array([count])), axis=1)
         radius = nodes.add("Add", last, nodes.constant(LEAST_SQUARE))
         away = nodes.add("Add", nodes.add("Div", near, radius), nodes.constant(NEAR))
-        weights = nodes.add(
-            "Sub", nodes.add("Div", nodes.constant(1.0), away), nodes.constant(1 / (1 + NEAR))
-        )
+        weights = nodes.add("Sub", nodes.add("Div", one, away), nodes.constant(1 / (1 + NEAR)))
         total = nodes.add("MatMul", weights, nodes.constant(np.ones((count, 1))))
         rows = nodes.add("Reshape", weights, nodes.constant(np.array([-1, 1, count])))
         theirs = nodes.add("Gather", responses, nodes.constant(np.arange(count)), axis=1)
