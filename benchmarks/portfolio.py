@@ -45,6 +45,8 @@ NETWORKS: Sequence[Setting] = (
     {"encoding": "piecewise", "hidden": [128, 128], "activation": "relu"},
     {"encoding": "robust", "hidden": [256, 256], "activation": "silu"},
     {"encoding": "piecewise", "hidden": [64, 64], "activation": "silu"},
+    {"encoding": "piecewise+neighbours", "hidden": [64, 64], "activation": "silu"},
+    {"encoding": "robust+neighbours", "hidden": [256, 256], "activation": "silu"},
 )
 """Encodings and architectures that are tried: a program each."""
 
