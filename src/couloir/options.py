@@ -54,9 +54,8 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle", "coslog4",
              "flat_cosine")  # fmt: skip
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
-ENCODINGS = ("standard", "piecewise", "robust")
-PRECISIONS = ("float32", "float64")
-PLANES = ("random", "paths", "solutions", "line")
+ENCODINGS, ARCHITECTURES = ("standard", "piecewise", "robust"), ("mlp", "resnet")
+PRECISIONS, PLANES = ("float32", "float64"), ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
             "styblinski-tang", "hills", "neuron")  # fmt: skip
 BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
@@ -64,10 +63,8 @@ BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
 
 METRICS = tuple(metrics.METRICS)
 
-PLANS = ("portfolio", "rules")
+PLANS, EFFORTS = ("portfolio", "rules"), ("quick", "normal", "high")
 """What a population is: settings that complement one another, or update rules and their learning rates."""
-
-EFFORTS = ("quick", "normal", "high")
 
 AVERAGED, TRIALS = 12, 512
 """Of the portfolio so many are averaged at most; a search has so many trials, unless it has minutes."""
@@ -273,6 +270,8 @@ TABLE: tuple[Option, ...] = (
            given="(64, 64) is one network of two, [(64,), (32, 32)] are two networks, () is none"),
     Option("encoding", Name(ENCODINGS), CHOSEN, NETWORK, "how columns become inputs", "standard", many=True,
            static=True, metavar="NAMES", space="standard"),
+    Option("architecture", Name(ARCHITECTURES), CHOSEN, NETWORK, "how networks are laid out", "mlp",
+           many=True, static=True, metavar="NAMES", space="mlp"),
     Option("activation", Activation(ACTIVATIONS), ANY_NETWORK, NETWORK, "what hidden units make of their sum",
            "relu", many=True, static=True, space=["relu", "tanh", "silu"], metavar="NAMES",
            typed="one for each hidden layer as in relu-tanh",
