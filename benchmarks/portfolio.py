@@ -130,7 +130,7 @@ def learn(dataset: Dataset, settings: Mapping[str, Setting], known: Answered | N
                 continue
             parts = problem.encoded(members[number].encoding)
             models = [
-                from_network(outcome.network, outcome.member.activation, part.preparation)
+                from_network(outcome.network, outcome.member.design, part.preparation)
                 for outcome, part in zip(outcomes, parts, strict=True)
             ]
             found.answers[name] = problem.answers(models).astype(np.float32)

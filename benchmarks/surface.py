@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from _shared import machine, mnist_rows, table, write_json
 
-from couloir.engine.architectures.mlp import Network, initialise
+from couloir.engine.architectures.mlp import MLP, Network, initialise
 from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import Plane, random_plane
 from couloir.landscapes.slices import loss_slice
@@ -126,7 +126,7 @@ def lines(scale: Scale, without: Sequence[str]) -> tuple[list[Line], str]:
     inputs, labels, source = mnist_rows(scale.rows)
     network: Network = initialise([0], WIDTHS, "relu", np.float32)
     plane = random_plane(network)
-    measure = Measure(inputs, labels, "relu", "cross_entropy")
+    measure = Measure(inputs, labels, MLP(), "cross_entropy")
     side = np.linspace(-1, 1, scale.resolution)
     grid = [(float(x), float(y)) for y in side for x in side]
 

@@ -50,7 +50,7 @@ jax.config.update("jax_disable_most_optimizations", True)
 
 # Before any test module imports couloir. Only the mathematics is checked in this way: it carries shapes in
 # its signatures, while other modules name Polars and scikit-learn types that they import only when called.
-CHECKED = ("architectures.mlp", "activations", "losses", "optimizers", "schedules", "scoring", "epochs")
+CHECKED = ("architectures.on_jax", "activations", "losses", "optimizers", "schedules", "scoring", "epochs")
 install_import_hook([f"couloir.engine.{module}" for module in CHECKED], "beartype.beartype")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"

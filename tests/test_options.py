@@ -20,6 +20,7 @@ from couloir.commands.landscape import EPOCHS_AT_LEAST
 from couloir.data.encodings import ENCODINGS
 from couloir.data.sources.bundled import BUNDLED
 from couloir.engine.activations import ACTIVATIONS
+from couloir.engine.architectures.registry import ARCHITECTURES
 from couloir.engine.losses import DEFAULT_LOSS, LOSSES
 from couloir.engine.member import Member
 from couloir.engine.optimizers import NUMBERS, RATES_PER_RULE, RULES
@@ -49,6 +50,7 @@ def test_the_names_are_those_of_the_registries() -> None:
     assert tuple(LOSSES) == options.LOSSES
     assert tuple(SURFACES) == options.SURFACES
     assert tuple(ENCODINGS) == options.ENCODINGS
+    assert tuple(ARCHITECTURES) == options.ARCHITECTURES
     assert BUNDLED == options.BUNDLED
     assert get_args(Precision) == options.PRECISIONS
 

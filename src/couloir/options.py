@@ -56,18 +56,16 @@ SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosin
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
 ENCODINGS = ("standard", "piecewise", "robust", "quantile", "periodic", "target", "piecewise+neighbours",
              "robust+neighbours")  # fmt: skip
-PRECISIONS = ("float32", "float64")
-PLANES = ("random", "paths", "solutions", "line")
+ARCHITECTURES = ("mlp", "resnet", "tabm", "realmlp")
+PRECISIONS, PLANES = ("float32", "float64"), ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
             "styblinski-tang", "hills", "neuron")  # fmt: skip
 BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
 """The names there are; a test holds them to the registries, which import JAX or Polars."""
 METRICS = tuple(metrics.METRICS)
 
-PLANS = ("portfolio", "rules")
+PLANS, EFFORTS = ("portfolio", "rules"), ("quick", "normal", "high")
 """What a population is: settings that complement one another, or update rules and their learning rates."""
-
-EFFORTS = ("quick", "normal", "high")
 
 AVERAGED, TRIALS = 12, 512
 """Of the portfolio so many are averaged at most; a search has so many trials, unless it has minutes."""
@@ -271,6 +269,8 @@ TABLE: tuple[Option, ...] = (
            given="(64, 64) is one network of two, [(64,), (32, 32)] are two networks, () is none"),
     Option("encoding", Name(ENCODINGS), CHOSEN, NETWORK, "how columns become inputs", "standard", many=True,
            static=True, metavar="NAMES", space="standard"),
+    Option("architecture", Name(ARCHITECTURES), CHOSEN, NETWORK, "how networks are laid out", "mlp",
+           many=True, static=True, metavar="NAMES", space="mlp"),
     Option("activation", Activation(ACTIVATIONS), ANY_NETWORK, NETWORK, "what hidden units make of their sum",
            "relu", many=True, static=True, space=["relu", "tanh", "silu"], metavar="NAMES",
            typed="one for each hidden layer as in relu-tanh",

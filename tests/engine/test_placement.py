@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
@@ -143,10 +144,10 @@ def test_losses_make_cohorts_and_may_be_functions() -> None:
 
 
 def test_the_size_of_a_chunk_falls_with_the_network_and_stays_in_bounds() -> None:
-    sizes = [chunk_size((784, units, 10), 2) for units in (1, 15, 256, 4096, 65536)]
+    sizes = [chunk_size(parameter_count((784, units, 10)), 2) for units in (1, 15, 256, 4096, 65536)]
     assert sizes == sorted(sizes, reverse=True)
     assert (sizes[0], sizes[-1]) == (128, 4)
-    assert chunk_size((784, 15, 10), 2) == 2**18 // 11935
+    assert chunk_size(11935, 2) == 2**18 // 11935
 
 
 def layout_for_two(count: int, folds: int = 1, **more: Any) -> tuple[int, int, int]:
@@ -181,7 +182,7 @@ def test_a_population_that_will_be_thinned_is_dealt_out_over_more_chunks() -> No
 
 
 def test_noise_is_drawn_for_chunks_twice_as_large() -> None:
-    assert chunk_size((784, 15, 10), 2, noisy=True) == 2**19 // 11935
+    assert chunk_size(11935, 2, noisy=True) == 2**19 // 11935
     (quiet, noisy) = (
         [len(chunk.slots) for chunk in plan_chunks(members(hidden=15, noise=noise), 784, 10, TWO, most=None)]
         for noise in (0.0, 0.1)
@@ -191,13 +192,13 @@ def test_noise_is_drawn_for_chunks_twice_as_large() -> None:
 
 
 def test_an_accelerator_takes_wide_chunks() -> None:
-    assert chunk_size((784, 15, 10), 1) == 2**27 // 11935
+    assert chunk_size(11935, 1) == 2**27 // 11935
 
 
-def test_widths_are_those_of_the_layers_between_inputs_and_outputs() -> None:
+def test_the_size_of_a_network_is_that_of_its_layers() -> None:
     cohort = Cohort.of(Member(RULES["sgd"], 0.1, hidden=(6, 4)))
-    assert cohort.widths(5, 3) == (5, 6, 4, 3)
-    assert Cohort.of(Member(RULES["sgd"], 0.1, hidden=())).widths(5, 3) == (5, 3)
+    assert cohort.size(5, 3) == (5 * 6 + 6 + 6 * 4 + 4 + 4 * 3 + 3, 2 * (2 * 30 + 3 * 24 + 3 * 12), (6, 4, 3))
+    assert Cohort.of(Member(RULES["sgd"], 0.1, hidden=())).size(5, 3) == (18, 2 * 2 * 15, (3,))
 
 
 # Folds, and a population that shrinks --------------------------------------------------------------------

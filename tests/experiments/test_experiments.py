@@ -15,7 +15,7 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LinearRegression
 
 from couloir.data.loading import load
-from couloir.engine.architectures.mlp import Layer
+from couloir.engine.architectures.mlp import MLP, Layer
 from couloir.engine.training import train_population
 from couloir.errors import InputError
 from couloir.experiments import regularizers, widths
@@ -161,7 +161,7 @@ def test_answers_of_a_network_are_those_of_the_model() -> None:
         for above, below in pairwise(units)
     )
     x = np.linspace(-1, 1, 7)
-    model = from_network(network, "tanh", None)  # type: ignore[arg-type]
+    model = from_network(network, MLP(activation="tanh"), None)  # type: ignore[arg-type]
     np.testing.assert_allclose(
         answers(network, x, "tanh"), model.outputs(REACH * x[:, None])[:, 0], rtol=1e-12, atol=1e-14
     )
@@ -247,7 +247,7 @@ def test_losses_are_those_of_the_networks_over_all_rows(
     np.testing.assert_array_equal(listening.data.train.inputs, inputs)
     assert [member.restart for member in listening.members] == [0, 1, 2, 3, 4, 5] * 2
     for number, member in enumerate(listening.members):
-        model = from_network(listening.last[0][number], "tanh", None)  # type: ignore[arg-type]
+        model = from_network(listening.last[0][number], MLP(activation="tanh"), None)  # type: ignore[arg-type]
         expected = sklearn_metrics.mean_squared_error(targets, model.outputs(inputs))
         assert found.losses[number // 6, number % 6] == pytest.approx(expected, rel=1e-9)
         assert member.hidden == (int(found.widths[number // 6]),)
@@ -338,7 +338,7 @@ def test_treatments_are_scored_on_the_weights_they_end_with(
         problem = prepare(dataset, Conditions(seed, SMALL["split"]))
 
         def error(network: Any, rows: np.ndarray, problem: Any = problem) -> float:
-            model = from_network(network, "relu", problem.preparation)
+            model = from_network(network, MLP(), problem.preparation)
             return sklearn_metrics.mean_squared_error(dataset.target[rows], model.predict(dataset.rows(rows)))
 
         split, last = problem.split, listening.last[seed]

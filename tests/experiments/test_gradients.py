@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from couloir.engine.architectures.mlp import Layer, forward, initialise, parameter_count
+from couloir.engine.architectures.mlp import Layer, initialise, parameter_count
+from couloir.engine.architectures.on_jax import forward
 from couloir.engine.epochs import Part
 from couloir.errors import InputError
 from couloir.experiments import gradient_costs, gradients

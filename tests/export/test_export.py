@@ -405,10 +405,12 @@ def test_weights_and_json_are_enough_for_another_program(tmp_path: Path) -> None
         clipped = np.clip(data.features[column["name"]].to_numpy(), column["low"], column["high"])
         rows.append((clipped - column["mean"]) / column["scale"])
     signal = np.stack(rows)
-    for layer in range(about["networks"][0]["layers"]):
+    last = len(about["networks"][0]["layers"]) - 1
+    for layer, names in enumerate(about["networks"][0]["layers"]):
+        assert names == ["weight", "bias"]
         signal = weights[f"network0.layer{layer}.weight"].astype(float) @ signal
         signal = signal + weights[f"network0.layer{layer}.bias"][:, None]
-        signal = np.tanh(signal) if layer < about["networks"][0]["layers"] - 1 else signal
+        signal = np.tanh(signal) if layer < last else signal
     shares = np.exp(signal) / np.exp(signal).sum(axis=0)
     np.testing.assert_allclose(shares.T, model.answers(data.features), rtol=1e-10)
 

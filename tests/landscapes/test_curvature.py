@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from couloir.engine.architectures.mlp import Layer, Network
+from couloir.engine.architectures.mlp import MLP, Layer, Network
 from couloir.errors import InputError
 from couloir.landscapes.curvature import Derivatives, curvature, lanczos
 from couloir.landscapes.measuring import Measure
@@ -28,7 +28,7 @@ def measure_of(loss: str = "cross_entropy", outputs: int = 3, scale: float = 1.0
     inputs = generator.standard_normal((ROWS, 4)) * (1, 2, 0.5, 3)
     values = generator.standard_normal((ROWS, outputs))
     targets = generator.integers(0, outputs, ROWS) if loss == "cross_entropy" else values
-    return Measure(inputs, targets, "tanh", loss, scale, precision="float64")
+    return Measure(inputs, targets, MLP(activation="tanh"), loss, scale, precision="float64")
 
 
 def small_network(*widths: int) -> Network:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from couloir.engine.architectures.mlp import Layer, Network
+from couloir.engine.architectures.mlp import MLP, Layer, Network
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
@@ -46,7 +46,7 @@ def network(*widths: int, seed: int = 0) -> Network:
 
 def by_numpy(some: Network, measure: Measure) -> tuple[float, float]:
     """The loss and the accuracy of one network, over all rows at once, from the predicting model's code."""
-    outputs = Model(some, measure.activation, None).outputs(measure.inputs)  # type: ignore[arg-type]
+    outputs = Model(some, measure.design.activation, None).outputs(measure.inputs)  # type: ignore[arg-type]
     if not measure.classes:
         residual = measure.targets - outputs
         size = np.abs(residual)
@@ -64,7 +64,9 @@ def by_numpy(some: Network, measure: Measure) -> tuple[float, float]:
 
 def measure_of(activation: str = "tanh", loss: str = "cross_entropy", scale: float = 1.0) -> Measure:
     targets = LABELS if loss == "cross_entropy" else VALUES
-    return Measure(INPUTS, targets, activation, loss, scale, precision="float64")
+    return Measure(
+        INPUTS, targets, MLP((3,) * len(activation.split("-")), activation), loss, scale, precision="float64"
+    )
 
 
 POINTS = np.array([(0.0, 0.0), (0.5, -1.25), (-2.0, 0.3)])
@@ -125,7 +127,7 @@ def test_of_equal_outputs_the_first_class_is_the_answer_and_no_number_is_none() 
 def test_float32_differs_from_float64_by_its_rounding_only() -> None:
     plane = random_plane(network(FEATURES, 5, CLASSES))
     double = heights(plane, POINTS, measure_of())
-    single = heights(plane, POINTS, Measure(INPUTS, LABELS, "tanh", "cross_entropy"))
+    single = heights(plane, POINTS, Measure(INPUTS, LABELS, MLP(activation="tanh"), "cross_entropy"))
     assert single.losses == pytest.approx(double.losses, rel=2e-6)
     assert not np.array_equal(single.losses, double.losses)
 

@@ -16,7 +16,9 @@ from safetensors.numpy import save_file
 import couloir
 from couloir.data.loading import load_features
 from couloir.data.preparation import Preparation
-from couloir.engine.architectures import mlp as networks
+from couloir.engine.activations import ACTIVATIONS
+from couloir.engine.architectures import on_jax
+from couloir.engine.architectures.mlp import MLP, initialise
 from couloir.errors import InputError
 from couloir.model import forward
 from couloir.model.files import load_model, save_model
@@ -24,17 +26,17 @@ from couloir.model.predictor import Ensemble, Model, from_network, scaled
 
 
 def test_the_activations_are_those_of_the_networks() -> None:
-    assert set(forward.ACTIVATIONS) == set(networks.ACTIVATIONS)
+    assert set(forward.ACTIVATIONS) == set(ACTIVATIONS)
 
 
-@pytest.mark.parametrize("activation", [*networks.ACTIVATIONS, "tanh-softplus", "relu-sigmoid"])
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, "tanh-softplus", "relu-sigmoid"])
 def test_outputs_equal_the_forward_pass(activation: str, float64: None) -> None:
     data = couloir.load("iris")
     preparation = Preparation.fit(data, np.arange(150))
     inputs = 3 * preparation.inputs(data.features, np.float64)
-    network = networks.initialise((2,), (4, 7, 5, 3), activation, "float64")
-    expected = networks.forward(network, jnp.asarray(inputs).T, activation).T
-    found = from_network(network, activation, preparation).outputs(inputs)
+    network = initialise((2,), (4, 7, 5, 3), activation, "float64")
+    expected = on_jax.forward(network, jnp.asarray(inputs).T, activation).T
+    found = from_network(network, MLP((7, 5), activation), preparation).outputs(inputs)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
@@ -139,8 +141,8 @@ def test_a_model_of_another_version_is_refused(tmp_path: Path) -> None:
     _, ours = trained("iris")
     save_model(ours, tmp_path)
     path = tmp_path / "model.json"
-    path.write_text(path.read_text("utf-8").replace('"model_version": 2', '"model_version": 3'), "utf-8")
-    with pytest.raises(ValueError, match="model version 3 is not 1 or 2"):
+    path.write_text(path.read_text("utf-8").replace('"model_version": 3', '"model_version": 4'), "utf-8")
+    with pytest.raises(ValueError, match="model version 4 is not 1 to 3"):
         load_model(tmp_path)
 
 
@@ -156,6 +158,17 @@ def test_a_model_of_version_1_is_read(tmp_path: Path) -> None:
     description["preparation"] = ours.preparation.to_json()
     save_file(tensors, tmp_path / "model.safetensors")
     (tmp_path / "model.json").write_text(json.dumps(description), "utf-8")
+    assert np.array_equal(load_model(tmp_path).answers(data.features), ours.answers(data.features))
+
+
+def test_a_model_of_version_2_is_read(tmp_path: Path) -> None:
+    """It knew one architecture, and counted the layers."""
+    data, ours = trained("iris")
+    save_model(ours, tmp_path)
+    path = tmp_path / "model.json"
+    description = json.loads(path.read_text("utf-8")) | {"model_version": 2}
+    description["networks"] = [{"activation": "tanh", "layers": 2, "preparation": 0}]
+    path.write_text(json.dumps(description), "utf-8")
     assert np.array_equal(load_model(tmp_path).answers(data.features), ours.answers(data.features))
 
 

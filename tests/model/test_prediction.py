@@ -235,7 +235,9 @@ def test_a_model_that_has_predicted_can_be_pickled() -> None:
     rows, model = models("table")
     before = model.answers(rows[:50])
     again = pickle.loads(pickle.dumps(model))
-    assert set(vars(again)) == {"layers", "activation", "preparation"}, "the folded layers go along"
+    assert set(vars(again)) == {"layers", "activation", "preparation", "architecture"}, (
+        "the folded layers go along"
+    )
     assert np.array_equal(again.answers(rows[:50]), before)
 
 

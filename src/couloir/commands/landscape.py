@@ -185,7 +185,7 @@ def measured_on(about: Restored, samples: int | None, seed: int, precision: Prec
     return Measure(
         learnt.inputs[some],
         learnt.targets[some],
-        about.model.activation,
+        about.model.design,
         about.member.loss,
         scale.get(about.member.loss, 1.0),
         precision,
@@ -208,7 +208,7 @@ def _trained_paths(
 ) -> list[Visits]:
     """The networks that the rules visit, the run's own rule first for what goes through its network."""
     members = _travellers(about, kind, optimizer)
-    if about.network[0].weight.shape[0] != (*about.member.hidden, -1)[0] and about.member.hidden:
+    if about.model.design != about.member.design.fitting(about.model.preparation.image_shape):
         raise InputError(
             "The run's network is not of the winner's shape, so no path leads to it: use --plane random."
         )

@@ -145,7 +145,7 @@ def _choice(problem: Problem, found: Race, conditions: Conditions, rates: int, c
         samples_per_second=samples / max(found.tuning.seconds + found.replicas.seconds, 1e-9),
         command=command,
         history=tables.history(found.tuning),
-        leaderboard=tables.leaderboard(found.tuning.outcomes, found.metric, problem.widths),
+        leaderboard=tables.leaderboard(found.tuning.outcomes, found.metric, problem.parameters),
         record=RaceRecord,
         more={
             "standing": standing(found),

@@ -40,15 +40,3 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
     }
 )
 """Elementwise activations by name."""
-
-NORMAL_VARIANCE: Mapping[str, float] = MappingProxyType(
-    {
-        **dict.fromkeys(("relu", "leaky_relu", "elu", "gelu", "silu", "mish"), 2.0),
-        "selu": 1.0,
-    }
-)
-"""Activations with normal initial weights before them: the weights' variance times the number of inputs.
-
-2 before those that pass about half of their input (He et al. 2015); 1 before selu, which keeps mean 0 and
-variance 1 of its own accord then (Klambauer et al. 2017).
-"""

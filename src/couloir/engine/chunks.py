@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from couloir.engine.architectures.mlp import Layer, Network
+from couloir.engine.architectures.architecture import Network
 from couloir.engine.epochs import (
     EpochScores,
     EpochSteps,
@@ -65,8 +65,9 @@ class ChunkTraining:
         cohort, data = chunk.cohort, self.folds.data[0]
         self.program = Program(
             layout=chunk.layout,
-            widths=cohort.widths(self.stack.features, data.outputs),
-            activation=cohort.activation,
+            design=cohort.design,
+            inputs=self.stack.features,
+            outputs=data.outputs,
             loss=cohort.loss if callable(cohort.loss) else LOSSES[cohort.loss].per_sample,
             task=data.task,
             metric=self.metric,
@@ -101,8 +102,8 @@ class ChunkTraining:
         """Make the state before the first step.
 
         Args:
-            initial: for each member of the population the layers (weight, bias) that it starts from, or
-                None where it draws them; None: all do.
+            initial: for each member of the population the parts of the network that it starts from, as
+                layers (weight, bias), or None where it draws them; None: all do.
         """
         given = [None if initial is None else initial[number] for number in self.chunk.slots]
         self.state = start(self.program, self.members, self.folds, given)
@@ -167,9 +168,12 @@ class ChunkTraining:
 
     def network(self, networks: Network, fold: int, slot: int) -> Network:
         """One of the networks [fold, slot, …] on the host, with weights for the fold's own features alone."""
-        first, *others = (Layer(*(leaf[fold, slot].copy() for leaf in layer)) for layer in networks)
-        own = self.folds.own_features[fold]
-        return (Layer(first.weight[:, :own].copy(), first.bias), *others)
+        like = self.program.design.outline(self.folds.own_features[fold], self.program.outputs)
+
+        def own(leaf: np.ndarray, outline: Any) -> np.ndarray:
+            return leaf[fold, slot][tuple(map(slice, outline.shape))].copy()
+
+        return jax.tree.map(own, networks, like)
 
 
 # The state before the first step --------------------------------------------------------------------------
@@ -184,23 +188,21 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
         program: whose state it is.
         members: slot by slot.
         folds: what they are trained on.
-        given: for each slot the layers (weight, bias) to start from, or None.
+        given: for each slot the parts, as layers (weight, bias), to start from, or None.
     """
-    outputs = program.widths[-1]
+    design, outputs = program.design, program.outputs
     rules = tuple(rule for rule, _ in program.layout)
     begun = list(zip(folds.seeds, folds.own_features, strict=True))
 
     def network(fold: int, slot: int) -> Network:
         seed, inputs = begun[fold]
         if given[slot] is not None:
-            own = tuple(Layer(*(np.asarray(leaf, folds.dtype) for leaf in layer)) for layer in given[slot])
-            return _filled_up(own, program.widths[0])
-        member = members[slot]
+            own = design.network(given[slot], inputs, outputs)
+            return _filled_up(jax.tree.map(lambda leaf: np.asarray(leaf, folds.dtype), own), program)
+        member, image = members[slot], folds.data[fold].image_shape
         return folds.drawn(
-            (start_of(member, seed), inputs, program.widths),
-            lambda: _filled_up(
-                initial_network(member, seed, inputs, outputs, folds.dtype), program.widths[0]
-            ),
+            (start_of(member, seed), inputs, program.inputs, outputs),
+            lambda: _filled_up(initial_network(member, seed, inputs, outputs, folds.dtype, image), program),
         )
 
     def states(fold: int, slot: int) -> tuple[Any, ...]:
@@ -208,7 +210,7 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
             return jax.device_get(_first_states(rules, network(fold, slot)))
 
         seed, inputs = begun[fold]
-        key = (rules, start_of(members[slot], seed), inputs, program.widths)
+        key = (rules, start_of(members[slot], seed), inputs, program.inputs, outputs)
         return folds.drawn(key, made) if given[slot] is None else made()
 
     every = range(len(members))
@@ -221,11 +223,14 @@ def start(program: Program, members: Sequence[Member], folds: Folds, given: Sequ
     return PopulationState(*to_be_changed((networks, tuple(rule_states), networks, worst, worst)))
 
 
-def _filled_up(network: Network, inputs: int) -> Network:
-    """A network with weights of 0 for the features that its fold is filled up with."""
-    first, *others = network
-    weight = np.pad(first.weight, [(0, 0), (0, inputs - first.weight.shape[1])])
-    return (Layer(weight, first.bias), *others)
+def _filled_up(network: Network, program: Program) -> Network:
+    """A network with parameters of 0 for the features that its fold is filled up with."""
+
+    def filled(leaf: np.ndarray, like: Any) -> np.ndarray:
+        spare = [(0, most - own) for own, most in zip(leaf.shape, like.shape, strict=True)]
+        return np.pad(leaf, spare) if leaf.shape != like.shape else leaf
+
+    return jax.tree.map(filled, network, program.design.outline(program.inputs, program.outputs))
 
 
 def _grid(trees: Sequence[Sequence[Any]]) -> Any:

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from couloir.engine.architectures.mlp import Network, dropout, forward, trained_product
+from couloir.engine.architectures.architecture import Architecture, Network
+from couloir.engine.architectures.on_jax import JAX, TRAINED, dropout
 from couloir.engine.compilation import compiled
-from couloir.engine.losses import LossFunction, l1_penalty, l2_penalty
+from couloir.engine.losses import LossFunction, l1_penalty, l2_penalty, leaf_name
 from couloir.engine.machine import ROWS_SCORED_AT_ONCE, SIGNALS_SCORED_AT_ONCE
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.randomness import dropout_key, standard_normal, step_key
@@ -50,6 +51,7 @@ class TrainingData:
         target_scale: for regression, per output, one standardised unit in target units.
         sample_weights: weights of the training rows in the loss (class weights); None: all equal.
         validation_weights: weights of the validation rows in the scores; None: all equal.
+        image_shape: of images [height, width] that lie flat in the inputs; None: they are none.
     """
 
     task: str
@@ -59,6 +61,7 @@ class TrainingData:
     target_scale: np.ndarray | None = None
     sample_weights: np.ndarray | None = None
     validation_weights: np.ndarray | None = None
+    image_shape: tuple[int, ...] | None = None
 
 
 # One member -------------------------------------------------------------------------------------------
@@ -77,18 +80,23 @@ def member_loss(
     batch: tuple[Float[Array, "feature batch"], Array, Float[Array, "batch"]],
     regularization: Regularization,
     key: Array,
-    activation: str,
+    design: Architecture,
     loss: LossFunction,
 ) -> Float[Array, ""]:
     """One member's training loss: the weighted mean over the batch, plus its penalties.
 
-    Σ wᵢ lossᵢ / Σ wᵢ + λ₁ Σ|W| + λ₂ ½ΣW², the penalties over weights and not over biases.
+    Σ wᵢ lossᵢ / Σ wᵢ + λ₁ Σ|W| + λ₂ ½ΣW², the penalties over weights and not over biases. Where a network has
+    several heads, lossᵢ is the mean of theirs.
     """
     inputs, targets, weights = batch
     strength = regularization
     drop = None if strength.dropout is None else dropout(key, strength.dropout)
-    outputs = forward(network, inputs, activation, drop, trained_product)
-    total = jnp.sum(loss(outputs, targets) * weights) / jnp.sum(weights)
+    outputs = design.apply(TRAINED, network, inputs, drop)
+    if design.heads:
+        losses = jnp.mean(jax.vmap(loss, in_axes=(0, None))(outputs, targets), axis=0)
+    else:
+        losses = loss(outputs, targets)
+    total = jnp.sum(losses * weights) / jnp.sum(weights)
     if strength.l1 is not None:
         total += strength.l1 * l1_penalty(network)
     if strength.l2 is not None:
@@ -105,8 +113,8 @@ class Program:
 
     Attributes:
         layout: the rules with the number of slots each has, in the order of the slots.
-        widths: units of every layer, from the inputs to the outputs.
-        activation: of the hidden layers.
+        design: the networks' architecture.
+        inputs, outputs: numbers of features and of outputs.
         loss: what is minimised, besides penalties.
         task: "classification" or "regression".
         metric: by which a member's best weights are kept.
@@ -117,8 +125,9 @@ class Program:
     """
 
     layout: tuple[tuple[Rule, int], ...]
-    widths: tuple[int, ...]
-    activation: str
+    design: Architecture
+    inputs: int
+    outputs: int
     loss: LossFunction
     task: str
     metric: str
@@ -218,10 +227,22 @@ def step(
         lambda asked: _gradients(program, settings, asked, now, train),
     )
     networks = [
-        jax.tree.map(jnp.add, cut(state.networks, slots), change)
+        jax.tree.map(jnp.add, cut(state.networks, slots), _at_own_rates(program.design, change))
         for (_, slots), change in zip(segments(program.layout), changes, strict=True)
     ]
     return state._replace(networks=joined(networks), rule_states=rule_states), losses
+
+
+def _at_own_rates(design: Architecture, change: Network) -> Network:
+    """A rule's change, multiplied where the architecture says that an array learns faster or slower."""
+    if not design.rates:
+        return change
+
+    def scaled(path: tuple[Any, ...], leaf: Array) -> Array:
+        factor = design.rates.get(leaf_name(path), 1.0)
+        return leaf if factor == 1.0 else factor * leaf
+
+    return jax.tree_util.tree_map_with_path(scaled, change)
 
 
 def _gradients(
@@ -232,7 +253,7 @@ def _gradients(
     if program.noisy:
         key = step_key(settings.noise_key, now.step)
         inputs += settings.noise * standard_normal(key, inputs.shape, inputs.dtype)
-    one = partial(member_loss, activation=program.activation, loss=program.loss)
+    one = partial(member_loss, design=program.design, loss=program.loss)
     key_axis = None if program.one_restart else 0
 
     def with_key(network: Network, batch: Any, regularization: Regularization, key: Array) -> Array:
@@ -247,14 +268,15 @@ def score(
 ) -> dict[str, Float[Array, "part slot"]]:
     """Every metric of the task for every member on every part, with nothing switched off or added."""
     count = rows.inputs.shape[0]
-    signals = max(program.widths[1:]) * networks[0].bias.shape[0]
+    design, slots = program.design, jax.tree.leaves(networks)[0].shape[0]
+    signals = max(design.size(program.inputs, program.outputs).signals) * slots
     most = max(SIGNALS_SCORED_AT_ONCE // signals, ROWS_SCORED_AT_ONCE)
     block = math.ceil(count / math.ceil(count / most))  # even ones: the last is filled up
     padded = jnp.pad(rows.inputs, ((0, -count % block), (0, 0)))
     blocks = padded.reshape(-1, block, padded.shape[1])
 
     def answer(some: Float[Array, "block feature"]) -> Float[Array, "slot output block"]:
-        return jax.vmap(lambda network: forward(network, some.T, program.activation))(networks)
+        return jax.vmap(lambda network: design.answers(JAX, network, some.T, program.task))(networks)
 
     outputs = jnp.moveaxis(jax.lax.map(answer, blocks), 0, 2)
     outputs = outputs.reshape(*outputs.shape[:2], -1)[:, :, :count]

@@ -91,9 +91,21 @@ DEFAULT_LOSS: Mapping[str, str] = MappingProxyType({"classification": "cross_ent
 """The loss a task is trained on when none is named."""
 
 
+NO_WEIGHTS = frozenset(
+    {"bias", "scale", "slope", "entering", "leaving", "frequency", "phase", "shift", "fan"}
+)
+"""Names of arrays that are no weights: what is added, or what has another place than 0 to come back to."""
+
+
+def leaf_name(path: tuple[object, ...]) -> str:
+    """The name of a leaf of a parameter tree, of a field or a key; empty where it has none."""
+    names = (getattr(step, "name", None) or getattr(step, "key", None) for step in reversed(path))
+    return next((name for name in names if isinstance(name, str)), "")
+
+
 def is_weight(path: tuple[object, ...]) -> bool:
-    """Whether a leaf of a parameter tree is a weight: everything is, save a leaf named ``bias``."""
-    return not path or getattr(path[-1], "name", None) != "bias"
+    """Whether a leaf of a parameter tree is a weight: everything is, save leaves named in `NO_WEIGHTS`."""
+    return leaf_name(path) not in NO_WEIGHTS
 
 
 def weight_leaves(params: PyTree[Float[Array, "..."]]) -> list[Array]:
@@ -102,10 +114,10 @@ def weight_leaves(params: PyTree[Float[Array, "..."]]) -> list[Array]:
 
 
 def l1_penalty(params: PyTree[Float[Array, "..."]]) -> Float[Array, ""]:
-    """Σ |w| over weights, not biases; the step multiplies it by λ. Its slope at w = 0 is 0."""
+    """Σ |w| over weights, not biases or scales; the step multiplies it by λ. Its slope at w = 0 is 0."""
     return jnp.asarray(sum(jnp.sum(weight * jnp.sign(weight)) for weight in weight_leaves(params)))
 
 
 def l2_penalty(params: PyTree[Float[Array, "..."]]) -> Float[Array, ""]:
-    """½ Σ w² over weights, not biases; the step multiplies it by λ."""
+    """½ Σ w² over weights, not biases or scales; the step multiplies it by λ."""
     return jnp.asarray(0.5 * sum(jnp.sum(weight**2) for weight in weight_leaves(params)))

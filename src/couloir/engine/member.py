@@ -8,8 +8,8 @@ from typing import Any
 
 from jax.typing import DTypeLike
 
-from couloir.engine.architectures.layers import by_layer
-from couloir.engine.architectures.mlp import Network, initialise
+from couloir.engine.architectures.architecture import Architecture, Network
+from couloir.engine.architectures.registry import design
 from couloir.engine.optimizers import NUMBERS
 from couloir.engine.rule import Rule
 from couloir.engine.seeds import INITIAL, entropy
@@ -24,6 +24,7 @@ class Member:
         learning_rate: its α.
         numbers: others that it reads (β, β₁, β₂, ε, ρ, λ …), by name; those left out are its customary ones.
         encoding: how columns become inputs: of data that are given in several encodings, the one it reads.
+        architecture: how the network is laid out: a name in `couloir.engine.architectures.registry`.
         hidden: units of each hidden layer; empty for a linear model.
         activation: of the hidden layers: a name in `couloir.engine.activations.ACTIVATIONS`, or one for each
             with "-" between, as in "relu-tanh".
@@ -41,6 +42,7 @@ class Member:
     learning_rate: float
     numbers: Mapping[str, float] = field(default_factory=dict, hash=False)
     encoding: str = "standard"
+    architecture: str = "mlp"
     hidden: tuple[int, ...] = (64,)
     activation: str = "relu"
     loss: str = "cross_entropy"
@@ -58,10 +60,10 @@ class Member:
         """Raise an error for what does not fit together.
 
         Raises:
-            InputError: the activations are not as many as the hidden layers.
+            InputError: the architecture cannot be had with these hidden layers and activations.
             ValueError: a number that the rule does not read.
         """
-        by_layer(self.activation, len(self.hidden))
+        design(self.architecture, self.hidden, self.activation)
         if strangers := [name for name in self.numbers if name not in self.rule.defaults]:
             raise ValueError(f"The rule {self.rule.name} reads no {strangers[0]}.")
 
@@ -91,17 +93,25 @@ class Member:
             **plain,
         }
 
-    def widths(self, inputs: int, outputs: int) -> tuple[int, ...]:
-        """Units of every layer from the inputs to the outputs."""
-        return (inputs, *self.hidden, outputs)
+    @property
+    def design(self) -> Architecture:
+        """Its architecture, with hidden layers and activations."""
+        return design(self.architecture, self.hidden, self.activation)
 
 
 def start_of(member: Member, seed: int) -> tuple[Any, ...]:
     """What `initial_network` depends on besides the shapes: members alike in this start alike."""
-    return seed, member.restart, member.activation
+    return seed, member.restart, member.design
 
 
-def initial_network(member: Member, seed: int, inputs: int, outputs: int, dtype: DTypeLike) -> Network:
+def initial_network(
+    member: Member,
+    seed: int,
+    inputs: int,
+    outputs: int,
+    dtype: DTypeLike,
+    image_shape: tuple[int, ...] | None = None,
+) -> Network:
     """The weights that a member starts from in a run of a seed, as NumPy arrays.
 
     They depend on the run seed, the member's restart and the shapes alone, so that members of one restart
@@ -112,6 +122,7 @@ def initial_network(member: Member, seed: int, inputs: int, outputs: int, dtype:
         seed: the run seed.
         inputs, outputs: numbers of prepared features and of outputs.
         dtype: of the parameters.
+        image_shape: of images that lie flat in the features.
     """
     drawn_from = entropy(INITIAL, seed, member.restart)
-    return initialise(drawn_from, member.widths(inputs, outputs), member.activation, dtype)
+    return member.design.fitting(image_shape).initialise(drawn_from, inputs, outputs, dtype)

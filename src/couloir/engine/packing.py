@@ -60,10 +60,11 @@ def _packed(group: Sequence[ChunkTraining], number: int, sure: int, machine: Mac
     everybody, active, folds = *_members(group), group[0].stack
     if not active or len(active) == len(everybody):
         return None
-    widths, rows, batch = group[0].program.widths, max(folds.rows), group[0].chunk.cohort.batch_size
+    cohort, rows, program = group[0].chunk.cohort, max(folds.rows), group[0].program
+    size = cohort.size(program.inputs, program.outputs)
 
     def seconds(parts: Sequence[Chunk]) -> float:
-        return sum(epoch_seconds(part.trainings, widths, rows, batch, machine) for part in parts)
+        return sum(epoch_seconds(part.trainings, size, rows, cohort.batch_size, machine) for part in parts)
 
     now = seconds([chunk.chunk for chunk in group if chunk.training])
     budget = max(member.epochs for member in active.values())
@@ -71,7 +72,15 @@ def _packed(group: Sequence[ChunkTraining], number: int, sure: int, machine: Mac
     spare = {member.rule: number for number, member in everybody.items()}
     one_of_each = {chunk.chunk.folds: chunk.chunk for chunk in group}.values()
     same = [new for chunk in one_of_each for new in redealt(chunk, active, spare)]
-    fresh = plan_chunks(active, widths[0], widths[-1], machine, folds=folds.numbers, rounded=True)
+    fresh = plan_chunks(
+        active,
+        program.inputs,
+        program.outputs,
+        machine,
+        folds=folds.numbers,
+        rounded=True,
+        image_shape=cohort.image_shape,
+    )
     gains = [
         (ahead * (now - seconds(same)) - MOVING_SECONDS, same),
         (ahead * (now - seconds(fresh)) - compile_seconds(len(fresh[0].layout)), fresh),

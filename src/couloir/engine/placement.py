@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any
 
-from couloir.engine.architectures.mlp import parameter_count
+from couloir.engine.architectures.architecture import Architecture, Size
+from couloir.engine.architectures.registry import design
 from couloir.engine.machine import Machine
 from couloir.engine.member import Member
 from couloir.engine.rule import Rule
@@ -26,27 +26,38 @@ STRENGTHS = ("l1", "l2", "dropout")
 
 @dataclass(frozen=True)
 class Cohort:
-    """What the members of one compiled program share; the fields are those of `Member`."""
+    """What the members of one compiled program share; the fields are those of `Member`.
+
+    Besides them `image_shape`: of the images that they are trained on, if these are images.
+    """
 
     encoding: str
+    architecture: str
     hidden: tuple[int, ...]
     activation: str
     loss: str
     batch_size: int
     noise: float
+    image_shape: tuple[int, ...] | None = None
 
     @classmethod
-    def of(cls, member: Member) -> Cohort:
+    def of(cls, member: Member, image_shape: tuple[int, ...] | None = None) -> Cohort:
         """The cohort a member belongs to.
 
         The noise is part of it, though a change of its value compiles nothing: members that share σ
         share the noisy inputs too, and the first layer stays one wide product.
         """
-        return cls(**{each.name: getattr(member, each.name) for each in fields(cls)})
+        own = {each.name: getattr(member, each.name) for each in fields(cls) if each.name != "image_shape"}
+        return cls(**own, image_shape=image_shape)
 
-    def widths(self, inputs: int, outputs: int) -> tuple[int, ...]:
-        """Units of every layer from the inputs to the outputs."""
-        return (inputs, *self.hidden, outputs)
+    @property
+    def design(self) -> Architecture:
+        """The architecture of its networks."""
+        return design(self.architecture, self.hidden, self.activation).fitting(self.image_shape)
+
+    def size(self, inputs: int, outputs: int) -> Size:
+        """How large its networks are."""
+        return self.design.size(inputs, outputs)
 
 
 @dataclass(frozen=True)
@@ -80,8 +91,8 @@ class Chunk:
     def program(self) -> tuple[Any, ...]:
         """What tells its program from those of other chunks of the population."""
         cohort = self.cohort
-        shapes = (cohort.hidden, cohort.batch_size, self.layout, len(self.folds))
-        return (cohort.encoding, cohort.activation, cohort.loss, cohort.noise > 0, *shapes)
+        shapes = (cohort.batch_size, self.layout, len(self.folds))
+        return (cohort.encoding, cohort.design, cohort.loss, cohort.noise > 0, *shapes)
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ def plan_chunks(
     folds: Sequence[int] = (0,),
     rounded: bool = False,
     ahead: Sequence[Stage] = (Stage(1, 1),),
+    image_shape: tuple[int, ...] | None = None,
 ) -> list[Chunk]:
     """Group members into cohorts, and deal each cohort out over chunks of one layout.
 
@@ -116,14 +128,17 @@ def plan_chunks(
         rounded: round every rule's slots up to a power of two, so that few different programs come up
             as a population shrinks; the spare slots are padding.
         ahead: how the population will shrink, where that is known.
+        image_shape: of images that lie flat in the features.
     """
     numbered = members if isinstance(members, Mapping) else dict(enumerate(members))
     cohorts: dict[Cohort, dict[Rule, list[int]]] = {}
     for number, member in numbered.items():
-        cohorts.setdefault(Cohort.of(member), {}).setdefault(member.rule, []).append(number)
+        cohorts.setdefault(Cohort.of(member, image_shape), {}).setdefault(member.rule, []).append(number)
     chunks = []
     for cohort, members_by_rule in cohorts.items():
-        size = most or chunk_size(cohort.widths(inputs, outputs), machine.workers, cohort.noise > 0)
+        cohort.design.check(inputs, outputs)
+        networks = chunk_size(cohort.size(inputs, outputs).parameters, machine.workers, cohort.noise > 0)
+        size = most or networks
         everybody = [numbered[number] for own in members_by_rule.values() for number in own]
         like = Chunk(
             cohort,
@@ -260,8 +275,8 @@ def _dealt(
     return found
 
 
-def chunk_size(widths: Sequence[int], workers: int, noisy: bool = False) -> int:
-    """Networks to a chunk, at most, when chunks train side by side, one a core of the processor.
+def chunk_size(parameters: int, workers: int, noisy: bool = False) -> int:
+    """Networks of so many parameters to a chunk, at most, when chunks train side by side, one a core.
 
     About a quarter of a million parameters, but 4 to 128 networks: then the rules' state stays in the
     cache, and a core that has a chunk to itself loses no time in waiting for the others inside a product.
@@ -271,9 +286,9 @@ def chunk_size(widths: Sequence[int], workers: int, noisy: bool = False) -> int:
     time, and wants wide products.
     """
     if workers == 1:
-        return max(8, 2**27 // parameter_count(widths))
-    parameters = 2**19 if noisy else 2**18
-    return max(FEWEST, min(128, parameters // parameter_count(widths)))
+        return max(8, 2**27 // parameters)
+    fitting = 2**19 if noisy else 2**18
+    return max(FEWEST, min(128, fitting // parameters))
 
 
 # What it will take ----------------------------------------------------------------------------------------
@@ -298,21 +313,10 @@ NOISE_SECONDS = 2.5e-8
 as in others."""
 
 
-def step_flops(widths: Sequence[int]) -> int:
-    """Floating-point operations of one member's step, per sample.
-
-    A product of a layer with one sample is 2·inputs·outputs operations. The first layer takes two
-    products (forward, gradient of its weights), later ones a third (gradient of their inputs).
-    """
-    return sum(2 * a * b * (2 if i == 0 else 3) for i, (a, b) in enumerate(pairwise(widths)))
-
-
-def epoch_seconds(
-    networks: int, widths: Sequence[int], rows: int, batch_size: int, machine: Machine
-) -> float:
+def epoch_seconds(networks: int, size: Size, rows: int, batch_size: int, machine: Machine) -> float:
     """Predicted time of one epoch of so many networks side by side."""
     rate = machine.flops_per_core * machine.cores
-    return networks * rows * step_flops(widths) / rate + math.ceil(rows / batch_size) * SECONDS_PER_STEP
+    return networks * rows * size.flops / rate + math.ceil(rows / batch_size) * SECONDS_PER_STEP
 
 
 def compile_seconds(rules: int) -> float:
@@ -335,8 +339,8 @@ def compiled_fast(
     epochs = sum(stage.share * stage.epochs for stage in ahead)
     seconds: dict[tuple[Any, ...], float] = {}
     for chunk in chunks:
-        widths, batch = chunk.cohort.widths(inputs, outputs), chunk.cohort.batch_size
-        own = epochs * epoch_seconds(chunk.trainings, widths, rows, batch, machine)
+        size, batch = chunk.cohort.size(inputs, outputs), chunk.cohort.batch_size
+        own = epochs * epoch_seconds(chunk.trainings, size, rows, batch, machine)
         if chunk.cohort.noise > 0:  # drawn in each fold, once for all members
             own += epochs * len(chunk.folds) * rows * inputs * NOISE_SECONDS
         seconds[chunk.program] = seconds.get(chunk.program, 0.0) + own
@@ -375,10 +379,10 @@ def predict(
     """
     seconds, memory, compiled = 0.0, 2 * data_bytes, set()
     for chunk in chunks:
-        widths, batch = chunk.cohort.widths(inputs, outputs), chunk.cohort.batch_size
+        size, batch = chunk.cohort.size(inputs, outputs), chunk.cohort.batch_size
         epochs = max(members[number].epochs for number in chunk.slots)
-        seconds += epochs * epoch_seconds(chunk.trainings, widths, rows, batch, machine)
-        memory += 4 * chunk.trainings * (COPIES * parameter_count(widths) + 3 * batch * sum(widths[1:]))
+        seconds += epochs * epoch_seconds(chunk.trainings, size, rows, batch, machine)
+        memory += 4 * chunk.trainings * (COPIES * size.parameters + 3 * batch * sum(size.signals))
         if chunk.program not in compiled:
             compiled.add(chunk.program)
             seconds += compile_seconds(len(chunk.layout))

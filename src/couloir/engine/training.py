@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
 
 from couloir.engine import compilation
-from couloir.engine.architectures.mlp import Network
+from couloir.engine.architectures.architecture import Network
 from couloir.engine.chunks import ChunkTraining
 from couloir.engine.epochs import TrainingData
 from couloir.engine.folds import Folds
@@ -133,8 +132,8 @@ def train_population(
         on_epoch: called after every epoch; training ends when it returns True.
         chunk: networks that train side by side, about; None picks from the shapes.
         precision: of parameters and data, "float32" or "float64".
-        initial: for each member the layers (weight [output, input], bias [output]) that it starts from in
-            every fold, or None where it draws its own; None: all do.
+        initial: for each member the parts of the network that it starts from in every fold, as layers
+            (weight [output, input], bias [output]), or None where it draws its own; None: all do.
         to_the_end: stop nobody, and keep each member's last weights, whatever validation says of others: then
             its score on validation is as honest as one on rows that had no say.
         filled: fill small data up to one of few sizes, so that data of a few rows more or less need no
@@ -208,9 +207,13 @@ def _stack_folds(
     """Folds grouped by what tells their programs apart: encoding, and whether there is validation.
 
     Noise is drawn for every feature, those that would fill a fold up too: with it, folds that differ in
-    their number of features have programs of their own.
+    their number of features have programs of their own; so they have where an architecture demands it.
     """
-    noisy = {name for name in encoded if any(each.noise for each in readers(members, name).values())}
+
+    def exact(member: Member) -> bool:
+        return member.noise > 0 or not member.design.fillable
+
+    noisy = {name for name in encoded if any(map(exact, readers(members, name).values()))}
     by_shape: dict[Any, list[int]] = {}
     for name, folds in encoded.items():
         for number, fold in enumerate(folds):
@@ -239,7 +242,10 @@ def _laid_out(
     for folds in stacks:
         inputs, outputs = folds.features, folds.data[0].outputs
         own = readers(members, folds.encoding)
-        chunks = plan_chunks(own, inputs, outputs, machine, most, folds.numbers, ahead=ahead)
+        image = folds.data[0].image_shape
+        chunks = plan_chunks(
+            own, inputs, outputs, machine, most, folds.numbers, ahead=ahead, image_shape=image
+        )
         fast = compiled_fast(chunks, inputs, outputs, max(folds.rows), ahead, machine)
         found += [
             ChunkTraining(chunk, outcomes, folds, metric, briefly, to_the_end)
@@ -316,13 +322,17 @@ def _check_initial(members: Sequence[Member], encoded: Encoded, initial: Sequenc
     for member, layers in zip(members, initial, strict=True):
         own = encoded.get(None) or encoded[member.encoding]
         for data in own if layers is not None else ():
-            widths = (data.train.inputs.shape[1], *member.hidden, data.outputs)
-            found = [(np.shape(weight), np.shape(bias)) for weight, bias in layers]
-            if found != [((outputs, inputs), (outputs,)) for inputs, outputs in pairwise(widths)]:
+            inputs, outputs = data.train.inputs.shape[1], data.outputs
+            design = member.design.fitting(data.image_shape)
+            like = design.parts(design.outline(inputs, outputs))
+            found, wanted = (
+                [[np.shape(leaf) for leaf in part] for part in parts] for parts in (layers, like)
+            )
+            if found != wanted:
                 raise InputError(
-                    f"A network to start from has layers of the shapes {[shape for shape, _ in found]}, and "
-                    f"its member is {'-'.join(map(str, widths))}: give weights [output, input] and biases "
-                    "[output] of these widths."
+                    f"A network to start from has arrays of the shapes {found}, and its member is "
+                    f"{design.name} {'-'.join(map(str, (inputs, *member.hidden, outputs)))}: give weights "
+                    "[output, input] and biases [output] of these widths."
                 )
 
 

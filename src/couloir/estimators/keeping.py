@@ -88,9 +88,9 @@ def in_a_row(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return np.asarray((values / scale).ravel())
 
 
-def plain_layers(outcome: Outcome) -> list[tuple[np.ndarray, np.ndarray]]:
-    """A member's layers (weight, bias), in a form that can be read back without JAX."""
-    return [(layer.weight, layer.bias) for layer in outcome.network]
+def plain_layers(outcome: Outcome) -> list[tuple[np.ndarray, ...]]:
+    """The parts of a member's network, in a form that can be read back without JAX."""
+    return list(outcome.member.design.parts(outcome.network))
 
 
 def keep(
@@ -113,15 +113,16 @@ def keep(
     estimator.loss_curve_ = [scores[default] for scores in winner.training]
     estimator.validation_curve_ = [scores[metric] for scores in winner.validation]
     inputs = {name: len(preparation.feature_names) for name, preparation in preparations.items()}
-    outputs = len(winner.network[-1].bias)
     estimator.leaderboard_ = leaderboard(
-        outcomes, metric, lambda member: member.widths(inputs[member.encoding], outputs)
+        outcomes,
+        metric,
+        lambda member: member.design.size(inputs[member.encoding], model.answer_width).parameters,
     )
 
 
 def model_of(outcome: Outcome, preparations: Mapping[str, Preparation], scaling: Scaling | None) -> Model:
     """A member's model; for regression its last layer answers in target units, whatever their number."""
-    model = from_network(outcome.network, outcome.member.activation, preparations[outcome.member.encoding])
+    model = from_network(outcome.network, outcome.member.design, preparations[outcome.member.encoding])
     if scaling is None:
         return model
     (weight, bias), scale = model.layers[-1], scaling.scale

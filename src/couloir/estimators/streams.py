@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 from couloir.data.encodings import ENCODINGS
+from couloir.engine.architectures.architecture import Architecture
 from couloir.engine.chunks import ChunkTraining, to_be_changed
 from couloir.engine.epochs import TrainingData
 from couloir.engine.folds import Folds
@@ -29,7 +30,7 @@ from couloir.engine.placement import plan_chunks
 from couloir.engine.training import advance, engine, readers
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
-from couloir.model.forward import signals
+from couloir.model.forward import outputs
 from couloir.model.predictor import softmax
 from couloir.selection.choosing import none_left
 from couloir.selection.evaluation import log_losses
@@ -139,8 +140,11 @@ def _networks_of_fit(estimator: Any, members: Sequence[Member]) -> list[Any] | N
     if own is not None and estimator._encodings == [member.encoding for member in members]:
         return list(own)
     winner = estimator._network
-    alike = tuple(len(bias) for _, bias in winner[:-1]), estimator.winner_["encoding"]
-    return [winner if (member.hidden, member.encoding) == alike else None for member in members]
+    alike = [estimator.winner_.get(name, "mlp") for name in ("architecture", "hidden", "encoding")]
+    return [
+        winner if [member.architecture, list(member.hidden), member.encoding] == alike else None
+        for member in members
+    ]
 
 
 def _one_pass(
@@ -211,16 +215,16 @@ def _judge_before(
     for part in parts:
         networks = jax.device_get(part.state.networks)
         for slot, number in enumerate(part.chunk.slots):
-            layers = [(layer.weight[0, slot], layer.bias[0, slot]) for layer in networks]
-            name = part.members[slot].encoding
-            scores[number] = _loss(layers, part.chunk.cohort.activation, data[name], asked[name])
+            network, name = part.network(networks, 0, slot), part.members[slot].encoding
+            scores[number] = _loss(network, part.program.design, data[name], asked[name])
     before = carried["before"]
     carried["before"] = scores if before is None else (1 - FORGETTING) * before + FORGETTING * scores
 
 
-def _loss(layers: Sequence[Any], activation: str, data: TrainingData, asked: np.ndarray) -> float:
+def _loss(network: Any, design: Architecture, data: TrainingData, asked: np.ndarray) -> float:
     """A network's weighted mean log loss, or squared error in standardised units, on the rows."""
-    answers = signals(layers, np.asarray(asked, np.float64), activation)[-1]
+    parts, inputs = design.parts(network), np.asarray(asked, np.float64)
+    answers = outputs(design, parts, inputs, data.outputs, data.task)
     if data.task == "classification":
         losses = log_losses(softmax(answers), data.train.targets)
     else:

@@ -1,6 +1,6 @@
 """Dropout, draw by draw: which hidden units of a small network a training step switches off.
 
-The masks are those of `couloir.engine.architectures.mlp.dropout`, as the training program draws them.
+The masks are those of `couloir.engine.architectures.on_jax.dropout`, as the training program draws them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from couloir.engine import compilation
-from couloir.engine.architectures.mlp import dropout, parameter_count
+from couloir.engine.architectures.mlp import parameter_count
+from couloir.engine.architectures.on_jax import dropout
 from couloir.engine.randomness import key_of, step_key
 from couloir.errors import InputError
 

@@ -28,7 +28,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from couloir.engine import seeds
-from couloir.engine.architectures.mlp import Network, forward
+from couloir.engine.architectures.mlp import Network
+from couloir.engine.architectures.on_jax import forward
 from couloir.engine.compilation import cached
 from couloir.engine.epochs import Part
 from couloir.engine.losses import LOSSES

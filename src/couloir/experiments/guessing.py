@@ -27,9 +27,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from couloir.engine.activations import NORMAL_VARIANCE
-from couloir.engine.architectures.layers import by_layer
-from couloir.engine.architectures.mlp import Layer, Network, forward, initialise, parameter_count
+from couloir.engine.architectures.layers import NORMAL_VARIANCE, by_layer
+from couloir.engine.architectures.mlp import Layer, Network, initialise, parameter_count
+from couloir.engine.architectures.on_jax import forward
 from couloir.engine.compilation import cached
 from couloir.engine.epochs import Part
 from couloir.engine.losses import LOSSES

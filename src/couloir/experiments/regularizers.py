@@ -187,7 +187,7 @@ def _treated(
 
 def loss_on(problem: Problem, network: Network, member: Member, rows: np.ndarray) -> float:
     """A network's log loss, or mean squared error in squared target units, on rows of the data set."""
-    model = from_network(network, member.activation, problem.preparation)
+    model = from_network(network, member.design, problem.preparation)
     answers, truth = model.answers(problem.dataset.rows(rows)), problem.truth(rows)
     if problem.dataset.classes is None:
         return float(np.mean((truth - answers) ** 2))

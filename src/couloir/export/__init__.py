@@ -7,8 +7,9 @@
 - **model.safetensors**: the weights, with everything else in the JSON file of the same name beside it. For
   programs of one's own: `network0.layer0.weight` is [output, input], the JSON's `preparations` say what is
   done to each raw column (`couloir.data.encodings.column.ColumnPreparation` explains every entry), `networks`
-  which preparation and activation each network has, and `weights` and `temperature`, where they are there,
-  how several are averaged. `couloir.model.load_model` reads the pair back.
+  which architecture, activation and preparation each network has and what its arrays are called, and
+  `weights` and `temperature`, where they are there, how several are averaged. `couloir.model.load_model`
+  reads the pair back.
 """
 
 from __future__ import annotations

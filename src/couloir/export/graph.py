@@ -33,6 +33,7 @@ from couloir.data.columns import WRITTEN_KINDS
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.layers import by_layer
 from couloir.export.activations import ACTIVATIONS
+from couloir.export.network import ONNX, Signal
 from couloir.export.nodes import Nodes
 from couloir.export.preparing import prepared
 from couloir.model.predictor import Ensemble, Model, Predictor
@@ -132,6 +133,16 @@ def _answers(nodes: Nodes, model: Predictor, cells: Mapping[str, str]) -> str:
 
 def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> str:
     """What one network answers to features that stand in this order."""
+    preparation = network.preparation
+    signal = (_layers if network.architecture is None else _written)(nodes, network, features, order)
+    if preparation.classes is not None:
+        return nodes.add("Softmax", signal, axis=1)
+    signal = nodes.add("Mul", signal, nodes.constant(float(preparation.target_scale)))
+    return nodes.add("Add", signal, nodes.constant(float(preparation.target_mean)))
+
+
+def _layers(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> str:
+    """The outputs [sample, output] of a multilayer perceptron, rows as they lie."""
     signal, names = features, (*by_layer(network.activation, len(network.layers) - 1), "linear")
     for number, ((weight, bias), name) in enumerate(zip(network.layers, names, strict=True)):
         factor = np.asarray(weight, np.float64).T
@@ -139,11 +150,18 @@ def _network(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> 
         signal = nodes.add("MatMul", signal, nodes.constant(factor))
         signal = nodes.add("Add", signal, nodes.constant(np.asarray(bias, np.float64)))
         signal = ACTIVATIONS[name](nodes, signal)
-    preparation = network.preparation
-    if preparation.classes is not None:
-        return nodes.add("Softmax", signal, axis=1)
-    signal = nodes.add("Mul", signal, nodes.constant(float(preparation.target_scale)))
-    return nodes.add("Add", signal, nodes.constant(float(preparation.target_mean)))
+    return signal
+
+
+def _written(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> str:
+    """The outputs [sample, output] of another architecture, as it is written, with rows as columns."""
+    if not np.array_equal(order, np.arange(len(order))):
+        features = nodes.add("Gather", features, nodes.constant(np.argsort(order)), axis=1)
+    columns = Signal(nodes, nodes.add("Transpose", features, perm=[1, 0]))
+    parts = [[np.asarray(leaf, np.float64) for leaf in part] for part in network.layers]
+    own = network.design.network(parts, len(order), network.answer_width)
+    answers = network.design.answers(ONNX, own, columns, network.preparation.task)
+    return nodes.add("Transpose", answers.name, perm=[1, 0])
 
 
 def _outputs(nodes: Nodes, model: Predictor, answers: str, real: int) -> list[onnx.ValueInfoProto]:

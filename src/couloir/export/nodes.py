@@ -18,7 +18,20 @@ ML = "ai.onnx.ml"
 
 SINCE: Mapping[str, int] = MappingProxyType(
     {
-        **dict.fromkeys(("ArgMax", "Flatten", "Gather", "MatMul", "Not", "Softmax"), 1),
+        **dict.fromkeys(
+            (
+                "ArgMax",
+                "Flatten",
+                "Gather",
+                "MatMul",
+                "Not",
+                "ReduceMax",
+                "ReduceMean",
+                "Softmax",
+                "Transpose",
+            ),
+            1,
+        ),
         "Concat": 4,
         "Reshape": 5,
         **dict.fromkeys(("Abs", "Cast", "Exp", "Floor", "Log", "Neg", "Relu", "Sigmoid", "Sqrt", "Tanh"), 6),

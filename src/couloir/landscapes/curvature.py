@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from couloir.engine import compilation, seeds
-from couloir.engine.architectures.mlp import Network, forward
+from couloir.engine.architectures.architecture import Architecture, Network
+from couloir.engine.architectures.on_jax import JAX
 from couloir.engine.losses import LOSSES
 from couloir.engine.training import numerics
 from couloir.errors import InputError
@@ -154,7 +155,7 @@ class Derivatives:
         device = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, measure.precision))
         with compilation.cached(), numerics(measure.precision):
             at, direction = device(self.network), device(shaped(vector, self.network))
-            sums = partial(_sums_on_rows, at, direction, activation=measure.activation, loss=measure.loss)
+            sums = partial(_sums_on_rows, at, direction, design=measure.design, loss=measure.loss)
             first, second = summed(
                 lambda rows: np.stack([flattened(tree) for tree in sums(rows)]), self.rows, measure.precision
             )
@@ -162,14 +163,15 @@ class Derivatives:
         return factor * first, factor * second
 
 
-@partial(jax.jit, static_argnames=("activation", "loss"))
+@partial(jax.jit, static_argnames=("design", "loss"))
 def _sums_on_rows(
-    network: Network, direction: Network, rows: RowBlocks, *, activation: str, loss: str
+    network: Network, direction: Network, rows: RowBlocks, *, design: Architecture, loss: str
 ) -> tuple[Any, Any]:
     """The gradient of the loss summed over some rows, and its derivative along a direction."""
 
     def total(some: Network, block: RowBlocks) -> Float[Array, ""]:
-        losses = LOSSES[loss].per_sample(forward(some, block.inputs.T, activation), block.targets.T)
+        outputs = design.answers(JAX, some, block.inputs.T, LOSSES[loss].task)
+        losses = LOSSES[loss].per_sample(outputs, block.targets.T)
         return jnp.sum(losses * block.weights)
 
     def add(so_far: Any, block: RowBlocks) -> tuple[Any, None]:

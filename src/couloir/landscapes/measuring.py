@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from couloir.engine.architectures.architecture import Architecture
 from couloir.engine.losses import LOSSES
 from couloir.engine.machine import Machine
 from couloir.engine.training import Precision, numerics
@@ -30,7 +31,7 @@ class Measure:
     Attributes:
         inputs: prepared rows [sample, feature].
         targets: class numbers [sample], or standardised values [sample, output].
-        activation: of the hidden layers.
+        design: the network's architecture.
         loss: a name in `couloir.engine.losses.LOSSES`; it is averaged over the rows, without penalties.
         scale: what the mean is multiplied by: for squared errors in target units, the square of what one
             standardised unit is.
@@ -39,7 +40,7 @@ class Measure:
 
     inputs: np.ndarray
     targets: np.ndarray
-    activation: str
+    design: Architecture
     loss: str
     scale: float = 1.0
     precision: Precision = "float32"

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import jax
 import numpy as np
 
 from couloir.engine import seeds
-from couloir.engine.architectures.mlp import Layer, Network
+from couloir.engine.architectures.architecture import Network
+from couloir.engine.architectures.layers import Layer
 from couloir.errors import InputError
 
 COLLINEAR = 1e-6
@@ -43,10 +46,7 @@ class Plane:
 
     def at(self, x: float, y: float) -> Network:
         """The network at a point."""
-        return tuple(
-            Layer(*(c + x * u + y * v for c, u, v in zip(*layers, strict=True)))
-            for layers in zip(self.centre, self.first, self.second, strict=True)
-        )
+        return jax.tree.map(lambda c, u, v: c + x * u + y * v, self.centre, self.first, self.second)
 
     def coordinates(self, networks: Sequence[Network]) -> np.ndarray:
         """Where networks fall on the plane, [network, 2]: the nearest point to each, by least squares."""
@@ -67,13 +67,15 @@ class Plane:
 
 def flattened(network: Network) -> np.ndarray:
     """All parameters in a row, [parameter] float64: layer by layer, weights row by row, then biases."""
-    return np.concatenate([np.asarray(leaf, np.float64).ravel() for layer in network for leaf in layer])
+    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(network)])
 
 
 def shaped(vector: np.ndarray, like: Network) -> Network:
     """The inverse of `flattened`: a row of parameters in the shapes of a network."""
-    parts = iter(np.split(vector, np.cumsum([leaf.size for layer in like for leaf in layer])[:-1]))
-    return tuple(Layer(*(next(parts).reshape(leaf.shape) for leaf in layer)) for layer in like)
+    leaves, structure = jax.tree.flatten(like)
+    parts = np.split(vector, np.cumsum([leaf.size for leaf in leaves])[:-1])
+    own = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(structure, own)
 
 
 def random_plane(centre: Network, seed: int = 0) -> Plane:
@@ -82,7 +84,8 @@ def random_plane(centre: Network, seed: int = 0) -> Plane:
     Each direction is drawn from the standard normal distribution; then the row of every neuron, its bias
     included as one more weight (on an input that is always 1), is scaled to the length of the trained
     row. One unit thus changes every neuron by as much as it is long, however the network's scale is
-    divided among its layers. (Li et al. normalise convolution filters and leave biases as they are.)
+    divided among its layers. (Li et al. normalise convolution filters and leave biases as they are.) Of
+    arrays that make no such layer each row is a neuron's, and one without rows is scaled as a whole.
 
     Args:
         centre: the trained network.
@@ -96,13 +99,19 @@ def random_plane(centre: Network, seed: int = 0) -> Plane:
 
 def _normalised(centre: Network, generator: np.random.Generator) -> Network:
     """One random direction whose neurons are as long as those of the network."""
-    layers = []
-    for weight, bias in _doubled(centre):
-        trained = np.column_stack([weight, bias])
-        drawn = generator.standard_normal(trained.shape)
-        drawn *= (np.linalg.norm(trained, axis=1) / np.linalg.norm(drawn, axis=1))[:, None]
-        layers.append(Layer(drawn[:, :-1], drawn[:, -1]))
-    return tuple(layers)
+
+    def drawn(trained: np.ndarray) -> np.ndarray:
+        found = generator.standard_normal(trained.shape)
+        lengths = (np.linalg.norm(each, axis=-1, keepdims=True) for each in (trained, found))
+        return found * np.divide(*lengths)
+
+    def of_layer(part: Any) -> Any:
+        if not isinstance(part, Layer):
+            return drawn(np.atleast_1d(part)).reshape(part.shape)
+        rows = drawn(np.column_stack(part))
+        return Layer(rows[:, :-1], rows[:, -1])
+
+    return jax.tree.map(of_layer, _doubled(centre), is_leaf=lambda part: isinstance(part, Layer))
 
 
 def principal_plane(networks: Sequence[Network], centre: Network | None = None) -> Plane:
@@ -192,4 +201,4 @@ def eigenvector_plane(centre: Network, vectors: np.ndarray) -> Plane:
 
 def _doubled(network: Network) -> Network:
     """The same network in float64."""
-    return tuple(Layer(*(np.asarray(leaf, np.float64) for leaf in layer)) for layer in network)
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), network)

@@ -6,8 +6,9 @@ pre-activations are affine in the two coordinates,
     (W + x·U + y·V) X + (b + x·u + y·v) = (W X + b) + x (U X + u) + y (V X + v),
 
 so the three products with the data are made once for a block of rows, and a point costs only the layers
-after the first. Blocks of rows are small enough that they and the hidden signals stay in the processor's
-cache while all points pass over them.
+after the first. (That is so of multilayer perceptrons; of other architectures every point is a whole
+network.) Blocks of rows are small enough that they and the hidden signals stay in the processor's cache while
+all points pass over them.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from jaxtyping import Array, Float
 
 from couloir.engine import compilation
 from couloir.engine.activations import ACTIVATIONS
+from couloir.engine.architectures.architecture import Architecture, Network
 from couloir.engine.architectures.layers import BETWEEN, by_layer
-from couloir.engine.architectures.mlp import Layer, Network, forward
+from couloir.engine.architectures.mlp import MLP, Layer
+from couloir.engine.architectures.on_jax import JAX, forward
 from couloir.engine.losses import LOSSES
 from couloir.engine.training import numerics
 from couloir.errors import InputError
 from couloir.landscapes.measuring import ROWS_AT_ONCE, Measure, OnProgress, RowBlocks, in_calls, summed
-from couloir.landscapes.planes import Plane
+from couloir.landscapes.planes import Plane, flattened
 
 MOST_NUMBERS = 2**18
 """Numbers in the widest layer's signals of the points that pass a block together: 1 MiB in float32."""
@@ -120,6 +123,8 @@ def heights(
     plane: Plane, points: np.ndarray, measure: Measure, on_progress: OnProgress | None = None
 ) -> Heights:
     """The loss at points [point, 2] of a plane."""
+    if not isinstance(measure.design, MLP):
+        return _one_by_one(plane, points, measure, on_progress)
     with compilation.cached(), numerics(measure.precision):
         layers = [
             tuple(jnp.asarray(np.stack(leaves), measure.precision) for leaves in zip(*three, strict=True))
@@ -130,8 +135,27 @@ def heights(
         chunk = min(chunk, _power_of_two(len(points)))
         filled = np.concatenate([points, np.repeat(points[-1:], -len(points) % chunk, axis=0)])
         chunks = jnp.asarray(filled.reshape(-1, chunk, 2), measure.precision)
-        sums = partial(_sums_on_plane, layers, chunks, activation=measure.activation, loss=measure.loss)
+        sums = partial(
+            _sums_on_plane, layers, chunks, activation=measure.design.activation, loss=measure.loss
+        )
         return _over_rows(sums, measure, len(points), on_progress)
+
+
+def _one_by_one(
+    plane: Plane, points: np.ndarray, measure: Measure, on_progress: OnProgress | None
+) -> Heights:
+    """The loss at points of a plane through networks of any architecture, some networks at a time."""
+    found = []
+    size = len(flattened(plane.centre))
+    chunk = min(_power_of_two(MOST_NUMBERS // size), _power_of_two(len(points)))
+    filled = np.concatenate([points, np.repeat(points[-1:], -len(points) % chunk, axis=0)])
+    for done in range(0, len(filled), chunk):
+        found.append(heights_of([plane.at(*point) for point in filled[done : done + chunk]], measure))
+        if on_progress is not None:
+            on_progress(done + chunk, len(filled))
+    losses = np.concatenate([each.losses for each in found])[: len(points)]
+    shares = [each.accuracies for each in found if each.accuracies is not None]
+    return Heights(losses, np.concatenate(shares)[: len(points)] if shares else None)
 
 
 def _power_of_two(limit: int) -> int:
@@ -143,7 +167,7 @@ def heights_of(networks: Sequence[Network], measure: Measure) -> Heights:
     """The loss of networks of one shape, wherever they are: what a path's points truly have."""
     with compilation.cached(), numerics(measure.precision):
         stacked = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves), measure.precision), *networks)
-        sums = partial(_sums_of_networks, stacked, activation=measure.activation, loss=measure.loss)
+        sums = partial(_sums_of_networks, stacked, design=measure.design, loss=measure.loss)
         return _over_rows(sums, measure, len(networks), None)
 
 
@@ -198,15 +222,16 @@ def _sums_on_plane(
     return jnp.moveaxis(jax.lax.map(over_block, rows), -1, 0)
 
 
-@partial(jax.jit, static_argnames=("activation", "loss"))
+@partial(jax.jit, static_argnames=("design", "loss"))
 def _sums_of_networks(
-    networks: Network, rows: RowBlocks, *, activation: str, loss: str
+    networks: Network, rows: RowBlocks, *, design: Architecture, loss: str
 ) -> Float[Array, "2 block network"]:
     """The same for networks that have nothing in common."""
 
     def over_block(block: RowBlocks) -> Array:
         def of_network(network: Network) -> Array:
-            return _judged(forward(network, block.inputs.T, activation), block, loss)
+            outputs = design.answers(JAX, network, block.inputs.T, LOSSES[loss].task)
+            return _judged(outputs, block, loss)
 
         return jax.vmap(of_network)(networks)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from couloir.engine.architectures.mlp import Network
+from couloir.engine.architectures.architecture import Network
 from couloir.landscapes.curvature import Eigenpairs
 from couloir.landscapes.measuring import Measure
 from couloir.landscapes.planes import Plane, eigenvector_plane, flattened

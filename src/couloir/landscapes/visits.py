@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from couloir.engine.architectures.mlp import Network
+from couloir.engine.architectures.architecture import Network
 from couloir.engine.epochs import TrainingData
 from couloir.engine.member import Member, initial_network
 from couloir.engine.training import Callback, Progress, train_population
@@ -57,7 +57,10 @@ def visited(
     if epochs < 1:
         raise InputError(f"A path of {epochs} epochs goes nowhere: give 1 or more.")
     inputs = data.train.inputs.shape[1]
-    begins = [initial_network(member, seed, inputs, data.outputs, np.float32) for member in members]
+    begins = [
+        initial_network(member, seed, inputs, data.outputs, np.float32, data.image_shape)
+        for member in members
+    ]
     ways = [Visits(member, [0], [begin]) for member, begin in zip(members, begins, strict=True)]
 
     def note(progress: Progress) -> bool:

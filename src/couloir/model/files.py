@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from couloir.data.preparation import Preparation
+from couloir.engine.architectures.registry import design
 from couloir.model.predictor import Ensemble, Model, Predictor
 
-MODEL_VERSION = 2
-"""Version of the files that are written; `load_model` reads the one before, too."""
+MODEL_VERSION = 3
+"""Version of the files that are written; `load_model` reads those before, too."""
 
 
 def stored(model: Predictor) -> tuple[bytes, bytes]:
@@ -24,15 +25,24 @@ def stored(model: Predictor) -> tuple[bytes, bytes]:
     preparations = {id(model.preparation): model.preparation}
     for number, network in enumerate(model.all_networks()):
         preparations.setdefault(id(network.preparation), network.preparation)
-        for layer, pair in enumerate(network.layers):
-            for name, values in zip(_names(number, layer), pair, strict=True):
-                tensors[name] = np.ascontiguousarray(values)
-        place = list(preparations).index(id(network.preparation))
-        own = {"activation": network.activation, "layers": len(network.layers), "preparation": place}
-        networks.append(own)
+        names = network.design.names(network.layers)
+        for part, (own, values) in enumerate(zip(names, network.layers, strict=True)):
+            tensors |= {
+                _name(number, part, name): np.asarray(each, order="C")
+                for name, each in zip(own, values, strict=True)
+            }
+        networks.append(
+            {
+                "architecture": network.design.name,
+                "hidden": list(network.design.hidden),
+                "activation": network.activation,
+                "layers": names,
+                "preparation": list(preparations).index(id(network.preparation)),
+            }
+        )
     for place, preparation in enumerate(preparations.values()):
-        for name, values in preparation.arrays.items():
-            tensors[f"preparation{place}.{name}"] = np.ascontiguousarray(values)
+        for name, array in preparation.arrays.items():
+            tensors[f"preparation{place}.{name}"] = np.ascontiguousarray(array)
     average = {}
     if isinstance(model, Ensemble):
         average = {"weights": list(model.weights), "temperature": model.temperature}
@@ -65,17 +75,25 @@ def load_model(folder: Path, name: str = "model") -> Model | Ensemble:
     tensors = load_file(folder / f"{name}.safetensors")
     if description["model_version"] == 1:
         description, tensors = _from_version_1(description, tensors)
+    if description["model_version"] == 2:
+        description = _from_version_2(description)
     if description["model_version"] != MODEL_VERSION:
-        raise ValueError(f"model version {description['model_version']!r} is not 1 or {MODEL_VERSION}")
+        raise ValueError(f"model version {description['model_version']!r} is not 1 to {MODEL_VERSION}")
     preparations = [
         Preparation.from_json(each, _under(f"preparation{place}.", tensors))
         for place, each in enumerate(description["preparations"])
     ]
     networks = []
     for number, own in enumerate(description["networks"]):
-        names = [_names(number, layer) for layer in range(own["layers"])]
-        layers = tuple((tensors[weight], tensors[bias]) for weight, bias in names)
-        networks.append(Model(layers, own["activation"], preparations[own["preparation"]]))
+        layers = tuple(
+            tuple(tensors[_name(number, part, name)] for name in names)
+            for part, names in enumerate(own["layers"])
+        )
+        preparation, architecture = preparations[own["preparation"]], None
+        if own["architecture"] != "mlp":
+            architecture = design(own["architecture"], tuple(own["hidden"]), own["activation"])
+            architecture = architecture.fitting(preparation.image_shape)
+        networks.append(Model(layers, own["activation"], preparation, architecture))
     if "weights" not in description:
         return networks[0]
     weights = tuple(description["weights"])
@@ -96,6 +114,15 @@ def _under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return {name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)}
 
 
-def _names(network: int, layer: int) -> tuple[str, str]:
-    """What a layer's weight and bias are called in the file."""
-    return f"network{network}.layer{layer}.weight", f"network{network}.layer{layer}.bias"
+def _from_version_2(description: dict[str, Any]) -> dict[str, Any]:
+    """What version 2 wrote of multilayer perceptrons, which were all that it knew, as version 3 has it."""
+    plain = {"architecture": "mlp", "hidden": []}
+    networks = [
+        {**own, **plain, "layers": [["weight", "bias"]] * own["layers"]} for own in description["networks"]
+    ]
+    return {**description, "model_version": 3, "networks": networks}
+
+
+def _name(network: int, part: int, name: str) -> str:
+    """What an array of a part of a network is called in the file."""
+    return f"network{network}.layer{part}.{name}"

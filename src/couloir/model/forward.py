@@ -1,4 +1,7 @@
-"""The forward pass in NumPy: nothing is compiled, and no JAX imported."""
+"""The forward pass in NumPy: nothing is compiled, and no JAX imported.
+
+A multilayer perceptron has a pass of its own, made for many rows; others run as they are written, in NumPy.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from couloir.engine.architectures.architecture import Architecture, Operations
 from couloir.engine.architectures.layers import by_layer
+from couloir.engine.architectures.mlp import MLP
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -71,3 +76,39 @@ def signals(
         signal = ACTIVATIONS[name](signal @ np.asarray(weight).T + np.asarray(bias))
         found.append(signal)
     return found
+
+
+NUMPY = Operations(
+    entering=np.matmul,
+    product=np.matmul,
+    activation=lambda name, signal: ACTIVATIONS[name](signal.copy()),  # some write over what they get
+    exp=np.exp,
+    log=np.log,
+    sqrt=np.sqrt,
+    cos=np.cos,
+    mean=lambda signal, axis: np.mean(signal, axis, keepdims=True),
+    most=lambda signal, axis: np.max(signal, axis, keepdims=True),
+    reshape=np.reshape,
+    transpose=np.transpose,
+    concatenate=np.concatenate,
+    constant=lambda parameter: parameter,
+)
+"""What architectures compute with, in NumPy."""
+
+
+def outputs(
+    design: Architecture, parts: Sequence[Sequence[np.ndarray]], inputs: np.ndarray, count: int, task: str
+) -> np.ndarray:
+    """What a network of any architecture answers, [row, output].
+
+    Args:
+        design: its architecture.
+        parts: its parts as plain sequences of arrays.
+        inputs: prepared rows [row, feature]; where all is in float64, so are the answers.
+        count: outputs.
+        task: "classification" or "regression".
+    """
+    if isinstance(design, MLP):
+        return signals([(weight, bias) for weight, bias in parts], inputs, design.activation)[-1]
+    network = design.network(parts, inputs.shape[1], count)
+    return np.asarray(design.answers(NUMPY, network, inputs.T, task)).T

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from couloir.data.preparation import Preparation
+from couloir.engine.architectures.architecture import Architecture
+from couloir.engine.architectures.mlp import MLP
 from couloir.errors import InputError
-from couloir.model.forward import signals
+from couloir.model.forward import outputs as answered
 from couloir.model.tiles import in_tiles
 
 
@@ -42,12 +44,13 @@ class Predictor(ABC):
     @property
     def widest(self) -> int:
         """The inputs or outputs of the widest layer of all networks."""
-        return max(max(np.shape(weight)) for network in self.all_networks() for weight, _ in network.layers)
+        return max(network.cells for network in self.all_networks())
 
     @property
     def answer_width(self) -> int:
         """Numbers that a row is answered with: its classes, or its outputs."""
-        return len(self.all_networks()[0].layers[-1][1])
+        network = self.all_networks()[0]
+        return network.design.outputs(network.layers) or len(network.preparation.classes or (None,))
 
     def answers(self, features: Any) -> np.ndarray:
         """Class probabilities [sample, class], or values in target units, for raw features.
@@ -88,24 +91,41 @@ class Model(Predictor):
     """A network and what prepares its rows.
 
     Attributes:
-        layers: (weight [output, input], bias [output]), first to last.
+        layers: the network's parts, first to last: of a multilayer perceptron (weight [output, input],
+            bias [output]).
         activation: of the hidden layers: a name in `ACTIVATIONS`, or one for each with "-" between.
         preparation: from raw rows to inputs, and from outputs to answers.
+        architecture: the network's, where it is no multilayer perceptron.
     """
 
-    layers: tuple[tuple[np.ndarray, np.ndarray], ...]
+    layers: tuple[tuple[np.ndarray, ...], ...]
     activation: str
     preparation: Preparation
+    architecture: Architecture | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: the folded layers are made anew."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
-    def _folded(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The layers in float64, with the preparation's scales in the first."""
-        layers = (self.preparation.folded(*self.layers[0]), *self.layers[1:])
-        return [(np.asarray(weight, np.float64), np.asarray(bias, np.float64)) for weight, bias in layers]
+    def design(self) -> Architecture:
+        """The network's architecture."""
+        return self.architecture or MLP(tuple(len(layer[1]) for layer in self.layers[:-1]), self.activation)
+
+    @property
+    def cells(self) -> int:
+        """The inputs, or what a row becomes in the widest layer, whichever are more."""
+        inputs = len(self.preparation.feature_names) if self.architecture else self.layers[0][0].shape[1]
+        return max(inputs, *self.design.size(inputs, self.answer_width).signals)
+
+    @cached_property
+    def _folded(self) -> list[tuple[np.ndarray, ...]]:
+        """The layers in float64, of a multilayer perceptron with the preparation's scales in the first."""
+        layers = self.layers
+        if self.architecture is None:
+            weight, bias = layers[0]
+            layers = (self.preparation.folded(weight, bias), *layers[1:])
+        return [tuple(np.asarray(leaf, np.float64) for leaf in part) for part in layers]
 
     def all_networks(self) -> Sequence[Model]:
         """This one."""
@@ -119,15 +139,25 @@ class Model(Predictor):
         """Class probabilities [sample, class], or values [sample] in target units."""
         return in_tiles(lambda rows: self._finished(self._some_outputs(rows)), inputs, self.widest)
 
-    def answers_unscaled(self, inputs: np.ndarray) -> np.ndarray:
-        """The answers to some rows as `Preparation.unscaled` gives them, few enough to be taken at once."""
-        return self._finished(signals(self._folded, inputs, self.activation)[-1])
+    def read(self, features: Any, gaps: bool) -> np.ndarray:
+        """What `answers_read` takes of raw rows: the inputs, or those before they are standardised."""
+        if self.architecture is None:
+            return self.preparation.unscaled(features, gaps)
+        return self.preparation.inputs(features, np.float64)
+
+    def answers_read(self, inputs: np.ndarray) -> np.ndarray:
+        """The answers to some rows as `read` gives them, few enough to be taken at once."""
+        return self._finished(self._computed(self._folded, inputs))
 
     def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
-        return self.answers_unscaled(self.preparation.unscaled(features, gaps))
+        return self.answers_read(self.read(features, gaps))
 
     def _some_outputs(self, inputs: np.ndarray) -> np.ndarray:
-        return signals(self.layers, np.asarray(inputs, np.float64), self.activation)[-1]
+        return self._computed(self.layers, np.asarray(inputs, np.float64))
+
+    def _computed(self, layers: Sequence[tuple[np.ndarray, ...]], inputs: np.ndarray) -> np.ndarray:
+        task = self.preparation.task if self.preparation else "regression"
+        return answered(self.design, layers, inputs, self.answer_width, task)
 
     def _finished(self, outputs: np.ndarray) -> np.ndarray:
         """The answers that outputs stand for."""
@@ -167,13 +197,13 @@ class Ensemble(Predictor):
         return self.networks
 
     def _some_answers(self, features: Any, gaps: bool) -> np.ndarray:
-        prepared: dict[int, np.ndarray] = {}
+        prepared: dict[tuple[int, bool], np.ndarray] = {}
         total: Any = 0.0
         for network, weight in zip(self.networks, self.weights, strict=True):
-            own = network.preparation
-            if id(own) not in prepared:
-                prepared[id(own)] = own.unscaled(features, gaps)
-            total = total + weight * network.answers_unscaled(prepared[id(own)])
+            own = id(network.preparation), network.architecture is None
+            if own not in prepared:
+                prepared[own] = network.read(features, gaps)
+            total = total + weight * network.answers_read(prepared[own])
         return total if self.temperature == 1.0 else scaled(total, self.temperature)
 
 
@@ -193,7 +223,9 @@ def softmax(outputs: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(powers, 0, -1))
 
 
-def from_network(network: Sequence[Any], activation: str, preparation: Preparation) -> Model:
-    """A model from a trained network's layers."""
-    layers = tuple((np.asarray(layer.weight), np.asarray(layer.bias)) for layer in network)
-    return Model(layers, activation, preparation)
+def from_network(network: Any, design: Architecture, preparation: Preparation) -> Model:
+    """A model from a trained network of an architecture."""
+    if isinstance(design, MLP):
+        return Model(design.parts(network), design.activation, preparation)
+    own = design.fitting(preparation.image_shape)
+    return Model(own.parts(network), own.activation, preparation, own)

@@ -13,7 +13,7 @@ from couloir.data.dataset import Dataset, Split
 from couloir.data.loading import load
 from couloir.data.preparation import Preparation
 from couloir.data.splits import Fractions, split_rows
-from couloir.engine.architectures.mlp import Layer, Network
+from couloir.engine.architectures.architecture import Network
 from couloir.engine.member import Member
 from couloir.engine.optimizers import NUMBERS, variants
 from couloir.errors import InputError
@@ -48,7 +48,8 @@ class Restored:
     @property
     def network(self) -> Network:
         """The trained weights."""
-        return tuple(Layer(*layer) for layer in self.model.layers)
+        model = self.model
+        return model.design.network(model.layers, len(model.preparation.feature_names), model.answer_width)
 
 
 def restored(run: StoredRun, data: Any = None) -> Restored:

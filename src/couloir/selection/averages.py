@@ -46,7 +46,7 @@ def refitted(
         precision=conditions.precision,
         machine=conditions.machine,
     ).winner
-    return None if again is None else from_network(again.network, member.activation, preparation)
+    return None if again is None else from_network(again.network, member.design, preparation)
 
 
 def as_one(preparation: Preparation, models: Sequence[Model]) -> Model | Ensemble:

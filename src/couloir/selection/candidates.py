@@ -62,7 +62,7 @@ def validated(problem: Problem, outcomes: Sequence[Outcome], number: int) -> Can
     """A member of a population, judged by the validation part."""
     outcome = outcomes[number]
     preparation = problem.encoded(outcome.member.encoding)[0].preparation
-    model = from_network(outcome.network, outcome.member.activation, preparation)
+    model = from_network(outcome.network, outcome.member.design, preparation)
     return Candidate(number, outcome.member, [outcome.best_epoch], [model], problem.answers)
 
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from couloir.data.preparation import Preparation
-from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.outcomes import Trained
 from couloir.errors import InputError
 from couloir.model.predictor import Ensemble, Model
@@ -165,7 +164,7 @@ def choose(
         winner=learned.Winner(
             member=winner.number,
             hyperparameters=winner.member.describe(),
-            n_parameters=parameter_count(problem.widths(winner.member)),
+            n_parameters=problem.parameters(winner.member),
             best_epoch=winner.epochs,
             refit_epochs=winner.epochs if "refitted" in listed.models else None,
         ),
@@ -241,7 +240,7 @@ def choose_trained(planned: Plan, trained: Trained, command: str) -> Choice:
     else:
         told = {
             "more": {"stopping": stopping(outcomes[number], metric, conditions), **how},
-            "leaderboard": leaderboard(outcomes, metric, problem.widths),
+            "leaderboard": leaderboard(outcomes, metric, problem.parameters),
         }
     return choose(
         problem,

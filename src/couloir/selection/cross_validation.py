@@ -76,7 +76,7 @@ class CrossValidation:
         if not outcome.eligible or outcome.status == "left":
             return None
         part = self.problem.encoded(outcome.member.encoding)[fold]
-        return from_network(outcome.network, outcome.member.activation, part.preparation)
+        return from_network(outcome.network, outcome.member.design, part.preparation)
 
     def models(self, member: int) -> list[Model]:
         """A member as it was trained in each fold.

@@ -98,7 +98,7 @@ def distilled(problem: Problem, conditions: Conditions, teacher: Teacher, rows: 
         precision=conditions.precision,
         machine=conditions.machine,
     ).winner
-    return None if trained is None else from_network(trained.network, member.activation, preparation)
+    return None if trained is None else from_network(trained.network, member.design, preparation)
 
 
 def mixed(problem: Problem, teacher: Teacher, rows: np.ndarray) -> np.ndarray:

@@ -205,6 +205,12 @@ class Problem:
         data = self.encoded(member.encoding)[0].data
         return (data.train.inputs.shape[1], *member.hidden, data.outputs)
 
+    def parameters(self, member: Member) -> int:
+        """How many numbers of a member are trained."""
+        data = self.encoded(member.encoding)[0].data
+        design = member.design.fitting(data.image_shape)
+        return design.size(data.train.inputs.shape[1], data.outputs).parameters
+
 
 def prepare(dataset: Dataset, conditions: Conditions) -> Problem:
     """Split a data set, and fit its preparation to the training part; in folds, to each one's own."""
@@ -243,6 +249,7 @@ def prepare_rows(
         validation=judged,
         target_scale=None if classes else np.array([preparation.target_scale]),
         sample_weights=balanced_weights(part.targets) if conditions.class_weights else None,
+        image_shape=dataset.image_shape,
     )
 
 
@@ -291,7 +298,8 @@ def predict(
     for name, folds in by_encoding(members, data).items():
         own = readers(members, name)
         inputs, outputs = max(data.train.inputs.shape[1] for data in folds), folds[0].outputs
-        laid_out = plan_chunks(own, inputs, outputs, machine, folds=range(len(folds)))
+        image = folds[0].image_shape
+        laid_out = plan_chunks(own, inputs, outputs, machine, folds=range(len(folds)), image_shape=image)
         held = [part for data in folds for part in (data.train, data.validation) if part is not None]
         data_bytes = sum(part.inputs.nbytes for part in held)
         rows = max(len(data.train.inputs) for data in folds)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS, metrics_of
 from couloir.engine.outcomes import Outcome, Trained, ending, ranking
@@ -16,8 +15,8 @@ from couloir.selection.cross_validation import CrossValidation
 from couloir.selection.evaluation import Judged, or_none, true_class
 from couloir.selection.problem import Problem
 
-Widths = Callable[[Member], tuple[int, ...]]
-"""Units of every layer of a member, from the inputs to the outputs."""
+Parameters = Callable[[Member], int]
+"""How many numbers of a member are trained."""
 
 
 def history(trained: Trained) -> pl.DataFrame:
@@ -33,17 +32,21 @@ def history(trained: Trained) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def leaderboard(outcomes: Sequence[Outcome], metric: str, widths: Widths) -> pl.DataFrame:
+def leaderboard(outcomes: Sequence[Outcome], metric: str, parameters: Parameters) -> pl.DataFrame:
     """One row per member with its scores on validation, best first; those last that may not be chosen."""
     task = METRICS[metric].task
-    return _ranked({number: _row(outcomes[number], task, widths) for number in ranking(outcomes, metric)})
+    return _ranked({number: _row(outcomes[number], task, parameters) for number in ranking(outcomes, metric)})
 
 
 def fold_leaderboard(crossed: CrossValidation) -> pl.DataFrame:
     """The same, its scores the means of those on what the folds held out."""
-    task, widths, outcomes = crossed.problem.data.task, crossed.problem.widths, crossed.trained.outcomes
+    problem, outcomes = crossed.problem, crossed.trained.outcomes
+    task, parameters = problem.data.task, problem.parameters
     return _ranked(
-        {each: _row(outcomes[each], task, widths) | _over_folds(crossed, each) for each in crossed.ranking}
+        {
+            each: _row(outcomes[each], task, parameters) | _over_folds(crossed, each)
+            for each in crossed.ranking
+        }
     )
 
 
@@ -59,7 +62,7 @@ def described(member: Member) -> dict[str, Any]:
     return {**member.describe(), "hidden": "-".join(map(str, member.hidden)) or "none"}
 
 
-def _row(outcome: Outcome, task: str, widths: Widths) -> dict[str, Any]:
+def _row(outcome: Outcome, task: str, parameters: Parameters) -> dict[str, Any]:
     """A member in one fold, with the scores of its best epoch, if it has one."""
     best = outcome.best_epoch - 1
     validation = outcome.validation[best] if best >= 0 else {}
@@ -67,7 +70,7 @@ def _row(outcome: Outcome, task: str, widths: Widths) -> dict[str, Any]:
     loss = DEFAULT_METRIC[task]
     return {
         **described(outcome.member),
-        "n_parameters": parameter_count(widths(outcome.member)),
+        "n_parameters": parameters(outcome.member),
         "best_epoch": outcome.best_epoch or None,
         "epochs_run": outcome.epochs_run,
         **{METRICS[name].column("validation"): validation.get(name) for name in metrics_of(task)},

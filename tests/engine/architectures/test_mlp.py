@@ -13,16 +13,10 @@ import pytest
 from scipy import stats
 
 import references
+from couloir.engine.activations import ACTIVATIONS
 from couloir.engine.architectures.layers import by_layer
-from couloir.engine.architectures.mlp import (
-    ACTIVATIONS,
-    Layer,
-    dropout,
-    forward,
-    initialise,
-    parameter_count,
-    trained_product,
-)
+from couloir.engine.architectures.mlp import Layer, initialise, parameter_count
+from couloir.engine.architectures.on_jax import dropout, forward, trained_product
 from couloir.engine.losses import LOSSES
 from couloir.errors import InputError
 

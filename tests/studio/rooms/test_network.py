@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from couloir.data.sources.planar import planar
-from couloir.engine.architectures.mlp import forward
+from couloir.engine.architectures.on_jax import forward
 from couloir.engine.epochs import Regularization, member_loss
 from couloir.engine.losses import LOSSES
 from couloir.engine.member import Member

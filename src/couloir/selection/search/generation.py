@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from couloir.engine.architectures.mlp import parameter_count
 from couloir.engine.member import Member
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS
 from couloir.engine.outcomes import Outcome, Rung, RungResult, Trained, ending, mean_curve
@@ -113,7 +112,7 @@ def train_generation(
         attributes |= {
             "best_epochs": epochs,
             "epochs_run": sum(outcome.epochs_run for outcome in outcomes),
-            "n_parameters": parameter_count(problem.widths(members[number])),
+            "n_parameters": problem.parameters(members[number]),
         }
         reached = tuple(at_rungs(outcomes, trained.rungs, metric))
         results.append(TrialResult(value, ending(outcomes), reached, attributes))
@@ -145,7 +144,7 @@ def _scored(problem: Problem, trained: Trained, metric: str) -> list[Scored]:
         for number, outcome in enumerate(trained.outcomes):
             if outcome.eligible and outcome.status != "left":
                 preparation = problem.encoded(outcome.member.encoding)[0].preparation
-                model = from_network(outcome.network, outcome.member.activation, preparation)
+                model = from_network(outcome.network, outcome.member.design, preparation)
                 found[number] = float(outcome.score), [model], {}
         return found
     crossed = CrossValidation(problem, trained, metric)

@@ -16,7 +16,7 @@ from couloir.engine.metrics import METRICS
 from couloir.engine.outcomes import RungResult
 from couloir.errors import InputError
 from couloir.files import whole
-from couloir.model.predictor import Model
+from couloir.model.predictor import from_network
 from couloir.selection.candidates import POOL
 from couloir.selection.problem import Problem
 from couloir.selection.search.generation import Generation, TrainedTrial, answers_of, member_of
@@ -74,9 +74,10 @@ def write_generation(path: Path, generation: Generation, kept: Sequence[int]) ->
     for each in (each for each in generation.trained if each.number in kept):
         arrays[f"{each.number}.curves"] = each.curves
         for fold, model in enumerate(each.models):
-            for layer, (weight, bias) in enumerate(model.layers):
-                arrays[f"{each.number}.{fold}.{layer}.weight"] = np.ascontiguousarray(weight)
-                arrays[f"{each.number}.{fold}.{layer}.bias"] = np.ascontiguousarray(bias)
+            names = model.design.names(model.layers)
+            for layer, (own, part) in enumerate(zip(names, model.layers, strict=True)):
+                for name, values in zip(own, part, strict=True):
+                    arrays[f"{each.number}.{fold}.{layer}.{name}"] = np.asarray(values, order="C")
     arrays["rungs"] = np.array(
         [[r.epoch, r.entered, r.kept, np.nan if r.cut is None else r.cut] for r in generation.rungs]
     ).reshape(-1, 4)
@@ -123,9 +124,13 @@ def _trained(trial: Trial, arrays: Mapping[str, np.ndarray], problem: Problem, s
     member, number = member_of(space, problem, trial.parameters), trial.number
     models = []
     for fold, part in enumerate(problem.encoded(member.encoding)):
-        names = [f"{number}.{fold}.{layer}" for layer in range(len(member.hidden) + 1)]
-        layers = tuple((arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in names)
-        models.append(Model(layers, member.activation, part.preparation))
+        inputs, design = part.data.train.inputs.shape[1], member.design.fitting(part.data.image_shape)
+        parts = [
+            [arrays[f"{number}.{fold}.{layer}.{name}"] for name in names]
+            for layer, names in enumerate(design.names(design.outline(inputs, part.data.outputs)))
+        ]
+        network = design.network(parts, inputs, part.data.outputs)
+        models.append(from_network(network, design, part.preparation))
     epochs, ask = trial.attributes["best_epochs"], partial(answers_of, problem)
     return TrainedTrial(number, member, epochs, models, ask, trial.value, arrays[f"{number}.curves"])
 

@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Array
 
-from couloir.engine.architectures.mlp import Network, dropout
+from couloir.engine.architectures.mlp import Network
+from couloir.engine.architectures.on_jax import dropout
 from couloir.engine.folds import epoch_batches
 from couloir.engine.member import Member
 from couloir.engine.randomness import dropout_key, member_key, step_key

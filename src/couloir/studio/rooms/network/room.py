@@ -220,7 +220,7 @@ class NetworkRoom(Room):
         live, _ = self._seen(epoch, member)
         own, data = live.members[member], live.data
         scale = 1.0 if data.target_scale is None else float(data.target_scale[0]) ** 2
-        measure = Measure(data.train.inputs, data.train.targets, own.activation, own.loss, scale)
+        measure = Measure(data.train.inputs, data.train.targets, own.design, own.loss, scale)
         plane = random_plane(live.network(epoch, member), directions)
         ends = (-reach, reach)
         found = loss_slice(plane, measure, ends, ends, resolution)
@@ -240,7 +240,7 @@ class NetworkRoom(Room):
         problem = self._stage(self._settings.rows_used).problem
         number, rows = moment.leader, problem.split.test
         best = int(moment.best[number])
-        model = from_network(live.network(best, number), live.members[number].activation, problem.preparation)
+        model = from_network(live.network(best, number), live.members[number].design, problem.preparation)
         looks = ledger.enter(problem.dataset.fingerprint, rows, "couloir studio, the room of networks")
         answers, truth = model.answers(problem.dataset.rows(rows)), problem.truth(rows)
         scores = live.moments[best].scores[number]
