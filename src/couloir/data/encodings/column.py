@@ -37,7 +37,7 @@ class ColumnPreparation:
             other values.
         marker: whether there is a feature for "missing".
         categories: the texts seen in training, sorted (of an ordered column in its order) that have
-            features, or means.
+            features, or means of the target.
         parts: what of a date has features besides its days.
         levels: all texts that an ordered column can take, in their order.
         edges: b₀ < … < b_T, between which its T piecewise-linear components rise, in the column's own units;

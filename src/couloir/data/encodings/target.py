@@ -39,7 +39,10 @@ MANY_LEVELS = 8
 """A column with more has means of the target in place of a feature for each level.
 
 Of 4, 8, 16 and 40 the best on adult (out of fold, piecewise numbers: 0.318, 0.313, 0.315, 0.316; a feature
-for each level 0.315), and no worse than such features on bank and credit.
+for each level 0.315), and no worse than such features on bank and credit. Where each level has rows enough,
+features are better: of kc_house's 70 zip codes by 5 %. Means beside such features did no better than in their
+place: on four tables better on two, and worse on two. So this is an encoding to be chosen, and averaged with
+others, and no part of them.
 """
 
 PRIOR_ROWS, FOLDS = 10, 10
