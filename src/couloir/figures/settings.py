@@ -1,7 +1,7 @@
 """What the settings of a portfolio are called, what they differ in, and what that came to.
 
 A setting is a member of a portfolio: a way of reading numbers, a network, a way of training. Those of one
-network, which is encoding, hidden units and activation, are drawn in one colour.
+network, which is encoding, architecture, hidden units and activation, are drawn in one colour.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from couloir.figures.chart import Row, Run
 if TYPE_CHECKING:
     from couloir.runs.records import LearnedRecord, Record, TrainRecord
 
-NETWORK = ("encoding", "hidden", "activation")
+NETWORK = ("encoding", "architecture", "hidden", "activation")
 """The hyperparameters that make a network, in the order in which they are told."""
 
 TRAINING = ("dropout", "weight_decay", "learning_rate", "schedule", "epochs")
@@ -50,7 +50,7 @@ class Setting:
 
     @property
     def network(self) -> str:
-        """Its encoding, hidden units and activation in words."""
+        """Its encoding, architecture, hidden units and activation in words."""
         return network(self.row)
 
     @property
@@ -92,11 +92,15 @@ def _fold_rows(run: Run[TrainRecord]) -> list[Row]:
 
 
 def network(values: Row) -> str:
-    """The network of a row of the leaderboard, or of a winner's hyperparameters: "standard · 64-64 relu"."""
+    """The network of a row of the leaderboard, or of a winner's hyperparameters: "standard · 64-64 relu".
+
+    Where it is no multilayer perceptron its architecture stands before the units.
+    """
     hidden = values["hidden"]
     layers = hidden if isinstance(hidden, str) else "-".join(map(str, hidden))
     units = "no hidden layer" if layers in ("", "none") else f"{layers} {values['activation']}"
-    return f"{values['encoding']} · {units}"
+    architecture = values.get("architecture") or "mlp"
+    return f"{values['encoding']} · {units if architecture == 'mlp' else f'{architecture} {units}'}"
 
 
 def in_words(values: Row) -> str:
