@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from couloir.engine.architectures.architecture import Architecture
+from couloir.engine.architectures.conv import Conv
 from couloir.engine.architectures.mlp import MLP
 from couloir.engine.architectures.resnet import ResNet
 from couloir.errors import unknown
 
 ARCHITECTURES: Mapping[str, type[Architecture]] = MappingProxyType(
-    {each.name: each for each in (MLP, ResNet)}
+    {each.name: each for each in (MLP, ResNet, Conv)}
 )
 """Those there are."""
 
