@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couloir import options
 from couloir import text as words
+from couloir.engine.architectures.mlp import MLP
 from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
 from couloir.figures.chart import Row, Run
@@ -21,7 +22,7 @@ from couloir.figures.chart import Row, Run
 if TYPE_CHECKING:
     from couloir.runs.records import LearnedRecord, Record, TrainRecord
 
-NETWORK = ("encoding", "hidden", "activation")
+NETWORK = ("encoding", "architecture", "hidden", "activation")
 """The hyperparameters that make a network, in the order in which they are told."""
 
 TRAINING = ("dropout", "weight_decay", "learning_rate", "schedule", "epochs")
@@ -115,11 +116,15 @@ def _place(setting: Setting, sign: int) -> tuple[int, float]:
 
 
 def network(values: Row) -> str:
-    """The network of a row of the leaderboard, or of a winner's hyperparameters: "standard · 64-64 relu"."""
+    """The network of a row of the leaderboard, or of a winner's hyperparameters: "standard · 64-64 relu".
+
+    Where it is no multilayer perceptron its architecture stands before the units.
+    """
     hidden = values["hidden"]
     layers = hidden if isinstance(hidden, str) else "-".join(map(str, hidden))
     units = "no hidden layer" if layers in ("", "none") else f"{layers} {values['activation']}"
-    return f"{values['encoding']} · {units}"
+    architecture = values.get("architecture") or MLP.name  # older runs have none
+    return f"{values['encoding']} · " + (units if architecture == MLP.name else f"{architecture} {units}")
 
 
 def in_words(values: Row) -> str:
@@ -168,7 +173,7 @@ def _told(name: str, value: Any) -> str:
         return f"rate {words.number(value)}"
     if name == "epochs":
         return words.count(value, "epoch")
-    if name in ("encoding", "hidden", "activation", "optimizer", "schedule"):
+    if name in (*NETWORK, "optimizer", "schedule"):
         return words.setting(value)
     return f"no {options.label(name)}" if value == 0 else f"{options.label(name)} {words.setting(value)}"
 

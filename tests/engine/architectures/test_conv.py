@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,14 +12,26 @@ import numpy as np
 import pytest
 from jax import lax
 
-from couloir.engine.architectures.conv import Conv, places
+import couloir
+from couloir.data.preparation import Preparation
+from couloir.engine.architectures.conv import Conv, convolutions, places
 from couloir.engine.architectures.on_jax import JAX, TRAINED
 from couloir.engine.epochs import Part, TrainingData
 from couloir.errors import InputError
+from couloir.export import export
+from couloir.export.feeding import onnx_inputs
+from couloir.model.files import load_model, save_model
 from couloir.model.forward import NUMPY, outputs
+from couloir.model.predictor import from_network
 from trainings import difference, member, watched
 
-SHAPES = [((28, 28), (3, 4, 5)), ((8, 8), (6, 7)), ((17, 23), (2, 3, 4)), ((9, 11), (5, 4)), ((46, 48), (2, 2, 3, 4))]
+SHAPES = [
+    ((28, 28), (3, 4, 5)),
+    ((8, 8), (6, 7)),
+    ((17, 23), (2, 3, 4)),
+    ((9, 11), (5, 4)),
+    ((46, 48), (2, 2, 3, 4)),
+]
 
 
 def case(shape: tuple[int, int], hidden: tuple[int, ...], activation: str = "relu", rows: int = 6) -> Any:
@@ -33,7 +46,7 @@ def case(shape: tuple[int, int], hidden: tuple[int, ...], activation: str = "rel
 def by_jax(design: Conv, network: Any, inputs: Any, activation: Any = jax.nn.relu) -> Any:
     """The same network in JAX's convolutions and windows."""
     height, width = design.image_shape or ()
-    signal, *_ = jnp.asarray(inputs).T.reshape(-1, 1, height, width), None
+    signal = jnp.asarray(inputs).T.reshape(-1, 1, height, width)
     for weight, bias in network[:-2]:
         kernels = weight.reshape(len(bias), signal.shape[1], design.kernel, design.kernel)
         sums = lax.conv_general_dilated(signal, kernels, (1, 1), "VALID")
@@ -68,8 +81,12 @@ def test_answers_and_slopes_are_those_of_jax_s_convolutions(
     shape: tuple[int, int], hidden: tuple[int, ...], operations: Any, float64: None
 ) -> None:
     design, network, inputs = case(shape, hidden, "silu")
-    ours = jax.jit(jax.value_and_grad(lambda own: square(design.apply(operations, own, jnp.asarray(inputs)))))(network)
-    theirs = jax.jit(jax.value_and_grad(lambda own: square(by_jax(design, own, inputs, jax.nn.silu))))(network)
+    ours = jax.jit(
+        jax.value_and_grad(lambda own: square(design.apply(operations, own, jnp.asarray(inputs))))
+    )(network)
+    theirs = jax.jit(jax.value_and_grad(lambda own: square(by_jax(design, own, inputs, jax.nn.silu))))(
+        network
+    )
     for one, other in zip(*map(jax.tree.leaves, (ours, theirs)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
@@ -80,7 +97,9 @@ def test_answers_and_slopes_are_those_of_pytorch(
 ) -> None:
     design, network, inputs = case(shape, hidden)
     answers, slopes = by_torch(design, network, inputs)
-    np.testing.assert_allclose(design.apply(JAX, network, jnp.asarray(inputs)), answers, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        design.apply(JAX, network, jnp.asarray(inputs)), answers, rtol=1e-9, atol=1e-12
+    )
     ours = jax.jit(jax.grad(lambda own: square(design.apply(TRAINED, own, jnp.asarray(inputs)))))(network)
     for one, other in zip(jax.tree.leaves(ours), slopes, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
@@ -91,23 +110,20 @@ def test_by_hand(operations: Any, float64: None) -> None:
     """A kernel that is 1 in its middle alone hands on the image's inside, and pooling takes its maxima.
 
     Of the 8×8 image with the numbers 0 to 63 the inside is rows and columns 1 to 6; the largest of each two
-    by two are those at the lower right. The second channel takes the number right of the middle, negated.
+    by two are those at the lower right. The second channel is the number right of the middle, negated: the
+    largest is that at the upper left.
     """
-    design = Conv((2, 9), "linear").fitting((8, 8))
-    image = np.arange(64.0)[:, None]
+    design = Conv((2, 18), "linear").fitting((8, 8))
     kernels = np.zeros((2, 9))
     kernels[0, 4], kernels[1, 5] = 1, -1
-    middle, bias = np.zeros((9, 18)), np.zeros(9)
-    first, right = np.array([18, 20, 22, 34, 36, 38, 50, 52, 54.0]), np.array([10, 12, 14, 26, 28, 30, 42, 44, 46])
-    for scale, channel, wanted in ((1, 0, first + 0.5), (1, 1, -right.astype(float) + 0.25)):
-        middle[:, :] = 0
-        middle[:, 9 * channel : 9 * channel + 9] = scale * np.eye(9)
-        network = design.network(
-            [(kernels, np.array([0.5, 0.25])), (middle, bias), (np.eye(9), bias)], 64, 9
-        )
-        kind = np.asarray if operations is NUMPY else jnp.asarray
-        answered = design.apply(operations, jax.tree.map(kind, network), kind(image))
-        np.testing.assert_allclose(np.asarray(answered)[:, 0], wanted, rtol=1e-15)
+    parts = [(kernels, np.array([0.5, 0.25])), *[(np.eye(18), np.zeros(18))] * 2]
+    kind = np.asarray if operations is NUMPY else jnp.asarray
+    network, image = jax.tree.map(kind, design.network(parts, 64, 18)), kind(np.arange(64.0)[:, None])
+    first = [18.5, 20.5, 22.5, 34.5, 36.5, 38.5, 50.5, 52.5, 54.5]
+    second = [-9.75, -11.75, -13.75, -25.75, -27.75, -29.75, -41.75, -43.75, -45.75]
+    np.testing.assert_allclose(
+        np.asarray(design.apply(operations, network, image))[:, 0], first + second, rtol=1e-15
+    )
 
 
 def test_of_equal_numbers_one_alone_gets_the_slope(float64: None) -> None:
@@ -119,8 +135,14 @@ def test_of_equal_numbers_one_alone_gets_the_slope(float64: None) -> None:
 def test_gathering_for_training_has_the_slopes_of_gathering(float64: None) -> None:
     """Of places in some windows, in several and in none."""
     random, where = np.random.default_rng(0), np.array([[0, 1, 2], [2, 2, 5]])
-    signal, factors = jnp.asarray(random.normal(size=(2, 7, 4))), jnp.asarray(random.normal(size=(2, 2, 3, 4)))
-    one, other = (jax.grad(lambda own, ops=ops: jnp.sum(ops.gather(own, where) * factors))(signal) for ops in (JAX, TRAINED))
+    signal, factors = (
+        jnp.asarray(random.normal(size=(2, 7, 4))),
+        jnp.asarray(random.normal(size=(2, 2, 3, 4))),
+    )
+    one, other = (
+        jax.grad(lambda own, ops=ops: jnp.sum(ops.gather(own, where) * factors))(signal)
+        for ops in (JAX, TRAINED)
+    )
     np.testing.assert_allclose(one, other, rtol=1e-14)
     np.testing.assert_array_equal(TRAINED.gather(signal, where), np.asarray(signal)[:, where])
 
@@ -196,3 +218,51 @@ def test_tables_and_networks_without_convolutions_are_refused() -> None:
         Conv((4, 8)).fitting(None)
     with pytest.raises(InputError, match="at least one convolution"):
         Conv((4,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "room"), [((8, 8), 1), ((28, 28), 2), ((3, 28), 0), ((4, 4), 1), ((64, 64), 3), ((13, 13), 2)]
+)
+def test_as_many_convolutions_as_there_is_room_for(shape: tuple[int, int], room: int) -> None:
+    """28 → 12 → 4; 64 → 30 → 13 → 4; with kernels of 3 below 16: 8 → 3, 13 → 5 → 1."""
+    assert convolutions(shape) == room
+    if room:
+        Conv((4,) * (room + 1)).fitting(shape)
+    with pytest.raises(InputError, match="too small"):
+        Conv((4,) * (room + 2)).fitting(shape)
+
+
+def test_a_model_is_written_read_and_exported(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
+    dataset = couloir.load("digits")
+    preparation = Preparation.fit(dataset, np.arange(len(dataset)))
+    own = Conv((6, 10), "silu").fitting((8, 8))
+    model = from_network(own.initialise((5,), 64, 10, np.float32), own, preparation)
+    save_model(model, tmp_path)
+    again = load_model(tmp_path)
+    np.testing.assert_array_equal(again.answers(dataset.features), model.answers(dataset.features))
+    assert again.all_networks()[0].design == own
+    prepared = preparation.inputs(dataset.features, np.float64)
+    np.testing.assert_allclose(model.predict_prepared(prepared), model.answers(dataset.features), rtol=1e-12)
+    export(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    found = session.run(["probabilities"], onnx_inputs(preparation, dataset.features))[0]
+    np.testing.assert_allclose(found, model.answers(dataset.features), rtol=1e-9, atol=1e-12)
+
+
+def test_a_run_with_convolutions_is_trained_saved_and_shown(tmp_path: Path) -> None:
+    run = couloir.train(
+        "digits",
+        architecture="conv",
+        hidden=(4, 8),
+        optimizer="adam",
+        learning_rate=0.03,
+        epochs=3,
+        out=tmp_path,
+    )
+    assert run.test["accuracy"] > 0.5
+    assert run.record.winner.n_parameters == 4 * 10 + 8 * (4 * 9 + 1) + 10 * 9
+    again = couloir.open_run(run.folder)
+    data = couloir.load("digits").features[:20]
+    np.testing.assert_array_equal(again.predict(data), run.predict(data))
+    assert "conv" in (run.folder / "report.html").read_text("utf-8")
