@@ -54,7 +54,8 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle", "coslog4",
              "flat_cosine")  # fmt: skip
 LOSSES = ("cross_entropy", "mse", "mae", "huber")
-ENCODINGS, ARCHITECTURES = ("standard", "piecewise", "robust"), ("mlp", "resnet", "conv")
+ENCODINGS = "standard", "piecewise", "robust"
+ARCHITECTURES = "mlp", "resnet", "tabm", "realmlp", "conv"
 PRECISIONS, PLANES = ("float32", "float64"), ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
             "styblinski-tang", "hills", "neuron")  # fmt: skip

@@ -227,7 +227,8 @@ def _filled_up(network: Network, program: Program) -> Network:
     """A network with parameters of 0 for the features that its fold is filled up with."""
 
     def filled(leaf: np.ndarray, like: Any) -> np.ndarray:
-        return np.pad(leaf, [(0, most - own) for own, most in zip(leaf.shape, like.shape, strict=True)])
+        spare = [(0, most - own) for own, most in zip(leaf.shape, like.shape, strict=True)]
+        return np.pad(leaf, spare) if leaf.shape != like.shape else leaf
 
     return jax.tree.map(filled, network, program.design.outline(program.inputs, program.outputs))
 

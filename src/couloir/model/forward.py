@@ -81,7 +81,7 @@ def signals(
 NUMPY = Operations(
     entering=np.matmul,
     product=np.matmul,
-    activation=lambda name, signal: ACTIVATIONS[name](signal),
+    activation=lambda name, signal: ACTIVATIONS[name](signal.copy()),  # some write over what they get
     exp=np.exp,
     log=np.log,
     sqrt=np.sqrt,

@@ -8,11 +8,13 @@ from types import MappingProxyType
 from couloir.engine.architectures.architecture import Architecture
 from couloir.engine.architectures.conv import Conv
 from couloir.engine.architectures.mlp import MLP
+from couloir.engine.architectures.realmlp import RealMLP
 from couloir.engine.architectures.resnet import ResNet
+from couloir.engine.architectures.tabm import TabM
 from couloir.errors import unknown
 
 ARCHITECTURES: Mapping[str, type[Architecture]] = MappingProxyType(
-    {each.name: each for each in (MLP, ResNet, Conv)}
+    {each.name: each for each in (MLP, ResNet, TabM, RealMLP, Conv)}
 )
 """Those there are."""
 
