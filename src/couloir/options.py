@@ -54,11 +54,10 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "
                "linear")  # fmt: skip
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle", "coslog4",
              "flat_cosine")  # fmt: skip
-LOSSES = ("cross_entropy", "mse", "mae", "huber")
+LOSSES, PRECISIONS = ("cross_entropy", "mse", "mae", "huber"), ("float32", "float64")
 ENCODINGS = ("standard", "piecewise", "robust", "quantile", "periodic", "target", "piecewise+neighbours",
              "robust+neighbours")  # fmt: skip
-ARCHITECTURES = ("mlp", "resnet", "tabm", "realmlp")
-PRECISIONS, PLANES = ("float32", "float64"), ("random", "paths", "solutions", "line")
+ARCHITECTURES, PLANES = ("mlp", "resnet", "tabm", "realmlp", "conv"), ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
             "styblinski-tang", "hills", "neuron")  # fmt: skip
 BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")

@@ -123,6 +123,26 @@ def test_images_are_read_as_they_are() -> None:
     assert {each.encoding for each in found.members} == {"standard"}
 
 
+def test_images_have_convolutions_first_and_as_many_as_there_is_room_for() -> None:
+    """28 → 12 → 4 with kernels of 5, 64 → 30 → 13 → 4, 30 → 13 → 4; 8 → 3 with kernels of 3; 3 is too small."""
+    hidden = {(28, 28): (16, 32), (64, 30): (16, 32), (64, 64): (8, 16, 32), (8, 8): (32,)}
+    for shape, channels in hidden.items():
+        found = portfolio.members("classification", 3000, shape)
+        own = [each for each in found if each.architecture == "conv"]
+        assert found[: len(own)] == own
+        assert len(own) == len(portfolio.settings("images"))
+        assert {each.hidden[:-1] for each in own} == {channels}
+        assert {each.architecture for each in found[len(own) :]} == {"mlp"}
+    assert {each.architecture for each in portfolio.members("classification", 3000, (3, 28))} == {"mlp"}
+    assert all(each.batch_size <= 128 for each in portfolio.members("regression", 10**6, (28, 28))[:3])
+
+
+def test_the_first_networks_of_digits_have_convolutions() -> None:
+    found = planned(couloir.load("digits"), effort="quick")
+    assert [each.architecture for each in found.members] == ["conv", "conv"]
+    assert len({chunk.cohort for chunk in found.chunks}) == 1, "they are trained by one program"
+
+
 def test_out_of_fold_answers_are_by_networks_that_no_row_of_the_fold_has_fitted_or_stopped(wine: Any) -> None:
     for fold in planned(wine).problem.folds:
         assert not len(fold.stopping)

@@ -53,8 +53,11 @@ class Signal:
 
 
 def _named(nodes: Nodes, value: Any) -> str:
-    """A signal's name in the graph; of numbers that of a constant."""
-    return value.name if isinstance(value, Signal) else nodes.constant(np.asarray(value, np.float64))
+    """A signal's name in the graph; of numbers that of a constant, whole ones being places."""
+    if isinstance(value, Signal):
+        return value.name
+    values = np.asarray(value)
+    return nodes.constant(values if values.dtype == np.int64 else values.astype(np.float64))
 
 
 def _product(weight: Any, signal: Signal) -> Signal:
@@ -89,6 +92,7 @@ ONNX = Operations(
     reshape=_reshape,
     transpose=lambda signal, axes: signal.of("Transpose", perm=list(axes)),
     concatenate=_concatenate,
+    gather=lambda signal, places: signal.of("Gather", places, axis=1),
     constant=lambda parameter: parameter,
 )
 """The operations on signals of a graph; parameters are NumPy arrays."""

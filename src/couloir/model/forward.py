@@ -93,6 +93,7 @@ NUMPY = Operations(
     reshape=np.reshape,
     transpose=np.transpose,
     concatenate=np.concatenate,
+    gather=lambda signal, places: np.take(signal, places, axis=1),
     constant=lambda parameter: parameter,
 )
 """What architectures compute with, in NumPy."""

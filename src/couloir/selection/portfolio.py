@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from couloir.data.dataset import Dataset
+from couloir.engine.architectures.conv import Conv, convolutions
 from couloir.engine.losses import DEFAULT_LOSS
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
@@ -68,6 +69,9 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
 
 ROWS_IN_SECONDS = 10_000
 
+FEWEST_CHANNELS = 8
+"""Of a convolution."""
+
 FEWEST = 2
 """Settings that are trained whatever the time."""
 
@@ -75,10 +79,14 @@ TRAINING_SHARE = 0.8
 """Of the minutes that a person gives so much is for training."""
 
 
+IMAGES_AT_ONCE = 128
+"""Rows a step at most, of networks with convolutions: beyond, their signals leave the processor's cache."""
+
+
 @cache
-def settings() -> tuple[Mapping[str, Any], ...]:
-    """The settings, as the file holds them, the most useful first."""
-    text = files("couloir.selection").joinpath("portfolio.toml").read_text("utf-8")
+def settings(name: str = "portfolio") -> tuple[Mapping[str, Any], ...]:
+    """The settings, as the file of that name holds them, the most useful first."""
+    text = files("couloir.selection").joinpath(f"{name}.toml").read_text("utf-8")
     return tuple(map(MappingProxyType, tomllib.loads(text)["setting"]))
 
 
@@ -123,7 +131,7 @@ def plan(problem: Problem) -> Plan:
     """The members of the portfolio that the time allows, the most useful first, and what they will cost."""
     conditions, task, rows = problem.conditions, problem.data.task, problem.least_rows
     metric = chosen_metric(task, conditions.metric)
-    useful = members(task, rows, plain=problem.dataset.image_shape is not None)
+    useful = members(task, rows, problem.dataset.image_shape)
 
     def predicted(some: Sequence[Member]) -> tuple[list[Chunk], Cost]:
         return predict(some, problem.trained_on(some), conditions.machine)
@@ -159,18 +167,35 @@ def affordable(
     return everybody[:count], chunks, cost
 
 
-def members(task: str, rows: int, plain: bool = False) -> list[Member]:
+def members(task: str, rows: int, image_shape: tuple[int, int] | None = None) -> list[Member]:
     """The portfolio for a number of training rows.
 
     Args:
         task: "classification" or "regression".
         rows: that each member learns from.
-        plain: whether the data, as images, can be read in the customary encoding only.
+        image_shape: of images, which are read in the customary encoding only, and have settings of their own.
     """
     found = [member(each, task, rows) for each in settings()]
-    if plain:
-        found = [replace(each, encoding=Member.encoding) for each in found]
+    if image_shape is not None:
+        plain = [replace(each, encoding=Member.encoding) for each in found]
+        found = [*for_images(task, rows, image_shape), *plain]
     return [each for number, each in enumerate(found) if each not in found[:number]]
+
+
+def for_images(task: str, rows: int, image_shape: tuple[int, int]) -> list[Member]:
+    """The settings for images, with as many convolutions as these have room for; none where that is none.
+
+    Each convolution has twice the channels of the one before, which halves the sides of what it is given.
+    """
+    found, room = [], convolutions(image_shape)
+    for each in settings("images") if room else ():
+        values = dict(each)
+        channels, units = values.pop("channels"), values.pop("units")
+        before = [max(channels >> later, FEWEST_CHANNELS) for later in range(1, room)]
+        own = member({**values, "hidden": [*reversed(before), channels, units]}, task, rows)
+        size = min(own.batch_size, IMAGES_AT_ONCE)
+        found.append(replace(own, architecture=Conv.name, batch_size=size))
+    return found
 
 
 def member(setting: Mapping[str, Any], task: str, rows: int) -> Member:

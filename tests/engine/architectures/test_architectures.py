@@ -29,7 +29,7 @@ from couloir.model.forward import NUMPY, outputs
 from couloir.model.predictor import Ensemble, Model, from_network
 from trainings import CLASSES, FEATURES, classification, difference, member, regression, same_bits
 
-TABULAR = tuple(ARCHITECTURES)
+TABULAR = tuple(name for name in ARCHITECTURES if name != "conv")
 OTHERS = tuple(name for name in TABULAR if name != "mlp")
 HIDDEN = (6, 4)
 

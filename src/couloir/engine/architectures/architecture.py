@@ -47,6 +47,7 @@ class Operations:
         reshape: a signal in another shape, of which one length may be −1.
         transpose: a signal with its axes in another order.
         concatenate: signals along an axis.
+        gather: of a signal [unit, place, batch] the places at whole numbers [...]: [unit, ..., batch].
         constant: a parameter that is not trained.
     """
 
@@ -62,6 +63,7 @@ class Operations:
     reshape: Callable[[Any, tuple[int, ...]], Any]
     transpose: Callable[[Any, tuple[int, ...]], Any]
     concatenate: Callable[[Sequence[Any], int], Any]
+    gather: Callable[[Any, np.ndarray], Any]
     constant: Callable[[Any], Any]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from couloir.engine.architectures.architecture import Architecture
+from couloir.engine.architectures.conv import Conv
 from couloir.engine.architectures.mlp import MLP
 from couloir.engine.architectures.own import BETWEEN, Own
 from couloir.engine.architectures.realmlp import RealMLP
@@ -14,7 +15,7 @@ from couloir.engine.architectures.tabm import TabM
 from couloir.errors import unknown
 
 ARCHITECTURES: Mapping[str, type[Architecture]] = MappingProxyType(
-    {each.name: each for each in (MLP, ResNet, TabM, RealMLP)}
+    {each.name: each for each in (MLP, ResNet, TabM, RealMLP, Conv)}
 )
 """Those there are."""
 
