@@ -172,7 +172,7 @@ def _told(name: str, value: Any) -> str:
         return f"rate {words.number(value)}"
     if name == "epochs":
         return words.count(value, "epoch")
-    if name in ("encoding", "hidden", "activation", "optimizer", "schedule"):
+    if name in ("encoding", "architecture", "hidden", "activation", "optimizer", "schedule"):
         return words.setting(value)
     return f"no {options.label(name)}" if value == 0 else f"{options.label(name)} {words.setting(value)}"
 
