@@ -15,6 +15,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from couloir.engine.architectures.layers import BETWEEN
+from couloir.engine.architectures.own import BETWEEN as OWN
+from couloir.engine.architectures.own import path_of
 from couloir.errors import InputError, unknown
 
 
@@ -178,6 +180,17 @@ class Name(Kind):
         if self.choices and value not in self.choices:
             raise unknown(what, value, self.choices)
         return str(value)
+
+
+@dataclass(frozen=True)
+class Architecture(Name):
+    """One of some architectures, or a person's own: an object, or its import path."""
+
+    def check(self, what: str, value: Any) -> str:
+        """The name, or the import path of a person's own."""
+        if isinstance(value, str) and OWN not in value:
+            return super().check(what, value)
+        return path_of(value)
 
 
 class Flag(Kind):

@@ -18,6 +18,7 @@ from couloir.kinds import (
     SHARE,
     STRENGTH,
     Activation,
+    Architecture,
     AsGiven,
     Flag,
     Kind,
@@ -53,8 +54,7 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "
                "linear")  # fmt: skip
 SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosine", "one_cycle", "coslog4",
              "flat_cosine")  # fmt: skip
-LOSSES = ("cross_entropy", "mse", "mae", "huber")
-ENCODINGS = "standard", "piecewise", "robust"
+LOSSES, ENCODINGS = ("cross_entropy", "mse", "mae", "huber"), ("standard", "piecewise", "robust")
 ARCHITECTURES = "mlp", "resnet", "tabm", "realmlp", "conv"
 PRECISIONS, PLANES = ("float32", "float64"), ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
@@ -271,8 +271,8 @@ TABLE: tuple[Option, ...] = (
            given="(64, 64) is one network of two, [(64,), (32, 32)] are two networks, () is none"),
     Option("encoding", Name(ENCODINGS), CHOSEN, NETWORK, "how columns become inputs", "standard", many=True,
            static=True, metavar="NAMES", space="standard"),
-    Option("architecture", Name(ARCHITECTURES), CHOSEN, NETWORK, "how networks are laid out", "mlp",
-           many=True, static=True, metavar="NAMES", space="mlp"),
+    Option("architecture", Architecture(ARCHITECTURES), CHOSEN, NETWORK, "how networks are laid out", "mlp",
+           many=True, static=True, metavar="NAMES", space="mlp", typed="or your own, package.module:name"),
     Option("activation", Activation(ACTIVATIONS), ANY_NETWORK, NETWORK, "what hidden units make of their sum",
            "relu", many=True, static=True, space=["relu", "tanh", "silu"], metavar="NAMES",
            typed="one for each hidden layer as in relu-tanh",

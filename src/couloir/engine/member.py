@@ -13,6 +13,7 @@ from couloir.engine.architectures.registry import design
 from couloir.engine.optimizers import NUMBERS
 from couloir.engine.rule import Rule
 from couloir.engine.seeds import INITIAL, entropy
+from couloir.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Member:
         learning_rate: its α.
         numbers: others that it reads (β, β₁, β₂, ε, ρ, λ …), by name; those left out are its customary ones.
         encoding: how columns become inputs: of data that are given in several encodings, the one it reads.
-        architecture: how the network is laid out: a name in `couloir.engine.architectures.registry`.
+        architecture: how the network is laid out: a name in `couloir.engine.architectures.registry`, or the
+            import path of a person's own (`couloir.engine.architectures.own`).
         hidden: units of each hidden layer; empty for a linear model.
         activation: of the hidden layers: a name in `couloir.engine.activations.ACTIVATIONS`, or one for each
             with "-" between, as in "relu-tanh".
@@ -63,7 +65,11 @@ class Member:
             InputError: the architecture cannot be had with these hidden layers and activations.
             ValueError: a number that the rule does not read.
         """
-        design(self.architecture, self.hidden, self.activation)
+        if self.dropout and not self.design.droppable:
+            raise InputError(
+                f"The architecture '{self.architecture}' has no units that could be switched off: leave out "
+                "--dropout."
+            )
         if strangers := [name for name in self.numbers if name not in self.rule.defaults]:
             raise ValueError(f"The rule {self.rule.name} reads no {strangers[0]}.")
 

@@ -121,9 +121,7 @@ def model_of(outcome: Outcome, preparations: Mapping[str, Preparation], scaling:
     model = from_network(outcome.network, outcome.member.design, preparations[outcome.member.encoding])
     if scaling is None:
         return model
-    (weight, bias), scale = model.layers[-1], scaling.scale
-    last = weight.astype(np.float64) * scale[:, None], bias.astype(np.float64) * scale + scaling.centre
-    return replace(model, layers=(*model.layers[:-1], last))
+    return replace(model, layers=model.design.rescaled(model.layers, scaling.scale, scaling.centre))
 
 
 def _refitted(estimator: Any, prepared: Prepared, winner: Outcome) -> Model | None:

@@ -32,6 +32,8 @@ from couloir.data.cells import missing_numbers
 from couloir.data.columns import WRITTEN_KINDS
 from couloir.data.preparation import Preparation
 from couloir.engine.architectures.layers import by_layer
+from couloir.engine.architectures.own import Own
+from couloir.errors import InputError
 from couloir.export.activations import ACTIVATIONS
 from couloir.export.network import ONNX, Signal
 from couloir.export.nodes import Nodes
@@ -155,6 +157,11 @@ def _layers(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> s
 
 def _written(nodes: Nodes, network: Model, features: str, order: np.ndarray) -> str:
     """The outputs [sample, output] of another architecture, as it is written, with rows as columns."""
+    if isinstance(network.design, Own):
+        raise InputError(
+            f"The architecture '{network.design.name}' is a person's own, which cannot be written as ONNX: "
+            "write a .safetensors file, or predict with couloir."
+        )
     if not np.array_equal(order, np.arange(len(order))):
         features = nodes.add("Gather", features, nodes.constant(np.argsort(order)), axis=1)
     columns = Signal(nodes, nodes.add("Transpose", features, perm=[1, 0]))

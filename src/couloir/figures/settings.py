@@ -1,7 +1,7 @@
 """What the settings of a portfolio are called, what they differ in, and what that came to.
 
 A setting is a member of a portfolio: a way of reading numbers, a network, a way of training. Those of one
-network, which is encoding, hidden units and activation, are drawn in one colour.
+network, which is encoding, architecture, hidden units and activation, are drawn in one colour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couloir import options
 from couloir import text as words
-from couloir.engine.architectures.mlp import MLP
 from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
 from couloir.figures.chart import Row, Run
@@ -54,7 +53,7 @@ class Setting:
 
     @property
     def network(self) -> str:
-        """Its encoding, hidden units and activation in words."""
+        """Its encoding, architecture, hidden units and activation in words."""
         return network(self.row)
 
     @property
@@ -123,8 +122,8 @@ def network(values: Row) -> str:
     hidden = values["hidden"]
     layers = hidden if isinstance(hidden, str) else "-".join(map(str, hidden))
     units = "no hidden layer" if layers in ("", "none") else f"{layers} {values['activation']}"
-    architecture = values.get("architecture") or MLP.name  # older runs have none
-    return f"{values['encoding']} · " + (units if architecture == MLP.name else f"{architecture} {units}")
+    architecture = values.get("architecture") or "mlp"
+    return f"{values['encoding']} · {units if architecture == 'mlp' else f'{architecture} {units}'}"
 
 
 def in_words(values: Row) -> str:
@@ -173,7 +172,7 @@ def _told(name: str, value: Any) -> str:
         return f"rate {words.number(value)}"
     if name == "epochs":
         return words.count(value, "epoch")
-    if name in (*NETWORK, "optimizer", "schedule"):
+    if name in ("encoding", "architecture", "hidden", "activation", "optimizer", "schedule"):
         return words.setting(value)
     return f"no {options.label(name)}" if value == 0 else f"{options.label(name)} {words.setting(value)}"
 

@@ -1,6 +1,7 @@
 """The forward pass in NumPy: nothing is compiled, and no JAX imported.
 
 A multilayer perceptron has a pass of its own, made for many rows; others run as they are written, in NumPy.
+Only a person's own architecture needs JAX.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from couloir.engine.architectures.architecture import Architecture, Operations
 from couloir.engine.architectures.layers import by_layer
 from couloir.engine.architectures.mlp import MLP
+from couloir.engine.architectures.own import Own
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -111,5 +113,7 @@ def outputs(
     """
     if isinstance(design, MLP):
         return signals([(weight, bias) for weight, bias in parts], inputs, design.activation)[-1]
+    if isinstance(design, Own):
+        return design.predicted(parts, inputs, count)
     network = design.network(parts, inputs.shape[1], count)
     return np.asarray(design.answers(NUMPY, network, inputs.T, task)).T

@@ -157,6 +157,7 @@ class Architecture(ABC):
         rates: by the name of an array, what its changes are multiplied by; 1 for those not named.
         fillable: whether features that are 0 in every row change nothing where their parameters are 0, so
             that folds of different numbers of features may share a program.
+        droppable: whether units of its hidden layers can be switched off.
     """
 
     hidden: tuple[int, ...] = (64,)
@@ -166,6 +167,7 @@ class Architecture(ABC):
     heads: ClassVar[bool] = False
     rates: ClassVar[Mapping[str, float]] = MappingProxyType({})
     fillable: ClassVar[bool] = True
+    droppable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Raise an InputError for activations that are not as many as the hidden layers."""
@@ -221,6 +223,13 @@ class Architecture(ABC):
     def parts(self, network: Network) -> tuple[tuple[np.ndarray, ...], ...]:
         """The inverse of `network`."""
         return tuple(tuple(map(np.asarray, part)) for part in network)
+
+    def rescaled(
+        self, parts: Sequence[Sequence[Any]], scale: np.ndarray, centre: np.ndarray
+    ) -> tuple[tuple[np.ndarray, ...], ...]:
+        """The parts of the network whose outputs are those of this one times the scale [output], + centre."""
+        weight, bias = (np.asarray(leaf, np.float64) for leaf in parts[-1])
+        return (*map(tuple, parts[:-1]), (weight * scale[:, None], bias * scale + centre))
 
     def outputs(self, parts: Sequence[Sequence[Any]]) -> int | None:
         """How many outputs a network has, by its parts; None where these do not tell."""

@@ -70,9 +70,9 @@ class RealMLP(Architecture):
     """A perceptron ``h ← x + a (σ(x) − x)``, ``x = d^−½ W h + b``, on scaled, embedded features.
 
     Each feature x becomes s ∘ (x, M cos(2π f x + p) + c): itself and three mixtures of sixteen cosines of it
-    (PBLD). f ~ N(0, 0.1²), p ~ U(−π, π), M and c ~ U(−¼, ¼), s = 1, W and the first layer's b ~ N(0, 1), a = 1
-    at first; all other biases 0. Scales learn six times as fast as weights, biases, slopes a and embeddings
-    a tenth as fast. d is the number of a layer's inputs.
+    (PBLD). f ~ N(0, 0.1²), p ~ U(−π, π), M and c ~ U(−¼, ¼), s = 1, W and the first layer's b ~ N(0, 1),
+    a = 1 at first; all other biases 0. Scales learn six times as fast as weights, biases, slopes a and
+    embeddings a tenth as fast. d is the number of a layer's inputs.
 
     Holzmüller et al. embed numbers alone, and draw biases near the data; here every feature is embedded.
     It counts on the encoding robust, and on a schedule such as flat_cosine or coslog4.

@@ -125,9 +125,9 @@ def _trained(trial: Trial, arrays: Mapping[str, np.ndarray], problem: Problem, s
     models = []
     for fold, part in enumerate(problem.encoded(member.encoding)):
         inputs, design = part.data.train.inputs.shape[1], member.design.fitting(part.data.image_shape)
+        names = design.names(design.parts(design.outline(inputs, part.data.outputs)))
         parts = [
-            [arrays[f"{number}.{fold}.{layer}.{name}"] for name in names]
-            for layer, names in enumerate(design.names(design.outline(inputs, part.data.outputs)))
+            [arrays[f"{number}.{fold}.{layer}.{name}"] for name in own] for layer, own in enumerate(names)
         ]
         network = design.network(parts, inputs, part.data.outputs)
         models.append(from_network(network, design, part.preparation))
