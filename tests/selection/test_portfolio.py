@@ -124,7 +124,7 @@ def test_images_are_read_as_they_are() -> None:
 
 
 def test_images_have_convolutions_first_and_as_many_as_there_is_room_for() -> None:
-    """28 → 12 → 4 with kernels of 5, 64 → 30 → 13 → 4, 30 → 13 → 4; 8 → 3 with kernels of 3."""
+    """Kernels of 5: 28 → 12 → 4, 64 → 30 → 13 → 4, 30 → 13 → 4; of 3: 8 → 3. Three pixels are too few."""
     hidden = {(28, 28): (16, 32), (64, 30): (16, 32), (64, 64): (8, 16, 32), (8, 8): (32,)}
     for shape, channels in hidden.items():
         found = portfolio.members("classification", 3000, shape)

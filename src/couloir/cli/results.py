@@ -136,7 +136,7 @@ def winner_words(record: LearnedRecord) -> str:
     layers = "-".join(map(str, winner.hidden))
     activation = winner.hyperparameters["activation"]
     network = f"{layers} hidden units, {activation}" if layers else "no hidden layer"
-    text = f"{winner.optimizer} at learning rate {words.number(winner.learning_rate)}, {network}"
+    text = f"{winner.optimizer} at learning rate {words.number(winner.learning_rate)}, {winner.kind}{network}"
     if kept.name == "ensemble":
         text = f"the average of {words.count(kept.networks, 'network')} (the best alone: {text})"
     elif kept.name == "distilled":

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couloir import options
 from couloir import text as words
-from couloir.engine.architectures.mlp import MLP
 from couloir.engine.metrics import METRICS
 from couloir.figures import scores, theme
 from couloir.figures.chart import Row, Run
@@ -100,8 +99,8 @@ def network(values: Row) -> str:
     hidden = values["hidden"]
     layers = hidden if isinstance(hidden, str) else "-".join(map(str, hidden))
     units = "no hidden layer" if layers in ("", "none") else f"{layers} {values['activation']}"
-    architecture = values.get("architecture") or MLP.name  # older runs have none
-    return f"{values['encoding']} · " + (units if architecture == MLP.name else f"{architecture} {units}")
+    architecture = values.get("architecture") or "mlp"
+    return f"{values['encoding']} · {units if architecture == 'mlp' else f'{architecture} {units}'}"
 
 
 def in_words(values: Row) -> str:
@@ -150,7 +149,7 @@ def _told(name: str, value: Any) -> str:
         return f"rate {words.number(value)}"
     if name == "epochs":
         return words.count(value, "epoch")
-    if name in (*NETWORK, "optimizer", "schedule"):
+    if name in ("encoding", "architecture", "hidden", "activation", "optimizer", "schedule"):
         return words.setting(value)
     return f"no {options.label(name)}" if value == 0 else f"{options.label(name)} {words.setting(value)}"
 

@@ -85,7 +85,8 @@ def random_plane(centre: Network, seed: int = 0) -> Plane:
     included as one more weight (on an input that is always 1), is scaled to the length of the trained
     row. One unit thus changes every neuron by as much as it is long, however the network's scale is
     divided among its layers. (Li et al. normalise convolution filters and leave biases as they are.) Of
-    arrays that make no such layer each row is a neuron's, and one without rows is scaled as a whole.
+    arrays that make no such layer each row is a neuron's, one without rows is scaled as a whole, and a single
+    number stays as it is.
 
     Args:
         centre: the trained network.
@@ -107,9 +108,9 @@ def _normalised(centre: Network, generator: np.random.Generator) -> Network:
 
     def of_layer(part: Any) -> Any:
         if not isinstance(part, Layer):
-            return drawn(np.atleast_1d(part)).reshape(part.shape)
-        rows = drawn(np.column_stack(part))
-        return Layer(rows[:, :-1], rows[:, -1])
+            return drawn(part) if part.ndim else np.zeros(())
+        rows = drawn(np.concatenate([part.weight, part.bias[..., None]], axis=-1))
+        return Layer(rows[..., :-1], rows[..., -1])
 
     return jax.tree.map(of_layer, _doubled(centre), is_leaf=lambda part: isinstance(part, Layer))
 

@@ -49,7 +49,7 @@ def _lead(run: TableRun[LandscapeRecord]) -> str:
     record = run.record
     winner, grid = record.winner, record.grid
     layers = "–".join(str(width) for width in winner.hidden)
-    network = f"a network with {layers} hidden units" if layers else "a network without hidden layers"
+    network = f"a {winner.kind}network with" + (f" {layers} hidden units" if layers else "out hidden layers")
     text = f"The {loss_words(run)} of {network}, trained with {winner.optimizer}, on "
     text += f"{PLANES[record.plane.kind]}: measured at {count(grid.points, 'point')} over "
     return f"{text}{count(record.rows, 'row')}."

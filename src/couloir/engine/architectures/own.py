@@ -48,7 +48,7 @@ def path_of(made: Any) -> str:
     if module == "__main__" or "<" in name:
         raise InputError(
             f"The architecture {name} of the module {module or '<none>'} cannot be imported again, so that "
-            "no model with it could be opened: define it by name at the top of a file, and import it."
+            "no model with it could be opened: define it by name in a file of its own, and import that."
         )
     path = f"{module}{BETWEEN}{name}"
     if found(path) is not made:

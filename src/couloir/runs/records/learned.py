@@ -38,6 +38,12 @@ class Winner(Part):
         return str(self.hyperparameters["optimizer"])
 
     @property
+    def kind(self) -> str:
+        """Its architecture with a blank behind; nothing of a multilayer perceptron, which most are."""
+        named = self.hyperparameters.get("architecture", "mlp")
+        return "" if named == "mlp" else f"{named} "
+
+    @property
     def learning_rate(self) -> float:
         """Its learning rate."""
         return float(self.hyperparameters["learning_rate"])

@@ -13,10 +13,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from couloir.engine.architectures.layers import by_layer
+from couloir.engine.architectures.registry import design
 from couloir.engine.losses import DEFAULT_LOSS
 from couloir.engine.member import Member
 from couloir.engine.optimizers import NUMBERS, RULES, reads, variants
@@ -130,7 +131,7 @@ class Space:
             except InputError as error:
                 raise _at(where, name, error) from None
         try:
-            _check_activations(entries)
+            _check_networks(entries)
         except InputError as error:
             raise _at(where, "activation", error) from None
         return cls(task, entries)
@@ -272,15 +273,15 @@ def _of(member: Member, name: str) -> Value | None:
     return value
 
 
-def _check_activations(entries: Mapping[str, Entry]) -> None:
-    """Raise an InputError where some activation does not fit some network's hidden layers."""
+def _check_networks(entries: Mapping[str, Entry]) -> None:
+    """Raise an InputError where some architecture, activation and number of hidden layers do not go together."""
     if "hidden" in entries:
         depths = {len(_units(str(network))) for network in _values(entries["hidden"])}
     else:
         depths = {int(layers) for layers in _values(entries["layers"])}
-    for activation in _values(entries["activation"]):
-        for depth in sorted(depths - {0}):
-            by_layer(str(activation), depth)
+    for architecture, depth in product(_values(entries["architecture"]), sorted(depths)):
+        for activation in _values(entries["activation"]) if depth else [Member.activation]:
+            design(str(architecture), (1,) * depth, str(activation))
 
 
 def _values(held: Entry) -> Sequence[Value]:

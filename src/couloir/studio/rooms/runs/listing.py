@@ -138,7 +138,7 @@ def winner_words(record: LearnedRecord) -> str:
     """Rule, rate and network of the winner, and whether it is kept alone."""
     winner, kept = record.winner, record.headline
     layers = "-".join(map(str, winner.hidden)) + " units" if winner.hidden else "no hidden layer"
-    text = f"{winner.optimizer} at {words.number(winner.learning_rate)}, {layers}"
+    text = f"{winner.optimizer} at {words.number(winner.learning_rate)}, {winner.kind}{layers}"
     if kept.name == "distilled":
         return f"{text}, distilled"
     return f"{text}, ensemble of {kept.networks}" if kept.name == "ensemble" else text
