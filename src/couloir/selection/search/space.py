@@ -3,9 +3,9 @@
 A space has one entry for each hyperparameter: one fixed value, a list of choices, or a range. It is read
 from TOML, a line to an entry, and written as such by `Space.show`::
 
-    optimizer = ["adam", "adamw"]
-    l2 = { low = 1e-7, high = 1e-1, log = true }
-    epochs = 60
+    encoding = ["standard", "piecewise"]
+    weight_decay = { low = 0.01, high = 3.0, log = true }
+    schedule = "one_cycle"
 """
 
 from __future__ import annotations
