@@ -170,12 +170,11 @@ def test_poisoned_test_rows_change_no_choice(
 
 
 @pytest.mark.slow
-def test_a_search_of_cycles_trains_each_to_its_end_and_averages_out_of_fold_answers(
-    iris: Any, tmp_path: Path
-) -> None:
+def test_a_search_of_cycles_trains_each_to_its_end_and_averages_out_of_fold_answers(tmp_path: Path) -> None:
     """As the portfolio of `train`: nobody leaves or is refitted, and all other rows are learnt from."""
-    settings: dict[str, Any] = {"generation": 4, "cv": 2, "epochs": [20, 30], "hidden": [(8, 8)]}
-    found = couloir.search(iris, trials=14, **settings, out=tmp_path)
+    settings: dict[str, Any] = {"generation": 4, "cv": 2, "epochs": [8, 12], "hidden": [(8, 8)]}
+    data = couloir.load("breast_cancer")
+    found = couloir.search(data, trials=14, **settings, out=tmp_path)
     trials = found.tables["trials"]
     assert (trials["epochs_run"] == 2 * trials["epochs"]).all()
     assert (trials["best_epoch"] == trials["epochs"]).all()
@@ -185,7 +184,7 @@ def test_a_search_of_cycles_trains_each_to_its_end_and_averages_out_of_fold_answ
     assert all(size.stopping == 0 for size in found.record.cross_validation.sizes)
     assert found.record.cross_validation.nested is None
     # Each row that a fold held out is answered by networks that have not seen it.
-    again = answered_by_hand(found, iris)
+    again = answered_by_hand(found, data)
     kept = found.record.finalists[1].validation["log_loss"]
     assert again == pytest.approx(kept, rel=1e-6)
 

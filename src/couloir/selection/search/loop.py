@@ -1,9 +1,8 @@
 """A search: generations of trials, each trained as one population.
 
-The first is the portfolio; each later one is asked of the study, trained, and told. Trials of one cycle of
-the rate are trained to its end; of others the worse leave at rungs, by successive halving. The best join
-a pool, which is kept on disk beside the study's journal: a search that is killed has lost at most the generation
-in hand.
+The first is the portfolio; each later one is asked of the study, trained and told. Trials of one cycle of the
+rate are trained to its end; of others the worse leave at rungs, by successive halving. The best join a pool,
+kept on disk beside the study's journal: a search that is killed has lost at most the generation in hand.
 """
 
 from __future__ import annotations
