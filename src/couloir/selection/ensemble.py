@@ -111,7 +111,7 @@ def select_in_bags(
     (`benchmarks/small_tables.py` measures what that is worth.) Of few candidates there are no halves, and
     `select` chooses among all. With many rows the best candidate is in every bag: where one is far better
     than all others, halves without it only spoil the average. (Forty-five settings on twelve tables, chosen
-    by half of the out-of-fold answers and judged by the other: the error falls by 0.1 % with 4,000 rows, on one
+    by half of the out-of-fold answers, judged by the other: the error falls by 0.1 % with 4,000 rows, on one
     table by 0.8 %, and by 0.5 % with 500; chosen by 30 rows it would rise by 6 %.)
 
     Args:
