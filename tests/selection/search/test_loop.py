@@ -34,8 +34,10 @@ def test_a_search_of_the_default_space_begins_with_the_portfolio(tmp_path: Path,
     space = Space.default("classification", problem.least_rows)
     search = begin(tmp_path / "run", problem, space)
     search.advance(8, on_epoch=lambda progress: True)
-    members = [search.member(number) for number in range(8)]
-    assert members == portfolio.members("classification", problem.least_rows)[:8]
+    members = [search.member(number).describe() for number in range(8)]
+    assert members == [
+        each.describe() for each in portfolio.members("classification", problem.least_rows)[:8]
+    ]
 
 
 @pytest.mark.slow

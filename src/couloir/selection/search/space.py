@@ -166,7 +166,7 @@ class Space:
     @property
     def to_the_end(self) -> bool:
         """Whether every trial goes through one cycle of its rate, and so comes to rest at its end alone."""
-        return self.entries["schedule"] == Fixed("one_cycle")
+        return self.entries.get("schedule") == Fixed("one_cycle")
 
     @property
     def static(self) -> tuple[str, ...]:
