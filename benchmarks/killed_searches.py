@@ -27,7 +27,9 @@ from _shared import machine, table, write_json
 
 SPACE = """\
 optimizer = "adam"
+encoding = "standard"
 schedule = ["constant", "cosine"]
+l2 = { low = 1e-7, high = 1e-1, log = true }
 batch_size = 16
 layers = 1
 width = 6

@@ -70,7 +70,7 @@ PLANS, EFFORTS = ("portfolio", "rules"), ("quick", "normal", "high")
 AVERAGED, TRIALS = 12, 512
 """Of the portfolio so many are averaged at most; a search has so many trials, unless it has minutes."""
 
-FOLDS, FOLDS_BELOW, PORTFOLIO_FOLDS_BELOW = 5, 5000, 20_000
+FOLDS, FOLDS_BELOW = 5, 20_000
 """With fewer rows than this a search, or the portfolio, judges by so many folds unless told otherwise: a
 small validation part would choose by luck among so many."""
 
@@ -96,7 +96,7 @@ class Option:
         metavar: what stands for its value on help pages.
         flag: on the command line, where that is not `--` and the name.
         screen: whether only the command line takes it: it is about what is shown.
-        static: whether its value decides which program is compiled, or which members share one.
+        static: whether its value decides which program is compiled, or which trials train in one together.
         space: what a search varies it over when nothing else is said, as TOML holds it.
         main: who shows it first on a form.
     """
@@ -230,62 +230,61 @@ TABLE: tuple[Option, ...] = (
     # The update rule
     Option("optimizer", AsGiven(), ANY_RULE, RULE, "update rules", usual="the eight", many=True, static=True,
            typed=f"{', '.join(RULES)}, or optax.NAME", given='names, Optax\'s as "optax.NAME", or rules',
-           metavar="NAMES", label="rule", space=list(RULES)),
+           metavar="NAMES", label="rule", space="adamw"),
     Option("optimizer", AsGiven(), (LANDSCAPE,), PLANE,
            "rules whose paths are trained and drawn; for solutions and line the other one", many=True,
            usual="the best of the run"),
     Option("learning_rate", positive(), (TRAIN, FIT, SPACE), RULE, "learning rates", many=True,
            usual="eight a rule, around its customary one", symbol="α", main=(TRAIN,)),
     Option("rate", positive(), (SPACE,), RULE, "learning rate, as a multiple of the rule's customary one",
-           # The default population of `couloir train` lies within, rounded as it is.
-           space={"low": 0.003, "high": 10.0, "log": True}),
+           space={"low": 0.5, "high": 30.0, "log": True}),  # the portfolio's lie within
     Option("momentum", SHARE, ANY_RULE, RULE, "β of momentum, for the rules that have one", many=True,
            usual=_USUAL, symbol="β", space={"low": 0.8, "high": 0.99}),
     Option("beta1", SHARE, ANY_RULE, RULE, "β₁ of Adam's mean gradient", many=True, usual=_USUAL, label="β₁"),
-    Option("beta2", SHARE, ANY_RULE, RULE, "β₂ of Adam's mean square", many=True, usual=_USUAL, label="β₂"),
+    Option("beta2", SHARE, ANY_RULE, RULE, "β₂ of Adam's mean square", many=True, usual=_USUAL, label="β₂",
+           space=[0.95, 0.999]),
     Option("decay", SHARE, ANY_RULE, RULE, "ρ of the mean of squares of RMSprop and AdaDelta", many=True,
            usual=_USUAL, symbol="ρ"),
     Option("epsilon", positive(), ANY_RULE, RULE, "ε beside the mean of squares of the adaptive rules",
            many=True, usual=_USUAL, label="ε"),
     Option("weight_decay", STRENGTH, ANY_RULE, RULE, "λ by which AdamW decays weights", many=True,
-           usual=_USUAL, symbol="λ"),
+           usual=_USUAL, symbol="λ", space={"low": 0.01, "high": 3.0, "log": True}),
     Option("rule_option", AsGiven(), ANY_RULE, RULE, "what Optax's rules read, by their own names",
            typed="as in b1=0.9,0.95; may be repeated", given='as in {"b1": [0.9, 0.95]}',
            metavar="NAME=VALUES", title="Optax's settings"),
     Option("schedule", Name(SCHEDULES), TRAINED, RULE, "how the learning rate changes", "constant", many=True,
-           space=["constant", "cosine", "one_cycle"]),
+           space="one_cycle"),
     Option("warmup", SHARE, TRAINED, RULE, "share of the epochs in which the learning rate first rises", 0.0,
            many=True, title="warm-up", space=0.0),
-    Option("batch_size", whole(), TRAINED, TRAINING, "rows a step", 64, many=True, static=True,
-           space=[32, 64, 128]),
+    Option("batch_size", whole(), TRAINED, TRAINING, "rows a step", 64, many=True, static=True),
     # The network
     Option("layers", whole(0), (SPACE,), NETWORK, "hidden layers; 0 is a linear model", static=True,
-           label="hidden layers", space={"low": 1, "high": 3}),
+           label="hidden layers", space=[2, 3]),
     Option("width", whole(), (SPACE,), NETWORK, "units of every hidden layer", static=True,
-           space=[16, 32, 64, 128, 256]),
+           space=[64, 128, 256]),
     Option("hidden", Units(), ANY_NETWORK, NETWORK, "units of the hidden layers", (64,), many=True,
            static=True, title="hidden units", label="hidden", metavar="UNITS", main=(TRAIN, RACE),
            typed="as in 64,64; of several networks, as in '64,64|32'; none for no layer",
            given="(64, 64) is one network of two, [(64,), (32, 32)] are two networks, () is none"),
     Option("encoding", Name(ENCODINGS), CHOSEN, NETWORK, "how columns become inputs", "standard", many=True,
-           static=True, metavar="NAMES", space="standard"),
+           static=True, metavar="NAMES", space=["standard", "piecewise", "robust", "piecewise+neighbours"]),
     Option("architecture", Architecture(ARCHITECTURES), CHOSEN, NETWORK, "how networks are laid out", "mlp",
            many=True, static=True, metavar="NAMES", space="mlp", typed="or your own, package.module:name"),
     Option("activation", Activation(ACTIVATIONS), ANY_NETWORK, NETWORK, "what hidden units make of their sum",
-           "relu", many=True, static=True, space=["relu", "tanh", "silu"], metavar="NAMES",
+           "relu", many=True, static=True, space=["silu", "relu"], metavar="NAMES",
            typed="one for each hidden layer as in relu-tanh",
            given='a name for all layers, or a tuple with one for each, as in ("relu", "tanh"), "relu-tanh"'),
     Option("l1", STRENGTH, TRAINED, NETWORK, "weight λ of the penalty λ Σ|w|", 0.0, many=True, title="L1",
            space=0.0),
     Option("l2", STRENGTH, TRAINED, NETWORK, "weight λ of the penalty ½ λ Σw²", 0.0, many=True, title="L2",
-           main=(TRAIN,), space={"low": 1e-7, "high": 1e-1, "log": True}),
+           main=(TRAIN,), space=0.0),
     Option("dropout", SHARE, TRAINED, NETWORK, "share of hidden units that are off in a training step", 0.0,
            many=True, main=(TRAIN,), space={"low": 0.0, "high": 0.5, "step": 0.1}),
     Option("noise", STRENGTH, TRAINED, NETWORK, "standard deviation of the noise on inputs in training", 0.0,
-           many=True, static=True, title="input noise", space=[0.0, 0.1, 0.2, 0.4]),
+           many=True, static=True, title="input noise", space=0.0),
     # Training
     Option("epochs", whole(), (TRAIN, SEARCH, FIT, SPACE), TRAINING, "passes over the data at most", 100,
-           many=True, main=(TRAIN,), space=100),
+           many=True, static=True, main=(TRAIN,)),
     Option("loss", Name(LOSSES), ANY_NETWORK, TRAINING, "what is minimised", many=True, static=True,
            usual="cross_entropy for classes, mse for numbers"),
     Option("epochs", whole(), (RACE,), TRAINING, "passes over the data", 50, main=(RACE,)),
@@ -322,7 +321,7 @@ TABLE: tuple[Option, ...] = (
            usual="{classification} for classes, {regression} for numbers".format(**metrics.DEFAULT_METRIC),
            title="choose by"),
     Option("cv", _FOLDS, (TRAIN,), JUDGING, "judge by K folds of all rows but the test part", title="folds",
-           usual=f"{FOLDS} for the portfolio below {PORTFOLIO_FOLDS_BELOW:,} rows, else none", metavar="K",
+           usual=f"{FOLDS} for the portfolio below {FOLDS_BELOW:,} rows, else none", metavar="K",
            typed="none: by the validation part", given="0: by the validation part", main=(TRAIN,)),
     Option("cv", _FOLDS, (SEARCH,), JUDGING, "judge by K folds", usual=f"{FOLDS} below {FOLDS_BELOW:,} rows",
            typed="none: by the validation part", given="0: by the validation part", title="folds",
@@ -331,8 +330,8 @@ TABLE: tuple[Option, ...] = (
            "the winner alone is clearly better there", metavar="K", title="average at most", main=(TRAIN,),
            usual=f"{AVERAGED} of the portfolio, else none"),
     Option("ensemble", whole(), (FIT,), JUDGING, "keep an average of at most so many members"),
-    Option("ensemble", whole(), (SEARCH,), JUDGING, "average at most K trials at the end", 10, metavar="K",
-           title="average at most", main=(SEARCH,)),
+    Option("ensemble", whole(), (SEARCH,), JUDGING, "average at most K trials at the end", AVERAGED,
+           metavar="K", title="average at most", main=(SEARCH,)),
     Option("distil", Flag(), (TRAIN,), JUDGING, "keep, in place of an average, one network trained to its "
            "answers", False, title="distil the average"),
     Option("split", Split(), JUDGED, JUDGING, "training, validation and test rows", (0.70, 0.15, 0.15),
@@ -353,8 +352,8 @@ TABLE: tuple[Option, ...] = (
            usual=f"{TRIALS}, or as many as the minutes allow", main=(SEARCH,)),
     Option("generation", whole(2), (SEARCH,), SEARCHING, "trials asked for and trained together", 64,
            title="trials at a time"),
-    Option("halving", Flag(), (SEARCH,), SEARCHING, "let no trial leave before its end", True,
-           title="no halving"),
+    Option("halving", Flag(), (SEARCH,), SEARCHING, "let no trial leave before its end; one whose rate "
+           "has one cycle never does", True, title="no halving"),
     Option("space", AsGiven(), (SEARCH,), SEARCHING, "what to search over, in TOML; --show-space prints one",
            metavar="FILE"),
     Option("show_space", Flag(), (SEARCH,), SEARCHING, "print the space that would be searched", False,

@@ -169,6 +169,53 @@ def test_poisoned_test_rows_change_no_choice(
     assert other.test["log_loss"] > run.test["log_loss"]
 
 
+@pytest.mark.slow
+def test_a_search_of_cycles_trains_each_to_its_end_and_averages_out_of_fold_answers(tmp_path: Path) -> None:
+    """As the portfolio of `train`: nobody leaves or is refitted, and all other rows are learnt from."""
+    settings: dict[str, Any] = {"generation": 4, "cv": 2, "epochs": [8, 12], "hidden": [(8, 8)]}
+    data = couloir.load("breast_cancer")
+    found = couloir.search(data, trials=14, **settings, out=tmp_path)
+    trials = found.tables["trials"]
+    assert (trials["epochs_run"] == 2 * trials["epochs"]).all()
+    assert (trials["best_epoch"] == trials["epochs"]).all()
+    assert found.record.counts == {"finished": 14, "stopped": 0, "left": 0, "diverged": 0}
+    assert [each.name for each in found.record.finalists] == ["winner", "ensemble"]
+    assert len(found.tables["rungs"]) == 0
+    assert all(size.stopping == 0 for size in found.record.cross_validation.sizes)
+    assert found.record.cross_validation.nested is None
+    # Each row that a fold held out is answered by networks that have not seen it.
+    again = answered_by_hand(found, data)
+    kept = found.record.finalists[1].validation["log_loss"]
+    assert again == pytest.approx(kept, rel=1e-6)
+
+
+def answered_by_hand(found: Any, dataset: Any) -> float:
+    """The log loss of a search's average on the rows that its two folds held out, from the models alone."""
+    split = split_rows(dataset)
+    rest = np.sort(np.concatenate([split.train, split.validation]))
+    shares = {each.member: each.weight for each in found.record.ensemble}
+    networks = found.model.networks
+    assert len(networks) == 2 * len(shares)
+    losses = []
+    for number, fold in enumerate(fold_rows(dataset, rest, 2, 0, None)):
+        own = [(net, 2 * weight) for net, weight in zip(networks, found.model.weights, strict=True)][
+            number::2
+        ]
+        answers = sum(weight * net.answers(dataset.rows(fold.held_out)) for net, weight in own)
+        true = np.searchsorted(dataset.classes, dataset.target[fold.held_out])
+        losses += (-np.log(answers[np.arange(len(answers)), true])).tolist()
+    return float(np.mean(losses))
+
+
+@pytest.mark.slow
+def test_with_a_patience_or_other_schedules_trials_are_stopped_as_ever(iris: Any, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"trials": 4, "generation": 4, "cv": 2, "epochs": 3, "hidden": [(4,)]}
+    for number, given in enumerate(({"patience": 2}, {"schedule": "constant"})):
+        found = couloir.search(iris, out=tmp_path / str(number), **settings, **given)
+        assert [each.name for each in found.record.finalists] == ["winner", "refitted", "ensemble"]
+        assert all(size.stopping for size in found.record.cross_validation.sizes)
+
+
 def test_a_search_without_halving_lets_all_come_to_their_end(
     iris: Any, settings: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -443,7 +490,9 @@ def test_a_search_asks_the_same_trials_on_any_machine_once_one_is_given(tmp_path
         found[name] = asked(run.folder)
     assert found["again"] == found["two"]
     # Resumed, by whatever machine, it goes on with what its journal says.
-    begun = couloir.search("digits", trials=16, machine=two, out=tmp_path / "resumed", **settings)
+    # (The first generation is the portfolio, as far as it is in the space.)
+    whole = 16 + sum(trial.generation == 0 for trial in Study.resume(tmp_path / "two" / "latest").trials)
+    begun = couloir.search("digits", trials=whole, machine=two, out=tmp_path / "resumed", **settings)
     couloir.search(resume=begun.folder, trials=48, machine=eight)
     assert begun.folder is not None
     assert asked(begun.folder) == found["two"]

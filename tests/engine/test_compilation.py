@@ -15,6 +15,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from couloir.engine import compilation
 from couloir.engine.epochs import Part, TrainingData
+from couloir.engine.machine import memory_maps
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.training import train_population
@@ -182,3 +183,26 @@ def test_seconds_of_compiling_and_of_training_are_kept_apart(folder: Path) -> No
     assert first.compile_seconds >= 0
     assert second.compile_seconds == 0
     assert second.seconds > 0
+
+
+def test_programs_are_forgotten_where_they_fill_the_memory_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a process dies after some hundred; a training afterwards gives the same, to the last bit."""
+    before = training()
+    full = memory_maps()
+    if full is None:
+        pytest.skip("this system sets no limit")
+    function = jax.jit(lambda x: x + 1)
+    function(jnp.float32(2.0))
+    monkeypatch.setattr(compilation, "SHARE_OF_MAPS", 2 * full)
+    assert not compilation.make_room()
+    assert function._cache_size() == 1
+    monkeypatch.setattr(compilation, "SHARE_OF_MAPS", full / 2)
+    again = training()  # it begins by making room
+    assert function._cache_size() == 0
+    assert compilation.make_room()
+    left = memory_maps()
+    assert left is not None
+    assert left < full
+    for one, other in zip(before.outcomes[0].network, again.outcomes[0].network, strict=True):
+        assert np.array_equal(one.weight, other.weight)
+        assert np.array_equal(one.bias, other.bias)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from couloir.engine.machine import Machine, usable_cores, usable_memory
+from couloir.engine.machine import Machine, memory_maps, usable_cores, usable_memory
 
 
 def written(folder: Path, **files: str) -> Path:
@@ -63,6 +63,12 @@ def test_a_container_s_memory_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity there")
+def test_memory_maps_in_use_are_a_share_of_those_allowed(tmp_path: Path) -> None:
+    assert memory_maps(tmp_path) is None, "a system that tells of no limit has none"
+    system = written(tmp_path, sys__vm__max_map_count="20\n", self__maps="a\nb\nc\n")
+    assert memory_maps(system) == 3 / 20
+
+
 def test_a_process_bound_to_one_core_has_one() -> None:
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "

@@ -215,6 +215,18 @@ def test_weights_are_the_mean_of_the_bags() -> None:
     assert weights[heaviest] == pytest.approx(total[heaviest] / total[heaviest].sum(), rel=1e-12)
 
 
+def test_with_many_rows_the_best_is_in_every_bag() -> None:
+    answers, truth = values(14, 200)
+    answers[5] = truth + 0.1 * (answers[5] - truth)  # far better than all others
+    random, total = np.random.default_rng(0), np.zeros(14)
+    for _ in range(20):
+        bag = np.array(sorted({5, *random.choice(np.arange(14), 7, replace=False).tolist()}))
+        total[bag] += select(answers[bag], truth, mse_of, rounds=10)
+    assert select_in_bags(answers, truth, mse_of) == pytest.approx(total / 20, rel=1e-12)
+    few = select_in_bags(answers[:, :199], truth[:199], mse_of)
+    assert few[5] < 0.75 < total[5] / 20
+
+
 @pytest.mark.parametrize("candidates", [1, 3, 5])
 def test_among_few_there_are_no_bags(candidates: int) -> None:
     answers, truth = classes(candidates)

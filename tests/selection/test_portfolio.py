@@ -12,7 +12,7 @@ from couloir.commands.stages import Stages
 from couloir.commands.train import plan_run
 from couloir.engine.machine import Machine
 from couloir.errors import InputError
-from couloir.options import ENCODINGS, PORTFOLIO_FOLDS_BELOW
+from couloir.options import ENCODINGS, FOLDS_BELOW
 from couloir.selection import portfolio
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan
@@ -106,7 +106,7 @@ def test_members_and_folds_that_are_given_hold(wine: Any) -> None:
 
 def test_of_many_rows_a_validation_part_chooses() -> None:
     random = np.random.default_rng(0)
-    rows = PORTFOLIO_FOLDS_BELOW
+    rows = FOLDS_BELOW
     data = couloir.load((random.normal(size=(rows, 1)), random.normal(size=rows)))
     assert not planned(data, effort="quick").problem.folds
     assert len(planned(data, effort="quick", cv=2).problem.folds) == 2

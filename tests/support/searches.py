@@ -6,15 +6,41 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from couloir.options import RULES
 from couloir.selection.problem import Conditions, Problem
 from couloir.selection.search.entries import Choices, Fixed, Range
 from couloir.selection.search.loop import Search
 from couloir.selection.search.space import Space
 from couloir.selection.search.study import Study
 
+RULES_SPACE = Space.from_json(
+    {
+        "task": "classification",
+        "entries": {
+            "optimizer": list(RULES),
+            "rate": {"low": 0.003, "high": 10.0, "log": True},
+            "momentum": {"low": 0.8, "high": 0.99},
+            "schedule": ["constant", "cosine", "one_cycle"],
+            "warmup": 0.0,
+            "batch_size": [32, 64, 128],
+            "layers": {"low": 1, "high": 3},
+            "width": [16, 32, 64, 128, 256],
+            "encoding": "standard",
+            "activation": ["relu", "tanh", "silu"],
+            "l1": 0.0,
+            "l2": {"low": 1e-7, "high": 1e-1, "log": True},
+            "dropout": {"low": 0.0, "high": 0.5, "step": 0.1},
+            "noise": [0.0, 0.1, 0.2, 0.4],
+            "epochs": 100,
+            "loss": "cross_entropy",
+        },
+    }
+)
+"""Rules, schedules and networks of all kinds, of which some trials leave and stop early."""
+
 SPACE = Space(
     "classification",
-    Space.default("classification", 1000).entries
+    RULES_SPACE.entries
     | {
         "optimizer": Fixed("adam"),
         "rate": Range(0.3, 100.0, log=True),

@@ -46,7 +46,8 @@ from couloir.runs.records.common import Status
 from couloir.selection.choosing import choose
 from couloir.selection.cross_validation import fold_record
 from couloir.selection.members import Options
-from couloir.selection.problem import Conditions, Problem, chosen_metric, prepare
+from couloir.selection.portfolio import PORTFOLIO
+from couloir.selection.problem import Conditions, chosen_metric, prepare
 from couloir.selection.search import tables
 from couloir.selection.search.generation import TrainedTrial
 from couloir.selection.search.loop import Search
@@ -55,9 +56,8 @@ from couloir.selection.search.storages import quiet
 from couloir.selection.search.study import Study
 from couloir.selection.testing import Choice, counted
 
-KEPT_FOR_THE_END, KEPT_AT_LEAST = 0.18, 6.0
-"""Share of the minutes that is kept for what follows the search (average, refit, test), and seconds."""
-
+KEPT_FOR_THE_END, KEPT_FOR_REFIT, KEPT_AT_LEAST = 0.08, 0.1, 6.0
+"""Shares of the minutes that are kept for what follows the search (average, test; a refit), and seconds."""
 
 JUDGED_APART = ("cv", "ensemble")
 """Conditions of training that mean something of their own in a search."""
@@ -173,11 +173,10 @@ def _begun(
         dataset = data if isinstance(data, Dataset) else load(data)
     asked["source"] = dict(dataset.source)
     conditions = replace(conditions, cv=judging_folds(dataset, asked["cv"], asked["validation"]))
+    conditions = settled(conditions, asked_space(*spaces, dataset, len(dataset)))
     problem = prepared(dataset, conditions, stages)
     metric = chosen_metric(problem.data.task, conditions.metric)
-    space, options = spaces
-    found = space if isinstance(space, Space) else _space(space, problem)
-    found = found.with_values(options.given)
+    found = asked_space(*spaces, dataset, problem.least_rows)
     first = not out.exists()
     folder = runs.claim_folder(out, dataset.name)
     header: dict[str, Any] = {"asked": asked, "conditions": asdict(conditions)}
@@ -222,15 +221,30 @@ def _refuse_others(given: Mapping[str, Any], validation: bool) -> None:
 
 def judging_folds(dataset: Dataset, cv: int | None, validation: bool) -> int | None:
     """How many folds trials are judged by; None: the validation part."""
-    if cv is not None or validation:
+    if cv is not None or validation or dataset.times is not None:
         return cv
     rows = len(dataset) - (0 if dataset.test_rows is None else len(dataset.test_rows))
     return FOLDS if rows < FOLDS_BELOW else None
 
 
-def _space(space: str | Path | None, problem: Problem) -> Space:
-    task, rows = problem.data.task, problem.least_rows
-    return Space.default(task, rows) if space is None else Space.read(space, task, rows)
+def settled(conditions: Conditions, space: Space) -> Conditions:
+    """The conditions of a search of a space: trials of one cycle are trained as the portfolio is.
+
+    That is each to the end of its schedule, unless a patience is given.
+    """
+    if not space.to_the_end or conditions.patience != Conditions.patience:
+        return conditions
+    return replace(conditions, plan=PORTFOLIO, patience=None)
+
+
+def asked_space(space: Space | str | Path | None, options: Options, dataset: Dataset, rows: int) -> Space:
+    """The space that is asked for, sized to the rows that are learnt from."""
+    plain = dataset.image_shape is not None
+    if space is None:
+        space = Space.default(dataset.task, rows, plain)
+    elif not isinstance(space, Space):
+        space = Space.read(space, dataset.task, rows, plain)
+    return space.with_values(options.given)
 
 
 def _same_data(data: Any, header: Mapping[str, Any]) -> Dataset:
@@ -259,7 +273,8 @@ def _run_generations(
     deadline = None
     if asked["minutes"] is not None:
         seconds = 60 * asked["minutes"]
-        kept = min(max(KEPT_FOR_THE_END * seconds, KEPT_AT_LEAST), seconds / 2)
+        share = KEPT_FOR_THE_END + (0 if under_way.conditions.to_the_end else KEPT_FOR_REFIT)
+        kept = min(max(share * seconds, KEPT_AT_LEAST), seconds / 2)
         deadline = stages.began - stages.seconds["import"] + seconds - kept
     study = under_way.study
     with interruptions(observer) as interrupted:
@@ -302,14 +317,16 @@ def shown_space(data: Any, loading: Mapping[str, Any], given: Mapping[str, Any])
         loading: options of `couloir.load`.
         given: options of `search`.
     """
-    _, options, rest = asked_of_search(given)
+    conditions, options, rest = asked_of_search(given)
     space = rest["space"]
     if data is None:
         found = Space.default("classification", FOLDS_BELOW)
         found = found if space is None else Space.read(space, "classification", FOLDS_BELOW)
     else:
         dataset = load(data, **loading)
-        found = _space(space, prepare(dataset, Conditions(cv=judging_folds(dataset, None, False))))
+        conditions = replace(conditions, cv=judging_folds(dataset, rest["cv"] or None, rest["cv"] == 0))
+        conditions = settled(conditions, asked_space(space, options, dataset, len(dataset)))
+        return asked_space(space, options, dataset, prepare(dataset, conditions).least_rows).show()
     return found.with_values(options.given).show()
 
 
@@ -325,7 +342,7 @@ def export(resume: str | Path | None, url: str) -> str:
 
 
 def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> Choice:
-    """Fix the models that will be tested: the winner, the winner refitted, the average."""
+    """Fix the models that will be tested: the winner, unless it came to rest its refit, the average."""
     study, best = under_way.study, under_way.pool.best
     if best is None:
         raise InputError("No trial has come to a result: give more trials, or a space with smaller rates.")
@@ -337,7 +354,7 @@ def _choice(under_way: Search, asked: Mapping[str, Any], observer: Observer) -> 
         under_way.metric,
         under_way.pool.trials,
         ensemble=asked["ensemble"],
-        refit=True,
+        refit=not under_way.conditions.to_the_end,
         stage=observer.stage,
         members=len(study.trials),
         cohorts=len({Cohort.of(under_way.member(trial.number)) for trial in study.trials}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 
 import jax
 
+from couloir.engine.machine import memory_maps
 from couloir.errors import unknown
 from couloir.files import own
 
@@ -42,11 +44,12 @@ def _writable(folder: Path) -> bool:
 def cached() -> Iterator[None]:
     """Compile through our cache on disk, and leave JAX's settings as they were.
 
-    A cache folder that the caller has set for the process is respected. A folder that cannot be
-    written only means that programs compile again.
+    Before that, room is made in memory where earlier programs fill it. A cache folder that the caller has
+    set for the process is respected. A folder that cannot be written only means that programs compile again.
     """
     from jax.experimental.compilation_cache import compilation_cache
 
+    make_room()
     if jax.config.values["jax_compilation_cache_dir"] is not None or not _writable(cache_folder()):
         yield
         return
@@ -61,6 +64,25 @@ def cached() -> Iterator[None]:
         for name, value in before.items():
             jax.config.update(name, value)
         compilation_cache.reset_cache()
+
+
+SHARE_OF_MAPS = 0.5
+"""Compiled programs are forgotten once this share of a process's memory maps is in use."""
+
+
+def make_room() -> bool:
+    """Forget compiled programs where they fill the memory maps that the system allows; whether that was so.
+
+    A program takes some 200 to 600 maps of Linux's 65,530 and keeps them: a process that has compiled some
+    hundred dies of "LLVM compilation error: Cannot allocate memory", however much memory there is. What is
+    asked for again comes from the cache on disk.
+    """
+    used = memory_maps()
+    if used is None or used < SHARE_OF_MAPS:
+        return False
+    jax.clear_caches()
+    gc.collect()
+    return True
 
 
 # One level below XLA's own: loops of every length are not unrolled, which is as fast (two cores, 1,000

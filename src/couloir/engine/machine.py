@@ -79,6 +79,19 @@ def usable_memory(group: Path = CONTROL_GROUP) -> int | None:
     return int(min(found)) if found else None
 
 
+def memory_maps(system: Path = Path("/proc")) -> float | None:
+    """The share in use of the memory maps that a process may have; None where the system sets no limit.
+
+    Args:
+        system: where Linux tells of processes.
+    """
+    most = _first(int, system / "sys/vm/max_map_count")
+    if most is None:
+        return None
+    with (system / "self/maps").open("rb") as maps:
+        return sum(1 for _ in maps) / most
+
+
 def _first(read: Any, *paths: Path) -> Any:
     """What is made of the words in some files; None where they are not there, or tell of no limit."""
     try:

@@ -25,7 +25,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.placement import Chunk, Cost
 from couloir.errors import InputError
-from couloir.options import AVERAGED, PLANS, PORTFOLIO_FOLDS_BELOW, TRAIN, taken_by
+from couloir.options import AVERAGED, FOLDS_BELOW, PLANS, TRAIN, taken_by
 from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Plan, Problem, chosen_metric, predict
 
@@ -120,7 +120,7 @@ def settled(conditions: Conditions, asked: Options, dataset: Dataset) -> Conditi
     if chosen == PORTFOLIO:
         patience = None
         tested = 0 if dataset.test_rows is None else len(dataset.test_rows)
-        few = len(dataset) - tested < PORTFOLIO_FOLDS_BELOW
+        few = len(dataset) - tested < FOLDS_BELOW
         if folds is None and few and dataset.times is None:
             folds = EFFORTS[conditions.effort].folds
         average = AVERAGED if average is None else average
@@ -203,7 +203,6 @@ def member(setting: Mapping[str, Any], task: str, rows: int) -> Member:
     values = dict(setting)
     rule = RULES[values.pop("optimizer", "adamw")]
     numbers = {name: float(values.pop(name)) for name in list(values) if name in rule.defaults}
-    epochs = round(values.pop("epochs") * (ROWS / rows) ** MORE_OFTEN)
     return Member(
         rule,
         numbers.pop("learning_rate"),
@@ -211,9 +210,14 @@ def member(setting: Mapping[str, Any], task: str, rows: int) -> Member:
         hidden=tuple(values.pop("hidden")),
         loss=DEFAULT_LOSS[task],
         batch_size=batch_size(rows),
-        epochs=min(max(epochs, FEWEST_EPOCHS), MOST_EPOCHS),
+        epochs=sized_epochs(values.pop("epochs"), rows),
         **values,
     )
+
+
+def sized_epochs(epochs: int, rows: int) -> int:
+    """For so many training rows the epochs that stand for some of `ROWS` rows."""
+    return min(max(round(epochs * (ROWS / rows) ** MORE_OFTEN), FEWEST_EPOCHS), MOST_EPOCHS)
 
 
 def batch_size(rows: int) -> int:

@@ -27,6 +27,8 @@ CLASSES = "classification"
         ("dropout", {"low": 0, "high": 0.5, "step": 0.1}, Range(0.0, 0.5, step=0.1)),
         ("hidden", ["64, 32", "none", "8"], Choices(("64,32", "none", "8"))),
         ("epochs", 60, Fixed(60)),
+        ("epochs", [10, 20], Choices((10, 20))),
+        ("epochs", {"low": 10, "high": 40, "log": True}, Range(10, 40, log=True, whole=True)),
     ],
 )
 def test_the_three_forms(name: str, raw: object, expected: object) -> None:
@@ -64,8 +66,6 @@ def test_values_have_their_own_types() -> None:
         ("layers", float("inf"), "whole number"),
         ("hidden", "64,x", "units of its layers"),
         ("hidden", ["64", "0"], "units of its layers"),
-        ("epochs", [10, 20], "same budget"),
-        ("epochs", {"low": 10, "high": 20}, "one number"),
         ("l2", {"low": 1e-3, "high": 1e-5}, "low = 0.001 is not below high = 1e-05"),
         ("l2", {"low": 1.0, "high": 1.0}, "not below"),
         ("l2", {"low": 0, "high": 1, "log": True}, "start it above 0"),

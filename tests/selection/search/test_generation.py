@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import couloir
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.outcomes import Outcome, RungResult, Trained, halving
 from couloir.engine.training import train_population
 from couloir.options import SEARCH, taken_by
+from couloir.selection import portfolio
 from couloir.selection.cross_validation import CrossValidation
-from couloir.selection.members import Options
-from couloir.selection.problem import Problem
+from couloir.selection.problem import Problem, prepare
 from couloir.selection.search.entries import Fixed
 from couloir.selection.search.generation import (
     Generation,
@@ -26,7 +27,6 @@ from couloir.selection.search.generation import (
 from couloir.selection.search.space import Space
 from searches import CONDITIONS, SPACE
 
-DEFAULT = Space.default("classification", 1000)
 RUNGS = halving(9, keep=1 / 3)
 
 
@@ -70,24 +70,30 @@ def in_folds(folded: Problem) -> Generation:
 # The first generation -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_a_search_begins_with_the_default_population_of_train(task: str) -> None:
-    space = Space.default(task, 1000)
-    lowest = space.entries["l2"].nearest(0.0)  # None is not in a logarithmic range.
-    expected = [replace(each, l2=lowest) for each in Options().members(task)]
-    found = [space.member(each) for each in first_generation(space, task, GENERATION)]
+@pytest.mark.parametrize("source", ["iris", "diabetes"])
+def test_a_search_begins_with_the_portfolio_of_train(source: str) -> None:
+    given = prepare(couloir.load(source), replace(CONDITIONS, cv=2))
+    task, rows = given.data.task, given.least_rows
+    space = Space.default(task, rows)
+    expected = portfolio.members(task, rows)
+    found = [space.member(each) for each in first_generation(space, given, GENERATION)]
     assert [replace(each, numbers={}) for each in found] == [replace(each, numbers={}) for each in expected]
-    assert len(found) == len(expected) == GENERATION
     assert [each.hyper() for each in found] == [each.hyper() for each in expected]
+    few = [space.member(each) for each in first_generation(space, given, 3)]
+    assert few == found[:3], "the most useful come first"
 
 
-def test_of_too_many_beginnings_every_rule_keeps_some() -> None:
-    found = first_generation(DEFAULT, "classification", 16)
-    assert [sum(each["optimizer"] == rule for each in found) for rule in RULES] == [2] * 8
+def test_what_is_given_narrows_the_beginning(problem: Problem) -> None:
+    space = Space.default("classification", 1000)
+    standard = space.with_values({"encoding": ["standard"], "activation": ["mish"], "hidden": [(8, 4)]})
+    found = [standard.member(each) for each in first_generation(standard, problem, GENERATION)]
+    assert {(each.encoding, each.activation, each.hidden) for each in found} == {("standard", "mish", (8, 4))}
+    assert len(found) > 3
+    assert first_generation(space.with_values({"optimizer": ["adam", "sgd"]}), problem, GENERATION) == []
 
 
-def test_where_the_default_population_is_not_in_the_space_there_is_no_beginning() -> None:
-    assert first_generation(SPACE, "classification", 64) == []
+def test_where_the_portfolio_is_not_in_the_space_there_is_no_beginning(problem: Problem) -> None:
+    assert first_generation(SPACE, problem, 64) == []
 
 
 def test_a_trial_s_batches_are_no_larger_than_the_least_part(problem: Problem, folded: Problem) -> None:

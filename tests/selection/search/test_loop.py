@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from couloir.selection import portfolio
 from couloir.selection.problem import Problem
 from couloir.selection.search.entries import Choices
 from couloir.selection.search.loop import Search
@@ -29,15 +30,14 @@ def test_where_there_is_no_default_population_the_sampler_begins(tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_a_search_of_the_default_space_begins_with_the_default_population(
-    tmp_path: Path, problem: Problem
-) -> None:
-    space = Space.default("classification", 100)
+def test_a_search_of_the_default_space_begins_with_the_portfolio(tmp_path: Path, problem: Problem) -> None:
+    space = Space.default("classification", problem.least_rows)
     search = begin(tmp_path / "run", problem, space)
     search.advance(8, on_epoch=lambda progress: True)
-    members = [search.member(number) for number in range(8)]
-    assert len({member.rule.name for member in members}) == 8
-    assert all(member.hidden == (64,) for member in members)
+    members = [search.member(number).describe() for number in range(8)]
+    assert members == [
+        each.describe() for each in portfolio.members("classification", problem.least_rows)[:8]
+    ]
 
 
 @pytest.mark.slow

@@ -11,9 +11,12 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.placement import Cohort
 from couloir.errors import InputError
+from couloir.options import ENCODINGS
+from couloir.selection import portfolio
 from couloir.selection.members import Options
 from couloir.selection.search.entries import Choices, Fixed, Range
 from couloir.selection.search.space import Space
+from searches import RULES_SPACE
 
 CLASSES = "classification"
 
@@ -24,28 +27,51 @@ def read(folder: Path, text: str, task: str = CLASSES, rows: int = 1000) -> Spac
     return Space.read(path, task, rows)
 
 
-def test_the_default_space() -> None:
-    entries = Space.default(CLASSES, 1000).entries
-    assert entries["optimizer"] == Choices(tuple(RULES))
-    assert entries["layers"] == Range(1, 3, whole=True)
+def test_the_default_space_is_around_the_portfolio() -> None:
+    entries = Space.default(CLASSES, portfolio.ROWS).entries
+    assert entries["optimizer"] == Fixed("adamw")
+    assert entries["schedule"] == Fixed("one_cycle")
+    assert entries["encoding"] == Choices(ENCODINGS)
+    assert entries["layers"] == Choices((2, 3))
     assert entries["l1"] == Fixed(0.0)
-    assert entries["epochs"] == Fixed(100)
+    assert entries["epochs"] == Range(10, 40, log=True, whole=True)
     assert entries["loss"] == Fixed("cross_entropy")
     assert Space.default("regression", 1000).entries["loss"] == Fixed("mse")
+    assert Space.default(CLASSES, 1000, plain=True).entries["encoding"] == Fixed("standard")
+
+
+@pytest.mark.parametrize("rows", [1, 40, 700, 3000, 50_000, 1_000_000])
+@pytest.mark.parametrize("task", [CLASSES, "regression"])
+def test_every_setting_of_the_portfolio_lies_in_the_default_space(task: str, rows: int) -> None:
+    space = Space.default(task, rows)
+    for member in portfolio.members(task, rows):
+        found = space.parameters(member)
+        assert found is not None
+        again = space.member(found)
+        assert replace(again, numbers={}) == replace(member, numbers={})
+        assert again.hyper() == member.hyper()
 
 
 @pytest.mark.parametrize(
-    ("rows", "expected"),
+    ("rows", "epochs"),
     [
-        (256, Choices((32, 64, 128))),
-        (200, Choices((32, 64))),
-        (100, Fixed(32)),
-        (20, Fixed(10)),
-        (1, Fixed(1)),
+        (48_000, Range(5, 20, log=True, whole=True)),
+        (1, Range(74, 100, log=True, whole=True)),
+        (16, Range(37, 100, log=True, whole=True)),
+        (10**9, Fixed(3)),
     ],
 )
-def test_default_batches_are_at_most_half_of_the_rows(rows: int, expected: Choices | Fixed) -> None:
-    assert Space.default(CLASSES, rows).entries["batch_size"] == expected
+def test_epochs_are_sized_to_the_rows(rows: int, epochs: Range | Fixed) -> None:
+    """Sixteen times the rows are gone through half as often; never more than 100 times, or fewer than 3."""
+    space = Space.default(CLASSES, rows)
+    assert space.entries["epochs"] == epochs
+    assert space.entries["batch_size"] == Fixed(portfolio.batch_size(rows))
+
+
+def test_trials_of_one_cycle_alone_come_to_rest_at_their_end(tmp_path: Path) -> None:
+    assert Space.default(CLASSES, 1000).to_the_end
+    assert not read(tmp_path, 'schedule = ["one_cycle", "constant"]').to_the_end
+    assert not Space.default(CLASSES, 1000).with_values({"schedule": ["cosine"]}).to_the_end
 
 
 MINE = """
@@ -88,7 +114,7 @@ def test_names_left_out_take_the_default_and_the_other_way_to_say_it_is_dropped(
         (
             'activation = ["relu", "relu-tanh"]',
             "In space.toml, activation: the activation 'relu-tanh' is for 2 hidden layers, and the network "
-            "has 1 hidden layer",
+            "has 3 hidden layers",
         ),
         ('activation = "relu-tanh"\nhidden = ["8,8", "4,4,4"]', "the network has 3 hidden layers"),
         ('activation = "relu-tahn"\nlayers = 2', "did you mean 'tanh'"),
@@ -103,7 +129,7 @@ def test_mistakes_in_the_file(tmp_path: Path, text: str, words: str) -> None:
 
 
 def test_activations_of_each_layer_where_all_networks_have_as_many(tmp_path: Path) -> None:
-    text = 'activation = ["relu", "relu-tanh"]\nhidden = ["8,4", "none"]\nepochs = 3\n'
+    text = 'activation = ["relu", "relu-tanh"]\nhidden = ["8,4", "none"]\nepochs = 3\noptimizer = "adam"\n'
     space = read(tmp_path, text)
     assert read(tmp_path, space.show()) == space
     deep = Member(RULES["adam"], 0.001, hidden=(8, 4), activation="relu-tanh", epochs=3)
@@ -126,7 +152,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_momentum_is_searched_only_for_rules_that_have_one(tmp_path: Path) -> None:
-    assert "momentum" in Space.default(CLASSES, 1000).distributions
+    assert "momentum" in RULES_SPACE.distributions
+    assert "momentum" not in Space.default(CLASSES, 1000).searched
     assert "momentum" in read(tmp_path, 'optimizer = ["adam", "nesterov"]').searched
     assert "momentum" not in read(tmp_path, 'optimizer = ["adam", "sgd"]').searched
 
@@ -134,7 +161,7 @@ def test_momentum_is_searched_only_for_rules_that_have_one(tmp_path: Path) -> No
 def test_distributions_are_those_of_the_searched_names() -> None:
     space = Space.default(CLASSES, 1000)
     assert tuple(space.distributions) == space.searched
-    assert {"l1", "warmup", "epochs", "loss"}.isdisjoint(space.searched)
+    assert {"l1", "warmup", "batch_size", "loss"}.isdisjoint(space.searched)
 
 
 def sampled(space: Space, count: int = 40) -> list[dict[str, object]]:
@@ -146,19 +173,19 @@ def sampled(space: Space, count: int = 40) -> list[dict[str, object]]:
 
 
 def test_trials_that_share_the_static_names_share_a_program(tmp_path: Path) -> None:
-    for space in (Space.default(CLASSES, 1000), read(tmp_path, MINE)):
+    for space in (Space.default(CLASSES, 1000), RULES_SPACE, read(tmp_path, MINE)):
         trials = sampled(space)
         static = {name: trials[0][name] for name in space.static}
         members = [space.member(trial | static) for trial in trials]
         assert len({Cohort.of(member) for member in members}) == 1
         assert len({member.rule for member in members}) == 1
-    assert set(Space.default(CLASSES, 1000).static) == {
-        *("optimizer", "batch_size", "layers", "width", "activation", "noise")
-    }
+    own = {"layers", "width", "activation"}
+    assert set(RULES_SPACE.static) == own | {"optimizer", "batch_size", "noise"}
+    assert set(Space.default(CLASSES, 1000).static) == own | {"encoding", "epochs"}
 
 
 def test_a_member_has_the_trials_values() -> None:
-    space = Space.default(CLASSES, 1000)
+    space = RULES_SPACE
     trial = {
         "optimizer": "nesterov",
         "rate": 0.5,
@@ -194,7 +221,7 @@ def test_members_of_an_own_space(tmp_path: Path) -> None:
     member = space.member(trial | {"hidden": "64,32", "optimizer": "optax.lion", "learning_rate": 0.01})
     assert (member.hidden, member.rule.name, member.learning_rate) == ((64, 32), "optax.lion", 0.01)
     assert (member.epochs, member.noise) == (7, 0.5)
-    linear = space.member(trial | {"hidden": "none", "dropout": 0.4, "activation": "tanh"})
+    linear = space.member(trial | {"hidden": "none", "dropout": 0.4, "activation": "silu"})
     assert (linear.hidden, linear.dropout, linear.activation) == ((), 0.0, "relu")
 
 
@@ -210,13 +237,13 @@ def test_members_of_an_own_space(tmp_path: Path) -> None:
     ],
 )
 def test_parameters_outside_the_space(change: dict[str, object], words: str) -> None:
-    space = Space.default(CLASSES, 1000)
+    space = RULES_SPACE
     with pytest.raises(InputError, match=words):
         space.member(sampled(space, 1)[0] | change)
 
 
 def test_a_missing_parameter() -> None:
-    space = Space.default(CLASSES, 1000)
+    space = RULES_SPACE
     trial = sampled(space, 1)[0]
     del trial["noise"]
     with pytest.raises(InputError, match="no 'noise'"):
@@ -225,7 +252,7 @@ def test_a_missing_parameter() -> None:
 
 def test_parameters_are_the_inverse_of_member(tmp_path: Path) -> None:
     wide = "layers = { low = 0, high = 2 }"
-    for space in (Space.default(CLASSES, 1000), read(tmp_path, MINE), read(tmp_path, wide)):
+    for space in (Space.default(CLASSES, 1000), RULES_SPACE, read(tmp_path, MINE), read(tmp_path, wide)):
         for trial in sampled(space):
             member = space.member(trial)
             back = space.parameters(member)
@@ -234,7 +261,7 @@ def test_parameters_are_the_inverse_of_member(tmp_path: Path) -> None:
 
 
 def test_members_outside_the_space_have_no_parameters() -> None:
-    space = Space.default(CLASSES, 1000)
+    space = RULES_SPACE
     inside = space.member(sampled(space, 1)[0])
     for change in (
         {"l2": 0.0},
@@ -251,8 +278,8 @@ def test_members_outside_the_space_have_no_parameters() -> None:
     assert space.parameters(inside) is not None
 
 
-def test_the_default_population_enters_by_its_nearest_parameters() -> None:
-    space = Space.default(CLASSES, 1000)
+def test_a_population_of_rules_enters_by_its_nearest_parameters() -> None:
+    space = RULES_SPACE
     for member in Options().members(CLASSES):
         nearest = space.parameters(member, nearest=True)
         assert nearest is not None
@@ -260,5 +287,6 @@ def test_the_default_population_enters_by_its_nearest_parameters() -> None:
         # No penalty is not in a logarithmic range; all else is kept as it is.
         numbers = {name: value for name, value in member.hyper().items() if name == "momentum"}
         assert moved == replace(member, l2=1e-7, numbers=numbers)
-    named_otherwise = replace(Options().members(CLASSES)[0], activation="elu")
-    assert space.parameters(named_otherwise, nearest=True) is None
+        other = space.parameters(replace(member, activation="elu"), nearest=True)
+        assert other == nearest, "another name moves to the first that is there"
+    assert space.with_values({"optimizer": ["adam"]}).parameters(member, nearest=True) is None

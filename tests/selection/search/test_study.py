@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import optuna
@@ -14,12 +14,21 @@ import pytest
 from couloir.errors import InputError
 from couloir.selection.search.entries import Choices, Fixed, Range
 from couloir.selection.search.space import Space
-from couloir.selection.search.study import GOOD, JOURNAL, REMEMBERED, Study, TrialResult
+from couloir.selection.search.study import (
+    FEWEST_PROGRAMS,
+    GOOD,
+    JOURNAL,
+    REMEMBERED,
+    TRIALS_A_PROGRAM,
+    Study,
+    TrialResult,
+)
+from searches import RULES_SPACE
 
 HEADER = {"command": "search", "data": "abc", "options": {"trials": 24}}
 SPACE = Space(
     "classification",
-    Space.default("classification", 1000).entries
+    RULES_SPACE.entries
     | {
         "optimizer": Choices(("adam", "momentum")),
         "batch_size": Fixed(32),
@@ -121,6 +130,51 @@ def test_a_group_shares_its_static_values(tmp_path: Path, count: int, groups: in
             assert len({each["rate"] for each in group}) == size
     programs = {tuple(trial.parameters[name] for name in SPACE.static) for trial in study.trials}
     assert len(programs) > 1
+
+
+def programs(trials: Iterable[dict[str, object]]) -> set[tuple[object, ...]]:
+    """The programs of trials of the default space, where nothing else tells them apart."""
+    return {tuple(each[name] for name in ("encoding", "layers", "width", "activation")) for each in trials}
+
+
+def test_few_programs_serve_many_trials(tmp_path: Path) -> None:
+    """A generation of 12 in 12 groups would ask for as many programs; epochs differ all the same."""
+    study = new(tmp_path / "run", space=Space.default("classification", 1000))
+    for number in range(10):
+        known = programs(trial.parameters for trial in study.trials)
+        asked = study.ask(number, 12, 12)
+        study.tell(number, [TrialResult(float(i), "finished") for i, _ in enumerate(asked)])
+        room = max(FEWEST_PROGRAMS, 12 * (number + 1) // TRIALS_A_PROGRAM)
+        assert len(known | programs(asked)) <= room
+    assert len(programs(trial.parameters for trial in study.trials)) > FEWEST_PROGRAMS
+    assert len({trial.parameters["epochs"] for trial in study.trials}) > room
+
+
+def test_a_program_too_many_is_the_most_alike_of_those_known(tmp_path: Path) -> None:
+    """Of equally alike ones that of the better trial."""
+    space = Space.default("classification", 1000).with_values({"encoding": ["piecewise", "robust"]})
+    study = new(tmp_path / "run", seed=1, space=space)
+    free = new(tmp_path / "free", seed=1, space=space)
+    known = [
+        {"encoding": encoding, "layers": layers, "width": width, "activation": activation}
+        for encoding, layers, width, activation in (
+            ("piecewise", 2, 64, "silu"),
+            ("piecewise", 3, 256, "relu"),
+            ("robust", 2, 128, "relu"),
+            ("robust", 3, 256, "silu"),
+        )
+    ]
+    rest = {"rate": 3.0, "beta2": 0.95, "weight_decay": 0.1, "dropout": 0.1, "epochs": 20}
+    for each in (study, free):
+        each.enter(0, [own | rest for own in known])
+        each.tell(0, [TrialResult(value, "finished") for value in (3.0, 2.0, 1.0, 4.0)])
+    free._program = lambda parameters: ()  # type: ignore[method-assign]  # one program, so room for any
+    wanted, found = free.ask(1, 4, 4), study.ask(1, 4, 4)
+    best_first = [known[number] for number in (2, 1, 0, 3)]
+    first = max(best_first, key=lambda own: sum(wanted[0][name] == value for name, value in own.items()))
+    assert programs([wanted[0]]) - programs(known), "the case shows nothing"
+    assert found[0] == wanted[0] | first
+    assert programs(found) <= programs(known)
 
 
 def test_the_sampler_learns(tmp_path: Path) -> None:
@@ -326,7 +380,7 @@ def test_optuna_stays_as_loud_as_it_was(tmp_path: Path) -> None:
 def test_ranges_of_static_names_can_be_searched(tmp_path: Path) -> None:
     entries = SPACE.entries | {"width": Range(4, 64, log=True, whole=True), "noise": Range(0.0, 0.5)}
     space = Space("classification", entries)
-    study = new(tmp_path / "run", space=space)
+    study = new(tmp_path / "run", seed=1, space=space)
     for asked in advance(study, 2, 6, 2):
         assert len({(each["width"], each["noise"]) for each in asked[:3]}) == 1
 

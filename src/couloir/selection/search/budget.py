@@ -31,6 +31,12 @@ COMPILING = placement.compile_seconds(1)
 """Seconds that it takes to compile the program of one group, as predicted."""
 
 
+def usual(problem: Problem) -> list[Member]:
+    """Members to predict by what trials will take that nobody has asked for yet."""
+    members = Options(optimizer="adam").members(problem.data.task)
+    return [shrunk(each, problem.least_rows) for each in members]
+
+
 @dataclass
 class Budget:
     """What generations are predicted to cost.
@@ -65,9 +71,7 @@ class Budget:
 
         Predicted for the default network.
         """
-        problem = self.problem
-        usual = Options(optimizer="adam").members(problem.data.task)
-        members = [shrunk(each, problem.least_rows) for each in usual]
+        members = usual(self.problem)
         training = self.seconds(members) * count / len(members)
         wanted = min(max(round(training / COMPILING), FEWEST_GROUPS), MOST_GROUPS)
         return max(1, min(wanted, count // LEAST_IN_A_GROUP))

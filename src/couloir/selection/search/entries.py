@@ -155,15 +155,12 @@ def entry(name: str, raw: Any, task: str) -> Entry:
     values = tuple(dict.fromkeys(_value(name, each, task) for each in raw))
     if len(values) == 1:
         return Fixed(values[0])
-    if name == "epochs":
-        raise InputError("All trials have the same budget: give one number.")
     return Choices(values)
 
 
 def _range(name: str, raw: Mapping[str, Any], task: str) -> Range:
-    if name in NAMED or name == "epochs":
-        wanted = "one number" if name == "epochs" else "a list of names"
-        raise InputError(f"A range cannot be used here: give {wanted}.")
+    if name in NAMED:
+        raise InputError("A range cannot be used here: give a list of names.")
     for key in raw:
         if key not in ("low", "high", "log", "step"):
             raise unknown("part of a range", key, ("low", "high", "log", "step"))

@@ -14,9 +14,9 @@ from couloir.engine.metrics import DEFAULT_METRIC, METRICS
 from couloir.engine.outcomes import Outcome, Rung, RungResult, Trained, ending, mean_curve
 from couloir.engine.training import Callback, train_population
 from couloir.model.predictor import Model, from_network
+from couloir.selection import portfolio
 from couloir.selection.candidates import Candidate
 from couloir.selection.cross_validation import CrossValidation
-from couloir.selection.members import Options
 from couloir.selection.problem import Conditions, Problem, shrunk
 from couloir.selection.search.space import Space
 from couloir.selection.search.study import TrialResult
@@ -54,19 +54,17 @@ class Generation:
     compile_seconds: float
 
 
-def first_generation(space: Space, task: str, count: int) -> list[dict[str, Any]]:
-    """The default population of `couloir train`, as far as it lies in the space: where to begin.
+def first_generation(space: Space, problem: Problem, count: int) -> list[dict[str, Any]]:
+    """The portfolio of `couloir train`, as far as it lies in the space: where to begin.
 
-    At most `count` of it, spread evenly over rules and rates.
+    The most useful settings, at most `count`; what of them is outside moves inside, but for the rule.
     """
     found: list[dict[str, Any]] = []
-    for member in Options().members(task):
+    for member in portfolio.members(problem.data.task, problem.least_rows):
         values = space.parameters(member, nearest=True)
         if values is not None and values not in found:
             found.append(values)
-    if len(found) <= count:
-        return found
-    return [found[round(i * (len(found) - 1) / max(count - 1, 1))] for i in range(count)]
+    return found[:count]
 
 
 def member_of(space: Space, problem: Problem, parameters: Mapping[str, Any]) -> Member:
@@ -101,6 +99,7 @@ def train_generation(
         patience=conditions.patience,
         metric=metric,
         rungs=rungs,
+        to_the_end=conditions.to_the_end,
         on_epoch=on_epoch,
         precision=conditions.precision,
         machine=conditions.machine,

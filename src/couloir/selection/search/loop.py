@@ -1,7 +1,8 @@
-"""A search: generations of trials, each trained as one population with successive halving.
+"""A search: generations of trials, each trained as one population.
 
-A generation is asked of the study, trained, and told. Its best trials join a pool, which is kept on disk
-beside the study's journal: a search that is killed has lost at most the generation in hand.
+The first is the portfolio; each later one is asked of the study, trained and told. Trials of one cycle of the
+rate are trained to its end; of others the worse leave at rungs, by successive halving. The best join a pool,
+kept on disk beside the study's journal: a search that is killed has lost at most the generation in hand.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class Search:
             halve: whether the worse trials leave at rungs.
             most: trials in the pool.
         """
+        # While a cycle of the rate is at its height, scores say little of those at its end.
+        halve = halve and not conditions.to_the_end
         budget, pool = Budget(problem, halve, conditions.machine), Pool(metric, most)
         search = cls(folder, study, problem, conditions, metric, budget, pool)
         remove_unfinished(folder, study.generations)
@@ -128,7 +131,7 @@ class Search:
 
     def _asked(self, number: int, count: int, seconds_left: float | None) -> list[Member]:
         """The members of the next generation, which the study then knows as the one asked for."""
-        parameters = first_generation(self.study.space, self.problem.data.task, count) if number == 0 else []
+        parameters = first_generation(self.study.space, self.problem, count) if number == 0 else []
         parameters = parameters or self.study.ask(number, count, self.budget.groups(count))
         if seconds_left is not None:
             parameters = self._affordable(parameters, seconds_left)

@@ -3,9 +3,9 @@
 A space has one entry for each hyperparameter: one fixed value, a list of choices, or a range. It is read
 from TOML, a line to an entry, and written as such by `Space.show`::
 
-    optimizer = ["adam", "adamw"]
-    l2 = { low = 1e-7, high = 1e-1, log = true }
-    epochs = 60
+    encoding = ["standard", "piecewise"]
+    weight_decay = { low = 0.01, high = 3.0, log = true }
+    schedule = "one_cycle"
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import NUMBERS, RULES, reads, variants
 from couloir.errors import InputError, unknown
 from couloir.kinds import listed
+from couloir.selection import portfolio
 from couloir.selection.members import refuse_unread
 from couloir.selection.search import entries as forms
 from couloir.selection.search.entries import FURTHER, NAMED, SPACE, Choices, Entry, Fixed, Range, Value
@@ -47,17 +48,18 @@ class Space:
     entries: Mapping[str, Entry]
 
     @classmethod
-    def default(cls, task: str, rows: int) -> Space:
-        """The space that is searched when no other is given.
+    def default(cls, task: str, rows: int, plain: bool = False) -> Space:
+        """The space that is searched when no other is given: around the settings of the portfolio.
 
         Args:
             task: "classification" or "regression".
-            rows: rows that are trained on; no batch is larger than half of them.
+            rows: rows that are trained on; batches and epochs are sized to them.
+            plain: whether the data, as images, can be read in the customary encoding only.
         """
-        return cls._parsed(_default(task, rows), task)
+        return cls._merged(_default(task, rows, plain), {}, task, "the search space")
 
     @classmethod
-    def read(cls, path: str | Path, task: str, rows: int) -> Space:
+    def read(cls, path: str | Path, task: str, rows: int, plain: bool = False) -> Space:
         """The space that a TOML file describes; names left out take the default's entry.
 
         Raises:
@@ -76,7 +78,7 @@ class Space:
                 raise InputError(
                     f"In {where}, '{clash[0][0]}' and '{clash[1][0]}' say the same thing: keep one of them."
                 )
-        return cls._merged(_default(task, rows), given, task, where)
+        return cls._merged(_default(task, rows, plain), given, task, where)
 
     def with_values(self, given: Mapping[str, Any]) -> Space:
         """The space with other entries for what was given: one value is fixed, of several one is chosen.
@@ -163,8 +165,13 @@ class Space:
         return tuple(map(str, _values(self.entries["optimizer"])))
 
     @property
+    def to_the_end(self) -> bool:
+        """Whether every trial goes through one cycle of its rate, and so comes to rest at its end alone."""
+        return self.entries.get("schedule") == Fixed("one_cycle")
+
+    @property
     def static(self) -> tuple[str, ...]:
-        """The searched names on which the compiled program, or its sharing, depends."""
+        """The searched names on which it depends which trials train together in one compiled program."""
         return tuple(name for name in self.searched if name in SPACE and SPACE[name].static)
 
     @property
@@ -224,16 +231,17 @@ class Space:
 
         Args:
             member: any member.
-            nearest: numbers that are outside move to the nearest one inside (no l2 becomes the smallest
-                of a logarithmic range); names, such as an activation, that are not in the space still
-                give None, and so do layers of unequal width where the space has one width for all.
+            nearest: what is outside moves to the nearest inside (no l2 becomes the smallest of a
+                logarithmic range), and a name, such as an activation, to the first that is there. An
+                update rule that is not in the space still gives None, and so do layers of unequal width
+                where the space has one width for all.
         """
         found = {}
         for name, held in self.entries.items():
             value = _of(member, name)
             if value is None:  # Whatever it is, the member is the same.
                 value = held.nearest(_USUAL[name])
-            elif not forms.same(held.nearest(value), value) and (not nearest or isinstance(value, str)):
+            elif not forms.same(held.nearest(value), value) and (not nearest or name == "optimizer"):
                 return None
             found[name] = held.nearest(value)
         if "width" in self.entries and len(set(member.hidden)) > 1:
@@ -295,11 +303,17 @@ def _units(text: str) -> tuple[int, ...]:
     return () if text == "none" else tuple(int(units) for units in text.split(","))
 
 
-def _default(task: str, rows: int) -> dict[str, Any]:
+EPOCHS = 10, 40
+"""Of a trial, at least and at most, for as many rows as the portfolio's are meant for."""
+
+
+def _default(task: str, rows: int, plain: bool) -> dict[str, Any]:
     """The default space, as raw values."""
     found = {name: option.space for name, option in SPACE.items() if option.space is not None}
-    sizes = [size for size in found["batch_size"] if size <= rows / 2] or [max(1, min(32, rows // 2))]
-    return found | {"batch_size": sizes, "loss": DEFAULT_LOSS[task]}
+    fewest, most = (portfolio.sized_epochs(epochs, rows) for epochs in EPOCHS)
+    epochs = {"low": fewest, "high": most, "log": True} if fewest < most else most
+    found |= {"batch_size": portfolio.batch_size(rows), "epochs": epochs, "loss": DEFAULT_LOSS[task]}
+    return found | ({"encoding": Member.encoding} if plain else {})
 
 
 # TOML ------------------------------------------------------------------------------------------------

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from math import ceil
 from types import MappingProxyType
 from typing import Any
 
 from couloir.commands.asked import sorted_out
 from couloir.commands.progress import data_lines
 from couloir.commands.race import asked_of_race, runners
-from couloir.commands.search import asked_of_search, judging_folds
+from couloir.commands.search import asked_of_search, asked_space, judging_folds, settled
 from couloir.commands.stages import Stages
 from couloir.commands.train import plan_run
 from couloir.data.dataset import Dataset
@@ -20,9 +19,8 @@ from couloir.engine.placement import Cost
 from couloir.options import TRAIN, TRIALS
 from couloir.selection.comparison.race import tuning_rates
 from couloir.selection.problem import Problem, chosen_metric, predict, prepare
-from couloir.selection.search.budget import HALVING_SHARE
+from couloir.selection.search.budget import HALVING_SHARE, usual
 from couloir.selection.search.generation import first_generation, member_of
-from couloir.selection.search.space import Space
 from couloir.studio.jobs.request import JobRequest
 
 
@@ -88,18 +86,19 @@ def _together(one: Cost, other: Cost) -> Cost:
 def _search(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
     conditions, options, rest = asked_of_search(given)
     folds = judging_folds(dataset, rest["cv"] or None, rest["cv"] == 0)
-    problem = prepare(dataset, replace(conditions, cv=folds))
+    conditions = settled(
+        replace(conditions, cv=folds), asked_space(rest["space"], options, dataset, len(dataset))
+    )
+    problem = prepare(dataset, conditions)
     chosen_metric(problem.data.task, conditions.metric)
     minutes, generation = conditions.minutes, rest["generation"]
     trials = rest["trials"] or TRIALS
-    space = Space.default(problem.data.task, problem.least_rows).with_values(options.given)
-    members = [
-        member_of(space, problem, values)
-        for values in first_generation(space, problem.data.task, min(generation, trials))
-    ]
+    space = asked_space(rest["space"], options, dataset, problem.least_rows)
+    first = first_generation(space, problem, min(generation, trials))
+    members = [member_of(space, problem, values) for values in first] or usual(problem)
     _, one = predict(members, problem.trained_on(members), conditions.machine)
-    share = HALVING_SHARE if rest["halving"] else 1.0
-    found = replace(one, seconds=one.seconds * share * ceil(trials / generation))
+    share = HALVING_SHARE if rest["halving"] and not conditions.to_the_end else 1.0
+    found = replace(one, seconds=one.seconds * share * trials / len(members))
     judged = f"{folds} folds" if folds else "the validation part"
     many = f"{trials:,} trials" if minutes is None or "trials" in given else f"{minutes:g} minutes of trials"
     return problem, found, f"{many}, {min(generation, trials)} at a time, judged by {judged}"

@@ -150,10 +150,19 @@ def fields(verb: str) -> list[dict[str, Any]]:
     ]
 
 
+SIZED = {"hidden": "searched", "epochs": "searched", "batch_size": "by the rows"}
+"""Options of a search whose entries the table does not have: layers and width stand for the first, the others
+are sized to the rows."""
+
+
 def _usual(verb: str, option: Option) -> str:
-    """What stands for an option that is left empty."""
-    varied = isinstance(option.space, (list, dict)) or option.name == "hidden"  # by its layers and width
-    return "searched" if verb == SEARCH and option.is_of_member and varied else option.shown_default
+    """What stands for an option that is left empty; in a search, what its space has."""
+    if verb != SEARCH or not option.is_of_member:
+        return option.shown_default
+    if option.name in SIZED:
+        return SIZED[option.name]
+    varied = isinstance(option.space, (list, dict))
+    return "searched" if varied else option.space if isinstance(option.space, str) else option.shown_default
 
 
 def _read(option: Option, value: Any) -> Any:
