@@ -10,8 +10,8 @@ so that the portfolio is one for small tables, too. The rows that judge in `tabl
 `choose` adds settings one at a time: each time the one that lowers the error of the average of those chosen
 most for the processor time it costs, compiling included where its network is a new one. The error is a
 geometric mean over the tables. The average's weights are chosen by one half of the out-of-fold answers and
-its error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. What
-a table gains by having been looked at is told by leaving each out in turn.
+its error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. With
+--leave-out it tells what a table gains by having been looked at, by leaving each out in turn.
 """
 
 from __future__ import annotations
@@ -234,6 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--library", type=Path, default=Path("portfolio-library"))
     parser.add_argument("--most", type=int, default=12)
     parser.add_argument("--write", action="store_true", help="write portfolio.toml")
+    parser.add_argument("--leave-out", action="store_true", help="tell what each table gains by being seen")
     options = parser.parse_args(arguments)
     wanted = sources()
     names = options.only.split(",") if options.only else list(wanted)
@@ -250,10 +251,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name} {seed}: best {best}, {found.error(found.answers[best]):.5g}", flush=True)
         return 0
     known = {path.stem: found for path in sorted(options.library.glob("*.npz")) if (found := stored(path))}
-    return _choose(known, options.most, options.write)
+    return _choose(known, options.most, options.write, options.leave_out)
 
 
-def _choose(known: Mapping[str, Answered], most: int, write: bool) -> int:
+def _choose(known: Mapping[str, Answered], most: int, write: bool, leave_out: bool) -> int:
     """Print the portfolio, and what each table's would be without it; write it where that is wanted."""
     settings = candidates()
     everywhere = [name for name in settings if all(name in table.answers for table in known.values())]
@@ -262,7 +263,7 @@ def _choose(known: Mapping[str, Answered], most: int, write: bool) -> int:
         kept.append(name)
         seconds = np.mean([table.seconds[name] for table in known.values()])
         print(f"{len(kept):3d}  {error:.4f}  {name}  {seconds:.1f} s", flush=True)
-    for left_out, table in known.items():
+    for left_out, table in known.items() if leave_out else ():
         others = {name: each for name, each in known.items() if name != left_out}
         without = [name for name, _ in chosen(others, everywhere, most)] if others else kept
         ratio = averaged_error(table, without) / averaged_error(table, kept)
