@@ -156,6 +156,9 @@ def store(path: Path, found: Answered) -> None:
     np.savez(path, truth=found.truth, names=list(found.answers), seconds=seconds, **answers)
 
 
+LEAST_GAIN = 0.001
+"""Of the error, for which settings are exchanged once more."""
+
 COMPILING = 3.0
 """Processor seconds that a program takes to compile (two AVX-512 cores, five folds)."""
 
@@ -200,6 +203,31 @@ def chosen(tables: Mapping[str, Answered], names: Sequence[str], most: int) -> I
         kept.append(max(gains, key=lambda name: gains[name]))
         reached = tried[kept[-1]]
         yield kept[-1], float(np.exp(reached))
+
+
+def exchanged(tables: Mapping[str, Answered], names: Sequence[str], kept: Sequence[str]) -> list[str]:
+    """The settings with each in turn exchanged for the best of the same networks, until that helps no more.
+
+    One by one settings are chosen for what they add to those before; here for what all make together.
+    """
+
+    def error(some: Sequence[str]) -> float:
+        return float(np.mean([np.log(averaged_error(table, some)) for table in tables.values()]))
+
+    found, reached = list(kept), error(kept)
+    others = [name for name in names if network(name) in set(map(network, kept))]
+    while True:
+        before = reached
+        for place in range(len(found)):
+            tried = {}
+            for name in others:
+                if name not in found:
+                    tried[name] = error([*found[:place], name, *found[place + 1 :]])
+            best = min(tried, key=lambda name: tried[name])
+            if tried[best] < reached:
+                found[place], reached = best, tried[best]
+        if before - reached < LEAST_GAIN:
+            return found
 
 
 def network(name: str) -> str:
