@@ -15,8 +15,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from couloir.engine.architectures.layers import BETWEEN
-from couloir.engine.architectures.own import BETWEEN as OWN
-from couloir.engine.architectures.own import path_of
+from couloir.engine.architectures.paths import BETWEEN as OWN
+from couloir.engine.architectures.paths import path_of
 from couloir.errors import InputError, unknown
 
 

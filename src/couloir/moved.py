@@ -28,7 +28,7 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "epochs": ("engine.epochs",),
         "losses": ("engine.losses",),
         "metrics": ("engine.metrics", "engine.scoring"),
-        "networks": ("engine.architectures.mlp", "engine.activations"),
+        "networks": ("engine.architectures.mlp", "engine.architectures.on_jax", "engine.activations"),
         "optimizers": ("engine.optimizers",),
         "outcomes": ("engine.outcomes",),
         "population": ("engine.member", "engine.placement", "engine.optimizers", "selection.members"),

@@ -130,7 +130,7 @@ def test_leaderboard_shows_what_varies_and_names_what_all_share():
     run.leaderboard = run.leaderboard.with_columns(dropout=half.then(0.2).otherwise(0.0))
     page = Page(report.render(run))
     assert page.texts.count("dropout") == 2
-    assert "hidden 64, encoding standard, activation relu, loss cross-entropy" in page.text
+    assert "hidden 64, encoding standard, architecture mlp, activation relu, loss cross-entropy" in page.text
 
 
 def test_numbers_that_rules_read_are_a_column_where_members_of_a_rule_differ_in_them():

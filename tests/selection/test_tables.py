@@ -32,7 +32,7 @@ OUTCOMES = [
 
 
 def test_a_row_for_every_member_best_first() -> None:
-    board = leaderboard(OUTCOMES, "log_loss", lambda member: (5, *member.hidden, 2))
+    board = leaderboard(OUTCOMES, "log_loss", lambda member: member.design.size(5, 2).parameters)
     assert board["rank"].to_list() == [1, 2, 3]
     assert board["member"].to_list() == [1, 0, 2]
     assert board["learning_rate"].to_list() == [0.2, 0.1, 9.0]

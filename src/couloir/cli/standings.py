@@ -89,6 +89,8 @@ def _varying(run: Run[Any]) -> list[tuple[str, str]]:
 
 def _varies(run: Run[Any], key: str, option: Option) -> bool:
     """Whether there is a difference to show: numbers of the rules differ from one to the next anyway."""
+    if key not in run.leaderboard.columns:  # it was no option yet when this run was made
+        return False
     board = run.leaderboard.select("optimizer", key).drop_nulls()
     parts = board.partition_by("optimizer") if option.group == RULE and option.default is None else [board]
     return any(part[key].n_unique() > 1 for part in parts)

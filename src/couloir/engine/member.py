@@ -65,7 +65,7 @@ class Member:
             InputError: the architecture cannot be had with these hidden layers and activations.
             ValueError: a number that the rule does not read.
         """
-        if self.dropout and not self.design.droppable:
+        if not self.design.droppable and self.dropout:
             raise InputError(
                 f"The architecture '{self.architecture}' has no units that could be switched off: leave out "
                 "--dropout."

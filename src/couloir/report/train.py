@@ -66,9 +66,8 @@ def _facts(record: TrainRecord) -> list[tuple[str, str, str]]:
     """(what, value, detail) of the few facts under the title."""
     winner = record.winner
     layers = "-".join(str(width) for width in winner.hidden)
-    detail = f"learning rate {number(winner.learning_rate)}" + (
-        f", {winner.kind}hidden {layers}" if layers else ""
-    )
+    network = f", {winner.kind}hidden {layers}" if layers else ""
+    detail = f"learning rate {number(winner.learning_rate)}{network}"
     total, training = (f"{number(record.seconds[stage])}\u202fs" for stage in ("total", "train"))
     return [
         summary.test_fact(record),

@@ -14,7 +14,7 @@ import pytest
 import couloir
 import own_architectures
 from couloir.data.preparation import Preparation
-from couloir.engine.architectures.own import path_of
+from couloir.engine.architectures.paths import path_of
 from couloir.engine.architectures.registry import design
 from couloir.engine.training import train_population
 from couloir.errors import InputError

@@ -91,6 +91,7 @@ def test_every_name_has_a_value_that_is_accepted() -> None:
         "optimizer": "sgd",
         "schedule": "cosine",
         "encoding": "piecewise",
+        "architecture": "resnet",
         "activation": "tanh",
         "loss": "cross_entropy",
         "hidden": "8",

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from couloir.engine.architectures.architecture import Draw
-from couloir.engine.architectures.own import Own, found, said
+from couloir.engine.architectures.architecture import Architecture, Draw
+from couloir.engine.architectures.paths import found, said
 from couloir.errors import InputError
 
 TRIED = 5
@@ -52,19 +52,19 @@ class Parameters:
 
 
 @cache
-def functions(own: Own, inputs: int, outputs: int) -> Functions:
+def functions(own: Architecture, inputs: int, outputs: int) -> Functions:
     """An architecture's functions for so many features and outputs.
 
     Raises:
         InputError: it is none of what `couloir.engine.architectures.own` lists, or cannot be built.
     """
-    made = found(own.path)
+    made = found(own.name)
     if callable(getattr(made, "init", None)) and callable(getattr(made, "apply", None)):
         init = partial(_called, own, made.init, inputs, outputs)
         return Functions(init, _row_wise(own, made.apply, _shapes(own, init), inputs, outputs))
     if not callable(made):
         raise InputError(
-            f"The architecture '{own.path}' is {type(made).__name__}, which cannot be called: give a "
+            f"The architecture '{own.name}' is {type(made).__name__}, which cannot be called: give a "
             "function that builds a module, or something with the functions init and apply."
         )
     build = partial(_called, own, made, inputs, outputs)
@@ -73,7 +73,7 @@ def functions(own: Own, inputs: int, outputs: int) -> Functions:
         if library in sys.modules and (given := adapted(build, module)) is not None:
             return given
     raise InputError(
-        f"The architecture '{own.path}' gives {type(module).__name__}, which is no Equinox and no Flax NNX "
+        f"The architecture '{own.name}' gives {type(module).__name__}, which is no Equinox and no Flax NNX "
         "module: give a function that builds one, or something with the functions init and apply."
     )
 
@@ -119,7 +119,7 @@ def _of_flax(build: Callable[[int], Any], module: Any) -> Functions | None:
     return Functions(init, apply)
 
 
-def _called(own: Own, make: Callable[..., Any], inputs: int, outputs: int, seed: int) -> Any:
+def _called(own: Architecture, make: Callable[..., Any], inputs: int, outputs: int, seed: int) -> Any:
     """What a person's function gives for what it names of sizes and a source of random numbers."""
 
     def rngs() -> Any:
@@ -144,11 +144,11 @@ def _called(own: Own, make: Callable[..., Any], inputs: int, outputs: int, seed:
             return make(**given)
     except Exception as error:
         raise InputError(
-            f"The architecture '{own.path}' cannot be built for {inputs} features and {outputs} outputs "
+            f"The architecture '{own.name}' cannot be built for {inputs} features and {outputs} outputs "
             f"({said(error)}): correct it."
         ) from None
     raise InputError(
-        f"The architecture '{own.path}' asks for {strange[0]}, which is not known here: let it take any of "
+        f"The architecture '{own.name}' asks for {strange[0]}, which is not known here: let it take any of "
         f"{', '.join(offered)}."
     )
 
@@ -158,19 +158,21 @@ def _needed(parameter: inspect.Parameter) -> bool:
     return parameter.default is parameter.empty and not several
 
 
-def _shapes(own: Own, init: Callable[[int], Any]) -> Any:
+def _shapes(own: Architecture, init: Callable[[int], Any]) -> Any:
     """The shapes of the parameters that a person's `init` gives."""
     tree = init(0)
     leaves = jax.tree.leaves(tree)
     if not leaves or not all(jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves):
         raise InputError(
-            f"The architecture '{own.path}' gives no parameters to train, or some that are no real numbers: "
+            f"The architecture '{own.name}' gives no parameters to train, or some that are no real numbers: "
             "let init give a tree of arrays of real numbers."
         )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.float32), tree)
 
 
-def _row_wise(own: Own, apply: Any, shapes: Any, inputs: int, outputs: int) -> Callable[[Any, Any], Any]:
+def _row_wise(
+    own: Architecture, apply: Any, shapes: Any, inputs: int, outputs: int
+) -> Callable[[Any, Any], Any]:
     """A person's `apply` for rows: it may be written for one row, or for several."""
     tells = []
     for rows, wanted in (((), (outputs,)), ((TRIED,), (TRIED, outputs))):
@@ -183,12 +185,12 @@ def _row_wise(own: Own, apply: Any, shapes: Any, inputs: int, outputs: int) -> C
             return apply if rows else jax.vmap(apply, in_axes=(None, 0))
         tells.append(f"it answers {jax.tree.map(lambda leaf: leaf.shape, given)}")
     raise InputError(
-        f"The architecture '{own.path}' does not answer a row of {inputs} features with {outputs} outputs "
+        f"The architecture '{own.name}' does not answer a row of {inputs} features with {outputs} outputs "
         f"({tells[0]}): let apply(parameters, x) give an array [output] for x [feature]."
     )
 
 
-def drawn(own: Own, draw: Draw, inputs: int, outputs: int) -> Parameters:
+def drawn(own: Architecture, draw: Draw, inputs: int, outputs: int) -> Parameters:
     """Initial parameters, from a seed that the draw's entropy comes to, of the draw's type."""
     seed = int(np.random.SeedSequence(draw.entropy).generate_state(1)[0])
     given = functions(own, inputs, outputs)
@@ -196,7 +198,7 @@ def drawn(own: Own, draw: Draw, inputs: int, outputs: int) -> Parameters:
 
 
 @cache
-def outline(own: Own, inputs: int, outputs: int) -> Parameters:
+def outline(own: Architecture, inputs: int, outputs: int) -> Parameters:
     """Parameters of 0 that take no memory."""
     given = functions(own, inputs, outputs)
     zero = np.zeros((), np.float32)
@@ -204,7 +206,7 @@ def outline(own: Own, inputs: int, outputs: int) -> Parameters:
 
 
 @cache
-def tried(own: Own, inputs: int, outputs: int) -> None:
+def tried(own: Architecture, inputs: int, outputs: int) -> None:
     """Try an architecture on made-up rows, before anything is trained.
 
     Raises:
@@ -217,12 +219,12 @@ def tried(own: Own, inputs: int, outputs: int) -> None:
         answers = one.functions.apply(one.tree, rows)
     except Exception as error:
         raise InputError(
-            f"The architecture '{own.path}' cannot answer rows of {inputs} features ({said(error)}): "
+            f"The architecture '{own.name}' cannot answer rows of {inputs} features ({said(error)}): "
             "correct it."
         ) from None
     if np.shape(answers) != (TRIED, outputs):
         raise InputError(
-            f"The architecture '{own.path}' answers {TRIED} rows with an array of the shape "
+            f"The architecture '{own.name}' answers {TRIED} rows with an array of the shape "
             f"{np.shape(answers)}, and {(TRIED, outputs)} is wanted: let it give {outputs} outputs."
         )
 
@@ -234,18 +236,18 @@ def tried(own: Own, inputs: int, outputs: int) -> None:
         jax.jit(jax.vmap(jax.grad(loss)))(two)
     except Exception as error:
         raise InputError(
-            f"The architecture '{own.path}' cannot be differentiated and mapped over several networks "
+            f"The architecture '{own.name}' cannot be differentiated and mapped over several networks "
             f"({said(error)}): write it in JAX."
         ) from None
     alone = np.concatenate([one.functions.apply(one.tree, row[None]) for row in rows])
     if not np.allclose(alone, answers, rtol=1e-3, atol=1e-4):
         raise InputError(
-            f"The architecture '{own.path}' answers a row among others otherwise than alone: let it treat "
+            f"The architecture '{own.name}' answers a row among others otherwise than alone: let it treat "
             "each row for itself."
         )
 
 
-def predicted(own: Own, leaves: Sequence[np.ndarray], inputs: np.ndarray, count: int) -> np.ndarray:
+def predicted(own: Architecture, leaves: Sequence[np.ndarray], inputs: np.ndarray, count: int) -> np.ndarray:
     """What a network answers to rows [row, feature]: [row, output], in float64.
 
     Rows are filled up to a power of two, so that few programs are compiled.
@@ -261,5 +263,5 @@ def predicted(own: Own, leaves: Sequence[np.ndarray], inputs: np.ndarray, count:
 
 
 @partial(jax.jit, static_argnums=0)
-def _answers(own: Own, network: Parameters, rows: Any) -> Any:
+def _answers(own: Architecture, network: Parameters, rows: Any) -> Any:
     return network.functions.apply(network.tree, rows)

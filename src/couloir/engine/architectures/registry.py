@@ -8,7 +8,8 @@ from types import MappingProxyType
 from couloir.engine.architectures.architecture import Architecture
 from couloir.engine.architectures.conv import Conv
 from couloir.engine.architectures.mlp import MLP
-from couloir.engine.architectures.own import BETWEEN, Own
+from couloir.engine.architectures.own import Own
+from couloir.engine.architectures.paths import BETWEEN
 from couloir.engine.architectures.realmlp import RealMLP
 from couloir.engine.architectures.resnet import ResNet
 from couloir.engine.architectures.tabm import TabM

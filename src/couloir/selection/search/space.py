@@ -274,7 +274,7 @@ def _of(member: Member, name: str) -> Value | None:
 
 
 def _check_networks(entries: Mapping[str, Entry]) -> None:
-    """Raise an InputError where some architecture, activation and number of hidden layers do not go together."""
+    """Raise an InputError where architectures, activations and hidden layers do not go together."""
     if "hidden" in entries:
         depths = {len(_units(str(network))) for network in _values(entries["hidden"])}
     else:
