@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from sklearn.decomposition import PCA
 
 from couloir.engine.architectures.mlp import MLP, Layer, Network
+from couloir.engine.architectures.registry import design
 from couloir.engine.epochs import Part, TrainingData
 from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
@@ -26,7 +28,7 @@ from couloir.landscapes.planes import (
 )
 from couloir.landscapes.slices import heights, heights_of, loss_slice
 from couloir.landscapes.visits import visited
-from couloir.model.forward import ACTIVATIONS
+from couloir.model.forward import ACTIVATIONS, outputs
 from couloir.model.predictor import Model
 
 ROWS, FEATURES, CLASSES = 300, 6, 4  # more rows than a block holds, and no multiple of it
@@ -282,3 +284,17 @@ def test_a_path_runs_from_the_start_to_the_weights_that_training_ends_with() -> 
     assert not np.allclose(starts[0], flattened(ways[0].networks[1]))
     with pytest.raises(InputError, match="A path of 0 epochs goes nowhere"):
         visited(members, data, 0)
+
+
+@pytest.mark.parametrize("name", ["resnet", "tabm", "realmlp"])
+def test_other_architectures_are_measured_point_by_point(name: str) -> None:
+    """Against the loss that NumPy's pass gives at the same networks; what is no parameter stays."""
+    own = design(name, (6, 4), "tanh")
+    centre = own.initialise((1,), FEATURES, CLASSES, np.float64)
+    plane = random_plane(centre, seed=3)
+    found = heights(plane, POINTS, Measure(INPUTS, LABELS, own, "cross_entropy", precision="float64"))
+    for point, loss in zip(POINTS, found.losses, strict=True):
+        parts = own.parts(plane.at(*point))
+        logits = outputs(own, parts, INPUTS, CLASSES, "classification")
+        expected = np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(LABELS)), LABELS])
+        np.testing.assert_allclose(loss, expected, rtol=1e-9)

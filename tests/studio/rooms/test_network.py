@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from couloir.data.sources.planar import planar
+from couloir.engine.architectures.mlp import MLP
 from couloir.engine.architectures.on_jax import forward
 from couloir.engine.epochs import Regularization, member_loss
 from couloir.engine.losses import LOSSES
@@ -204,7 +205,8 @@ def test_the_surface_is_the_training_loss_on_a_plane_through_the_weights(room):
         none = Regularization(None, None, None)
         batch = tuple(map(jnp.asarray, (data.train.inputs.T, data.train.targets, np.ones(60, np.float32))))
         here = jax.tree.map(jnp.float32, plane.at(x, y))
-        return member_loss(here, batch, none, jax.random.key(0), "tanh", LOSSES["cross_entropy"].per_sample)
+        design, loss = MLP(activation="tanh"), LOSSES["cross_entropy"].per_sample
+        return member_loss(here, batch, none, jax.random.key(0), design, loss)
 
     assert found.values["centre"] == pytest.approx(float(loss(0, 0)), abs=1e-6)
     for row, column in ((0, 0), (10, 3), (4, 7)):
