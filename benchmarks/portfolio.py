@@ -10,7 +10,8 @@ so that the portfolio is one for small tables, too. The rows that judge in `tabl
 `choose` adds settings one at a time: each time the one that lowers the error of the average of those chosen
 most for the processor time it costs, compiling included where its network is a new one. The error is a
 geometric mean over the tables. The average's weights are chosen by one half of the out-of-fold answers and
-its error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. With
+its error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. Of as
+many as `train` takes each is then exchanged for what does better with the others. With
 --leave-out it tells what a table gains by having been looked at, by leaving each out in turn.
 """
 
@@ -35,6 +36,7 @@ from couloir.engine.training import train_population
 from couloir.model.predictor import from_network
 from couloir.options import FOLDS
 from couloir.selection import ensemble, portfolio
+from couloir.selection.portfolio import EFFORTS
 from couloir.selection.problem import Conditions, Problem
 
 Setting = Mapping[str, Any]
@@ -179,8 +181,10 @@ def averaged_error(table: Answered, names: Sequence[str]) -> float:
     return float(np.mean(errors))
 
 
-def chosen(tables: Mapping[str, Answered], names: Sequence[str], most: int) -> Iterator[tuple[str, float]]:
-    """Settings in the order in which they help, each with the error of the average up to it.
+def chosen(
+    tables: Mapping[str, Answered], names: Sequence[str], most: int, begun: Sequence[str] = ()
+) -> Iterator[tuple[str, float]]:
+    """Settings in the order in which they help, after those begun with, each with the error up to it.
 
     The error is the geometric mean over the tables of that in the best single setting's.
     """
@@ -194,9 +198,9 @@ def chosen(tables: Mapping[str, Answered], names: Sequence[str], most: int) -> I
     def cost(name: str, kept: Sequence[str]) -> float:
         return float(seconds[name] + COMPILING * (network(name) not in map(network, kept)))
 
-    kept: list[str] = []
-    reached = 0.0
-    for _ in range(min(most, len(names))):
+    kept = list(begun)
+    reached = error(kept) if kept else 0.0
+    for _ in range(min(most, len(names)) - len(kept)):
         tried = {name: error([*kept, name]) for name in names if name not in kept}
         # The first is the best of all: without it there is nothing to help.
         gains = {name: (reached - found) / (cost(name, kept) if kept else 1) for name, found in tried.items()}
@@ -286,8 +290,12 @@ def _choose(known: Mapping[str, Answered], most: int, write: bool, leave_out: bo
     """Print the portfolio, and what each table's would be without it; write it where that is wanted."""
     settings = candidates()
     everywhere = [name for name in settings if all(name in table.answers for table in known.values())]
-    kept = []
-    for name, error in chosen(known, everywhere, most):
+    together = EFFORTS["normal"].settings
+    first = exchanged(known, everywhere, [name for name, _ in chosen(known, everywhere, together)])
+    kept: list[str] = []
+    for name, error in itertools.chain(
+        chosen(known, first, together), chosen(known, everywhere, most, begun=first)
+    ):
         kept.append(name)
         seconds = np.mean([table.seconds[name] for table in known.values()])
         print(f"{len(kept):3d}  {error:.4f}  {name}  {seconds:.1f} s", flush=True)
