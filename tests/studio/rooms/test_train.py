@@ -151,7 +151,7 @@ def test_what_a_job_would_take_is_what_the_package_predicts(room: TrainRoom, ver
         "search": {},
     }
     found = room.answer("plan", {"verb": verb, "data": "iris", "options": options[verb]}).values
-    assert found["members"] == {"train": 4, "race": 2 * 3 + 4 * 2, "search": 10 * 5}[verb]
+    assert found["members"] == {"train": 4, "race": 2 * 3 + 4 * 2, "search": 64 * 5}[verb]
     assert found["memory_bytes"] > 0
     assert found["seconds"] > 0
     assert found["task"] == "classification"

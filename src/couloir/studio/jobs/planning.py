@@ -98,7 +98,13 @@ def _search(dataset: Dataset, given: Mapping[str, Any]) -> Planned:
     members = [member_of(space, problem, values) for values in first] or usual(problem)
     _, one = predict(members, problem.trained_on(members), conditions.machine)
     share = HALVING_SHARE if rest["halving"] and not conditions.to_the_end else 1.0
-    found = replace(one, seconds=one.seconds * share * trials / len(members))
+    at_once = min(generation, trials) / len(members)  # as if all trials were like the first ones
+    found = replace(
+        one,
+        members=round(one.members * at_once),
+        memory_bytes=round(one.memory_bytes * at_once),
+        seconds=one.seconds * share * trials / len(members),
+    )
     judged = f"{folds} folds" if folds else "the validation part"
     many = f"{trials:,} trials" if minutes is None or "trials" in given else f"{minutes:g} minutes of trials"
     return problem, found, f"{many}, {min(generation, trials)} at a time, judged by {judged}"
