@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from couloir.engine.architectures.architecture import Architecture, Draw, Drop, Network, Operations
-from couloir.engine.architectures.layers import Layer, by_layer, dense
-
-__all__ = ["MLP", "Layer", "Network", "computed", "initialise", "parameter_count"]
+from couloir.engine.architectures.architecture import Architecture, Draw, Drop, Operations
+from couloir.engine.architectures.architecture import Network as Network
+from couloir.engine.architectures.layers import Layer as Layer
+from couloir.engine.architectures.layers import by_layer, dense
 
 
 class MLP(Architecture):
