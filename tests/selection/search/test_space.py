@@ -11,7 +11,6 @@ from couloir.engine.member import Member
 from couloir.engine.optimizers import RULES
 from couloir.engine.placement import Cohort
 from couloir.errors import InputError
-from couloir.options import ENCODINGS
 from couloir.selection import portfolio
 from couloir.selection.members import Options
 from couloir.selection.search.entries import Choices, Fixed, Range
@@ -31,7 +30,7 @@ def test_the_default_space_is_around_the_portfolio() -> None:
     entries = Space.default(CLASSES, portfolio.ROWS).entries
     assert entries["optimizer"] == Fixed("adamw")
     assert entries["schedule"] == Fixed("one_cycle")
-    assert entries["encoding"] == Choices(ENCODINGS)
+    assert entries["encoding"] == Choices(("standard", "piecewise", "robust", "piecewise+neighbours"))
     assert entries["layers"] == Choices((2, 3))
     assert entries["l1"] == Fixed(0.0)
     assert entries["epochs"] == Range(10, 40, log=True, whole=True)

@@ -287,7 +287,8 @@ def _check_networks(entries: Mapping[str, Entry]) -> None:
         depths = {len(_units(str(network))) for network in _values(entries["hidden"])}
     else:
         depths = {int(layers) for layers in _values(entries["layers"])}
-    for architecture, depth in product(_values(entries["architecture"]), sorted(depths)):
+    known = entries.get("architecture", Fixed(Member.architecture))  # older searches have none
+    for architecture, depth in product(_values(known), sorted(depths)):
         for activation in _values(entries["activation"]) if depth else [Member.activation]:
             design(str(architecture), (1,) * depth, str(activation))
 
