@@ -63,7 +63,7 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
-    {"quick": Effort(2, 6, 5), "normal": Effort(7, 60, 5), "high": Effort(10, 300, 10, 3)}
+    {"quick": Effort(2, 6, 5), "normal": Effort(6, 60, 5), "high": Effort(10, 300, 10, 3)}
 )
 """By name: some seconds, about a minute, some minutes on two cores, at up to `ROWS_IN_SECONDS` rows."""
 

@@ -127,16 +127,17 @@ class Neighbours:
 
     def _some(self, inputs: np.ndarray, own: np.ndarray, several: tuple[int, ...]) -> np.ndarray:
         """The features of some rows before they are standardised."""
-        rows = self.rows.astype(np.float64)
-        square = inputs @ (-2 * rows.T)
-        square += (inputs**2).sum(axis=1)[:, None]
-        square += (rows**2).sum(axis=1)
-        np.maximum(square, 0, out=square)
-        square += TIE * np.arange(len(rows))
+        # |x − y|² = |x|² + (|y|² − 2 x·y), of which the first part is the same for all that a row is compared
+        # with: the other, with the ties, is one product.
+        rows, ties = self.rows.astype(np.float64), TIE * np.arange(len(self.rows))
+        beside = np.column_stack([-2 * rows, (rows**2).sum(axis=1) + ties])
+        square = np.column_stack([inputs, np.ones(len(inputs))]) @ beside.T
         itself = np.flatnonzero(own >= 0)
         square[itself, own[itself]] = np.inf
         nearest = _least(square, several[-1] + 1)
-        squares = np.maximum(np.take_along_axis(square, nearest, axis=1) - TIE * nearest, 0)
+        squares = np.take_along_axis(square, nearest, axis=1) - ties[nearest]
+        squares += (inputs**2).sum(axis=1)[:, None]
+        np.maximum(squares, 0, out=squares)
         responses = self.responses.astype(np.float64)[nearest]
         return np.concatenate([_average(squares, responses, count) for count in several], axis=1)
 
