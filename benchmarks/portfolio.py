@@ -11,7 +11,7 @@ so that the portfolio is one for small tables, too. The rows that judge in `tabl
 most for the processor time it costs, compiling included where its network is a new one. The error is a
 geometric mean over the tables. The average's weights are chosen by one half of the out-of-fold answers and
 its error is that on the other half, both ways, so that what merely fits a table's rows is not rewarded. Of as
-many as `train` takes each is then exchanged for what does better with the others. With
+many as `train` takes each is then exchanged for what does better with the others in as little time. With
 --leave-out it tells what a table gains by having been looked at, by leaving each out in turn.
 """
 
@@ -158,6 +158,9 @@ def store(path: Path, found: Answered) -> None:
     np.savez(path, truth=found.truth, names=list(found.answers), seconds=seconds, **answers)
 
 
+BUDGET = 17.0
+"""Processor seconds that the settings of `train` may take, on average over the tables."""
+
 LEAST_GAIN = 0.001
 """Of the error, for which settings are exchanged once more."""
 
@@ -209,8 +212,16 @@ def chosen(
         yield kept[-1], float(np.exp(reached))
 
 
-def exchanged(tables: Mapping[str, Answered], names: Sequence[str], kept: Sequence[str]) -> list[str]:
-    """The settings with each in turn exchanged for the best of the same networks, until that helps no more.
+def seconds_of(tables: Mapping[str, Answered], some: Sequence[str]) -> float:
+    """Processor seconds that settings take on a table, on average, compiling included."""
+    training = sum(np.mean([table.seconds[name] for table in tables.values()]) for name in some)
+    return float(training + COMPILING * len(set(map(network, some))))
+
+
+def exchanged(
+    tables: Mapping[str, Answered], names: Sequence[str], kept: Sequence[str], budget: float
+) -> list[str]:
+    """The settings with each in turn exchanged for the best within a budget, until that helps no more.
 
     One by one settings are chosen for what they add to those before; here for what all make together.
     """
@@ -219,17 +230,14 @@ def exchanged(tables: Mapping[str, Answered], names: Sequence[str], kept: Sequen
         return float(np.mean([np.log(averaged_error(table, some)) for table in tables.values()]))
 
     found, reached = list(kept), error(kept)
-    others = [name for name in names if network(name) in set(map(network, kept))]
     while True:
         before = reached
         for place in range(len(found)):
-            tried = {}
-            for name in others:
-                if name not in found:
-                    tried[name] = error([*found[:place], name, *found[place + 1 :]])
-            best = min(tried, key=lambda name: tried[name])
-            if tried[best] < reached:
-                found[place], reached = best, tried[best]
+            others = [[*found[:place], name, *found[place + 1 :]] for name in names if name not in found]
+            tried = [(error(some), some) for some in others if seconds_of(tables, some) <= budget]
+            best = min(tried, default=(reached, found))
+            if best[0] < reached:
+                reached, found = best
         if before - reached < LEAST_GAIN:
             return found
 
@@ -291,7 +299,8 @@ def _choose(known: Mapping[str, Answered], most: int, write: bool, leave_out: bo
     settings = candidates()
     everywhere = [name for name in settings if all(name in table.answers for table in known.values())]
     together = EFFORTS["normal"].settings
-    first = exchanged(known, everywhere, [name for name, _ in chosen(known, everywhere, together)])
+    first = [name for name, _ in chosen(known, everywhere, together)]
+    first = exchanged(known, everywhere, first, BUDGET)
     kept: list[str] = []
     for name, error in itertools.chain(
         chosen(known, first, together), chosen(known, everywhere, most, begun=first)
