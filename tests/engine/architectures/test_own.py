@@ -176,3 +176,23 @@ def test_paths_lead_back() -> None:
 def test_it_has_no_units_to_drop() -> None:
     with pytest.raises(InputError, match="no units that could be switched off: leave out --dropout"):
         member(architecture="own_architectures:Plain", dropout=0.2)
+
+
+def test_the_one_in_the_documents_is_trained_and_predicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "own_architectures.md").read_text("utf-8")
+    (source,) = re.findall(r"```python\n(# mine\.py\n.*?)```", text, re.DOTALL)
+    (tmp_path / "in_the_documents.py").write_text(source, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run = couloir.train(
+        "iris",
+        architecture="in_the_documents:Network",
+        hidden=[(8,), (16,)],
+        optimizer="adam",
+        learning_rate=0.03,
+        epochs=15,
+        out=tmp_path / "runs",
+    )
+    assert run.test is not None and run.test["accuracy"] > 0.8
+    assert run.record.winner.hyperparameters["architecture"] == "in_the_documents:Network"
