@@ -194,5 +194,6 @@ def test_the_one_in_the_documents_is_trained_and_predicts(
         epochs=15,
         out=tmp_path / "runs",
     )
-    assert run.test is not None and run.test["accuracy"] > 0.8
+    assert run.test is not None
+    assert run.test["accuracy"] > 0.8
     assert run.record.winner.hyperparameters["architecture"] == "in_the_documents:Network"
