@@ -35,7 +35,7 @@ REFIT_DIVERGED = "Trained anew with more rows the winner diverged: kept are the 
 MOST_CLASSES_LISTED = 12
 
 BYTES = 4
-"""That a parameter takes on disk."""
+"""That a number of a model takes on disk."""
 
 
 def common(record: LearnedRecord) -> dict[str, Any]:

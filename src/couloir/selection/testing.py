@@ -52,9 +52,11 @@ class Finalist:
 
     @property
     def parameters(self) -> int:
-        """Of all its networks together."""
+        """Of all its networks together, and the numbers of training rows that it compares others with."""
         networks = self.model.all_networks()
-        return sum(np.size(part) for each in networks for layer in each.layers for part in layer)
+        weights = sum(np.size(part) for each in networks for layer in each.layers for part in layer)
+        kept = {id(each.preparation): each.preparation for each in networks}.values()
+        return weights + sum(np.size(array) for each in kept for array in each.arrays.values())
 
 
 @dataclass(frozen=True)

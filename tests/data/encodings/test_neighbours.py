@@ -11,8 +11,9 @@ from couloir.data.encodings import neighbours
 from couloir.data.encodings.neighbours import LEAST_SQUARE, NEAREST, Neighbours, counts
 from couloir.data.loading import load
 from couloir.data.preparation import Preparation
-from couloir.model import Model, load_model, save_model
+from couloir.model import Ensemble, Model, load_model, save_model
 from couloir.selection.problem import Conditions, prepare
+from couloir.selection.testing import Finalist
 
 ROWS = 400
 
@@ -191,3 +192,14 @@ def test_the_rows_are_saved_beside_the_weights(tmp_path):
     expected = preparation.inputs(data.features, np.float64) @ weight.T
     logits = expected - np.log(np.exp(expected).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(np.log(model.answers(data.features)), logits, rtol=1e-9, atol=1e-9)
+
+
+def test_a_model_s_size_counts_the_rows_it_keeps_once_for_all_networks():
+    _, preparation = fitted("two", np.arange(0, ROWS, 2))
+    width = len(preparation.feature_names)
+    one = Model(((np.zeros((2, width)), np.zeros(2)),), "linear", preparation)
+    both = Ensemble(preparation, (one, one), (0.5, 0.5))
+    weights, kept = 2 * width + 2, sum(array.size for array in preparation.neighbours.arrays().values())
+    assert kept > ROWS / 2 * 5  # inputs and responses of each row, at least
+    assert Finalist("winner", one, np.arange(3)).parameters == weights + kept
+    assert Finalist("ensemble", both, np.arange(3)).parameters == 2 * weights + kept

@@ -95,7 +95,7 @@ class Finalist(Part):
     headline: bool
     networks: int = 1
     validation: Scores | None = None
-    parameters: int | None = None  # of all its networks together; None in earlier records
+    parameters: int | None = None  # all the numbers that it keeps; None in earlier records
     microseconds: float | None = None  # that a test row took, all being asked at once
 
 
