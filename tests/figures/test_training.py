@@ -13,6 +13,7 @@ import pytest
 from couloir import figures
 from couloir import text as words
 from couloir.figures import theme
+from couloir.runs.records.learned import Importance
 from synthetic_run import HOSTILE, SyntheticRun, digits, hostile, prices
 
 CLASSIFICATION = (
@@ -209,6 +210,9 @@ def test_importance_is_drawn_largest_first():
     assert list(trace.error_x.array) == [entry.spread for entry in entries]
     assert list(chart.figure.layout.yaxis.ticktext) == [entry.column for entry in entries]
     assert figures.importance(digits()).figure is None
+    assert "nearest" not in chart.sentence
+    run.record.importance.append(Importance(column="(the nearest rows)", increase=0.5, spread=0.1))
+    assert "With (the nearest rows) all is shuffled that" in figures.importance(run).sentence
 
 
 @pytest.mark.parametrize(("make", "draw"), CASES, ids=lambda item: item.__name__)
