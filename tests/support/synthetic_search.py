@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from couloir.engine.metrics import DEFAULT_METRIC, METRICS
-from couloir.runs.records import SearchRecord, learned
+from couloir.runs.records import SearchRecord, learned, searched
 from synthetic_race import EPOCHS, RIVALS, SCORES, SyntheticTables, data_of, winner_of
 from synthetic_run import FLOORS, HOSTILE, RATES, recorded
 
@@ -113,12 +113,12 @@ def _calibration() -> learned.Calibration:
 
 def _searched(
     trials: list[dict[str, Any]], best: dict[str, Any], loss: str, halving: bool
-) -> learned.Searched:
+) -> searched.Searched:
     generations, command = 1 + trials[-1]["generation"], "couloir search digits --trials 192 --seed 0"
-    return learned.Searched(
+    return searched.Searched(
         generations=generations,
         trials=len(trials),
-        asked=learned.AskedOfSearch(
+        asked=searched.AskedOfSearch(
             halving=halving, ensemble=3, generation=32, command=command, trials=len(trials)
         ),
         evaluation="validation",
@@ -127,7 +127,7 @@ def _searched(
         best_trial=best["number"],
         rungs=list(RUNGS) if halving else [],
         costs=[
-            learned.Cost(
+            searched.Cost(
                 generation=number, trials=32, seconds=30.4 / generations, compile_seconds=9.1 / generations
             )
             for number in range(generations)
@@ -161,7 +161,7 @@ def search(
         ensemble=[_share(*each) for each in zip(alive, (0.5, 0.3, 0.2), strict=False)],
         calibration=_calibration() if task == "classification" else None,
         importance_of_parameters=[
-            learned.ParameterImportance(name=name, share=share)
+            searched.ParameterImportance(name=name, share=share)
             for name, share in (
                 ("rate", 0.46),
                 ("optimizer", 0.31),
@@ -192,6 +192,6 @@ def hostile_search() -> SyntheticTables[SearchRecord]:
     record.search.space = HOSTILE
     for share in record.ensemble:
         share.parameters["optimizer"] = HOSTILE
-    record.importance_of_parameters.append(learned.ParameterImportance(name=HOSTILE, share=0.005))
+    record.importance_of_parameters.append(searched.ParameterImportance(name=HOSTILE, share=0.005))
     record.command = f"couloir search '{HOSTILE}'"
     return run

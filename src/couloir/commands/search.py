@@ -41,7 +41,7 @@ from couloir.errors import InputError
 from couloir.files import check_folder
 from couloir.options import FOLDS, FOLDS_BELOW, SEARCH, TRIALS
 from couloir.runs import stored as runs
-from couloir.runs.records import SearchRecord, learned
+from couloir.runs.records import SearchRecord, learned, searched
 from couloir.runs.records.common import Status
 from couloir.selection.choosing import choose
 from couloir.selection.cross_validation import fold_record
@@ -379,16 +379,16 @@ def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> di
     study, problem = under_way.study, under_way.problem
     chosen = study.trials[best.number]
     found: dict[str, Any] = {
-        "search": learned.Searched(
+        "search": searched.Searched(
             generations=study.generations,
             trials=len(study.trials),
-            asked=learned.AskedOfSearch(**{**asked, "source": learned.Source(**asked["source"])}),
+            asked=searched.AskedOfSearch(**{**asked, "source": learned.Source(**asked["source"])}),
             evaluation=f"{len(problem.folds)} folds" if problem.folds else "validation",
             metric=under_way.metric,
             best_value=best.value,
             best_trial=best.number,
             rungs=sorted({rung["epoch"] for rung in under_way.rungs}),
-            costs=[learned.Cost(**cost) for cost in under_way.costs],
+            costs=[searched.Cost(**cost) for cost in under_way.costs],
             space=study.space.show(),
         ),
     }
@@ -398,7 +398,7 @@ def _more(under_way: Search, best: TrainedTrial, asked: Mapping[str, Any]) -> di
     return found
 
 
-def _parameter_importance(study: Study) -> list[learned.ParameterImportance]:
+def _parameter_importance(study: Study) -> list[searched.ParameterImportance]:
     """How much of the differences between trials each hyperparameter accounts for (PED-ANOVA)."""
     complete = [trial for trial in study.trials if trial.status in ("finished", "stopped")]
     if len(complete) < 10:
@@ -408,4 +408,4 @@ def _parameter_importance(study: Study) -> list[learned.ParameterImportance]:
     with quiet():
         shares = get_param_importances(study.optuna, evaluator=PedAnovaImportanceEvaluator())
     finite = {name: float(share) for name, share in shares.items() if np.isfinite(share)}
-    return [learned.ParameterImportance(name=name, share=share) for name, share in finite.items()]
+    return [searched.ParameterImportance(name=name, share=share) for name, share in finite.items()]

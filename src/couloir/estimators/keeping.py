@@ -16,7 +16,8 @@ from couloir.engine.epochs import TrainingData
 from couloir.engine.metrics import DEFAULT_METRIC
 from couloir.engine.outcomes import Outcome, eligible
 from couloir.engine.training import train_population
-from couloir.estimators.fitting import Prepared, Scaling, fitted, task_of, training_data
+from couloir.estimators.fitting import Prepared, fitted, task_of, training_data
+from couloir.estimators.targets import Scaling
 from couloir.model.predictor import Ensemble, Model, from_network
 from couloir.selection.candidates import POOL, Candidate
 from couloir.selection.choosing import none_left, shortlist

@@ -24,6 +24,7 @@ from couloir.engine.outcomes import Outcome, eligible, ending
 from couloir.errors import InputError
 from couloir.estimators import fitting, keeping
 from couloir.estimators.fitting import Prepared, Rows
+from couloir.estimators.targets import Scaling
 from couloir.model.predictor import Model
 from couloir.selection import portfolio
 from couloir.selection.candidates import POOL, Candidate
@@ -157,7 +158,7 @@ def _finish(
     order = eligible(whole, metric)
     if not order:
         raise none_left(len(whole))
-    scale = None if first.scaling is None else fitting.Scaling.of(rows.targets).scale
+    scale = None if first.scaling is None else Scaling.of(rows.targets).scale
     truths = [fold.truth if scale is None else keeping.in_a_row(fold.truth, scale) for fold in folds]
     preparations, _ = fitting.fitted(estimator, rows, [Member.encoding])
     listed = shortlist(

@@ -12,7 +12,7 @@ from couloir.figures.search.trials import COMPLETE, SearchRun, complete, folds_o
 from couloir.report import folds, summary
 from couloir.report.tables import row
 from couloir.runs.records import SearchRecord
-from couloir.runs.records.learned import Searched
+from couloir.runs.records.searched import Searched
 from couloir.text import count, number, percent, setting
 
 MOST_TRIALS = 200

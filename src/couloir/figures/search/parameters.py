@@ -15,7 +15,7 @@ from couloir.figures.search.trials import complete
 from couloir.figures.traces import add_note, listed
 from couloir.options import CUSTOMARY, SPACE, label, taken_by
 from couloir.runs.records import SearchRecord
-from couloir.runs.records.learned import ParameterImportance
+from couloir.runs.records.searched import ParameterImportance
 from couloir.text import setting
 
 BEST_SHOWN = 12  # lines that can still be followed

@@ -13,7 +13,8 @@ from couloir.files import whole
 from couloir.runs.records.common import SCHEMA_VERSION, Record
 from couloir.runs.records.findings import GradcheckRecord, GuessRecord, LandscapeRecord, SurfaceRecord
 from couloir.runs.records.learned import LearnedRecord as LearnedRecord
-from couloir.runs.records.learned import RaceRecord, SearchRecord, TrainRecord
+from couloir.runs.records.learned import RaceRecord, TrainRecord
+from couloir.runs.records.searched import SearchRecord
 from couloir.runs.records.versions import up_to_date
 
 RUN = "run.json"
