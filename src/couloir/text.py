@@ -23,6 +23,9 @@ LOSS_NAMES = {
 }
 SHARES = ("accuracy", "balanced_accuracy")
 
+NEAREST = "(the nearest rows)"
+"""What stands for them where columns are named (`couloir.data.encodings.neighbours`)."""
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

@@ -10,11 +10,11 @@ import numpy as np
 from couloir.data.encodings.categories import OneHot
 from couloir.data.encodings.column import ColumnPreparation
 from couloir.data.encodings.dates import THURSDAY, YEAR
-from couloir.data.encodings.neighbours import NEAREST
 from couloir.data.encodings.robust import CLIP
 from couloir.data.preparation import Preparation
 from couloir.export.nearest import nearest
 from couloir.export.nodes import Nodes
+from couloir.text import NEAREST
 
 FARTHEST = 1e100
 """A robust number's size is taken as this at most before it is squared: clipped it is 3 either way."""

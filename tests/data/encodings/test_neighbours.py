@@ -8,12 +8,13 @@ import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
 from couloir.data.encodings import neighbours
-from couloir.data.encodings.neighbours import LEAST_SQUARE, NEAREST, Neighbours, counts
+from couloir.data.encodings.neighbours import LEAST_SQUARE, Neighbours, counts
 from couloir.data.loading import load
 from couloir.data.preparation import Preparation
 from couloir.model import Ensemble, Model, load_model, save_model
 from couloir.selection.problem import Conditions, prepare
 from couloir.selection.testing import Finalist
+from couloir.text import NEAREST
 
 ROWS = 400
 

@@ -31,6 +31,7 @@ import numpy as np
 import polars as pl
 
 from couloir.data.encodings.rows import Columns
+from couloir.text import NEAREST
 
 COMPARED_AS = "robust"
 """The encoding that rows are compared in."""
@@ -53,9 +54,6 @@ than their last digits differ between libraries."""
 
 SCALED_BY = 512
 """Rows whose features tell the scale of all, at most."""
-
-NEAREST = "(the nearest rows)"
-"""What the features stand under, beside the names of columns."""
 
 CELLS = 2**22
 """Distances that are computed at once, at most."""

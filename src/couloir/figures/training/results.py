@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from couloir import text as words
-from couloir.data.encodings.neighbours import NEAREST
 from couloir.figures import reading, theme
 from couloir.figures.chart import Chart, Figure, Run, new_figure
 from couloir.figures.traces import add_trace, line
@@ -186,6 +185,6 @@ def _importance_sentence(ordered: Sequence[Importance], shown: int) -> str:
         text += f" For {words.joined(idle, 4)} the rise is within two standard deviations of zero."
     if shown < len(ordered):
         text += f" Drawn are the first {shown} of {len(ordered)} columns."
-    if any(entry.column == NEAREST for entry in ordered):
-        text += f" With {NEAREST} all is shuffled that the training rows most like a row say of it."
+    if any(entry.column == words.NEAREST for entry in ordered):
+        text += f" With {words.NEAREST} all is shuffled that the training rows most like a row say of it."
     return text
