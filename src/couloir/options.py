@@ -57,6 +57,7 @@ SCHEDULES = ("constant", "step", "exponential", "inverse_time", "linear", "cosin
 LOSSES, PRECISIONS = ("cross_entropy", "mse", "mae", "huber"), ("float32", "float64")
 ENCODINGS = ("standard", "piecewise", "robust", "quantile", "periodic", "target", "piecewise+neighbours",
              "robust+neighbours")  # fmt: skip
+SELDOM = "quantile", "periodic", "target"  # searched only where they are asked for
 ARCHITECTURES, PLANES = ("mlp", "resnet", "tabm", "realmlp", "conv"), ("random", "paths", "solutions", "line")
 SURFACES = ("line-fit", "ravine", "saddle", "beale", "rosenbrock", "himmelblau", "rastrigin", "camel",
             "styblinski-tang", "hills", "neuron")  # fmt: skip
@@ -267,7 +268,7 @@ TABLE: tuple[Option, ...] = (
            typed="as in 64,64; of several networks, as in '64,64|32'; none for no layer",
            given="(64, 64) is one network of two, [(64,), (32, 32)] are two networks, () is none"),
     Option("encoding", Name(ENCODINGS), CHOSEN, NETWORK, "how columns become inputs", "standard", many=True,
-           static=True, metavar="NAMES", space=["standard", "piecewise", "robust", "piecewise+neighbours"]),
+           static=True, metavar="NAMES", space=[name for name in ENCODINGS if name not in SELDOM]),
     Option("architecture", Architecture(ARCHITECTURES), CHOSEN, NETWORK, "how networks are laid out", "mlp",
            many=True, static=True, metavar="NAMES", space="mlp", typed="or your own, package.module:name"),
     Option("activation", Activation(ACTIVATIONS), ANY_NETWORK, NETWORK, "what hidden units make of their sum",

@@ -30,7 +30,9 @@ def test_the_default_space_is_around_the_portfolio() -> None:
     entries = Space.default(CLASSES, portfolio.ROWS).entries
     assert entries["optimizer"] == Fixed("adamw")
     assert entries["schedule"] == Fixed("one_cycle")
-    assert entries["encoding"] == Choices(("standard", "piecewise", "robust", "piecewise+neighbours"))
+    assert entries["encoding"] == Choices(
+        ("standard", "piecewise", "robust", "piecewise+neighbours", "robust+neighbours")
+    )
     assert entries["layers"] == Choices((2, 3))
     assert entries["l1"] == Fixed(0.0)
     assert entries["epochs"] == Range(10, 40, log=True, whole=True)
