@@ -56,7 +56,7 @@ SCALED_BY = 512
 """Rows whose features tell the scale of all, at most."""
 
 CELLS = 2**22
-"""Distances that are computed at once, at most."""
+"""Distances, or responses, that are held at once, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,9 @@ class Neighbours:
         several = counts(len(self.rows))
         if not several:
             return np.empty((len(inputs), 0))
-        size = max(CELLS // len(self.rows), 1)
+        # A row takes its distances, and the responses of its nearest.
+        cells = max(len(self.rows), (several[-1] + 1) * self.responses.shape[1])
+        size = max(CELLS // cells, 1)
         blocks = [slice(start, start + size) for start in range(0, len(inputs), size)]
         found = [self._some(inputs[block].astype(np.float64), own[block], several) for block in blocks]
         whole = np.concatenate(found) if found else np.empty((0, len(self.mean)))
