@@ -102,10 +102,7 @@ class Preparation:
                 "text in the training rows."
             )
         used = {column.name for column in columns}
-        mean, scale = 0.0, 1.0
-        if dataset.task == "regression":
-            values = dataset.target[rows].astype(np.float64)
-            mean, scale = float(values.mean()), float(values.std()) or 1.0
+        mean, scale = _mean_and_scale(dataset, rows)
         fitted = cls(
             columns=columns,
             left_out=tuple(name for name in names if name not in used),
@@ -123,9 +120,14 @@ class Preparation:
         )
         if responses is None or not ENCODINGS[encoding].neighbours:
             return fitted
-        compared = fit_columns(dataset.rows(rows), names, COMPARED_AS, responses)
-        read = replace(fitted, columns=compared).inputs(dataset.rows(rows))
-        return replace(fitted, compared=compared, neighbours=Neighbours.fit(read, responses))
+        return fitted._comparing(dataset, rows, responses)
+
+    def _comparing(self, dataset: Dataset, rows: np.ndarray, responses: np.ndarray) -> Preparation:
+        """The same with these rows to compare others with."""
+        features, groups = dataset.rows(rows), None if dataset.groups is None else dataset.groups[rows]
+        compared = fit_columns(features, dataset.column_names, COMPARED_AS, responses)
+        read = replace(self, columns=compared).inputs(features)
+        return replace(self, compared=compared, neighbours=Neighbours.fit(read, responses, groups))
 
     @cached_property
     def _rows(self) -> Pixels | Columns | Compared:
@@ -163,22 +165,27 @@ class Preparation:
         return self._rows.inputs(features, dtype)
 
     def training_inputs(
-        self, features: pl.DataFrame | np.ndarray, responses: np.ndarray, dtype: Any = np.float32
+        self,
+        features: pl.DataFrame | np.ndarray,
+        responses: np.ndarray,
+        dtype: Any = np.float32,
+        groups: np.ndarray | None = None,
     ) -> np.ndarray:
         """The features of raw rows that a network learns from, [sample, feature].
 
         They differ from `inputs` where an encoding reads categories, or what is near, by the targets of the
         rows it was fitted to, which these are, in their order: then no row's features are made of its own
-        target, but of other training rows'.
+        target, nor of its group's, but of other training rows'.
 
         Args:
             features: raw rows.
             responses: of the same rows [sample, response]: their targets, as `responses` has them.
             dtype: type of the result.
+            groups: number of each row's group [sample], or None.
         """
         if isinstance(self._rows, Pixels):
             return self._rows.inputs(features, dtype)
-        return self._rows.training_inputs(features, responses, dtype)
+        return self._rows.training_inputs(features, responses, dtype, groups)
 
     def responses(self, target: Any) -> np.ndarray:
         """Targets as numbers whose means say something, [sample, response]."""
@@ -270,3 +277,11 @@ class Preparation:
         for part in ("columns", "compared"):
             plain[part] = tuple(column_from_json(column) for column in values.get(part, ()))
         return cls(**plain, neighbours=Neighbours(**arrays) if arrays else None)
+
+
+def _mean_and_scale(dataset: Dataset, rows: np.ndarray) -> tuple[float, float]:
+    """What regression targets are standardised by: mean and standard deviation, or 1 where that is 0."""
+    if dataset.task == "classification":
+        return 0.0, 1.0
+    values = dataset.target[rows].astype(np.float64)
+    return float(values.mean()), float(values.std()) or 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from couloir.data.encodings.neighbours import LEAST_SQUARE, NEAR, TIE, Neighbours, counts
+from couloir.data.encodings.neighbours import LEAST_SQUARE, NEAR, TIE, Neighbours
 from couloir.export.nodes import Nodes
 
 
@@ -20,7 +20,7 @@ def nearest(nodes: Nodes, neighbours: Neighbours, inputs: str, order: np.ndarray
     Returns:
         the graph's name for the features [sample, feature].
     """
-    several = counts(len(neighbours.rows))
+    several = neighbours.counts
     squares, places = _squares(nodes, neighbours, inputs, order, several[-1] + 1)
     known = nodes.constant(neighbours.responses.astype(np.float64))
     responses = nodes.add("Gather", known, places, axis=0)

@@ -61,7 +61,7 @@ def prepared(nodes: Nodes, preparation: Preparation, raw: Mapping[str, str]) -> 
             order += [column.stop - 1] * (column.marker and not column.is_number)
         elif column.parts:
             pieces.append(_date_parts(nodes, column, raw[column.name]))
-    if preparation.neighbours:
+    if preparation.neighbours and preparation.neighbours.counts:
         columns = replace(preparation, columns=preparation.compared, neighbours=None)
         pieces.append(nearest(nodes, preparation.neighbours, *prepared(nodes, columns, raw)))
         order += _places(preparation.feature_slices[NEAREST])

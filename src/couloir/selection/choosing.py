@@ -141,16 +141,8 @@ def choose(
     learnt = rest if refit else problem.split.train
     again = partial(refitted, problem, conditions, winner.member, rest, winner.epochs) if refit else None
     distil = partial(distilled, problem, conditions, rows=learnt) if conditions.distil else None
-    listed = shortlist(
-        candidates,
-        metric,
-        problem.preparation,
-        truth,
-        ensemble=ensemble,
-        refit=again,
-        distil=distil,
-        stage=stage,
-    )
+    given = candidates, metric, problem.preparation, truth
+    listed = shortlist(*given, ensemble=ensemble, refit=again, distil=distil, stage=stage)
     if conditions.distil:
         more = more | _distilling(listed)
     if refit:
@@ -161,13 +153,7 @@ def choose(
         problem=problem,
         conditions=conditions,
         metric=metric,
-        winner=learned.Winner(
-            member=winner.number,
-            hyperparameters=winner.member.describe(),
-            n_parameters=problem.parameters(winner.member),
-            best_epoch=winner.epochs,
-            refit_epochs=winner.epochs if "refitted" in listed.models else None,
-        ),
+        winner=_winner(problem, winner, "refitted" in listed.models),
         judged=Judged(problem.judged_rows, winner.answers),
         training=training or training_scores(problem, winner.models),
         importance=importance(problem, winner.models, conditions.seed),
@@ -176,6 +162,17 @@ def choose(
         validation_error=average.calibration_error if average else None,
         more=more,
         **told,
+    )
+
+
+def _winner(problem: Problem, best: Candidate, refitted: bool) -> learned.Winner:
+    """What run.json says of the best candidate."""
+    return learned.Winner(
+        member=best.number,
+        hyperparameters=best.member.describe(),
+        n_parameters=problem.parameters(best.member),
+        best_epoch=best.epochs,
+        refit_epochs=best.epochs if refitted else None,
     )
 
 

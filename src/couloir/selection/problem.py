@@ -259,7 +259,8 @@ def prepared_part(
     """Rows of a data set as a network reads them; where they are learnt from, none by its own target."""
     raw, target = dataset.rows(rows), dataset.target[rows]
     if learnt:
-        inputs = preparation.training_inputs(raw, preparation.responses(target), precision)
+        groups = None if dataset.groups is None else dataset.groups[rows]
+        inputs = preparation.training_inputs(raw, preparation.responses(target), precision, groups)
     else:
         inputs = preparation.inputs(raw, precision)
     return Part(inputs, preparation.targets(target, precision))

@@ -8,11 +8,11 @@ import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
 from couloir.data.encodings import neighbours
-from couloir.data.encodings.neighbours import LEAST_SQUARE, Neighbours, counts
+from couloir.data.encodings.neighbours import LEAST_SQUARE, Neighbours
 from couloir.data.loading import load
 from couloir.data.preparation import Preparation
 from couloir.model import Ensemble, Model, load_model, save_model
-from couloir.selection.problem import Conditions, prepare
+from couloir.selection.problem import Conditions, prepare, prepare_rows
 from couloir.selection.testing import Finalist
 from couloir.text import NEAREST
 
@@ -163,7 +163,7 @@ def test_rows_that_are_alike_count_alike():
     responses = np.concatenate([np.arange(10), np.full(20, 7)])[:, None]
     fit = Neighbours(inputs.astype(np.float32), responses, np.arange(30), np.zeros(2), np.ones(2))
     found = fit.of(np.array([[0.0], [5.0]]))
-    assert counts(30) == (4,)
+    assert fit.counts == (4,)
     # Four of those at no distance, the first: a library that finds others would answer otherwise.
     np.testing.assert_allclose(found[:, 0], [1.5, 7])
     np.testing.assert_allclose(found[:, 1], np.log(LEAST_SQUARE) / 2, rtol=1e-3)
@@ -204,3 +204,30 @@ def test_a_model_s_size_counts_the_rows_it_keeps_once_for_all_networks():
     assert kept > ROWS / 2 * 5  # inputs and responses of each row, at least
     assert Finalist("winner", one, np.arange(3)).parameters == weights + kept
     assert Finalist("ensemble", both, np.arange(3)).parameters == 2 * weights + kept
+
+
+def test_rows_of_a_group_are_not_compared_with_one_another():
+    random = np.random.default_rng(0)
+    groups = random.integers(0, 30, 150)
+    frame = pl.DataFrame({"x": random.normal(size=150), "group": groups, "target": random.normal(size=150)})
+    data = load(frame, target="target", group="group")
+    assert data.groups is not None
+    rows = np.arange(150)
+    preparation = Preparation.fit(data, rows, "robust+neighbours")
+    own, inputs = preparation.neighbours, Preparation.fit(data, rows, "robust").inputs(data.features)
+    (part,) = prepare_rows(data, rows, None, Conditions(), "robust+neighbours")[1:]
+    found = part.train.inputs[:, preparation.feature_slices[NEAREST]]
+    for row in (0, 70, 149):
+        others = groups != groups[row]
+        without = Neighbours(own.rows[others], own.responses[others], rows[others], own.mean, own.scale)
+        np.testing.assert_allclose(found[row], without.of(inputs[row : row + 1])[0], rtol=1e-4, atol=1e-4)
+    alone = own.of_learnt(inputs)
+    assert np.any(np.abs(alone - found) > 0.1)
+
+
+def test_a_group_of_nearly_all_rows_leaves_nothing_to_compare_them_with(tmp_path):
+    inputs = np.random.default_rng(0).normal(size=(60, 2))
+    fit = Neighbours.fit(inputs, inputs[:, :1], np.where(np.arange(60) < 55, 0, np.arange(60)))
+    assert fit.counts == ()
+    assert fit.of_learnt(inputs).shape == (60, 0)
+    assert Neighbours.fit(inputs, inputs[:, :1], np.arange(60) // 10).counts == (4, 16)

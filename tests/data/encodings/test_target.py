@@ -215,3 +215,16 @@ def test_responses_are_shares_or_the_values():
     assert responses_of([2, 0], (0, 1, 2)).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert responses_of([1.5, 2], None).tolist() == [[1.5], [2]]
     assert responses_of([[1, 2]], None).tolist() == [[1, 2]]
+
+
+def test_no_inner_fold_divides_a_group():
+    random = np.random.default_rng(0)
+    places, groups = random.integers(0, 5, 300), random.integers(0, 40, 300)
+    responses = random.normal(size=(300, 1))
+    before = out_of_fold(places, responses, 5, groups)
+    other = responses.copy()
+    other[groups == 3] += 100
+    after = out_of_fold(places, other, 5, groups)
+    np.testing.assert_array_equal(after[groups == 3], before[groups == 3])
+    assert np.any(after != before)
+    assert not out_of_fold(places, responses, 5, np.zeros(300, int)).any()

@@ -12,9 +12,9 @@ classes (the share of the second), one for each of more classes; and log r, how 
 another. A network so begins with what a model of local averages knows, and learns where to trust it: it helps
 where what is near is alike, in a way that a network of few layers is slow to draw.
 
-**A row that is learnt from is never among its own nearest**, so that its input is made of others' targets
-alone, as those of new rows are; what is taken from all rows together, scales and quartiles, says nothing of
-one.
+**A row that is learnt from is never among its own nearest**, nor are rows of its group: so its input is made
+of others' targets alone, as those of new rows are. What is taken from all rows together, scales and quartiles,
+says nothing of one.
 
 The rows that others are compared with are a part of the model, at most `MOST_ROWS` of them.
 
@@ -77,22 +77,30 @@ class Neighbours:
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, inputs: np.ndarray, responses: np.ndarray) -> Neighbours:
+    def fit(cls, inputs: np.ndarray, responses: np.ndarray, groups: np.ndarray | None = None) -> Neighbours:
         """Fit to rows that are learnt from.
 
         Args:
             inputs: by which rows are compared [sample, input].
             responses: of the same rows [sample, response].
+            groups: number of each row's group [sample]; None: each is one of its own.
         """
         count = len(inputs)
         places = np.arange(min(count, MOST_ROWS)) * count // min(count, MOST_ROWS)
         kept = inputs[places].astype(np.float32), responses[places].astype(np.float32)
-        width = len(counts(len(places))) * (responses.shape[1] + 1)
+        groups = np.arange(count) if groups is None else groups
+        most_alike = int(np.unique(groups[places], return_counts=True)[1].max())
+        width = len(counts(len(places) - most_alike)) * (responses.shape[1] + 1)
         plain = cls(*kept, places, np.zeros(width), np.ones(width))
         some = np.arange(0, len(places), -(-len(places) // SCALED_BY))
-        found = plain._features(kept[0][some], some)
+        found = plain._features(kept[0][some], (groups[places][some], groups[places]))
         spread = found.std(axis=0)
         return cls(*kept, places, found.mean(axis=0), np.where(spread > 0, spread, 1.0))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Of how many nearest rows there are averages, each with a distance."""
+        return COUNTS[: len(self.mean) // (self.responses.shape[1] + 1)]
 
     @property
     def names(self) -> list[str]:
@@ -100,46 +108,46 @@ class Neighbours:
         responses = self.responses.shape[1]
         numbers = [""] if responses == 1 else [f" {number}" for number in range(1, responses + 1)]
         each = [*(f"target{number} of the nearest" for number in numbers), "distance of the nearest"]
-        return [f"{name} {count}" for count in counts(len(self.rows)) for name in each]
+        return [f"{name} {count}" for count in self.counts for name in each]
 
     def of(self, inputs: np.ndarray) -> np.ndarray:
         """The features of new rows [sample, feature], float64, from the inputs that they are compared by."""
-        return self._features(inputs, np.full(len(inputs), -1))
+        return self._features(inputs, None)
 
-    def of_learnt(self, inputs: np.ndarray) -> np.ndarray:
-        """The features of all rows that it was fitted to, in their order, each made of the others."""
-        own = np.full(len(inputs), -1)
-        own[self.places] = np.arange(len(self.places))
-        return self._features(inputs, own)
+    def of_learnt(self, inputs: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+        """The features of all rows that it was fitted to, in their order, each made of other groups' rows."""
+        groups = np.arange(len(inputs)) if groups is None else groups
+        return self._features(inputs, (groups, groups[self.places]))
 
-    def _features(self, inputs: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """The features of rows; of each that is among those compared with, `own` is where, else -1."""
-        several = counts(len(self.rows))
-        if not several:
+    def _features(self, inputs: np.ndarray, groups: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+        """The features of rows; groups: theirs, and those of the rows that they are compared with."""
+        if not self.counts:
             return np.empty((len(inputs), 0))
         # A row takes its distances, and the responses of its nearest.
-        cells = max(len(self.rows), (several[-1] + 1) * self.responses.shape[1])
+        cells = max(len(self.rows), (self.counts[-1] + 1) * self.responses.shape[1])
         size = max(CELLS // cells, 1)
-        blocks = [slice(start, start + size) for start in range(0, len(inputs), size)]
-        found = [self._some(inputs[block].astype(np.float64), own[block], several) for block in blocks]
-        whole = np.concatenate(found) if found else np.empty((0, len(self.mean)))
-        return (whole - self.mean) / self.scale
+        found = [np.empty((0, len(self.mean)))]
+        for start in range(0, len(inputs), size):
+            block = slice(start, start + size)
+            alike = None if groups is None else groups[0][block, None] == groups[1]
+            found.append(self._some(inputs[block].astype(np.float64), alike))
+        return (np.concatenate(found) - self.mean) / self.scale
 
-    def _some(self, inputs: np.ndarray, own: np.ndarray, several: tuple[int, ...]) -> np.ndarray:
-        """The features of some rows before they are standardised."""
+    def _some(self, inputs: np.ndarray, alike: np.ndarray | None) -> np.ndarray:
+        """The features of some rows before they are standardised; alike: with whom each is not compared."""
         # |x − y|² = |x|² + (|y|² − 2 x·y), of which the first part is the same for all that a row is compared
         # with: the other, with the ties, is one product.
         rows, ties = self.rows.astype(np.float64), TIE * np.arange(len(self.rows))
         beside = np.column_stack([-2 * rows, (rows**2).sum(axis=1) + ties])
         square = np.column_stack([inputs, np.ones(len(inputs))]) @ beside.T
-        itself = np.flatnonzero(own >= 0)
-        square[itself, own[itself]] = np.inf
-        nearest = _least(square, several[-1] + 1)
+        if alike is not None:
+            square[alike] = np.inf
+        nearest = _least(square, self.counts[-1] + 1)
         squares = np.take_along_axis(square, nearest, axis=1) - ties[nearest]
         squares += (inputs**2).sum(axis=1)[:, None]
         np.maximum(squares, 0, out=squares)
         responses = self.responses.astype(np.float64)[nearest]
-        return np.concatenate([_average(squares, responses, count) for count in several], axis=1)
+        return np.concatenate([_average(squares, responses, count) for count in self.counts], axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All it consists of, by name."""
@@ -173,11 +181,15 @@ class Compared:
         return np.hstack([self._columns.inputs(features, dtype), nearest.astype(dtype)])
 
     def training_inputs(
-        self, features: pl.DataFrame | np.ndarray, responses: np.ndarray, dtype: Any
+        self,
+        features: pl.DataFrame | np.ndarray,
+        responses: np.ndarray,
+        dtype: Any,
+        groups: np.ndarray | None,
     ) -> np.ndarray:
         """The features of the rows that are learnt from [sample, feature], no row's of its own response."""
-        nearest = self._neighbours.of_learnt(self._reading.unscaled(features, gaps=True))
-        own = self._columns.training_inputs(features, responses, dtype)
+        nearest = self._neighbours.of_learnt(self._reading.unscaled(features, gaps=True), groups)
+        own = self._columns.training_inputs(features, responses, dtype, groups)
         return np.hstack([own, nearest.astype(dtype)])
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool) -> np.ndarray:
@@ -195,9 +207,9 @@ class Compared:
         return self._columns.raw_numbers(features)
 
 
-def counts(rows: int) -> tuple[int, ...]:
-    """The k of so many rows: at most the half of those that a row can be compared with."""
-    return tuple(count for count in COUNTS if 2 * count <= rows - 1)
+def counts(others: int) -> tuple[int, ...]:
+    """The k, where a row can be compared with so many others: at most the half of them."""
+    return tuple(count for count in COUNTS if 2 * count <= others)
 
 
 def _least(values: np.ndarray, count: int) -> np.ndarray:

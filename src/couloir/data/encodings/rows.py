@@ -94,13 +94,18 @@ class Columns:
         return self._side_by_side(features, dtype, standardised=True, gaps=True)
 
     def training_inputs(
-        self, features: pl.DataFrame | np.ndarray, responses: np.ndarray, dtype: Any
+        self,
+        features: pl.DataFrame | np.ndarray,
+        responses: np.ndarray,
+        dtype: Any,
+        groups: np.ndarray | None,
     ) -> np.ndarray:
         """The features of rows that are learnt from [sample, feature], no row's made of its own responses."""
         found = self.inputs(features, dtype)
         for column in self._by_target:
             cells: Any = features[column.name]
-            found[:, column.own] = out_of_fold(column.places(cells), responses, len(column.means))
+            places = column.places(cells)
+            found[:, column.own] = out_of_fold(places, responses, len(column.means), groups)
         return found
 
     def unscaled(self, features: pl.DataFrame | np.ndarray, gaps: bool) -> np.ndarray:

@@ -10,7 +10,7 @@ inputs. 0 is what is known of a level of which nothing is. A regression target i
 classes it is the share of the second, of more classes there is one for the share of each.
 
 **Rows that are learnt from** have values of which they are no part: they are dealt over ten inner folds by
-their place, and the rows of a fold are encoded by what the other nine say, ȳ and r included. Else a level of
+their place, or by groups, and the rows of a fold are encoded by what the other nine say, ȳ and r included. Else a level of
 one row would give its target away, and a network would learn to rely on what no other row has. Rows that are
 not learnt from are encoded by all that are.
 
@@ -92,16 +92,22 @@ def level_means(places: np.ndarray, responses: np.ndarray, levels: int) -> np.nd
     return table / np.where(size > 0, size, np.inf)
 
 
-def out_of_fold(places: np.ndarray, responses: np.ndarray, levels: int) -> np.ndarray:
+def out_of_fold(
+    places: np.ndarray, responses: np.ndarray, levels: int, groups: np.ndarray | None = None
+) -> np.ndarray:
     """The features of rows that are learnt from [sample, response], each from rows of other inner folds.
 
     Args:
         places, responses, levels: as `level_means` takes them.
+        groups: number of each row's group [sample], which no inner fold divides; None: there are none.
     """
     found = np.zeros_like(responses)
-    inner = np.arange(len(places)) % FOLDS
+    dealt = np.arange(len(places)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    inner = dealt % FOLDS
     for fold in range(min(FOLDS, len(places)) if len(places) > 1 else 0):
         own, others = inner == fold, inner != fold
+        if not others.any():  # there is one group: nothing is known of it
+            continue
         table = level_means(places[others], responses[others], levels)
         found[own] = np.vstack([table, np.zeros(responses.shape[1])])[places[own]]
     return found
