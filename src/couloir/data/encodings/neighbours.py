@@ -13,8 +13,8 @@ another. A network so begins with what a model of local averages knows, and lear
 where what is near is alike, in a way that a network of few layers is slow to draw.
 
 **A row that is learnt from is never among its own nearest**, nor are rows of its group: so its input is made
-of others' targets alone, as those of new rows are. What is taken from all rows together, scales and quartiles,
-says nothing of one.
+of others' targets alone, as those of new rows are. What is taken from all rows together, scales and
+quartiles, says nothing of one.
 
 The rows that others are compared with are a part of the model, at most `MOST_ROWS` of them.
 

@@ -10,9 +10,9 @@ inputs. 0 is what is known of a level of which nothing is. A regression target i
 classes it is the share of the second, of more classes there is one for the share of each.
 
 **Rows that are learnt from** have values of which they are no part: they are dealt over ten inner folds by
-their place, or by groups, and the rows of a fold are encoded by what the other nine say, ȳ and r included. Else a level of
-one row would give its target away, and a network would learn to rely on what no other row has. Rows that are
-not learnt from are encoded by all that are.
+their place, or group by group, and the rows of a fold are encoded by what the other nine say, ȳ and r
+included. Else a level of one row would give its target away, and a network would learn to rely on what no
+other row has. Rows that are not learnt from are encoded by all that are.
 
 Levels of fewer than four rows count as one together, which unknown levels belong to. A missing cell has 0,
 and the marker.
